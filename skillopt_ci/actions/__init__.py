@@ -1,0 +1,1 @@
+"""What a runner of GitHub Actions tells and is told."""

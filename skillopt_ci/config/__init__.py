@@ -1,0 +1,1 @@
+"""`skillopt.yml`: its schema, and messages that say where."""

@@ -1,0 +1,178 @@
+"""What happened in a run, step by step: the values that reports, run folders and proposals are made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skillopt_ci.core.compare import Comparison
+from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.rollout import Evaluation, Failure, Rollout
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.stats import Effect
+
+EditStatus = Literal["kept", "rejected", "unmatched", "refused", "over-budget"]
+StepKind = Literal["edit", "slow_update", "prune"]
+Action = Literal["accept", "reject", "skip"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditRecord:
+    """An edit and what became of it, with the reason when it was not kept."""
+
+    edit: Edit
+    status: EditStatus
+    reason: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """The form of `history.json`."""
+        return {
+            "op": self.edit.op,
+            "target": self.edit.target,
+            "content": self.edit.content,
+            "rationale": self.edit.rationale,
+            "evidence": list(self.edit.evidence),
+            "support": self.edit.support,
+            "status": self.status,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A gate's word on a candidate. `mean` is None when it stopped early; then `upper_bound` is what it could reach."""
+
+    accept: bool
+    reason: str
+    mean: float | None
+    upper_bound: float | None
+    incumbent_mean: float
+    effect: Effect | None
+    n_rollouts: int
+    evaluation: Evaluation | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of training. `candidate` is None when there was nothing to gate."""
+
+    number: int
+    epoch: int
+    kind: StepKind
+    action: Action
+    reason: str
+    incumbent: Skill
+    candidate: Skill | None
+    decision: Decision | None
+    incumbent_mean: float
+    edits: tuple[EditRecord, ...]
+    edit_budget: int
+    cost: Spend
+    rollouts: tuple[Rollout, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """One object of `history.json`: no clock, no paid/replayed split, the same after an interruption."""
+        d = self.decision
+        effect = d.effect if d else None
+        return {
+            "step": self.number,
+            "epoch": self.epoch,
+            "kind": self.kind,
+            "action": self.action,
+            "reason": self.reason,
+            "candidate": self.candidate.digest if self.candidate else None,
+            "val_mean": _rounded(d.mean) if d else None,
+            "val_upper_bound": _rounded(d.upper_bound) if d else None,
+            "incumbent_val_mean": _round(self.incumbent_mean),
+            "effect": effect_json(effect),
+            "edits": [e.as_json() for e in self.edits],
+            "edit_budget": self.edit_budget,
+            "failures": [{"stage": f.stage, "kind": f.kind, "message": f.message} for f in self.failures],
+            "cost": self.cost.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """An entry of the rejected-edit buffer: what was tried, what it did, why it was not kept."""
+
+    edit: Edit
+    reason: str
+    effect: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmation:
+    """The closing comparison of best and start on the test split, made once a run."""
+
+    start: Evaluation
+    best: Evaluation
+    comparison: Comparison
+    runs: int
+
+    def shown(self, min_confidence: float) -> bool:
+        """An improvement is shown: enough measured, better, with the wanted one-sided confidence."""
+        c = self.comparison
+        if c.too_much_missing or c.effect is None or c.confidence_better is None:
+            return False
+        return c.effect.mean > 0 and c.confidence_better >= min_confidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """A finished (or cleanly stopped) run of training."""
+
+    start: Skill
+    best: Skill
+    start_val: Evaluation
+    best_val_mean: float
+    steps: tuple[Step, ...]
+    stopped: str
+    confirmation: Confirmation | None
+    meta_notes: str = ""
+    versions: tuple[Skill, ...] = field(default=())
+
+    @property
+    def accepted(self) -> tuple[Step, ...]:
+        """Steps whose candidate became the incumbent."""
+        return tuple(s for s in self.steps if s.action == "accept")
+
+    @property
+    def rejected(self) -> tuple[Step, ...]:
+        """Steps whose candidate was gated and not kept."""
+        return tuple(s for s in self.steps if s.action == "reject")
+
+    def changed(self) -> bool:
+        """The best skill is not the start."""
+        return self.best.digest != self.start.digest
+
+    def proposal(self, min_confidence: float) -> bool:
+        """Worth a pull request: changed, and shown to be better on the test split."""
+        return self.changed() and self.confirmation is not None and self.confirmation.shown(min_confidence)
+
+
+def effect_json(effect: Effect | None) -> dict[str, float] | None:
+    """An effect as {mean, low, high}; None stays null."""
+    if effect is None:
+        return None
+    return {"mean": _round(effect.mean), "low": _round(effect.low), "high": _round(effect.high)}
+
+
+def rejected_edits(steps: Sequence[Step]) -> list[Rejected]:
+    """The rejected-edit buffer of the steps so far, in order."""
+    found = []
+    for step in steps:
+        effect = step.decision.effect.mean if step.decision and step.decision.effect else None
+        for record in step.edits:
+            if record.status in ("rejected", "refused"):
+                found.append(Rejected(edit=record.edit, reason=record.reason or step.reason, effect=effect))
+    return found
+
+
+def _round(value: float) -> float:
+    return round(value, 6)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else _round(value)

@@ -1,0 +1,120 @@
+"""The trained artifact: frontmatter and Markdown body of a `SKILL.md`, kept byte for byte."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+
+import yaml
+
+from skillopt_ci.core.digest import digest, text_digest
+from skillopt_ci.errors import ConfigError, Problem
+
+_OPEN = re.compile(r"\A\ufeff?---[ \t]*\r?\n")
+_CLOSE = re.compile(r"^---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skill:
+    """One skill: `frontmatter` (raw, with its `---` lines), `body`, and digests of bundled files by relative path."""
+
+    name: str
+    frontmatter: str
+    body: str
+    resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def text(self) -> str:
+        """The file as it was read."""
+        return self.frontmatter + self.body
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of everything that ships: text and bundled files."""
+        return digest({"text": text_digest(self.text), "resources": dict(self.resources)})
+
+    @property
+    def tokens(self) -> int:
+        """Rough size of the body for a model: four characters a token."""
+        return estimate_tokens(self.body)
+
+    def with_body(self, body: str) -> "Skill":
+        """The same skill with another body; the frontmatter stays byte-identical."""
+        return replace(self, body=body)
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of a text at four characters each, rounded up; used for limits and plans, never for prices paid."""
+    return -(-len(text) // 4)
+
+
+def split_text(text: str) -> tuple[str, str]:
+    """Split a `SKILL.md` into (frontmatter with its fences, body). No frontmatter gives an empty first part.
+
+    Raises:
+        ValueError: the frontmatter is opened and never closed.
+    """
+    opened = _OPEN.match(text)
+    if not opened:
+        return "", text
+    closed = _CLOSE.search(text, opened.end())
+    if not closed:
+        raise ValueError("the frontmatter is opened with '---' and never closed")
+    return text[: closed.end()], text[closed.end() :]
+
+
+def parse_frontmatter(frontmatter: str) -> dict[str, object]:
+    """The frontmatter's mapping; empty when there is none.
+
+    Raises:
+        ValueError: not YAML, or not a mapping.
+    """
+    inner = "\n".join(frontmatter.lstrip("\ufeff").splitlines()[1:-1])
+    try:
+        value = yaml.safe_load(inner)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 2})" if mark else ""
+        raise ValueError(f"the frontmatter is not valid YAML{where}: {getattr(error, 'problem', error)}") from error
+    except ValueError as error:  # a date such as 2026-02-31
+        raise ValueError(f"the frontmatter is not valid YAML: {error}") from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError("the frontmatter must be a mapping of keys to values")
+    return {str(key): item for key, item in value.items()}
+
+
+def decode_skill(data: bytes, *, path: str) -> str:
+    """The text of a skill file. Raises `ConfigError` with the byte's line when it is not UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        message = f"not valid UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+        raise ConfigError([Problem(path, line, column, message)]) from error
+
+
+def parse_skill(data: bytes, *, path: str, name: str, resources: Mapping[str, str] | None = None) -> Skill:
+    """Read a `SKILL.md`.
+
+    Args:
+        data: the file's bytes.
+        path: for messages.
+        name: used when the frontmatter has no `name`.
+        resources: digests of bundled files by path relative to the skill's folder.
+
+    Raises:
+        ConfigError: not UTF-8, or frontmatter that cannot be read.
+    """
+    text = decode_skill(data, path=path)
+    try:
+        frontmatter, body = split_text(text)
+        keys = parse_frontmatter(frontmatter) if frontmatter else {}
+    except ValueError as error:
+        raise ConfigError([Problem(path, 1, 1, str(error))]) from error
+    declared = keys.get("name")
+    named = declared if isinstance(declared, str) and declared.strip() else name
+    return Skill(name=named, frontmatter=frontmatter, body=body, resources=MappingProxyType(dict(resources or {})))

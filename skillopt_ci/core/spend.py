@@ -1,0 +1,54 @@
+"""Money and calls: what was paid, and what may be."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from skillopt_ci.core.trajectory import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """Calls, tokens and USD; `usd` None means at least one price is unknown, never 0."""
+
+    calls: int = 0
+    usage: Usage = Usage()
+    usd: Decimal | None = Decimal(0)
+
+    def __add__(self, other: "Spend") -> "Spend":
+        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+        return Spend(calls=self.calls + other.calls, usage=self.usage + other.usage, usd=usd)
+
+    def minus(self, earlier: "Spend") -> "Spend":
+        """What came since `earlier`, an earlier state of the same count."""
+        usd = None if self.usd is None or earlier.usd is None else self.usd - earlier.usd
+        usage = Usage(
+            input_tokens=self.usage.input_tokens - earlier.usage.input_tokens,
+            cached_tokens=self.usage.cached_tokens - earlier.usage.cached_tokens,
+            output_tokens=self.usage.output_tokens - earlier.usage.output_tokens,
+        )
+        return Spend(calls=self.calls - earlier.calls, usage=usage, usd=usd)
+
+    def as_json(self) -> dict[str, object]:
+        """The form of contracts: USD as a decimal string, null when unknown."""
+        return {
+            "calls": self.calls,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "usd": None if self.usd is None else format_usd(self.usd),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a run may spend; None does not limit."""
+
+    usd: Decimal | None = None
+    calls: int | None = None
+    minutes: float | None = None
+    month_usd: Decimal | None = None
+
+
+def format_usd(amount: Decimal) -> str:
+    """Plain decimal digits, at most six after the point, no exponent."""
+    text = f"{amount.quantize(Decimal('0.000001')):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,57 @@
+"""What a harness saw while a target model worked on one task."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+StopReason = Literal["stop", "length", "refusal", "context_overflow", "turns", "timeout"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one or several calls. `input_tokens` includes the cached ones."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A tool an agent called: name, arguments and result as text."""
+
+    name: str
+    arguments: str
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory:
+    """Messages in order, the last one the answer; `seconds` is wall-clock and never reaches a prompt."""
+
+    messages: tuple[Message, ...]
+    stop_reason: StopReason
+    served_model: str
+    usage: Usage = Usage()
+    tool_calls: tuple[ToolCall, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def answer(self) -> str:
+        """The target's last words; empty when it said nothing."""
+        last = self.messages[-1] if self.messages else None
+        return last.content if last and last.role == "assistant" else ""

@@ -1,0 +1,1 @@
+"""The loop: rollouts, training, comparison of two skills."""

@@ -1,0 +1,1 @@
+"""git, and what becomes a pull request."""

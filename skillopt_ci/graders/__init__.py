@@ -1,0 +1,1 @@
+"""From a trajectory to a score, with words that say why."""

@@ -1,0 +1,69 @@
+"""The port `Optimizer`, and what it is given."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.history import Rejected
+from skillopt_ci.core.rollout import Failure, Rollout
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a run a question is asked; part of the ledger key of optimizer calls."""
+
+    replica: str
+    epoch: int
+    step: int
+
+    def at(self, stage: str, index: int = 0) -> str:
+        """The identity of one call of this step."""
+        return "\x1f".join((self.replica, "optimizer", str(self.epoch), str(self.step), stage, str(index)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What one step's optimizer may read: train trajectories, what was rejected before, its own notes."""
+
+    tasks: tuple[Task, ...]
+    rollouts: tuple[Rollout, ...]
+    rejected: tuple[Rejected, ...]
+    meta_notes: str
+    edit_budget: int
+    minibatch_size: int
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """Ranked edits (best first), more than the budget may be there; and the calls that gave nothing."""
+
+    edits: tuple[Edit, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Longitudinal:
+    """A train task under last epoch's and this epoch's skill."""
+
+    task: Task
+    before: Rollout
+    after: Rollout
+
+
+class Optimizer(Protocol):
+    """Reads evidence, proposes edits."""
+
+    def propose(self, skill: Skill, evidence: Evidence, /) -> Proposal:
+        """Edits for the skill's body."""
+        ...
+
+    def slow_update(self, skill: Skill, pairs: tuple[Longitudinal, ...], evidence: Evidence, /) -> str:
+        """Guidance for the protected region. Raises `CallFailedError` when the model gives none."""
+        ...
+
+    def meta_notes(self, skill: Skill, evidence: Evidence, /) -> str:
+        """Notes for later prompts on what kinds of edits work. Raises `CallFailedError` when there are none."""
+        ...

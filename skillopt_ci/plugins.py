@@ -1,0 +1,68 @@
+"""Registry of ports: our own implementations by name, and other packages' through entry points.
+
+A module is imported only when its name is used, so that no SDK is loaded for a command that needs none.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any
+
+from skillopt_ci.errors import UsageError
+
+BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "providers": {
+            "openai": "skillopt_ci.providers.openai:make",
+            "azure-openai": "skillopt_ci.providers.openai:make_azure",
+            "anthropic": "skillopt_ci.providers.anthropic:make",
+            "simulated": "skillopt_ci.providers.simulated:make",
+        },
+        "harnesses": {"chat": "skillopt_ci.harnesses.chat:make"},
+        "graders": {
+            "exact": "skillopt_ci.graders.text:exact",
+            "contains": "skillopt_ci.graders.text:contains",
+            "startswith": "skillopt_ci.graders.text:startswith",
+            "regex": "skillopt_ci.graders.text:regex",
+            "f1": "skillopt_ci.graders.text:f1",
+            "choice": "skillopt_ci.graders.choice:choice",
+            "numeric": "skillopt_ci.graders.numeric:numeric",
+            "json": "skillopt_ci.graders.structured:json_grader",
+            "rules": "skillopt_ci.graders.rules:rules",
+            "judge": "skillopt_ci.graders.judge:judge",
+        },
+        "optimizers": {"skillopt": "skillopt_ci.optimizers.skillopt:make"},
+        "suites": {
+            "native": "skillopt_ci.suites.native:read",
+            "gbrain": "skillopt_ci.suites.gbrain:read",
+            "skillopt-splits": "skillopt_ci.suites.skillopt_splits:read",
+        },
+    }
+)
+
+
+def names(kind: str) -> list[str]:
+    """Every registered name of a kind, our own first."""
+    own = BUILTIN[kind]
+    others = sorted(e.name for e in entry_points(group=f"skillopt_ci.{kind}") if e.name not in own)
+    return [*own, *others]
+
+
+def load(kind: str, name: str) -> Any:
+    """Import what `name` stands for.
+
+    Raises:
+        UsageError: the name is not registered; says what is, and what was perhaps meant.
+    """
+    if name in BUILTIN[kind]:
+        module, _, attribute = BUILTIN[kind][name].partition(":")
+        return getattr(import_module(module), attribute)
+    for entry in entry_points(group=f"skillopt_ci.{kind}"):
+        if entry.name == name:
+            return entry.load()
+    known = names(kind)
+    close = get_close_matches(name, known, n=1)
+    hint = f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(known)}"
+    raise UsageError(f"unknown {kind.removesuffix('s')} '{name}'{hint}")

@@ -1,0 +1,1 @@
+"""Models behind one method, and the wrappers that retry, record and meter their calls."""
