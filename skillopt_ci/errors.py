@@ -75,6 +75,11 @@ class BudgetReachedError(SkilloptError):
     exit_code = 4
     reason = "budget"
 
+    def __init__(self, message: str, *, limit: str = "") -> None:
+        self.limit = limit
+        """Which one: usd, calls, minutes or month_usd."""
+        super().__init__(message)
+
 
 class ProviderDownError(SkilloptError):
     """The provider refuses the key or does not answer at all: no point in asking again."""

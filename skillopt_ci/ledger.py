@@ -4,7 +4,6 @@ The ledger is what makes "run it again" the resume: a call that was bought is re
 """
 
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,26 +14,14 @@ from types import TracebackType
 
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.errors import LedgerError, LedgerMissError
+from skillopt_ci.errors import CallFailedError, LedgerError, LedgerMissError
+from skillopt_ci.ledger_file import LedgerFile, storable
 
-_VERSION = 1
-_SCHEMA = """
-create table purchases (
-  key text primary key, kind text not null, value text not null, usd text,
-  input_tokens integer not null, cached_tokens integer not null, output_tokens integer not null,
-  run text not null, stream text not null, label text not null, served_model text not null, bought_at real not null
-) without rowid;
-create index purchases_time on purchases (bought_at);
-create table failures (
-  id integer primary key, key text not null, kind text not null, message text not null,
-  run text not null, label text not null, failed_at real not null
-);
-create table runs (
-  id integer primary key, run text not null, lineage text not null, generation integer not null,
-  event text not null, detail text not null, at real not null
-);
-create index runs_lineage on runs (lineage);
-"""
+_STORE = "insert or ignore into purchases values (?,?,?,?,?,?,?,?,?,?,?,?)"
+_LOGS = {
+    "failures": "key, kind, message, run, label, failed_at",
+    "runs": "run, lineage, generation, event, detail, at",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,37 +71,9 @@ class Ledger:
         """
         self.path = path
         self.replay_only = replay_only
+        self._file = LedgerFile(path)
         self._lock = threading.Lock()
         self._in_flight: dict[str, threading.Event] = {}
-        try:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(
-                path if path is not None else ":memory:", check_same_thread=False, isolation_level=None, timeout=30
-            )
-            self._prepare()
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerError(
-                f"{path}: the ledger cannot be opened: {error}; move the file away to start anew"
-            ) from error
-
-    def _prepare(self) -> None:
-        # WAL with NORMAL: a killed process loses nothing that was committed; only a power cut may lose the last rows.
-        self._db.execute("pragma journal_mode=wal")
-        self._db.execute("pragma synchronous=normal")
-        self._db.execute("begin immediate")
-        try:
-            (version,) = self._db.execute("pragma user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"pragma user_version={_VERSION}")
-        finally:
-            self._db.execute("commit")
-        if version > _VERSION:
-            raise LedgerError(
-                f"{self.path}: written by a newer skillopt-ci (ledger version {version}); update the tool"
-            )
 
     def __enter__(self) -> "Ledger":
         return self
@@ -125,18 +84,17 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file, so that the file alone is the ledger."""
-        with self._lock:
-            self._db.execute("pragma wal_checkpoint(truncate)")
-            self._db.close()
+        """Fold the write-ahead log into the file, so that the file alone is the ledger. Closing twice is fine."""
+        self._file.close()
 
     def find(self, key: str) -> Purchase | None:
         """The purchase under a key, or None."""
-        query = "select value, usd, input_tokens, cached_tokens, output_tokens, served_model, run from purchases where key=?"
-        with self._lock:
-            row = self._db.execute(query, (key,)).fetchone()
-        if row is None:
+        columns = "value, usd, input_tokens, cached_tokens, output_tokens, served_model, run"
+        query = f"select {columns} from purchases where key=?"  # noqa: S608 - our own names
+        rows = self._file.run(query, (key,))
+        if not rows:
             return None
+        row = rows[0]
         usage = Usage(input_tokens=row[2], cached_tokens=row[3], output_tokens=row[4])
         usd = None if row[1] is None else Decimal(row[1])
         return Purchase(value=json.loads(row[0]), usage=usage, usd=usd, served_model=row[5], run=row[6])
@@ -146,13 +104,15 @@ class Ledger:
 
         Raises:
             LedgerMissError: replay only, and the key is not there.
-            Whatever `buy` raises: it is logged as a failure, never replayed as a result.
+            LedgerError: the ledger cannot be read or written.
+            Whatever `buy` raises: nothing is stored then (log it with `fail`), and the next who asks buys again.
         """
         while True:
             found = self.find(key)
             if found is not None:
                 return found, False
             if self.replay_only:
+                self._replay_failure(key)
                 raise LedgerMissError(f"replay only, and this call was never bought: {entry.label} ({entry.kind})")
             with self._lock:
                 other = self._in_flight.get(key)
@@ -162,7 +122,9 @@ class Ledger:
                 other.wait()
                 continue
             try:
-                return self._buy(key, entry, buy), True
+                # A second look: another thread may have finished between the first one and taking the turn.
+                found = self.find(key)
+                return (found, False) if found is not None else (self._buy(key, entry, buy), True)
             finally:
                 with self._lock:
                     del self._in_flight[key]
@@ -172,13 +134,21 @@ class Ledger:
         bought = buy()
         usage = bought.usage
         row = (
-            key, entry.kind, json.dumps(bought.value, ensure_ascii=False), None if bought.usd is None else str(bought.usd),
-            usage.input_tokens, usage.cached_tokens, usage.output_tokens,
-            entry.run, entry.stream, entry.label, bought.served_model, time.time(),
-        )  # fmt: skip
-        with self._lock:
-            # First record wins: of two processes that bought the same, both then use the one that is stored.
-            self._db.execute("insert or ignore into purchases values (?,?,?,?,?,?,?,?,?,?,?,?)", row)
+            key,
+            entry.kind,
+            json.dumps(bought.value),
+            None if bought.usd is None else str(bought.usd),
+            usage.input_tokens,
+            usage.cached_tokens,
+            usage.output_tokens,
+            entry.run,
+            entry.stream,
+            storable(entry.label),
+            storable(bought.served_model),
+            time.time(),
+        )
+        # First record wins: of two processes that bought the same, both then use the one that is stored.
+        self._file.run(_STORE, row)
         stored = self.find(key)
         if stored is None:
             raise LedgerError(f"{self.path}: a purchase could not be stored")
@@ -186,43 +156,75 @@ class Ledger:
 
     def fail(self, key: str, entry: Entry, kind: str, message: str) -> None:
         """Log a call that gave no result."""
-        with self._lock:
-            self._db.execute(
-                "insert into failures (key, kind, message, run, label, failed_at) values (?,?,?,?,?,?)",
-                (key, kind, message, entry.run, entry.label, time.time()),
-            )
+        self._file.run(
+            "insert into failures (key, kind, message, run, label, failed_at) values (?,?,?,?,?,?)",
+            (key, kind, storable(message), entry.run, storable(entry.label), time.time()),
+        )
+
+    def _replay_failure(self, key: str) -> None:
+        """A finished run is replayed as it was: a call that failed then fails again instead of being bought now."""
+        rows = self._file.run("select kind, message from failures where key=? order by id desc limit 1", (key,))
+        if rows:
+            raise CallFailedError(*rows[0])
+
+    def failures(self, limit: int) -> list[tuple[str, str, str]]:
+        """The newest failures as (label, kind, message)."""
+        query = "select label, kind, message from failures order by id desc limit ?"
+        return [(r[0], r[1], r[2]) for r in self._file.run(query, (limit,))]
 
     def note_run(self, run: str, lineage: str, generation: int, event: str, detail: Mapping[str, object]) -> None:
         """Record that a run started or finished."""
-        with self._lock:
-            self._db.execute(
-                "insert into runs (run, lineage, generation, event, detail, at) values (?,?,?,?,?,?)",
-                (run, lineage, generation, event, json.dumps(detail), time.time()),
-            )
+        self._file.run(
+            "insert into runs (run, lineage, generation, event, detail, at) values (?,?,?,?,?,?)",
+            (run, lineage, generation, event, json.dumps(detail), time.time()),
+        )
 
     def run_events(self, lineage: str) -> list[RunEvent]:
         """What is known of the runs of a lineage, oldest first."""
-        with self._lock:
-            rows = self._db.execute(
-                "select run, generation, event, detail from runs where lineage=? order by id", (lineage,)
-            ).fetchall()
+        rows = self._file.run("select run, generation, event, detail from runs where lineage=? order by id", (lineage,))
         return [RunEvent(run=r[0], generation=r[1], event=r[2], detail=json.loads(r[3])) for r in rows]
 
     def spent_since(self, moment: float) -> Decimal:
         """USD of all purchases since a moment (seconds since the epoch); unknown prices count nothing."""
-        with self._lock:
-            rows = self._db.execute("select usd from purchases where bought_at >= ? and usd is not null", (moment,))
-            return sum((Decimal(r[0]) for r in rows), Decimal(0))
+        rows = self._file.run("select usd from purchases where bought_at >= ? and usd is not null", (moment,))
+        return sum((Decimal(r[0]) for r in rows), Decimal(0))
 
-    def stats(self) -> list[tuple[str, Spend]]:
-        """Everything bought, by stream."""
-        with self._lock:
-            rows = self._db.execute(
-                "select stream, usd, input_tokens, cached_tokens, output_tokens from purchases"
-            ).fetchall()
+    def spend_by_stream(self, run: str | None = None) -> dict[str, Spend]:
+        """Everything bought, or what one run bought, by stream."""
+        query = "select stream, usd, input_tokens, cached_tokens, output_tokens from purchases where ? in ('', run)"
+        rows = self._file.run(query, (run or "",))
         totals: dict[str, Spend] = {}
         for stream, usd, *tokens in rows:
             usage = Usage(input_tokens=tokens[0], cached_tokens=tokens[1], output_tokens=tokens[2])
             one = Spend(calls=1, usage=usage, usd=None if usd is None else Decimal(usd))
             totals[stream] = totals.get(stream, Spend()) + one
-        return sorted(totals.items())
+        return dict(sorted(totals.items()))
+
+    def export(self) -> list[dict[str, object]]:
+        """Every purchase, oldest first, as JSON values."""
+        columns = ("key", "kind", "value", "usd", "run", "stream", "label", "served_model", "bought_at")
+        rows = self._file.run(f"select {','.join(columns)} from purchases order by bought_at, key")  # noqa: S608
+        return [{**dict(zip(columns, row, strict=True)), "value": json.loads(row[2])} for row in rows]
+
+    def merge(self, other: Path) -> int:
+        """Take over what another ledger has and this one has not; returns the number of purchases.
+
+        Raises:
+            LedgerError: the other file is missing, or no ledger of this version.
+        """
+        if not other.is_file():
+            raise LedgerError(f"{other}: no such ledger")
+        theirs = LedgerFile(other)
+        try:
+            bought = theirs.run("select * from purchases")
+            logs = {table: theirs.run(f"select {columns} from {table}") for table, columns in _LOGS.items()}  # noqa: S608
+        finally:
+            theirs.close()
+        with self._file.transaction():
+            gained = self._file.run_many(_STORE, bought)
+            for table, columns in _LOGS.items():
+                ours = set(self._file.run(f"select {columns} from {table}"))  # noqa: S608 - our own names
+                marks = ",".join("?" * (columns.count(",") + 1))
+                new = [row for row in logs[table] if row not in ours]
+                self._file.run_many(f"insert into {table} ({columns}) values ({marks})", new)  # noqa: S608
+        return gained

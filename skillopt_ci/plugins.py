@@ -41,12 +41,19 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
     }
 )
+_SINGULAR = {
+    "providers": "provider",
+    "harnesses": "harness",
+    "graders": "grader",
+    "optimizers": "optimizer",
+    "suites": "task format",
+}
 
 
 def names(kind: str) -> list[str]:
     """Every registered name of a kind, our own first."""
     own = BUILTIN[kind]
-    others = sorted(e.name for e in entry_points(group=f"skillopt_ci.{kind}") if e.name not in own)
+    others = sorted({e.name for e in entry_points(group=f"skillopt_ci.{kind}")} - own.keys())
     return [*own, *others]
 
 
@@ -54,15 +61,18 @@ def load(kind: str, name: str) -> Any:
     """Import what `name` stands for.
 
     Raises:
-        UsageError: the name is not registered; says what is, and what was perhaps meant.
+        UsageError: the name is not registered (says what is, and what was perhaps meant), or a plug-in does not load.
     """
     if name in BUILTIN[kind]:
         module, _, attribute = BUILTIN[kind][name].partition(":")
         return getattr(import_module(module), attribute)
     for entry in entry_points(group=f"skillopt_ci.{kind}"):
         if entry.name == name:
-            return entry.load()
+            try:
+                return entry.load()
+            except (ImportError, AttributeError) as error:
+                raise UsageError(f"the plug-in {name!r} ({entry.value}) cannot be loaded: {error}") from error
     known = names(kind)
     close = get_close_matches(name, known, n=1)
     hint = f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(known)}"
-    raise UsageError(f"unknown {kind.removesuffix('s')} '{name}'{hint}")
+    raise UsageError(f"unknown {_SINGULAR[kind]} {name!r}{hint}")

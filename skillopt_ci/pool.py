@@ -20,7 +20,7 @@ class Pool:
         """Run `job` on every item and return the results in the order of the items.
 
         The first exception stops the start of further jobs, lets those in flight finish (what they bought is
-        recorded) and is raised. Jobs are started in order and only `size` ahead, so that memory stays flat.
+        recorded) and is raised. Jobs are handed out in order, `2 * size` at most, so that memory stays flat.
         """
         self.stop.clear()
         results: dict[int, R] = {}
@@ -38,7 +38,7 @@ class Pool:
                     if not running:
                         break
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
+                    for future in sorted(done, key=running.__getitem__):  # of two errors the one first in the plan
                         index = running.pop(future)
                         if future.cancelled():
                             continue

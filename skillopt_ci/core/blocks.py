@@ -1,47 +1,77 @@
 """Where Markdown blocks begin and end, by a CommonMark parser: an edit never lands inside another block."""
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
-_LEAVES = {
-    "paragraph_open",
-    "heading_open",
-    "fence",
-    "code_block",
-    "table_open",
-    "html_block",
-    "hr",
-    "lheading_open",
-}
+_LEAVES = {"paragraph_open", "heading_open", "fence", "code_block", "table_open", "html_block", "hr", "blockquote_open"}
+_MARKER = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])")
+_SPACE = re.compile(r"[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines [first, end) of a body; `indent` columns stand before a list item's marker."""
+    """Lines [first, end) of a body.
+
+    Attributes:
+        kind: the parser's word for it (`paragraph_open`, `fence`, ...).
+        marker: a list item's `-`, `*`, `+`, `.` or `)`; empty for anything else.
+        prefix: the white space that stands (or counts) before a list item's marker.
+    """
 
     first: int
     end: int
-    is_item: bool
-    indent: int
+    kind: str = ""
+    marker: str = ""
+    prefix: str = ""
+
+    @property
+    def is_item(self) -> bool:
+        """A list item, with its children."""
+        return bool(self.marker)
 
 
-def parse_blocks(text: str) -> list[Block]:
-    """Every list item and leaf block of `text` (LF line ends), in document order; items nest."""
+def _parse(text: str) -> list[Token]:
+    parser = MarkdownIt("commonmark").enable("table")
+    parser.core.ruler.enableOnly(["normalize", "block"])  # inline markup moves no block
+    # Line n of the parser must be line n of the text: it would count a lone CR as a line end.
+    return parser.parse(text.removeprefix("\ufeff").replace("\r", " "))
+
+
+@lru_cache(maxsize=64)
+def parse_blocks(text: str) -> tuple[Block, ...]:
+    """Every list item and leaf block of `text` (LF line ends), in document order; items nest, a quotation is a leaf."""
     lines = text.split("\n")
     found: list[Block] = []
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
-        if token.map is None:
-            continue
-        first, end = token.map
-        while end > first + 1 and not lines[end - 1].strip():
-            end -= 1
-        if token.type == "list_item_open":
-            indent = len(lines[first]) - len(lines[first].lstrip())
-            found.append(Block(first, end, True, indent))
-        elif token.type in _LEAVES:
-            found.append(Block(first, end, False, 0))
-    return found
+    quoted = 0
+    for token in _parse(text):
+        if token.type == "blockquote_close":
+            quoted -= 1
+        if quoted == 0 and token.map is not None:
+            first, end = token.map
+            while end > first + 1 and not lines[end - 1].strip(" \t"):
+                end -= 1
+            if token.type == "list_item_open":
+                outer = sum(block.is_item and block.first == first for block in found)
+                found.append(Block(first, end, token.type, token.markup, _prefix(lines[first], outer)))
+            elif token.type in _LEAVES:
+                found.append(Block(first, end, token.type))
+        if token.type == "blockquote_open":
+            quoted += 1
+    return tuple(found)
+
+
+def _prefix(line: str, outer: int) -> str:
+    """What stands before an item's marker, with the markers of `outer` items on the same line as spaces."""
+    at = 0
+    for _ in range(outer):
+        marker = _MARKER.match(line, at)
+        at = marker.end() if marker else at
+    space = _SPACE.match(line, at)
+    return re.sub(r"[^\t]", " ", line[: space.end() if space else at])
 
 
 def block_at(text: str, line: int) -> Block:
@@ -52,4 +82,16 @@ def block_at(text: str, line: int) -> Block:
         return items[-1]
     if holding:
         return holding[-1]
-    return Block(line, line + 1, False, 0)
+    return Block(line, line + 1)
+
+
+def leaves(text: str) -> set[tuple[int, int, str]]:
+    """First line, end and kind of every block that is not a list item."""
+    return {(b.first, b.end, b.kind) for b in parse_blocks(text) if not b.is_item}
+
+
+@lru_cache(maxsize=64)
+def ends_open(text: str) -> bool:
+    """Whether a fence or comment of `text` is never closed, so that it would swallow what comes after."""
+    after = text.count("\n") + 2
+    return Block(after, after + 1, "paragraph_open") not in parse_blocks(text + "\n\nx")

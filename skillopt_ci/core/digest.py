@@ -18,4 +18,4 @@ def text_digest(text: str) -> str:
 def fraction(*parts: str | int) -> float:
     """A number in [0, 1) that depends on nothing but `parts`: seeded choices without a random source."""
     raw = hashlib.sha256("\x1f".join(str(p) for p in parts).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(raw[:7], "big") / (1 << 56)
+    return (int.from_bytes(raw[:7], "big") >> 3) / (1 << 53)  # 53 bits: what a float holds without rounding up to 1

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-from skillopt_ci.core.blocks import block_at
+from skillopt_ci.core.blocks import ends_open
 from skillopt_ci.core.digest import digest
-from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.place import Range, Spans, UnmatchedError, after_block, append, overlap, splice, whole_lines
+from skillopt_ci.core.skill import Skill, opens_frontmatter
 
 Op = Literal["add", "replace", "delete"]
 SLOW_START, SLOW_END = "<!-- SLOW_UPDATE_START -->", "<!-- SLOW_UPDATE_END -->"
 PROTECT_START, PROTECT_END = "<!-- skillopt:protect -->", "<!-- skillopt:end-protect -->"
-_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s")
+_MARKS = (SLOW_START, SLOW_END, PROTECT_START, PROTECT_END)
+# From the last opening mark before a closing one: an opening mark that is never closed does not swallow the text.
+_SLOW = re.compile(f"{SLOW_START}((?:(?!{SLOW_START}).)*?){SLOW_END}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,93 +57,120 @@ class Candidate:
         return tuple(r.edit for r in self.resolutions if r.status == "applied")
 
 
-class _UnmatchedError(Exception):
-    """Why an edit has no place."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
-    start: int
-    end: int
-    text: str
-
-
 def protected_spans(body: str) -> list[tuple[int, int]]:
-    """Character ranges [start, end) no edit may touch; a region that is never closed runs to the end."""
+    """Character ranges [start, end) no edit may touch, in order and apart; one never closed runs to the end."""
+    found = sorted(_marked(body, SLOW_START, SLOW_END) + _marked(body, PROTECT_START, PROTECT_END))
+    spans: list[tuple[int, int]] = []
+    for start, end in found:
+        if spans and start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _marked(body: str, start_mark: str, end_mark: str) -> list[tuple[int, int]]:
     spans = []
-    for start_mark, end_mark in ((SLOW_START, SLOW_END), (PROTECT_START, PROTECT_END)):
-        at = body.find(start_mark)
-        while at >= 0:
-            closed = body.find(end_mark, at + len(start_mark))
-            end = len(body) if closed < 0 else closed + len(end_mark)
-            spans.append((at, end))
-            at = body.find(start_mark, end)
-    return sorted(spans)
+    at = body.find(start_mark)
+    while at >= 0:
+        closed = body.find(end_mark, at + len(start_mark))
+        end = len(body) if closed < 0 else closed + len(end_mark)
+        spans.append((at, end))
+        at = body.find(start_mark, end)
+    return spans
 
 
 def apply_edits(skill: Skill, edits: Sequence[Edit]) -> Candidate:
     """Apply edits to a skill's body, in rank order: of two that overlap the later one is unmatched.
 
     Targets are looked up with LF line ends in the body as it is now, outside protected regions, and must occur
-    exactly once. An `add` with an empty target goes before a trailing protected region, else to the end.
+    exactly once. An `add` with an empty target goes before a trailing protected region, else to the end. The line
+    ends around a target stay. An edit is unmatched, too, when the blocks around it would become others.
     """
     raw = skill.body
     body, offsets = _with_lf(raw)
-    newline = "\r\n" if raw.count("\r\n") * 2 > raw.count("\n") else "\n"
     spans = protected_spans(body)
-    taken: list[_Range] = []
+    taken: list[Range] = []
+    current = body
     resolutions: list[Resolution] = []
     for edit in edits:
         try:
             wanted = _resolve(body, spans, edit)
-            if any(_overlap(wanted, other) for other in taken):
-                raise _UnmatchedError("overlaps an edit that is ranked before it")
-        except _UnmatchedError as why:
+            if any(overlap(wanted, other) for other in taken):
+                raise UnmatchedError("overlaps an edit that is ranked before it")
+            after = splice(body, [*taken, wanted])
+            _check_whole(skill, current, after)
+        except UnmatchedError as why:
             resolutions.append(Resolution(edit=edit, status="unmatched", reason=str(why)))
             continue
         taken.append(wanted)
+        current = after
         resolutions.append(Resolution(edit=edit, status="applied"))
-    # Insertions at one place keep their rank order: a stable sort, applied from the end of the body.
-    ordered = sorted(enumerate(taken), key=lambda pair: (pair[1].start, pair[1].end, pair[0]))
-    for _, span in reversed(ordered):
-        raw = raw[: offsets[span.start]] + span.text.replace("\n", newline) + raw[offsets[span.end] :]
-    return Candidate(skill=skill.with_body(raw), parent=skill.digest, resolutions=tuple(resolutions))
+    newline = _newline(skill)
+    in_raw = [Range(offsets[r.start], offsets[r.end], r.text.replace("\n", newline)) for r in taken]
+    return Candidate(skill=skill.with_body(splice(raw, in_raw)), parent=skill.digest, resolutions=tuple(resolutions))
+
+
+def _check_whole(skill: Skill, before: str, after: str) -> None:
+    """Refuse what is right in its place and wrong for the document."""
+    if _protected_texts(before) != _protected_texts(after):
+        raise UnmatchedError("would make, change or end a protected region")
+    if not skill.frontmatter and opens_frontmatter(after) and not opens_frontmatter(before):
+        raise UnmatchedError("would make the body read as frontmatter")
+    if ends_open(after) and not ends_open(before):
+        raise UnmatchedError("would leave a fence or a comment open to the end of the body")
+
+
+def _protected_texts(body: str) -> list[str]:
+    return [body[start:end] for start, end in protected_spans(body)]
+
+
+def _newline(skill: Skill) -> str:
+    """The line end that most lines of the file have; CRLF beside lone CRs, whose last one would join a lone LF."""
+    pairs, feeds, returns = (skill.text.count(end) for end in ("\r\n", "\n", "\r"))
+    return "\r\n" if pairs * 2 > feeds or returns > pairs else "\n"
 
 
 def _with_lf(raw: str) -> tuple[str, list[int]]:
-    """The body with LF line ends, and for each of its positions the position in `raw`."""
+    """The body with LF line ends (a lone CR is one, too), and for each of its positions the position in `raw`."""
     offsets: list[int] = []
     kept: list[str] = []
     for at, char in enumerate(raw):
-        if char == "\r" and raw[at + 1 : at + 2] == "\n":
-            continue
-        offsets.append(at - 1 if char == "\n" and at and raw[at - 1] == "\r" else at)
-        kept.append(char)
+        if char == "\n" and at and raw[at - 1] == "\r":
+            continue  # its CR stands for both
+        offsets.append(at)
+        kept.append("\n" if char == "\r" else char)
     return "".join(kept), [*offsets, len(raw)]
 
 
-def _resolve(body: str, spans: Sequence[tuple[int, int]], edit: Edit) -> _Range:
-    target, content = edit.target.replace("\r\n", "\n"), edit.content.replace("\r\n", "\n").replace("\r", "\n")
+def _lf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _resolve(body: str, spans: Spans, edit: Edit) -> Range:
+    target, content = _lf(edit.target), _lf(edit.content)
     if edit.op in ("replace", "delete") and not target.strip():
-        raise _UnmatchedError(f"a {edit.op} needs a target")
+        raise UnmatchedError(f"a {edit.op} needs a target")
     if edit.op in ("add", "replace") and not content.strip():
-        raise _UnmatchedError(f"{'an' if edit.op == 'add' else 'a'} {edit.op} needs content")
-    if any(mark in content for mark in (SLOW_START, SLOW_END, PROTECT_START, PROTECT_END)):
-        raise _UnmatchedError("its content holds a marker of a protected region")
+        raise UnmatchedError(f"{'an' if edit.op == 'add' else 'a'} {edit.op} needs content")
+    if any(mark in content for mark in _MARKS):
+        raise UnmatchedError("its content holds a marker of a protected region")
     if not target.strip():
-        return _append(body, spans, content)
+        return append(body, spans, content)
     at = _find_once(body, spans, target)
     if edit.op == "add":
-        return _after_block(body, spans, at + len(target.rstrip()) - 1, content)
-    end = at + len(target)
+        return after_block(body, spans, at + len(target.rstrip()) - 1, content)
+    # The line ends around the text stay: without them two lines would become one.
+    start, end = at + len(target) - len(target.lstrip("\n")), at + len(target.rstrip("\n"))
     if edit.op == "replace":
-        if target == content:
-            raise _UnmatchedError("changes nothing")
-        return _Range(at, end, content)
-    return _whole_lines(body, spans, at, end)
+        content = content.strip("\n")
+        if body[start:end] == content:
+            raise UnmatchedError("changes nothing")
+        return Range(start, end, content)
+    return whole_lines(body, spans, start, end)
 
 
-def _find_once(body: str, spans: Sequence[tuple[int, int]], target: str) -> int:
+def _find_once(body: str, spans: Spans, target: str) -> int:
     """Where the target stands, outside protected regions. One occurrence, or no edit."""
     places: list[int] = []
     touched = False
@@ -152,87 +182,37 @@ def _find_once(body: str, spans: Sequence[tuple[int, int]], target: str) -> int:
             places.append(at)
         at = body.find(target, at + 1)
     if not places:
-        raise _UnmatchedError("target lies in a protected region" if touched else "target not found in the body")
+        raise UnmatchedError("target lies in a protected region" if touched else "target not found in the body")
     if len(places) > 1:
-        raise _UnmatchedError(f"target found {len(places)} times in the body; it must occur exactly once")
+        raise UnmatchedError(f"target found {len(places)} times in the body; it must occur exactly once")
     return places[0]
-
-
-def _append(body: str, spans: Sequence[tuple[int, int]], content: str) -> _Range:
-    at = len(body)
-    if spans and not body[spans[-1][1] :].strip():
-        at = spans[-1][0]
-    return _insertion(body, at, content.strip("\n"), as_item=False, trailing=at < len(body))
-
-
-def _after_block(body: str, spans: Sequence[tuple[int, int]], position: int, content: str) -> _Range:
-    block = block_at(body, body.count("\n", 0, position))
-    starts = [0, *(m.end() for m in re.finditer("\n", body))]
-    at = starts[block.end] if block.end < len(starts) else len(body)
-    if any(start < at < end or (position < start < at) for start, end in spans):
-        raise _UnmatchedError("the block of its target reaches into a protected region")
-    content = content.strip("\n")
-    as_item = block.is_item and bool(_ITEM.match(content))
-    if as_item:
-        pad = " " * block.indent
-        content = "\n".join(pad + line if line.strip() else line for line in content.split("\n"))
-    return _insertion(body, at, content, as_item=as_item, trailing=bool(body[at:].strip()))
-
-
-def _insertion(body: str, at: int, content: str, *, as_item: bool, trailing: bool) -> _Range:
-    """Content as a block of its own at a line start: blank lines around it, none inside a tight list."""
-    before = body[:at]
-    if not before.strip():
-        lead = ""
-    elif as_item:
-        lead = "" if before.endswith("\n") else "\n"
-    else:
-        lead = "" if before.endswith("\n\n") else "\n" if before.endswith("\n") else "\n\n"
-    after = body[at:]
-    next_item = as_item and bool(_ITEM.match(after))
-    tail = "\n" if not trailing or next_item or after.startswith("\n") else "\n\n"
-    return _Range(at, at, lead + content + tail)
-
-
-def _whole_lines(body: str, spans: Sequence[tuple[int, int]], start: int, end: int) -> _Range:
-    """A deletion; when it empties its lines they go too, so that no hole is left."""
-    line_start = body.rfind("\n", 0, start) + 1
-    line_end = body.find("\n", end - 1 if body[end - 1] == "\n" else end)
-    line_end = len(body) if line_end < 0 else line_end + 1
-    leftover = body[line_start:start] + body[end:line_end]
-    if leftover.strip() or any(line_start < e and s < line_end for s, e in spans):
-        return _Range(start, end, "")
-    if body[line_end : line_end + 1] == "\n" and (line_start == 0 or body[line_start - 2 : line_start] == "\n\n"):
-        line_end += 1
-    return _Range(line_start, line_end, "")
-
-
-def _overlap(one: _Range, other: _Range) -> bool:
-    if one.start == one.end and other.start == other.end:
-        return False  # two insertions at one place stand one after the other
-    if one.start == one.end or other.start == other.end:
-        point, span = (one, other) if one.start == one.end else (other, one)
-        return span.start < point.start < span.end
-    return one.start < other.end and other.start < one.end
 
 
 def set_slow_update(skill: Skill, guidance: str) -> Skill:
     """The skill with its slow-update region holding `guidance`; the region is made at the end when there is none."""
     body = skill.body
-    newline = "\r\n" if "\r\n" in body else "\n"
-    for mark in (SLOW_START, SLOW_END, PROTECT_START, PROTECT_END):
-        guidance = guidance.replace(mark, "")
-    inner = newline + guidance.strip().replace("\r\n", "\n").replace("\n", newline) + newline
-    start = body.find(SLOW_START)
-    end = body.find(SLOW_END, start)
-    if start >= 0 and end >= 0:
-        return replace(skill, body=body[: start + len(SLOW_START)] + inner + body[end:])
+    newline = _newline(skill)
+    while any(mark in guidance for mark in _MARKS):  # again: taking one out may join the halves of another
+        for mark in _MARKS:
+            guidance = guidance.replace(mark, "")
+    inner = newline + _lf(guidance.strip()).replace("\n", newline) + newline
+    region = _slow_region(body)
+    if region:
+        return skill.with_body(body[: region.start(1)] + inner + body[region.end(1) :])
     lead = "" if not body.strip() else newline if body.endswith("\n") else newline * 2
-    return replace(skill, body=body + lead + SLOW_START + inner + SLOW_END + newline)
+    return skill.with_body(body + lead + SLOW_START + inner + SLOW_END + newline)
 
 
 def slow_update_text(skill: Skill) -> str:
     """What the slow-update region holds now; empty when there is none."""
-    start = skill.body.find(SLOW_START)
-    end = skill.body.find(SLOW_END, start)
-    return skill.body[start + len(SLOW_START) : end].strip() if start >= 0 and end >= 0 else ""
+    region = _slow_region(skill.body)
+    return region.group(1).strip() if region else ""
+
+
+def _slow_region(body: str) -> re.Match[str] | None:
+    """The first closed slow-update region that is not part of a region somebody protected by hand."""
+    by_hand = [span for span in _marked(body, PROTECT_START, PROTECT_END) if body.endswith(PROTECT_END, *span)]
+    for region in _SLOW.finditer(body):
+        if not any(start < region.start() and region.end() < end for start, end in by_hand):
+            return region
+    return None

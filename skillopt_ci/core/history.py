@@ -94,6 +94,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notes:
+    """The optimizer's own notes after an epoch: for its later prompts, never part of the skill."""
+
+    epoch: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
     """An entry of the rejected-edit buffer: what was tried, what it did, why it was not kept."""
 
@@ -121,7 +129,7 @@ class Confirmation:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainResult:
-    """A finished (or cleanly stopped) run of training."""
+    """A finished (or cleanly stopped) run of training; `stopped_by` is the limit of the budget that ended it."""
 
     start: Skill
     best: Skill
@@ -129,7 +137,8 @@ class TrainResult:
     best_val_mean: float
     steps: tuple[Step, ...]
     stopped: str
-    confirmation: Confirmation | None
+    stopped_by: str = ""
+    confirmation: Confirmation | None = None
     meta_notes: str = ""
     versions: tuple[Skill, ...] = field(default=())
 

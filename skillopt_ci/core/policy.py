@@ -2,20 +2,31 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.skill import Skill
 
-_URL = re.compile(r"\b(?:https?|ftp|file|data|javascript):|\bwww\.|\]\(\s*[^)\s]+\.[^)\s]+", re.IGNORECASE)
-_COMMAND = re.compile(
-    r"^\s*(?:```+|~~~+)\s*(?:ba|z|fi|c|k)?sh\b|^\s*(?:```+|~~~+)\s*(?:console|shell|powershell|cmd|bat)\b|^\s*\$\s+\S"
-    r"|\b(?:curl|wget)\s+\S|\brm\s+-[a-z]*[rf]|\bsudo\s+\S|\b(?:pip|npm|npx|uvx|apt-get|brew)\s+(?:install|exec|run)\b"
-    r"|\$\([^)]+\)|\|\s*(?:ba|z)?sh\b",
+_URL = re.compile(
+    r"\b[a-z][a-z0-9+.-]*://\S*|\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*|\bwww\.\S*"
+    r"|\]\(\s*<?(?!#)[^)\s]*[./:][^)\s]*|^ {0,3}\[[^\]\n]+\]:\s*\S*[./:]\S*|<[a-z][^>\n]*\b(?:href|src)\s*=[^>\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
-_VISIBLE_FORMAT = {"\u200d"}  # zero-width joiner: part of emoji
+_COMMAND = re.compile(
+    r"^\s*\$\s+\S|\b(?:curl|wget|npx|uvx|sudo)\s+\S|\brm\s+-[a-z]*[rf]|\b(?:ba|z|da)?sh\s+-[a-z]*c\b"
+    r"|\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo)\s+(?:install|exec|run|add)\b"
+    r"|\$\([^)\n]+\)|\|\s*(?:ba|z|da)?sh\b",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)")
+_SHELL = re.compile(
+    r"\{?\s*\.?(?:(?:ba|z|fi|c|k|da)?sh|shell\w*|console|terminal|powershell|pwsh|ps1|cmd|bat(?:ch)?)\b", re.IGNORECASE
+)
+_VISIBLE = {"\u200d", "\ufe0f"}  # zero-width joiner and emoji selector: part of emoji
+# Letters and marks that show nothing: fillers, joiners and variation selectors (which can carry a whole message).
+_SHOW_NOTHING = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +46,8 @@ def hidden_characters(text: str) -> list[str]:
     for char in text:
         category = unicodedata.category(char)
         control = category == "Cc" and char not in "\n\t\r"
-        invisible = category == "Cf" and char not in _VISIBLE_FORMAT
-        if control or invisible or category in ("Cs", "Co", "Zl", "Zp"):
+        invisible = category == "Cf" or _SHOW_NOTHING.match(char)
+        if control or (invisible and char not in _VISIBLE) or category in ("Cs", "Co", "Zl", "Zp"):
             found[unicodedata.name(char, f"U+{ord(char):04X}")] = None
     return list(found)
 
@@ -48,26 +59,53 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy) -> str | None:
     hidden = hidden_characters(edit.content)
     if hidden:
         return f"hidden characters: {', '.join(hidden[:3])}"
-    if edit.content.lstrip("\ufeff").startswith("---"):
+    if edit.content.lstrip("\ufeff\r\n").startswith("---"):
         return "would read as frontmatter"
-    if not policy.allow_urls and any(m.group() not in skill.body for m in _URL.finditer(edit.content)):
+    # The body as it would be, too: a harmless piece can turn a URL or a command that is there into another.
+    after = apply_edits(skill, [edit]).skill.body
+    if not policy.allow_urls and (_urls(edit.content) | _urls(after)) - _urls(skill.body):
         return "brings a URL or a link to a file"
-    if not policy.allow_commands and any(m.group() not in skill.body for m in _COMMAND.finditer(edit.content)):
+    if not policy.allow_commands and (_commands(edit.content) | _commands(after)) - _commands(skill.body):
         return "brings a command"
-    wanted = edit.content.strip()
-    if edit.op == "add" and wanted and wanted in skill.body:
+    wanted = _lf(edit.content.strip())
+    if edit.op == "add" and wanted and wanted in _lf(skill.body):
         return "says what the skill says already"
     return None
 
 
-def fit(edits: Sequence[Edit], skill: Skill, start: Skill, policy: EditPolicy) -> tuple[list[Edit], list[Edit]]:
-    """Split ranked edits into (kept, too much): the best-ranked ones that fit the limits on the whole body."""
-    kept: list[Edit] = []
-    over: list[Edit] = []
-    for edit in edits:
-        body = apply_edits(skill, [*kept, edit]).skill.body
-        grown = len(body) - len(start.body)
-        shrinks = len(body) <= len(skill.body)
-        too_long = grown > policy.max_growth_chars or -(-len(body) // 4) > policy.max_skill_tokens
-        (over if too_long and not shrinks else kept).append(edit)
-    return kept, over
+def _urls(text: str) -> set[str]:
+    """Every URL and link target, whole: another path or host is another URL."""
+    plain = unicodedata.normalize("NFKC", text)
+    return {match.group().strip().rstrip(".,;:!?)]>\"'`*_") for match in _URL.finditer(plain)}
+
+
+def _commands(text: str) -> set[str]:
+    """Every line that holds a command or stands in a shell's fence, without the space around it."""
+    found = set()
+    fence = ""
+    shell = False
+    for line in unicodedata.normalize("NFKC", text).splitlines():
+        marker = _FENCE.match(line)
+        if marker and not fence:
+            fence, shell = marker.group(1), bool(_SHELL.match(marker.group(2)))
+        elif marker and marker.group(1).startswith(fence) and not marker.group(2):
+            fence, shell = "", False
+        elif (shell and line.strip()) or _COMMAND.search(line):
+            found.add(line.strip())
+    return found
+
+
+def _lf(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+def too_long(candidate: Skill, skill: Skill, start: Skill, policy: EditPolicy) -> str | None:
+    """Why a candidate's body is over a limit, or None. What makes the skill shorter is never too long."""
+    if len(candidate.body) <= len(skill.body):
+        return None
+    grown = len(candidate.body) - len(start.body)
+    if grown > policy.max_growth_chars:
+        return f"the skill would have grown by {grown} characters; at most {policy.max_growth_chars} a run"
+    if candidate.tokens > policy.max_skill_tokens:
+        return f"the skill would have about {candidate.tokens} tokens; at most {policy.max_skill_tokens}"
+    return None

@@ -13,6 +13,8 @@ from skillopt_ci.errors import ConfigError, Problem
 
 _OPEN = re.compile(r"\A\ufeff?---[ \t]*\r?\n")
 _CLOSE = re.compile(r"^---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
+# What PyYAML lets through: a date such as 2026-02-31, `!!bool x`, `!!int ""`, `!!timestamp x`, a thousand brackets.
+_BAD_VALUES = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,12 @@ class Skill:
         return estimate_tokens(self.body)
 
     def with_body(self, body: str) -> "Skill":
-        """The same skill with another body; the frontmatter stays byte-identical."""
+        """The same skill with another body; the frontmatter stays byte-identical.
+
+        A frontmatter that ended the file without a line end gets one, as the body's first characters.
+        """
+        if self.frontmatter and body and not self.frontmatter.endswith("\n") and not body.startswith(("\n", "\r\n")):
+            body = ("\r\n" if "\r\n" in self.frontmatter else "\n") + body
         return replace(self, body=body)
 
 
@@ -64,21 +71,28 @@ def split_text(text: str) -> tuple[str, str]:
     return text[: closed.end()], text[closed.end() :]
 
 
+def opens_frontmatter(text: str) -> bool:
+    """Whether a text begins with the line that opens a frontmatter."""
+    return _OPEN.match(text) is not None
+
+
 def parse_frontmatter(frontmatter: str) -> dict[str, object]:
     """The frontmatter's mapping; empty when there is none.
 
     Raises:
         ValueError: not YAML, or not a mapping.
     """
-    inner = "\n".join(frontmatter.lstrip("\ufeff").splitlines()[1:-1])
+    inner = "\n".join(frontmatter.removesuffix("\n").split("\n")[1:-1])
     try:
         value = yaml.safe_load(inner)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 2})" if mark else ""
-        raise ValueError(f"the frontmatter is not valid YAML{where}: {getattr(error, 'problem', error)}") from error
-    except ValueError as error:  # a date such as 2026-02-31
-        raise ValueError(f"the frontmatter is not valid YAML: {error}") from error
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ValueError(f"the frontmatter is not valid YAML{where}: {problem}") from error
+    except _BAD_VALUES as error:
+        problem = "nested too deeply" if isinstance(error, RecursionError) else f"a value cannot be read: {error}"
+        raise ValueError(f"the frontmatter is not valid YAML: {problem}") from error
     if value is None:
         return {}
     if not isinstance(value, dict):

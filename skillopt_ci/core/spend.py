@@ -50,5 +50,5 @@ class Limits:
 
 def format_usd(amount: Decimal) -> str:
     """Plain decimal digits, at most six after the point, no exponent."""
-    text = f"{amount.quantize(Decimal('0.000001')):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = f"{amount:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

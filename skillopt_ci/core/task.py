@@ -10,6 +10,7 @@ from skillopt_ci.core.digest import digest
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+STARTER_TAG = "starter"  # marks the tasks that `init` writes, until somebody replaces them
 _EMPTY: Mapping[str, object] = MappingProxyType({})
 
 

@@ -8,7 +8,9 @@ from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
-from skillopt_ci.providers.base import Provider
+from skillopt_ci.providers.base import Model as JudgeModel
+
+__all__ = ["AllOf", "Grader", "GraderFactory", "JudgeModel", "check_options", "strings"]
 
 
 class Grader(Protocol):
@@ -17,16 +19,6 @@ class Grader(Protocol):
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
         """Return the score. Raises `CallFailedError` when nothing can be said: that is a failure, never a 0."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeModel:
-    """The model that graders may ask, with its sampling parameters."""
-
-    provider: Provider
-    model: str
-    temperature: float | None
-    max_output_tokens: int
 
 
 class GraderFactory(Protocol):

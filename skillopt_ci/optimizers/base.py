@@ -64,6 +64,6 @@ class Optimizer(Protocol):
         """Guidance for the protected region. Raises `CallFailedError` when the model gives none."""
         ...
 
-    def meta_notes(self, skill: Skill, evidence: Evidence, /) -> str:
+    def meta_notes(self, skill: Skill, history: str, evidence: Evidence, /) -> str:
         """Notes for later prompts on what kinds of edits work. Raises `CallFailedError` when there are none."""
         ...

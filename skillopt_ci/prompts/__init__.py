@@ -7,7 +7,7 @@ from string import Template
 
 # Data of strangers stands between these tags in a prompt; it cannot close its own or open another.
 _TAGS = re.compile(
-    r"</?(?=(?:skill|rollout|task|answer|grader|rejected|notes|edits|rubric|context|error)\b)", re.IGNORECASE
+    r"<(?=\s*/?\s*(?:skill|rollout|task|answer|grader|rejected|notes|edits|rubric|context|error)\b)", re.IGNORECASE
 )
 
 
@@ -32,4 +32,4 @@ def render(name: str, /, **values: str | int) -> str:
 
 def as_data(text: str) -> str:
     """Text of a model or a task as data inside our tags: its own tags of the same names lose their bracket."""
-    return _TAGS.sub(lambda m: m.group().replace("<", "&lt;"), text)
+    return _TAGS.sub("&lt;", text)

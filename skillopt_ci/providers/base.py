@@ -85,6 +85,16 @@ class Provider(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model at a provider, with its sampling parameters: what a role (target, optimizer, judge) is played by."""
+
+    provider: Provider
+    model: str
+    temperature: float | None
+    max_output_tokens: int
+
+
 def request_key(provider: str, request: Request) -> str:
     """The ledger key of a request at a provider (its type and configured name)."""
     return digest({"provider": provider, **request.identity()})

@@ -1,6 +1,7 @@
 """Structured answers: asked for by schema, checked here, asked again once with the error."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -10,6 +11,7 @@ from skillopt_ci.errors import CallFailedError
 from skillopt_ci.providers.base import Provider, Request
 
 T = TypeVar("T")
+_FENCED = re.compile(r"\s*```\w*(.*)```", re.DOTALL)  # models without a schema mode like to fence their JSON
 
 
 def ask(provider: Provider, request: Request, read: Callable[[object], T]) -> T:
@@ -45,10 +47,12 @@ def ask(provider: Provider, request: Request, read: Callable[[object], T]) -> T:
 
 
 def _parse(text: str) -> object:
-    stripped = text.strip()
-    if stripped.startswith("```"):  # models without a schema mode like to fence their JSON
-        stripped = stripped.split("\n", 1)[-1].rsplit("```", 1)[0]
+    fenced = _FENCED.match(text)
     try:
-        return json.loads(stripped)
+        return json.loads(fenced.group(1) if fenced else text.strip(), parse_constant=_no_number)
     except RecursionError as error:
         raise ValueError("the JSON is nested too deeply") from error
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is not JSON")

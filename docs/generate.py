@@ -1,0 +1,111 @@
+"""Write docs/configuration.md from the JSON Schema of skillopt.yml: `python docs/generate.py`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from skillopt_ci.config.json_schema import json_schema
+from skillopt_ci.config.not_built import PLANNED
+from skillopt_ci.config.words import wanted
+
+PAGE = Path(__file__).parent / "configuration.md"
+
+_INTRO = """# Configuration: `skillopt.yml`
+
+<!-- Written by docs/generate.py from the configuration's JSON Schema. Do not edit. -->
+
+The file stands at the repository's root, or as `.github/skillopt.yml`; `--config PATH` names another. The smallest one:
+
+```yaml
+version: 1
+target: {provider: openai, model: gpt-5.4-mini}
+optimizer: {provider: anthropic, model: claude-opus-5}   # only `train` needs it
+skills:
+  - path: skills/invoices/SKILL.md
+    tasks: [evals/invoices/tasks.jsonl]
+    graders: [{type: exact}]
+```
+
+- Keys that are not known are errors, and so are keys of features that are not built yet (listed at the end).
+- All problems are reported at once: `skillopt.yml:14:3: train: unknown key 'batchsize';
+  perhaps you meant 'batch_size'?`
+- Secrets never stand in the file: `api_key_env` holds the *name* of an environment variable. `${VAR}` is not expanded.
+- A skill may override `target`, `optimizer`, `judge`, `harness`, `split`, `train`, `gate` and `budget`. Only the keys
+  that it sets win; the others are taken from the top level.
+- `path: "skills/*/SKILL.md"` stands for many skills, and `{name}` in `tasks` for the skill's directory name:
+  `tasks: ["evals/{name}/*.jsonl"]` (quoted, as `{` begins a mapping in YAML).
+- YAML anchors and merge keys (`<<`) work. Tags do not; a file may have 1 MiB.
+- `skillopt-ci schema` prints the JSON Schema. An editor with the YAML language server uses it through a first line
+  `# yaml-language-server: $schema=skillopt.schema.json`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    schema = json_schema()
+    parts = [_INTRO, "\n## The file\n\n", *_table(schema, schema)]
+    for title, place, model in _sections(schema):
+        described = schema["$defs"][model]
+        parts += [f"\n## `{title}`\n\n{described['description']}", f" {place}" if place else "", "\n\n"]
+        parts += _table(schema, described)
+    parts += ["\n## Not built yet\n\nThese are planned, and refused until they work: "]
+    parts += [", ".join(f"`{_planned(p.key, p.values)}`" for p in PLANNED), ".\n"]
+    return "".join(parts)
+
+
+def _planned(key: str, values: tuple[str, ...]) -> str:
+    return key.replace(".*", "") + (f": {' | '.join(values)}" if values else "")
+
+
+def _sections(schema: dict[str, Any], holder: str = "", prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """(title, a note, name of the model) of every mapping below the top level, in the file's order."""
+    for key, value in (schema["$defs"][holder] if holder else schema)["properties"].items():
+        model, many = _model(value)
+        # A skill's overrides are described where the top level has them.
+        if model is not None and not (holder == "SkillEntry" and key in schema["properties"]):
+            title = f"{prefix}{key}{many}"
+            yield title, "A mapping of names to these keys." if many == ".NAME" else "", model
+            yield from _sections(schema, model, f"{title}.")
+
+
+def _model(value: dict[str, Any]) -> tuple[str | None, str]:
+    """The model a key's value refers to, and how it is repeated: `[]` in a list, `.NAME` in a mapping of names."""
+    for many, part in (("", value), ("[]", value.get("items", {})), (".NAME", value.get("additionalProperties"))):
+        options = [part, *part.get("anyOf", ())] if isinstance(part, dict) else []
+        for option in options:
+            if "$ref" in option:
+                return option["$ref"].rpartition("/")[2], many
+    return None, ""
+
+
+def _table(schema: dict[str, Any], described: dict[str, Any]) -> list[str]:
+    rows = ["| key | value | default | meaning |\n|---|---|---|---|\n"]
+    needed = described.get("required", ())
+    for key, value in described["properties"].items():
+        default = "required" if key in needed else _default(value.get("default"))
+        # pydantic leaves a description out where it equals the mapping's own
+        meaning = value.get("description") or schema["$defs"][_model(value)[0]]["description"]
+        rows.append(f"| `{key}` | {_value(value)} | {default} | {meaning} |\n")
+    return rows
+
+
+def _value(value: dict[str, Any]) -> str:
+    model, many = _model(value)
+    if model is None:
+        return wanted(value).replace("|", "\\|")
+    if any(option.get("type") == "string" for option in value.get("items", {}).get("anyOf", ())):
+        return "a list of texts or mappings"
+    return {"": "a mapping", "[]": "a list of mappings", ".NAME": "a mapping of names to mappings"}[many]
+
+
+def _default(value: object) -> str:
+    if value is None or value == {}:
+        return ""
+    if isinstance(value, dict):
+        return "see its keys"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{json.dumps(value)}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,80 @@
+"""`check`: everything that can be known without a model, in one go."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run, write_json
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, common
+from skillopt_ci.cli.project import Project, open_project, read_skill, suite_problems
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.skill_rules import check_skill
+from skillopt_ci.core.task import SPLITS
+from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.graders.build import needs_judge
+
+
+@click.command(help=COMMANDS["check"])
+@common
+@click.argument("files", nargs=-1)
+def command(files: Sequence[str], **shared: Any) -> None:  # noqa: ARG001 - pre-commit passes names; all is checked
+    """See the help text above."""
+    options = Options(**shared)
+    run("check", options, lambda console: _check(console, options))
+
+
+def _check(console: Console, options: Options) -> int:
+    project = open_project(options)
+    problems: list[Problem] = []
+    rows: list[dict[str, object]] = []
+    for skill in project.chosen(options.skill):
+        found, row = _check_skill(project, skill)
+        problems += found
+        rows.append(row)
+    errors = [p for p in problems if not p.warning]
+    console.problems(tuple(problems))
+    for row in rows:
+        console.result("{name}: {train} train, {val} val, {test} test tasks; {tokens} tokens".format(**row))
+    console.result(f"{_count(len(errors), 'error')}, {_count(len(problems) - len(errors), 'warning')}")
+    code = ConfigError.exit_code if errors else 0
+    if options.json is not None:
+        value = {
+            "schema": "skillopt-ci/check/1",
+            "exit_code": code,
+            "skills": rows,
+            "problems": [
+                {"file": p.file, "line": p.line, "column": p.column, "warning": p.warning, "message": p.message}
+                for p in problems
+            ],
+        }
+        write_json(options.json, value, console.scrub)
+    return code
+
+
+def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem], dict[str, object]]:
+    tree = project.tree
+    folder = skill.path.rpartition("/")[0].rpartition("/")[2]
+    row: dict[str, object] = {"name": skill.name, "path": skill.path, "tokens": None, **dict.fromkeys(SPLITS)}
+    try:
+        problems = check_skill(tree.read(skill.path), path=skill.path, directory=folder)
+        if not any(not p.warning for p in problems):
+            row["tokens"] = read_skill(tree, skill.path, skill.name).tokens
+    except ConfigError as error:
+        problems = list(error.problems)
+    need = ("train", "val", "test") if skill.optimizer else skill.gate.splits
+    suite, more = suite_problems(tree, skill, need)
+    problems += more
+    row.update({s: len(suite.of([s])) for s in SPLITS})
+    judged = [t for t in suite.tasks if needs_judge(skill.graders if t.graders is None else t.graders)]
+    if judged and skill.judge is None:
+        source = judged[0].source
+        message = f"its grader asks a judge, and skills[{skill.name}] has no 'judge' model; add one"
+        problems.append(Problem(source.file, source.line, 0, message))
+    return problems, row
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,58 @@
+"""Words for people on stderr, results on stdout; secrets and control characters never on either."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import click
+
+from skillopt_ci.errors import Problem
+
+
+class Console:
+    """Where a command writes. `scrub` takes secrets out of every text."""
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self.scrub: Callable[[str], str] = lambda text: text
+
+    @property
+    def live(self) -> bool:
+        """Stderr is a terminal that can redraw lines."""
+        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not self.quiet
+
+    def say(self, text: str) -> None:
+        """A line of progress; silent with --quiet."""
+        if not self.quiet:
+            self._write(text, None, err=True)
+
+    def detail(self, text: str) -> None:
+        """A line that only --verbose shows."""
+        if self.verbose and not self.quiet:
+            self._write(text, None, err=True)
+
+    def warn(self, text: str) -> None:
+        """A warning; silent with --quiet."""
+        if not self.quiet:
+            self._write(text, "yellow", err=True)
+
+    def error(self, text: str) -> None:
+        """An error; always shown."""
+        self._write(text, "red", err=True)
+
+    def problems(self, problems: tuple[Problem, ...]) -> None:
+        """Errors and warnings of files, one a line."""
+        for problem in problems:
+            (self.warn if problem.warning else self.error)(str(problem))
+
+    def result(self, text: str) -> None:
+        """The command's result, on stdout."""
+        self._write(text, None, err=False)
+
+    def _write(self, text: str, colour: str | None, *, err: bool) -> None:
+        stream = sys.stderr if err else sys.stdout
+        plain = self.scrub(text)
+        # https://no-color.org: any value that is not empty.
+        coloured = stream.isatty() and not os.environ.get("NO_COLOR")
+        click.echo(click.style(plain, fg=colour) if colour and coloured else plain, err=err, color=coloured)

@@ -1,0 +1,86 @@
+"""`eval`: score a skill on one split of its tasks."""
+
+from typing import Any
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.output import leave_results
+from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.compare import TOO_MUCH_MISSING
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.rollout import evaluate
+from skillopt_ci.core.task import SPLITS
+from skillopt_ci.core.verdict import EvalEntry, EvalReport
+from skillopt_ci.engine.lab import Job
+from skillopt_ci.errors import InconclusiveError
+from skillopt_ci.report.jsonout import eval_json
+from skillopt_ci.report.junit import eval_junit
+from skillopt_ci.report.markdown import eval_summary
+
+
+@click.command(help=COMMANDS["eval"])
+@spending
+@click.option(
+    "--split",
+    type=click.Choice(SPLITS),
+    default="val",
+    show_default=True,
+    help="Which tasks. Looking at `test` often makes it a validation split.",
+)
+@click.option("--runs", type=click.IntRange(min=1, max=100), default=1, show_default=True, help="Runs per task.")
+def command(split: str, runs: int, **shared: Any) -> None:
+    """See the help text above."""
+    options = Options(**shared)
+    run("eval", options, lambda console: _eval(console, options, split, runs))
+
+
+def _eval(console: Console, options: Options, split: str, runs: int) -> int:
+    project = open_project(options)
+    skills = project.chosen(options.skill)
+    refs = [ref for s in skills for ref in (s.target, s.judge)]
+    require_prices(limits_of(options, project), refs)
+    with at_work(console, options, project) as work:
+        entries = tuple(_one(work, skill, split, runs) for skill in skills)
+        missing = any(e.evaluation.missing_share > TOO_MUCH_MISSING for e in entries)
+        report = EvalReport(
+            exit_code=InconclusiveError.exit_code if missing else 0,
+            entries=entries,
+            paid=work.meter.paid,
+            replayed=work.meter.replayed,
+            message="too many runs gave no result; `skillopt-ci ledger failures` says why" if missing else "",
+        )
+    says = simulated(refs)
+    summary = eval_summary(report, simulated=says)
+    junit = eval_junit(report, show_heldout=project.config.report.show_heldout)
+    leave_results(console, options, json=eval_json(report, simulated=says), summary=summary, junit=junit, shown=summary)
+    return report.exit_code
+
+
+def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> EvalEntry:
+    project = work.project
+    suite = read_suite(work.console, project.tree, skill, need=(split,))
+    measured = read_skill(project.tree, skill.path, skill.name)
+    tasks = suite.of([split])
+    name = digest(["eval", skill.fingerprint(), suite.digest, measured.digest, split])[:16]
+    meter = work.skill_meter(skill, name)
+    lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])
+    work.console.say(f"{skill.name}: {len(tasks)} {split} tasks, {runs} run{'' if runs == 1 else 's'} each")
+    jobs = [Job(measured, t, lab.sample(t, f"eval/{split}", n)) for n in range(runs) for t in tasks]
+    rollouts = lab.roll_out(jobs, what=f"{skill.name}, {split} tasks")
+    return EvalEntry(
+        name=skill.name,
+        path=skill.path,
+        target=skill.target.label,
+        harness=skill.harness,
+        split=split,
+        digest=measured.digest,
+        tokens=measured.tokens,
+        evaluation=evaluate(measured.digest, [t.id for t in tasks], rollouts),
+        rollouts=tuple(rollouts),
+    )

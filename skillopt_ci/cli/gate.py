@@ -1,0 +1,155 @@
+"""`gate`: changed skills against their base, on held-out tasks."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.output import leave_results
+from skillopt_ci.cli.project import read_suite
+from skillopt_ci.cli.sides import Change, Sides, changed_policy, find_changes, find_sides
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.gate_rule import judge
+from skillopt_ci.core.verdict import GateReport, SkillVerdict, Verdict
+from skillopt_ci.engine.compare import compare_skills
+from skillopt_ci.report.jsonout import gate_json
+from skillopt_ci.report.junit import gate_junit
+from skillopt_ci.report.markdown import gate_summary
+
+_WORDS = {
+    "first-adoption": "the base has no configuration yet: first adoption, nothing to compare with",
+    "new-skill": "the base has no such skill yet: nothing to compare with",
+    "unchanged": "the skill did not change",
+    "body-unchanged": "only frontmatter or bundled files changed, which direct chat never sends to the target",
+    "policy-changed": "the skill was deleted or moved; a maintainer must agree",
+}
+# From the most to the least serious: the first that one of the skills has is the whole gate's.
+_ORDER: tuple[tuple[Verdict | None, str], ...] = (
+    (None, "policy-changed"),
+    ("regression", "loss-shown"),
+    ("inconclusive", "infrastructure"),
+    ("inconclusive", "undecided"),
+    ("pass", "margin-ruled-out"),
+)
+
+
+@click.command(help=COMMANDS["gate"])
+@spending
+@click.option("--base", metavar="REF", help="Compare with this commit (default: where the default branch parts).")
+@click.option("--head", metavar="REF", help="Judge this commit (default: the working tree).")
+def command(base: str | None, head: str | None, **shared: Any) -> None:
+    """See the help text above."""
+    options = Options(**shared)
+    run("gate", options, lambda console: _gate(console, options, base, head))
+
+
+def _gate(console: Console, options: Options, base: str | None, head: str | None) -> int:
+    sides = find_sides(options, base, head)
+    if sides.config_path is None:
+        report = replace(_report(sides), message=_WORDS["first-adoption"], reason="first-adoption")
+        return _leave(console, options, report, says=False)
+    project = sides.project()
+    changes = find_changes(sides, project.chosen(options.skill))
+    report = replace(_report(sides), policy_changed=changed_policy(sides, project))
+    refs = [r for c in changes if not c.reason for r in (c.skill.target, c.skill.judge)]
+    if not refs:
+        return _leave(console, options, _summed(report, [_unmeasured(c) for c in changes], "pass"), says=False)
+    require_prices(limits_of(options, project), refs)
+    with at_work(console, options, project) as work:
+        verdicts = [_unmeasured(c) if c.reason else _measured(work, sides, c) for c in changes]
+        report = replace(report, paid=work.meter.paid, replayed=work.meter.replayed)
+    policy = "block" if any(c.skill.gate.on_inconclusive == "block" for c in changes if not c.reason) else "pass"
+    return _leave(console, options, _summed(report, verdicts, policy), says=simulated(refs))
+
+
+def _leave(console: Console, options: Options, report: GateReport, *, says: bool) -> int:
+    summary = gate_summary(report, simulated=says)
+    value = gate_json(report, simulated=says)
+    leave_results(console, options, json=value, summary=summary, junit=gate_junit(report), shown=summary)
+    return report.exit_code
+
+
+def _report(sides: Sides) -> GateReport:
+    return GateReport(
+        verdict="not-applicable",
+        reason="unchanged",
+        exit_code=0,
+        base_ref=sides.base_ref,
+        base_sha=sides.base_sha,
+        policy_sha=sides.policy_sha,
+        head_ref=sides.head_ref,
+        head_sha=sides.head_sha,
+    )
+
+
+def _measured(work: Work, sides: Sides, change: Change) -> SkillVerdict:
+    """Compare one changed skill with its base, by the base's tasks and graders."""
+    skill = change.skill
+    assert change.base is not None and change.head is not None  # noqa: S101, PT018 - otherwise there is a reason
+    suite = read_suite(work.console, sides.policy, skill, need=skill.gate.splits)
+    tasks = suite.of(skill.gate.splits)
+    identity = ["gate", skill.fingerprint(), suite.digest, change.base.digest, change.head.digest]
+    name = digest(identity)[:16]
+    meter = work.skill_meter(skill, name)
+    lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])
+    work.console.say(f"{skill.name}: base and head on {len(tasks)} held-out tasks")
+    base, head, comparison = compare_skills(lab, change.base, change.head, tasks)
+    verdict, reason = judge(comparison, margin=skill.gate.margin, runs=1)
+    return replace(
+        _unmeasured(change),
+        verdict=verdict,
+        reason=reason,
+        rounds=1,
+        base=base,
+        head=head,
+        comparison=comparison,
+        margin=skill.gate.margin,
+        message="",
+    )
+
+
+def _unmeasured(change: Change) -> SkillVerdict:
+    base, head = change.base, change.head
+    return SkillVerdict(
+        name=change.skill.name,
+        path=change.skill.path,
+        target=change.skill.target.label,
+        harness=change.skill.harness,
+        verdict=None if change.reason == "policy-changed" else "not-applicable",
+        reason=change.reason,
+        base_digest=base.digest if base else None,
+        head_digest=head.digest if head else None,
+        base_tokens=base.tokens if base else None,
+        head_tokens=head.tokens if head else None,
+        message=_WORDS.get(change.reason, ""),
+    )
+
+
+def _summed(report: GateReport, verdicts: Sequence[SkillVerdict], on_inconclusive: str) -> GateReport:
+    """The verdict of all skills together: the most serious one; unchanged skills are not listed."""
+    listed = tuple(v for v in verdicts if v.reason != "unchanged")
+    found = {(v.verdict, v.reason) for v in listed}
+    worst = next((pair for pair in _ORDER if pair in found), None)
+    if worst is None:
+        reasons = {v.reason for v in listed}
+        reason = reasons.pop() if len(reasons) == 1 else "unchanged"
+        return replace(report, skills=listed, reason=reason, message=_WORDS[reason])
+    verdict, reason = worst
+    return replace(
+        report, skills=listed, verdict=verdict, reason=reason, exit_code=exit_code(verdict, reason, on_inconclusive)
+    )
+
+
+def exit_code(verdict: Verdict | None, reason: str, on_inconclusive: str) -> int:
+    """The exit code of an outcome (the table in docs/commands.md)."""
+    if verdict == "regression" or reason == "policy-changed":
+        return 1
+    if verdict == "inconclusive" and (reason != "undecided" or on_inconclusive == "block"):
+        return 3
+    return 0

@@ -1,0 +1,129 @@
+"""`init`: a configuration and starter tasks for the skills of a repository; never overwrites a file."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run, write_text
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options
+from skillopt_ci.cli.project import CONFIG_NAMES
+from skillopt_ci.core.task import SPLITS, STARTER_TAG
+from skillopt_ci.errors import UsageError
+
+# provider -> (target, optimizer)
+_MODELS = {
+    "openai": ("gpt-5.4-mini", "gpt-5.4"),
+    "anthropic": ("claude-haiku-4-5", "claude-opus-5"),
+    "simulated": ("demo", "demo"),
+}
+_IGNORED = (".skillopt/ledger.sqlite*", ".skillopt/runs/")
+_SKILL = """---
+name: example
+description: Answers questions about example documents. Use when a question about one is asked.
+---
+
+# Example
+
+Answer the question about the document.
+"""
+_CONFIG = """\
+# Made by `skillopt-ci init`. Every key: docs/configuration.md of skillopt-ci.
+version: 1
+{comment}target:    {{provider: {provider}, model: {target}, max_output_tokens: 2048}}
+optimizer: {{provider: {provider}, model: {optimizer}, max_output_tokens: 8192}}
+skills:
+{skills}budget: {{usd: 10, calls: 5000, minutes: 60}}
+"""
+_SIMULATED = """\
+# Simulated models: no key, no network, and no word about the quality of a real model. For a real one change these two
+# lines, for instance to {provider: openai, model: gpt-5.4-mini} and {provider: anthropic, model: claude-opus-5}.
+"""
+_ENTRY = """\
+  - path: {path}
+    tasks: [evals/{name}/tasks.jsonl]
+    graders: [{{type: contains}}]
+"""
+
+
+@click.command(help=COMMANDS["init"])
+@click.option("--provider", type=click.Choice(list(_MODELS)), help="Default: the one whose key is set, else simulated.")
+@click.option("--quiet", is_flag=True, help="Only errors.")
+@click.option("--debug", is_flag=True, help="Print the traceback of an unexpected error.")
+def command(provider: str | None, quiet: bool, debug: bool) -> None:
+    """See the help text above."""
+    run("init", Options(quiet=quiet, debug=debug), lambda console: _init(console, Path.cwd(), provider))
+
+
+def _init(console: Console, root: Path, provider: str | None) -> int:
+    for name in CONFIG_NAMES:
+        if (root / name).exists():
+            raise UsageError(f"{name} is here already; `skillopt-ci check` tells what it lacks")
+    skills = sorted(p.relative_to(root).as_posix() for p in root.glob("skills/*/SKILL.md"))
+    if not skills:
+        skills = ["skills/example/SKILL.md"]
+        _write(console, root / skills[0], _SKILL, root)
+    provider = provider or _provider()
+    names = {path: path.split("/")[-2] for path in skills}
+    _write(console, root / CONFIG_NAMES[0], _config(provider, names), root)
+    for name in names.values():
+        _write(console, root / f"evals/{name}/tasks.jsonl", _tasks(name), root)
+    _ignore(console, root)
+    console.say("Next: replace the starter tasks by your own (50 or more), then `skillopt-ci check` and `plan`.")
+    return 0
+
+
+def _provider() -> str:
+    if os.environ.get("OPENAI_API_KEY"):
+        return "openai"
+    return "anthropic" if os.environ.get("ANTHROPIC_API_KEY") else "simulated"
+
+
+def _config(provider: str, names: dict[str, str]) -> str:
+    target, optimizer = _MODELS[provider]
+    return _CONFIG.format(
+        comment=_SIMULATED if provider == "simulated" else "",
+        provider=provider,
+        target=target,
+        optimizer=optimizer,
+        skills="".join(_ENTRY.format(path=json.dumps(path), name=name) for path, name in names.items()),
+    )
+
+
+def _tasks(name: str) -> str:
+    """Ten tasks that show the form: splits are given so that each has some."""
+    rows = [
+        {
+            "id": f"starter-{number:02}",
+            "prompt": f"Replace this: request {number} that somebody makes of the skill {name}.",
+            "expected": f"Replace this: words that a right answer to request {number} holds",
+            "split": SPLITS[(0, 0, 0, 0, 1, 1, 1, 2, 2, 2)[number - 1]],
+            "tags": [STARTER_TAG],
+        }
+        for number in range(1, 11)
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def _ignore(console: Console, root: Path) -> None:
+    place = root / ".gitignore"
+    old = place.read_text(encoding="utf-8", errors="surrogateescape") if place.is_file() else ""
+    missing = [line for line in _IGNORED if line not in old.splitlines()]
+    if not missing:
+        return
+    gap = "" if not old or old.endswith("\n") else "\n"
+    with place.open("a", encoding="utf-8", newline="") as file:
+        file.write(gap + "".join(f"{line}\n" for line in missing))
+    console.say("wrote .gitignore")
+
+
+def _write(console: Console, path: Path, text: str, root: Path) -> None:
+    shown = path.relative_to(root).as_posix()
+    if path.exists():
+        console.say(f"kept {shown}")
+        return
+    write_text(path, text)
+    console.say(f"wrote {shown}")

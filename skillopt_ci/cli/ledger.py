@@ -1,0 +1,95 @@
+"""`ledger`: what was bought; merging the ledgers of parallel jobs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options
+from skillopt_ci.cli.project import find_root
+from skillopt_ci.cli.work import LEDGER
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.errors import UsageError
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.report.escape import one_line
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(help=COMMANDS["ledger"])
+@click.option("--ledger", type=_FILE, help="Ledger file (default: the project's .skillopt/ledger.sqlite).")
+@click.pass_context
+def command(context: click.Context, ledger: Path | None) -> None:
+    """See the help text above."""
+    context.obj = ledger
+
+
+def _with(path: Path | None, body: Callable[[Console, Ledger], None]) -> None:
+    def opened(console: Console) -> int:
+        place = path or find_root(None, Path.cwd())[0] / LEDGER
+        _must_exist(place)
+        with Ledger(place) as ledger:
+            body(console, ledger)
+        return 0
+
+    run("ledger", Options(), opened)
+
+
+def _must_exist(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no ledger yet; `eval`, `train` and `gate` make one")
+
+
+@command.command()
+@click.pass_obj
+def stats(path: Path | None) -> None:
+    """Calls, tokens and USD by stream."""
+
+    def show(console: Console, ledger: Ledger) -> None:
+        rows = ledger.spend_by_stream()
+        for name, spend in [*rows.items(), ("total", sum(rows.values(), Spend()))]:
+            console.result(f"{name}\t{json.dumps(spend.as_json())}")
+
+    _with(path, show)
+
+
+@command.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@click.pass_obj
+def failures(path: Path | None, limit: int) -> None:
+    """The newest calls that gave no result, and why."""
+
+    def show(console: Console, ledger: Ledger) -> None:
+        for label, kind, message in ledger.failures(limit):
+            console.result(f"{one_line(label, 100)}: {kind}: {one_line(message, 300)}")
+
+    _with(path, show)
+
+
+@command.command()
+@click.argument("source", type=_FILE)
+@click.pass_obj
+def merge(path: Path | None, source: Path) -> None:
+    """Take over what the ledger SOURCE has and this one has not."""
+    _must_exist(source)
+
+    def take(console: Console, ledger: Ledger) -> None:
+        console.result(f"{ledger.merge(source)} purchases taken over from {source}")
+
+    _with(path, take)
+
+
+@command.command()
+@click.pass_obj
+def export(path: Path | None) -> None:
+    """Every purchase as JSON lines: key, stream, label, price, answer."""
+
+    def show(console: Console, ledger: Ledger) -> None:
+        for row in ledger.export():
+            console.result(json.dumps(row, ensure_ascii=False))
+
+    _with(path, show)

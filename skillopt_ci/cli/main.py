@@ -1,0 +1,63 @@
+"""Entry point: a group whose commands are imported when they are called, so that help is instant."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from skillopt_ci import __version__
+
+# name -> what it is for; `cli/<name>.py` holds the function `command`. A test keeps the words in step with the
+# commands' own.
+COMMANDS = {
+    "init": "Write a starter configuration and tasks for the skills of a repository.",
+    "check": "Check configuration, skills, tasks and splits, offline.",
+    "plan": "Say what training and the gate will cost, before spending.",
+    "eval": "Score a skill on one split of its tasks.",
+    "train": "Train skills within the budget; run it again to resume.",
+    "gate": "Compare changed skills with their base and block a regression.",
+    "pr": "Write the pull request that a training run proposes.",
+    "report": "Show the report of a training run.",
+    "ledger": "Look into the ledger of purchases, or merge two.",
+    "schema": "Print the JSON Schema of skillopt.yml.",
+}
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The commands in the order of a user's day, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command; None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"skillopt_ci.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 regression, 2 usage or configuration, 3 inconclusive, 4 budget, "
+    "5 provider, authentication or git, 130 interrupted.",
+)
+@click.version_option(__version__, "--version", prog_name="skillopt-ci")
+def cli() -> None:
+    """Train agent skills (SKILL.md) and block changes that make them worse."""
+
+
+def main() -> None:
+    """Run the command line; every way out has a documented exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a log in a legacy encoding must not end a paid run
+            reconfigure(errors="replace")
+    cli()

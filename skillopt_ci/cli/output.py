@@ -1,0 +1,41 @@
+"""Where results go: --json, --junit, --summary, the job summary of a runner, and stdout."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import write_json, write_text
+from skillopt_ci.cli.options import Options
+from skillopt_ci.errors import SkilloptError
+
+
+def leave_results(
+    console: Console,
+    options: Options,
+    *,
+    json: Mapping[str, object],
+    summary: str,
+    junit: str | None = None,
+    shown: str,
+) -> None:
+    """Write everything that was asked for, then show the result. Secrets are taken out of all of it."""
+    if options.json is not None:
+        write_json(options.json, json, console.scrub)
+    if options.junit is not None and junit is not None:
+        write_text(options.junit, console.scrub(junit))
+    runner = os.environ.get("GITHUB_STEP_SUMMARY")
+    target = options.summary or (Path(runner) if runner else None)
+    if target is not None:
+        append(target, console.scrub(summary))
+    console.result(shown)
+
+
+def append(path: Path, text: str) -> None:
+    """Add a text to a file. Raises `SkilloptError` when it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write(text if text.endswith("\n") else text + "\n")
+    except OSError as error:
+        raise SkilloptError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,128 @@
+"""`plan`: what training and the gate can cost at most, before spending."""
+
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run, write_json
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, common
+from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
+from skillopt_ci.core.costs import Calls, Shape, train_calls
+from skillopt_ci.core.skill import Skill, estimate_tokens
+from skillopt_ci.core.spend import Spend, format_usd
+from skillopt_ci.core.task import Suite, Task
+from skillopt_ci.core.trajectory import Usage
+from skillopt_ci.engine.confirm import confirmation_runs
+from skillopt_ci.engine.epoch_end import SAMPLE
+from skillopt_ci.wiring import judge_calls, pricer
+
+# Assumed sizes of what nobody can know before: an answer, and what an optimizer reads and writes per trajectory.
+ANSWER_TOKENS = 300
+TRAJECTORY_TOKENS = 900
+EDITS_TOKENS = 700
+
+
+@click.command(help=COMMANDS["plan"])
+@common
+def command(**shared: Any) -> None:
+    """See the help text above."""
+    options = Options(**shared)
+    run("plan", options, lambda console: _plan(console, options))
+
+
+def _plan(console: Console, options: Options) -> int:
+    project = open_project(options)
+    rows: list[dict[str, object]] = []
+    for skill in project.chosen(options.skill):
+        suite = read_suite(console, project.tree, skill, need=("train", "val", "test"))
+        start = read_skill(project.tree, skill.path, skill.name)
+        rows.append(_row(skill, suite, start))
+    for row in rows:
+        _show(console, row)
+    console.result(
+        f"Upper bounds. Assumed: {ANSWER_TOKENS} tokens an answer, four characters a token; exact stops, early stops "
+        "and what the ledger already has make it less."
+    )
+    if options.json is not None:
+        write_json(options.json, {"schema": "skillopt-ci/plan/1", "exit_code": 0, "skills": rows}, console.scrub)
+    return 0
+
+
+def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
+    train, val, test = (suite.of([s]) for s in ("train", "val", "test"))
+    t = skill.train
+    shape = Shape(
+        train=len(train),
+        val=len(val),
+        test=len(test),
+        epochs=t.epochs,
+        batch_size=t.batch_size,
+        minibatch_size=t.minibatch_size,
+        slow_update=t.slow_update,
+        meta_notes=t.meta_notes,
+        slow_sample=SAMPLE,
+        confirm_runs=confirmation_runs(len(test)),
+    )
+    calls = train_calls(shape)
+    per_answer = judge_calls(skill.graders, suite.tasks) / len(suite.tasks)
+    held_out = suite.of(skill.gate.splits)
+    stages = {
+        "target": _spend(skill.target, calls.target, _prompt_tokens(start, suite.tasks), ANSWER_TOKENS),
+        "judge": _spend(skill.judge, round(calls.target * per_answer), 2 * ANSWER_TOKENS, ANSWER_TOKENS),
+        "optimizer": _spend(
+            skill.optimizer, calls.optimizer, start.tokens + t.minibatch_size * TRAJECTORY_TOKENS, EDITS_TOKENS
+        ),
+    }
+    gate = _spend(skill.target, 2 * len(held_out), _prompt_tokens(start, held_out), ANSWER_TOKENS)
+    return {
+        "name": skill.name,
+        "train": {k: v.as_json() for k, v in stages.items()},
+        "train_total": sum(stages.values(), Spend()).as_json(),
+        "target_calls": _parts(calls),
+        "gate": (gate + _spend(skill.judge, round(gate.calls * per_answer), 600, ANSWER_TOKENS)).as_json(),
+    }
+
+
+def _parts(calls: Calls) -> dict[str, int]:
+    return {
+        "start_validation": calls.start_validation,
+        "rollouts": calls.rollouts,
+        "validation": calls.validation,
+        "slow_update": calls.slow_update,
+        "confirmation": calls.confirmation,
+    }
+
+
+def _spend(ref: ModelRef | None, calls: int, input_tokens: int, output_tokens: int) -> Spend:
+    """Calls of a model at assumed sizes; nothing for a role that nobody plays."""
+    if ref is None or not calls:
+        return Spend()
+    usage = Usage(input_tokens=calls * input_tokens, output_tokens=calls * min(output_tokens, ref.max_output_tokens))
+    one = pricer(ref).price(ref.model, usage)
+    return Spend(calls=calls, usage=usage, usd=None if one is None else Decimal(one))
+
+
+def _prompt_tokens(skill: Skill, tasks: tuple[Task, ...]) -> int:
+    """Mean tokens of what the target is sent."""
+    sizes = [len(t.prompt) + len(t.context) + sum(len(f.data) for f in t.files) for t in tasks]
+    return skill.tokens + (estimate_tokens("x" * (sum(sizes) // len(sizes))) if sizes else 0)
+
+
+def _show(console: Console, row: dict[str, Any]) -> None:
+    console.result(f"{row['name']}: training at most {_words(row['train_total'])}")
+    for stage, spend in row["train"].items():
+        if spend["calls"]:
+            console.result(f"  {stage}: {_words(spend)}")
+    parts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in row["target_calls"].items())
+    console.result(f"  target calls: {parts}")
+    console.result(f"  one gate of this skill: {_words(row['gate'])}")
+
+
+def _words(spend: dict[str, Any]) -> str:
+    usd = "price unknown" if spend["usd"] is None else f"${format_usd(Decimal(spend['usd']))}"
+    tokens = spend["input_tokens"] + spend["output_tokens"]
+    return f"{spend['calls']} calls, about {tokens} tokens, {usd}"

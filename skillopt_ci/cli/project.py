@@ -1,0 +1,119 @@
+"""The user's project: where its configuration is, its skills and tasks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.options import Options
+from skillopt_ci.config.load import load_config
+from skillopt_ci.config.resolve import ResolvedSkill, resolve
+from skillopt_ci.config.schema import Config
+from skillopt_ci.core.skill import Skill, parse_skill
+from skillopt_ci.core.split import SplitWeights
+from skillopt_ci.core.task import STARTER_TAG, Suite
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.errors import ConfigError, Problem, UsageError
+from skillopt_ci.forge.tree import bundled
+from skillopt_ci.forge.worktree import WorkTree
+from skillopt_ci.graders.validate import validate
+from skillopt_ci.suites.load import TaskEntry, load_suite
+
+CONFIG_NAMES = ("skillopt.yml", ".github/skillopt.yml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A configuration read from a tree. `root` is the folder that all its paths are relative to."""
+
+    root: Path
+    tree: Tree
+    config_path: str
+    config: Config
+    skills: tuple[ResolvedSkill, ...]
+
+    def chosen(self, names: Sequence[str]) -> tuple[ResolvedSkill, ...]:
+        """The skills named by --skill, or all. Raises `UsageError` for a name that is not there."""
+        known = {s.name: s for s in self.skills}
+        for name in names:
+            if name not in known:
+                close = get_close_matches(name, known, n=1)
+                hint = f"; perhaps you meant '{close[0]}'?" if close else f"; configured: {', '.join(known) or 'none'}"
+                raise UsageError(f"--skill {name}: no such skill{hint}")
+        return tuple(known[n] for n in dict.fromkeys(names)) if names else self.skills
+
+
+def find_root(config: Path | None, start: Path) -> tuple[Path, str]:
+    """The project's root and the configuration's path below it.
+
+    Without --config the nearest folder from `start` upwards that has a skillopt.yml, up to the repository's root.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if config is not None:
+        if not config.is_file():
+            raise UsageError(f"--config {config}: there is no such file")
+        place = config.resolve()
+        root = place.parent.parent if place.parent.name == ".github" else place.parent
+        return root, place.relative_to(root).as_posix()
+    for folder in (start.resolve(), *start.resolve().parents):
+        for name in CONFIG_NAMES:
+            if (folder / name).is_file():
+                return folder, name
+        if (folder / ".git").exists():
+            break
+    raise UsageError("no skillopt.yml here or above; `skillopt-ci init` writes one, --config names another")
+
+
+def open_project(options: Options) -> Project:
+    """Read the configuration of the working tree. Raises `ConfigError` with every problem."""
+    root, path = find_root(options.config, Path.cwd())
+    return read_project(root, WorkTree(root), path)
+
+
+def read_project(root: Path, tree: Tree, path: str) -> Project:
+    """Read a configuration from a tree. Raises `ConfigError` with every problem."""
+    config = load_config(tree, path)
+    return Project(root=root, tree=tree, config_path=path, config=config, skills=resolve(config, tree))
+
+
+def read_skill(tree: Tree, path: str, name: str) -> Skill:
+    """Read a skill with the digests of its bundled files. Raises `ConfigError`."""
+    skill = parse_skill(tree.read(path), path=path, name=name, resources=bundled(tree, path))
+    return replace(skill, name=name)
+
+
+def suite_problems(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Suite, list[Problem]]:
+    """Read a skill's tasks and check its graders against them; everything that is wrong, errors and warnings."""
+    entries = [TaskEntry(pattern=t.path, format=t.format) for t in skill.tasks]
+    weights = SplitWeights(**skill.split.model_dump())
+    suite, problems = load_suite(tree, entries, split=weights, need=need)
+    starters = [t for t in suite.tasks if STARTER_TAG in t.tags]
+    if starters:
+        source = starters[0].source
+        message = f"{len(starters)} starter tasks are still here; replace them by tasks of your own"
+        problems.append(Problem(source.file, source.line, 0, message, warning=True))
+    said: set[str] = set()
+    for task in suite.tasks:
+        for message in validate(skill.graders if task.graders is None else task.graders, task):
+            if message not in said:  # a grader of the whole suite is wrong once, not once a task
+                said.add(message)
+                problems.append(Problem(task.source.file, task.source.line, 0, message))
+    return suite, problems
+
+
+def read_suite(console: Console, tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> Suite:
+    """Read a skill's tasks for a command that measures them; warnings are said.
+
+    Raises:
+        ConfigError: anything is wrong with them, all of it.
+    """
+    suite, problems = suite_problems(tree, skill, need)
+    errors = [p for p in problems if not p.warning]
+    if errors:
+        raise ConfigError(errors)
+    for problem in problems:
+        console.detail(str(problem))
+    return suite

@@ -1,0 +1,55 @@
+"""`report`: show what a training run found."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run, write_json
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, common
+from skillopt_ci.cli.project import find_root
+from skillopt_ci.cli.training import RUNS
+from skillopt_ci.errors import UsageError
+from skillopt_ci.report.run_reader import read_json, read_text
+
+_FORMATS = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "json": "report.json"}
+
+
+@click.command(help=COMMANDS["report"])
+@common
+@click.argument("run_dir", required=False, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="markdown", show_default=True)
+def command(run_dir: Path | None, form: str, **shared: Any) -> None:
+    """See the help text above."""
+    options = Options(**shared)
+    run("report", options, lambda console: _report(console, options, run_dir, form))
+
+
+def _report(console: Console, options: Options, run_dir: Path | None, form: str) -> int:
+    folder = run_dir or newest_run(options)
+    console.detail(str(folder))
+    console.result(read_text(folder, _FORMATS[form]).rstrip("\n"))
+    if options.json is not None:
+        write_json(options.json, read_json(folder, "report.json"), console.scrub)
+    return 0
+
+
+def newest_run(options: Options) -> Path:
+    """The run folder whose report was written last; of the skill named by --skill, when one is.
+
+    Raises:
+        UsageError: there is none.
+    """
+    root = find_root(options.config, Path.cwd())[0]
+    found = sorted((root / RUNS).glob("*/report.json"), key=lambda p: p.stat().st_mtime_ns)
+    wanted = [p.parent for p in found if not options.skill or _name(p.parent) in options.skill]
+    if not wanted:
+        raise UsageError(f"no finished run in {root / RUNS}; `skillopt-ci train` makes one, or name its folder")
+    return wanted[-1]
+
+
+def _name(folder: Path) -> object:
+    value = read_json(folder, "config.json")
+    return value.get("name") if isinstance(value, dict) else None

@@ -1,0 +1,162 @@
+"""`train`: train skills within the budget; the same command again continues."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.output import leave_results
+from skillopt_ci.cli.progress import spend_words
+from skillopt_ci.cli.project import Project, open_project
+from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.history import TrainResult
+from skillopt_ci.core.verdict import TrainEntry
+from skillopt_ci.errors import BudgetReachedError, GitError, InconclusiveError, ProviderDownError, UsageError
+from skillopt_ci.forge.git import Git
+from skillopt_ci.providers.purchased import Meter
+from skillopt_ci.report.jsonout import train_json
+from skillopt_ci.report.junit import train_junit
+from skillopt_ci.report.run_folder import RunFolder
+from skillopt_ci.report.training import pull_request_sections, train_summary
+
+# Of several skills' exit codes the most serious one is the command's.
+_SERIOUS = (0, 3, 4, 5)
+# Errors that end one skill's run and leave the others theirs.
+_ENDS_ONE = (BudgetReachedError, InconclusiveError, ProviderDownError)
+
+
+@click.command(help=COMMANDS["train"])
+@spending
+@click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the run; wins over the configuration.")
+@click.option("--generation", type=click.IntRange(min=1), help="Name a run by its number.")
+def command(run_dir: Path | None, seed: int | None, generation: int | None, **shared: Any) -> None:
+    """See the help text above."""
+    options = Options(**shared)
+    run("train", options, lambda console: _train(console, options, run_dir, seed, generation))
+
+
+def _train(console: Console, options: Options, run_dir: Path | None, seed: int | None, generation: int | None) -> int:
+    project = open_project(options)
+    skills = project.chosen(options.skill)
+    if run_dir is not None and len(skills) != 1:
+        raise UsageError("--run-dir names one run: choose one skill with --skill")
+    refs = [ref for s in skills for ref in (s.target, s.optimizer, s.judge)]
+    require_prices(limits_of(options, project), refs)
+    for skill in skills:
+        require_prices(skill.budget, [skill.target, skill.optimizer, skill.judge])
+    with at_work(console, options, project) as work:
+        plans = [plan_run(work, s, run_dir=run_dir, seed=seed, generation=generation) for s in skills]
+        entries = tuple(_one(work, plan) for plan in plans)
+    code = max((e.exit_code for e in entries), key=_SERIOUS.index)
+    says = simulated(refs)
+    summary = train_summary(entries, simulated=says)
+    value = train_json(entries, exit_code=code, simulated=says)
+    leave_results(console, options, json=value, summary=summary, junit=train_junit(entries), shown=summary)
+    return code
+
+
+def _one(work: Work, plan: Plan) -> TrainEntry:
+    """Train one skill and write its run folder; what ends this run alone is part of the entry."""
+    skill = plan.skill
+    meter = work.skill_meter(skill, plan.run_id)
+    work.console.say(f"{skill.name}: run {plan.run_id}, generation {plan.generation}, in {_shown(plan)}")
+    entry = TrainEntry(
+        name=skill.name,
+        path=skill.path,
+        run_id=plan.run_id,
+        run_dir=_shown(plan),
+        generation=plan.generation,
+        result=None,
+        proposal=False,
+        paid=meter.paid,
+        replayed=meter.replayed,
+    )
+    folder = RunFolder(plan.folder, work.console.scrub)
+    folder.write_config(run_config(work.project, plan))
+    # A finished run that is named again buys nothing, not even a call that failed then.
+    replay_only, work.ledger.replay_only = work.ledger.replay_only, work.ledger.replay_only or plan.finished
+    try:
+        if not plan.finished:
+            work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "started", {})
+        result = carry_out(work, plan, meter)
+    except _ENDS_ONE as error:
+        work.console.error(f"{skill.name}: {error}")
+        return replace(entry, paid=meter.paid, replayed=meter.replayed, exit_code=error.exit_code, message=str(error))
+    finally:
+        work.ledger.replay_only = replay_only
+    entry = _finished(work, plan, meter, entry, result)
+    says = simulated([skill.target, skill.optimizer, skill.judge])
+    body = "\n\n".join(pull_request_sections(entry, simulated=says)) if result.changed() else None
+    folder.finish(entry, simulated=says, pull_request=body)
+    work.console.say(
+        f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"
+    )
+    return entry
+
+
+def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: TrainResult) -> TrainEntry:
+    if not plan.finished:
+        limits = plan.skill.budget if plan.skill.own_budget else work.meter.limits
+        detail = {"stopped_by": result.stopped_by, "limit": limit_text(limits, result.stopped_by)}
+        work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
+    confirmation = result.confirmation
+    if result.stopped_by:
+        code, message = BudgetReachedError.exit_code, result.stopped
+    elif confirmation is not None and confirmation.comparison.too_much_missing:
+        code, message = InconclusiveError.exit_code, "too much of the closing comparison is missing"
+    else:
+        code, message = 0, ""
+    return replace(
+        entry,
+        result=result,
+        proposal=result.proposal(work.project.config.pr.min_confidence),
+        paid=meter.paid,
+        replayed=meter.replayed,
+        exit_code=code,
+        message=message,
+    )
+
+
+def run_config(project: Project, plan: Plan) -> dict[str, object]:
+    """The run's `config.json`: everything that made it, no secret."""
+    skill: ResolvedSkill = plan.skill
+    return {
+        "schema": "skillopt-ci/run/1",
+        "run_id": plan.run_id,
+        "generation": plan.generation,
+        "lineage": plan.lineage,
+        "name": skill.name,
+        "path": skill.path,
+        "seed": plan.seed,
+        "start": plan.start.digest,
+        "suite": {"digest": plan.suite.digest, "tasks": {s: len(plan.suite.of([s])) for s in ("train", "val", "test")}},
+        "config": skill.fingerprint(),
+        "commit": _commit(project),
+        "min_confidence": project.config.pr.min_confidence,
+        "simulated": simulated([skill.target, skill.optimizer, skill.judge]),
+    }
+
+
+def _commit(project: Project) -> str | None:
+    """The commit that training starts from; None outside a repository or before its first commit."""
+    git = Git.discover(project.root)
+    try:
+        return git.resolve("HEAD") if git else None
+    except GitError:
+        return None
+
+
+def _shown(plan: Plan) -> str:
+    """The run folder as a user would type it."""
+    try:
+        return plan.folder.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(plan.folder)

@@ -1,0 +1,258 @@
+"""One skill's training: which run it is, what it may spend, what it found."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from skillopt_ci.cli.project import read_skill, read_suite
+from skillopt_ci.cli.work import Work
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.generations import RunRecord, next_generation, read_records, run_id
+from skillopt_ci.core.history import Notes, Rejected, TrainResult
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.spend import Limits, Spend
+from skillopt_ci.core.task import Suite
+from skillopt_ci.engine.confirm import confirm, confirmation_runs
+from skillopt_ci.engine.lab import Lab
+from skillopt_ci.engine.state import Bench, TrainSettings
+from skillopt_ci.engine.train import train
+from skillopt_ci.errors import BudgetReachedError, UsageError
+from skillopt_ci.forge.memory import read_memory
+from skillopt_ci.providers.purchased import Meter
+from skillopt_ci.report.run_folder import RunFolder
+from skillopt_ci.wiring import judge_calls
+
+RUNS = ".skillopt/runs"
+# Answers differ in length: what the confirmation will cost is taken from the first measurement with some room.
+RESERVE_ROOM = Decimal("1.25")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run that is decided on and not started."""
+
+    skill: ResolvedSkill
+    start: Skill
+    suite: Suite
+    remembered: tuple[Rejected, ...]
+    lineage: str
+    generation: int
+    seed: int
+    finished: bool
+    folder: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's identity."""
+        return run_id(self.lineage, self.generation)
+
+    @property
+    def replica(self) -> str:
+        """What keeps samples of other seeds and generations apart."""
+        return f"{self.seed}/{self.generation}"
+
+
+def plan_run(
+    work: Work, skill: ResolvedSkill, *, run_dir: Path | None, seed: int | None, generation: int | None
+) -> Plan:
+    """Decide which run this is: the unfinished one, the next generation, or the one that was named.
+
+    Raises:
+        ConfigError: skill or tasks cannot be used.
+        UsageError: the named run is not one of this configuration, skill and suite.
+    """
+    project = work.project
+    suite = read_suite(work.console, project.tree, skill, need=("train", "val", "test"))
+    start = read_skill(project.tree, skill.path, skill.name)
+    remembered, memory_digest = read_memory(project.root, project.tree, skill.name)
+    seed = skill.train.seed if seed is None else seed
+    lineage = digest(
+        {
+            "config": skill.fingerprint(),
+            "skill": start.digest,
+            "suite": suite.digest,
+            "history": memory_digest,
+            "seed": seed,
+        }
+    )
+    events = [(e.generation, e.event, e.detail) for e in work.ledger.run_events(lineage)]
+    records = read_records(events)
+    limits = skill.budget if skill.own_budget else work.meter.limits
+    chosen = _named(lineage, records, run_dir, generation) or next_generation(records, limits)
+    record = next((r for r in records if r.generation == chosen), None)
+    return Plan(
+        skill=skill,
+        start=start,
+        suite=suite,
+        remembered=remembered,
+        lineage=lineage,
+        generation=chosen,
+        seed=seed,
+        finished=record is not None and record.finished and not record.stopped_by,
+        folder=run_dir or project.root / RUNS / run_id(lineage, chosen),
+    )
+
+
+def _named(lineage: str, records: list[RunRecord], run_dir: Path | None, generation: int | None) -> int | None:
+    """The generation that --generation or --run-dir stands for; None when neither names a run."""
+    highest = records[-1].generation if records else 0
+    if generation is not None:
+        if generation > highest + 1:
+            raise UsageError(
+                f"--generation {generation}: the last one is {highest}, so {highest + 1} would be the next"
+            )
+        return generation
+    if run_dir is None:
+        return None
+    by_id = {run_id(lineage, g): g for g in range(1, highest + 2)}
+    named = run_dir.resolve().name
+    config = run_dir / "config.json"
+    if config.is_file():
+        try:
+            named = str(json.loads(config.read_text(encoding="utf-8"))["run_id"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{config}: not the configuration of a run; name another folder") from error
+        if named not in by_id:
+            raise UsageError(
+                f"--run-dir {run_dir}: it holds run {named}, made with another configuration, skill, suite or ledger"
+            )
+    return by_id.get(named)
+
+
+def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
+    """Train and confirm, writing the run folder step by step. A reached budget is part of the result.
+
+    Raises:
+        InconclusiveError, ProviderDownError, ...: what ends a run without a result.
+    """
+    meters = [work.meter, meter]
+    skill, suite = plan.skill, plan.suite
+    lab = work.workshop.lab(skill, work.progress, run=plan.run_id, meters=meters, replica=plan.replica)
+    optimizer = work.workshop.optimizer(skill, run=plan.run_id, meters=meters)
+    test = suite.of(["test"])
+    per_answer = 1 + judge_calls(skill.graders, test) / len(test)
+    answers = 2 * len(test) * confirmation_runs(len(test))
+    val = suite.of(["val"])
+    reserve = Reserve(meters, calls=round(answers * per_answer), share=Decimal(answers) / len(val))
+    bench = Bench(
+        lab=lab,
+        optimizer=optimizer,
+        train=suite.of(["train"]),
+        val=val,
+        settings=settings(plan),
+        spent=lambda: meter.total,
+        checkpoint=reserve.check,
+    )
+    folder = RunFolder(plan.folder, work.console.scrub)
+    steps = train(bench, plan.start, plan.remembered)
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as done:
+            result: TrainResult = done.value
+            break
+        if isinstance(event, Notes):
+            folder.write_meta_notes(event.epoch, event.text)
+        else:
+            folder.write_step(event)
+            work.console.say(step_line(event.as_json()))
+    reserve.release()
+    return closing(lab, suite, result, work.console.say)
+
+
+def closing(lab: Lab, suite: Suite, result: TrainResult, say: Callable[[str], None]) -> TrainResult:
+    """The result with its confirmation on the test split; without one when nothing changed or the money is gone."""
+    if not result.changed():
+        return result
+    say("closing comparison of the best skill with the start, on the test split")
+    try:
+        return replace(result, confirmation=confirm(lab, result.start, result.best, suite.of(["test"])))
+    except BudgetReachedError as reached:
+        return replace(result, stopped=str(reached), stopped_by=reached.limit)
+
+
+class Reserve:
+    """Keeps back what the closing confirmation will cost, until it is time for it."""
+
+    def __init__(self, meters: list[Meter], *, calls: int, share: Decimal) -> None:
+        """Reserve calls at once, USD at the first check.
+
+        Args:
+            meters: whose limits are kept.
+            calls: that the confirmation takes.
+            share: its answers per answer of the first validation, whose price is then known.
+
+        Raises:
+            BudgetReachedError: the limit of calls cannot even cover the confirmation.
+        """
+        self._meters = meters
+        self._share = share * RESERVE_ROOM
+        self._calls = calls
+        self._known = False
+        for meter in meters:
+            if meter.limits.calls is not None and meter.limits.calls <= calls:
+                raise BudgetReachedError(
+                    f"budget.calls: {meter.limits.calls} calls cannot cover the closing comparison on the test split, "
+                    f"which takes {calls}; raise it, or use fewer test tasks",
+                    limit="calls",
+                )
+            meter.reserve = Spend(calls=calls)
+
+    def check(self) -> None:
+        """At a barrier: fix the reserve in USD once the first validation is paid, then hold the limits.
+
+        Raises:
+            BudgetReachedError: what was bought passes a limit less the reserve.
+        """
+        if not self._known:
+            self._known = True
+            usd = (self._meters[-1].total.usd or Decimal(0)) * self._share
+            for meter in self._meters:
+                meter.reserve = Spend(calls=self._calls, usd=usd)
+        for meter in self._meters:
+            meter.check()
+
+    def release(self) -> None:
+        """Now the confirmation may have it."""
+        for meter in self._meters:
+            meter.reserve = Spend()
+
+
+def settings(plan: Plan) -> TrainSettings:
+    """Hyperparameters of a run."""
+    t = plan.skill.train
+    return TrainSettings(
+        epochs=t.epochs,
+        batch_size=t.batch_size,
+        minibatch_size=t.minibatch_size,
+        budget_start=t.edit_budget.start,
+        budget_end=t.edit_budget.end,
+        budget_shape=t.edit_budget.schedule,
+        exact_stop=t.exact_stop,
+        slow_update=t.slow_update,
+        meta_notes=t.meta_notes,
+        seed=plan.seed,
+        replica=plan.replica,
+        policy=t.policy.as_edit_policy(),
+    )
+
+
+def limit_text(limits: Limits, name: str | None) -> str | None:
+    """The value of a limit by its name, as text for the record of a run."""
+    value = getattr(limits, name) if name else None
+    return None if value is None else str(value)
+
+
+def step_line(step: dict[str, object]) -> str:
+    """One line of progress for a step, from its record."""
+    val, bound, before = step["val_mean"], step["val_upper_bound"], step["incumbent_val_mean"]
+    shown = f"{100 * before:.1f}" if isinstance(before, float) else "?"
+    if isinstance(val, float):
+        shown += f" -> {100 * val:.1f}"
+    elif isinstance(bound, float):
+        shown += f", at most {100 * bound:.1f}"
+    kind = {"edit": "edits", "slow_update": "slow update"}.get(str(step["kind"]), str(step["kind"]))
+    return f"step {step['step']} (epoch {step['epoch']}, {kind}): {step['action']}, {step['reason']}; val {shown}"

@@ -1,0 +1,112 @@
+"""What a command that spends works with: ledger, pool, meters, progress; closed whatever happens."""
+
+import os
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.options import Options
+from skillopt_ci.cli.progress import PlainProgress, progress_for
+from skillopt_ci.cli.project import Project
+from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
+from skillopt_ci.core.spend import Limits, Spend
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.pool import Pool
+from skillopt_ci.providers.purchased import Meter
+from skillopt_ci.report.escape import scrub
+from skillopt_ci.wiring import Workshop, pricer, secret_values
+
+LEDGER = ".skillopt/ledger.sqlite"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One command at work. `meter` counts the whole command, against its limits."""
+
+    project: Project
+    options: Options
+    console: Console
+    ledger: Ledger
+    workshop: Workshop
+    meter: Meter
+    progress: PlainProgress
+
+    def skill_meter(self, skill: ResolvedSkill, run: str) -> Meter:
+        """A meter of one skill's run: its own limits when its entry sets some; the command's meter counts it too."""
+        already = sum(self.ledger.spend_by_stream(run).values(), Spend())
+        meter = Meter(skill.budget if skill.own_budget else Limits())
+        for each in (self.meter, meter):
+            each.add_run(run, already)
+        return meter
+
+
+@contextmanager
+def at_work(console: Console, options: Options, project: Project, limits: Limits | None = None) -> Generator[Work]:
+    """Open everything a spending command needs; `limits` None takes the configuration's.
+
+    Raises:
+        LedgerError: the ledger cannot be used.
+    """
+    limits = limits_of(options, project) if limits is None else limits
+    secrets = secret_values(project.config, os.environ)
+    console.scrub = lambda text: scrub(text, secrets)
+    pool = Pool(project.config.concurrency)
+    with Ledger(project.root / LEDGER, replay_only=options.replay_only) as ledger:
+        month = ledger.spent_since(_month_start()) if limits.month_usd is not None else Decimal(0)
+        meter = Meter(limits, month_usd=month)
+        workshop = Workshop(ledger=ledger, pool=pool)
+        progress = progress_for(console, lambda: meter.paid)
+        try:
+            with progress:
+                yield Work(
+                    project=project,
+                    options=options,
+                    console=console,
+                    ledger=ledger,
+                    workshop=workshop,
+                    meter=meter,
+                    progress=progress,
+                )
+        finally:
+            workshop.close()
+
+
+def limits_of(options: Options, project: Project) -> Limits:
+    """The configuration's budget; what the command line says wins."""
+    limits = Limits(**project.config.budget.model_dump())
+    if options.max_usd is not None:
+        limits = replace(limits, usd=options.max_usd)
+    if options.max_calls is not None:
+        limits = replace(limits, calls=options.max_calls)
+    return limits
+
+
+def require_prices(limits: Limits, refs: Sequence[ModelRef | None]) -> None:
+    """Refuse a budget in USD for models without a known price, before anything is spent.
+
+    Raises:
+        ConfigError: names the model and the ways out.
+    """
+    if limits.usd is None and limits.month_usd is None:
+        return
+    for ref in refs:
+        if ref is not None and not pricer(ref).known(ref.model):
+            raise ConfigError(
+                f"the price of '{ref.label}' is not known, so a budget in USD cannot be kept: set 'price' or "
+                f"'price_as' under providers.{ref.provider}, or limit 'calls' instead"
+            )
+
+
+def simulated(refs: Sequence[ModelRef | None]) -> bool:
+    """Whether any of the models is a simulated one: then the figures say nothing about real models."""
+    return any(ref is not None and ref.entry.type == "simulated" for ref in refs)
+
+
+def _month_start() -> float:
+    now = datetime.fromtimestamp(time.time(), UTC)
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()

@@ -1,0 +1,119 @@
+"""From a file to a `Config`, with every problem at once."""
+
+import re
+from typing import Any
+
+from pydantic import ValidationError
+
+from skillopt_ci.config.checks import check
+from skillopt_ci.config.explain import errors_of, explain, prefixed
+from skillopt_ci.config.locate import Located, Path, locate
+from skillopt_ci.config.not_built import take_planned
+from skillopt_ci.config.schema import Config
+from skillopt_ci.config.words import looks_like_secret, show
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.errors import ConfigError, Problem
+
+NAMES = ("skillopt.yml", ".github/skillopt.yml")
+VERSION = 1
+Placed = list[tuple[Path, Problem]]
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+
+
+def find_config(tree: Tree) -> str:
+    """The configuration's path in a tree.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for name in NAMES:
+        if name in tree.glob(name):
+            return name
+    raise ConfigError(
+        f"no configuration: neither {NAMES[0]} nor {NAMES[1]} exists;"
+        " `skillopt-ci init` writes one, --config names another"
+    )
+
+
+def load_config(tree: Tree, path: str) -> Config:
+    """Read and check a configuration.
+
+    Raises:
+        ConfigError: it is missing or cannot be used; carries every problem that was found, in the file's order.
+    """
+    source = locate(tree.read(path), path)
+    _check_root(source)
+    placed = [*_variables(source), *take_planned(source)]
+    config = _validated(source, placed)
+    if config is not None:
+        placed += _unsaid(check(config), placed)
+    problems = [*source.problems, *(problem for _, problem in placed)]
+    if config is None or problems:
+        raise ConfigError(sorted(dict.fromkeys(problems)))
+    return config
+
+
+def _validated(source: Located, placed: Placed) -> Config | None:
+    """The configuration, as far as it can be used for further checks; what is wrong is added to `placed`.
+
+    What has errors is taken out and the rest is validated again, so that one mistake does not hide another.
+    """
+    for again in range(3):
+        try:
+            return Config.model_validate(source.value).located(source)
+        except ValidationError as error:
+            details = errors_of(error)
+            placed += _unsaid(explain(details, Config, source), placed)
+            for detail in details:
+                _take_out(source.value, detail["loc"], whole=bool(again))
+    return None
+
+
+def _take_out(value: Any, path: Path, *, whole: bool) -> None:
+    """Remove the key at `path`; with `whole`, what holds it, or put a stand-in for the skill it belongs to."""
+    if whole and path[0] == "skills" and len(path) > 1:
+        value["skills"][path[1]] = {"path": "SKILL.md", "tasks": ["stand-in"]}
+        return
+    path = path[:-1] if whole else path
+    holder: Any = value
+    part: Any
+    for part in path[:-1]:
+        holder = holder[part] if isinstance(holder, dict | list) else None
+    if isinstance(holder, dict) and path:
+        holder.pop(path[-1], None)
+
+
+def _unsaid(found: Placed, said: Placed) -> Placed:
+    """The problems that are not about what was complained of already, or about what holds it or lies in it."""
+    paths = [path for path, _ in said]
+    return [(path, p) for path, p in found if not any(path[: len(q)] == q[: len(path)] for q in paths)]
+
+
+def _check_root(source: Located) -> None:
+    """The version decides how all else is read: a wrong one is the only thing said."""
+    if not isinstance(source.value, dict):
+        words = f"must be a mapping of keys to values, not {show(source.value)}; it begins with `version: {VERSION}`"
+        raise ConfigError([source.problem((), words)])
+    version = source.value.get("version", VERSION)
+    if type(version) is not int or version != VERSION:
+        words = f"version {show(version)} is not one that this skillopt-ci reads; it reads `version: {VERSION}`"
+        raise ConfigError([source.problem(("version",), words)])
+
+
+def _variables(source: Located) -> Placed:
+    """`${VAR}` in a value: people expect it to be expanded. Further checks see the variable's name alone."""
+    found: Placed = []
+
+    def look(holder: Any, path: Path) -> None:
+        for key, item in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+            place = (*path, key)
+            if isinstance(item, dict | list):
+                look(item, place)
+            elif isinstance(item, str) and (match := _VARIABLE.search(item)):
+                shown = "${...}" if looks_like_secret(match[1]) else match[0]
+                words = f"{shown} is not expanded; name the environment variable in api_key_env, without '${{}}'"
+                found.append((place, source.problem(place, prefixed(source, place, words))))
+                holder[key] = _VARIABLE.sub(r"\1", item)
+
+    look(source.value, ())
+    return found

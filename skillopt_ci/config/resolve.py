@@ -1,0 +1,169 @@
+"""What holds for each skill: patterns expanded, overrides merged, models with their provider."""
+
+import re
+from dataclasses import dataclass
+
+from skillopt_ci.config.schema import (
+    Config,
+    Gate,
+    ProviderEntry,
+    SkillEntry,
+    SplitWeights,
+    TargetModel,
+    TaskFiles,
+    Train,
+    merged,
+)
+from skillopt_ci.core.spend import Limits
+from skillopt_ci.core.task import GraderSpec
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.errors import ConfigError, Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef:
+    """A model at a provider. `entry` is how the provider is reached, its `type` always filled in."""
+
+    provider: str
+    model: str
+    temperature: float | None
+    max_output_tokens: int
+    entry: ProviderEntry
+
+    @property
+    def label(self) -> str:
+        """`provider/model`, for people and reports."""
+        return f"{self.provider}/{self.model}"
+
+    def identity(self) -> dict[str, object]:
+        """What can change its answers, as a JSON value: neither keys nor prices nor timeouts."""
+        entry: dict[str, object] = {"type": self.entry.type, "base_url": self.entry.base_url, "api": self.entry.api}
+        if self.entry.api_version is not None:
+            entry["api_version"] = self.entry.api_version
+        if self.entry.type == "simulated":
+            entry["noise"] = self.entry.noise
+        return {
+            "provider": self.provider,
+            "entry": entry,
+            "model": self.model,
+            "temperature": self.temperature,
+            "max_output_tokens": self.max_output_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedSkill:
+    """One skill with everything that holds for it. `own_budget`: its entry sets limits for it alone."""
+
+    name: str
+    path: str
+    tasks: tuple[TaskFiles, ...]
+    graders: tuple[GraderSpec, ...]
+    target: ModelRef
+    optimizer: ModelRef | None
+    judge: ModelRef | None
+    harness: str
+    split: SplitWeights
+    train: Train
+    gate: Gate
+    budget: Limits
+    own_budget: bool
+
+    def fingerprint(self) -> dict[str, object]:
+        """Everything configured that can change what a training run finds, as a JSON value for the run id.
+
+        Budgets, concurrency, paths and the sections `gate`, `pr` and `report` cannot.
+        """
+        return {
+            "target": self.target.identity(),
+            "optimizer": None if self.optimizer is None else self.optimizer.identity(),
+            "judge": None if self.judge is None else self.judge.identity(),
+            "harness": self.harness,
+            "graders": [g.identity() for g in self.graders],
+            "split": self.split.model_dump(mode="json"),
+            "train": self.train.model_dump(mode="json"),
+        }
+
+
+def resolve(config: Config, tree: Tree) -> tuple[ResolvedSkill, ...]:
+    """The skills of a configuration, in its order; a pattern's in the order of their paths.
+
+    Raises:
+        ConfigError: a path or pattern that matches no file, or two skills of one name; all of them at once.
+    """
+    problems: list[Problem] = []
+    seen: dict[str, str] = {}
+    skills: list[ResolvedSkill] = []
+    for index, entry in enumerate(config.skills):
+        place = ("skills", index, "path")
+        paths = tree.glob(entry.path)
+        if not paths:
+            problems.append(config.source.problem(place, _missing(entry.path)))
+        for path in paths:
+            name = skill_name(path)
+            if name in seen:
+                problems.append(config.source.problem(place, _twice(name, seen[name], path)))
+                continue
+            seen[name] = path
+            skills.append(_resolved(config, entry, name, path))
+    if problems:
+        raise ConfigError(problems)
+    return tuple(skills)
+
+
+def skill_name(path: str) -> str:
+    """The name of the directory that holds a SKILL.md; `skill` at the root."""
+    parts = path.split("/")
+    return parts[-2] if len(parts) > 1 else "skill"
+
+
+def _missing(path: str) -> str:
+    kind = "no file matches" if re.search(r"[*?]", path) else "there is no file"
+    return f"skills: {kind} '{path}'"
+
+
+def _twice(name: str, first: str, second: str) -> str:
+    if first == second:
+        return f"skills[{name}]: '{first}' is configured twice; keep one entry for it"
+    return f"skills[{name}]: two skills have the directory name '{name}': '{first}' and '{second}'; rename one"
+
+
+def _resolved(config: Config, entry: SkillEntry, name: str, path: str) -> ResolvedSkill:
+    limits = merged(config.budget, entry.budget) or config.budget
+    target = model_ref(config, merged(config.target, entry.target))
+    if target is None:  # load_config refuses such a file
+        raise ConfigError(f"skills[{name}]: no target; write `target: {{provider: ..., model: ...}}`")
+    return ResolvedSkill(
+        name=name,
+        path=path,
+        tasks=tuple(t.model_copy(update={"path": t.path.replace("{name}", name)}) for t in entry.tasks),
+        graders=tuple(g.as_spec() for g in entry.graders),
+        target=target,
+        optimizer=model_ref(config, merged(config.optimizer, entry.optimizer)),
+        judge=model_ref(config, merged(config.judge, entry.judge)),
+        harness=entry.harness or config.harness,
+        split=merged(config.split, entry.split) or config.split,
+        train=merged(config.train, entry.train) or config.train,
+        gate=merged(config.gate, entry.gate) or config.gate,
+        budget=Limits(**limits.model_dump()),
+        own_budget=entry.budget is not None,
+    )
+
+
+def model_ref(config: Config, chosen: TargetModel | None) -> ModelRef | None:
+    """A chosen model with its provider; None when none is chosen (or not wholly, which `load_config` refuses)."""
+    if chosen is None or chosen.provider is None or chosen.model is None:
+        return None
+    return ModelRef(
+        provider=chosen.provider,
+        model=chosen.model,
+        temperature=chosen.temperature,
+        max_output_tokens=chosen.max_output_tokens,
+        entry=provider_entry(config, chosen.provider),
+    )
+
+
+def provider_entry(config: Config, name: str) -> ProviderEntry:
+    """How provider `name` is reached, `type` filled in; a built-in one needs no entry in the file."""
+    entry = config.providers.get(name, ProviderEntry())
+    return entry if entry.type else entry.model_copy(update={"type": name})

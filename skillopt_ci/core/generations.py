@@ -1,0 +1,58 @@
+"""Which run a command means: lineages, generations and whether the last one is to be continued."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.spend import Limits
+
+# Limits that pass by themselves: a run they stopped goes on the next time. One that calls or USD stopped can only go
+# on when the limit was raised; until then the next command starts the next generation.
+_PASSING = ("minutes", "month_usd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What the ledger knows of one generation. `stopped_by` is the name of the limit that ended it, or empty."""
+
+    generation: int
+    finished: bool
+    stopped_by: str = ""
+    limit: str | None = None
+
+
+def run_id(lineage: str, generation: int) -> str:
+    """The identity of a run: 16 hex digits."""
+    return digest([lineage, generation])[:16]
+
+
+def read_records(events: Sequence[tuple[int, str, Mapping[str, object]]]) -> list[RunRecord]:
+    """The last word on every generation, from (generation, event, detail) in order."""
+    found: dict[int, RunRecord] = {}
+    for generation, event, detail in events:
+        limit = detail.get("limit")
+        found[generation] = RunRecord(
+            generation=generation,
+            finished=event == "finished",
+            stopped_by=str(detail.get("stopped_by") or ""),
+            limit=None if limit is None else str(limit),
+        )
+    return [found[g] for g in sorted(found)]
+
+
+def next_generation(records: Sequence[RunRecord], limits: Limits) -> int:
+    """The generation that `train` works on: the last one while it is unfinished, else the one after it."""
+    if not records:
+        return 1
+    last = records[-1]
+    return last.generation if not last.finished or _goes_on(last, limits) else last.generation + 1
+
+
+def _goes_on(record: RunRecord, limits: Limits) -> bool:
+    if not record.stopped_by:
+        return False
+    if record.stopped_by in _PASSING:
+        return True
+    now = limits.calls if record.stopped_by == "calls" else limits.usd
+    return now is None or record.limit is None or Decimal(now) > Decimal(record.limit)

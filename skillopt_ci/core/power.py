@@ -1,0 +1,74 @@
+"""What a suite can show: the minimum detectable effect now, and what a wanted one would take."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from skillopt_ci.core.boundaries import MOST_LOOKS
+from skillopt_ci.core.merge_gate import MergeRule, minimum_detectable_effect
+
+MOST_TASKS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """Losses are differences of the suite's mean (1.0 is 100 points), shown with 80% power.
+
+    Attributes:
+        minimum_detectable_effect: with the suite and the rule as they are.
+        wanted: the loss that should be shown.
+        tasks: how many tasks show it with the rule as it is; None above 100,000.
+        rounds: the fewest rounds that show it on this suite, with at least as many base runs; None when 16 do not.
+        margin: the smallest margin, in whole points, that is not below the minimum detectable effect.
+    """
+
+    minimum_detectable_effect: float
+    wanted: float
+    tasks: int | None
+    rounds: int | None
+    margin: float
+
+
+def power(rule: MergeRule, *, n_tasks: int, base_runs: int, variance: float | None, wanted: float) -> Power:
+    """Plan a suite.
+
+    Args:
+        rule: the rule.
+        n_tasks: tasks of the suite now.
+        base_runs: base runs that are, or will be, stored.
+        variance: of one run within a task (`suite_effect.run_variance`); None takes the usual .11.
+        wanted: the loss to show, in (0, 1].
+
+    Raises:
+        ValueError: no tasks, or `wanted` outside (0, 1].
+    """
+    if n_tasks < 1:
+        raise ValueError("a suite needs at least one task")
+    if not 0 < wanted <= 1:
+        raise ValueError(f"the wanted effect must be above 0 and at most 1, not {wanted}")
+
+    def detectable(tasks: int, at: MergeRule) -> float:
+        return minimum_detectable_effect(at, n_tasks=tasks, base_runs=base_runs, variance=variance)
+
+    now = detectable(n_tasks, rule)
+    return Power(
+        minimum_detectable_effect=now,
+        wanted=wanted,
+        tasks=_fewest_tasks(lambda tasks: detectable(tasks, rule) <= wanted + 1e-12),
+        rounds=next(
+            (k for k in range(1, MOST_LOOKS + 1) if detectable(n_tasks, replace(rule, max_rounds=k)) <= wanted + 1e-12),
+            None,
+        ),
+        margin=min(1.0, math.ceil(now * 100 - 1e-9) / 100),
+    )
+
+
+def _fewest_tasks(enough: Callable[[int], bool]) -> int | None:
+    """Smallest number of tasks that is enough; more never is less."""
+    if not enough(MOST_TASKS):
+        return None
+    low, high = 0, MOST_TASKS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high

@@ -1,0 +1,114 @@
+"""What a command has to say at its end: the values that JSON, JUnit and summaries are rendered from."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skillopt_ci.core.compare import Comparison
+from skillopt_ci.core.history import TrainResult
+from skillopt_ci.core.rollout import Evaluation, Rollout
+from skillopt_ci.core.spend import Spend
+
+Verdict = Literal["pass", "regression", "inconclusive", "not-applicable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillVerdict:
+    """The gate's word on one changed skill and target; None is not measured.
+
+    Attributes:
+        verdict: None when nothing can be said (provider dead, configuration): `reason` says why.
+        rounds: runs of the head skill per task.
+        base_digest: digest of the base skill; None when there is none (a new skill).
+        base: the base's runs; None when nothing was run.
+        base_tokens: rough size of the skill body (`Skill.tokens`).
+        margin: the loss (1.0 is 100 points) that PASS rules out.
+        message: one line for people where the numbers do not say it.
+    """
+
+    name: str
+    path: str
+    target: str
+    harness: str
+    verdict: Verdict | None
+    reason: str
+    rounds: int = 0
+    base_digest: str | None = None
+    head_digest: str | None = None
+    base: Evaluation | None = None
+    head: Evaluation | None = None
+    base_tokens: int | None = None
+    head_tokens: int | None = None
+    comparison: Comparison | None = None
+    minimum_detectable_effect: float | None = None
+    margin: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateReport:
+    """A whole gate. `head_sha` is None when the working tree was judged and is dirty."""
+
+    verdict: Verdict | None
+    reason: str
+    exit_code: int
+    base_ref: str | None = None
+    base_sha: str | None = None
+    policy_sha: str | None = None
+    head_ref: str | None = None
+    head_sha: str | None = None
+    policy_changed: tuple[str, ...] = ()
+    skills: tuple[SkillVerdict, ...] = ()
+    paid: Spend = field(default_factory=Spend)
+    replayed: Spend = field(default_factory=Spend)
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainEntry:
+    """One skill's training; `result` is None when it ended before there was one, and `message` says why.
+
+    Attributes:
+        run_dir: as the user should see it, relative to where the command was started when possible.
+        proposal: worth a pull request.
+        test_opened: how many times the test split was opened for this suite, this run included.
+    """
+
+    name: str
+    path: str
+    run_id: str
+    run_dir: str
+    generation: int
+    result: TrainResult | None
+    proposal: bool
+    paid: Spend
+    replayed: Spend
+    exit_code: int = 0
+    message: str = ""
+    test_opened: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalEntry:
+    """One skill scored on one split with one target. Rollouts keep the failures' words; `evaluation` the numbers."""
+
+    name: str
+    path: str
+    target: str
+    harness: str
+    split: str
+    digest: str
+    tokens: int
+    evaluation: Evaluation
+    rollouts: tuple[Rollout, ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalReport:
+    """A whole `eval`."""
+
+    exit_code: int
+    entries: tuple[EvalEntry, ...] = ()
+    paid: Spend = field(default_factory=Spend)
+    replayed: Spend = field(default_factory=Spend)
+    message: str = ""

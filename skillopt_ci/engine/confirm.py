@@ -1,0 +1,31 @@
+"""The closing claim: best against start on the test split, which training never saw, opened once a run."""
+
+from collections.abc import Sequence
+
+from skillopt_ci.core.compare import compare
+from skillopt_ci.core.history import Confirmation
+from skillopt_ci.core.rollout import evaluate
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import Task
+from skillopt_ci.engine.lab import Job, Lab
+
+TEST = "test"
+ENOUGH_TASKS = 100
+
+
+def confirmation_runs(n_tasks: int) -> int:
+    """Runs per task and skill: two, or one where the suite is large enough that more tasks carry the claim."""
+    return 1 if n_tasks >= ENOUGH_TASKS else 2
+
+
+def confirm(lab: Lab, start: Skill, best: Skill, tasks: Sequence[Task]) -> Confirmation:
+    """Measure both skills side by side, run by run, so that a drifting provider hits both alike."""
+    runs = confirmation_runs(len(tasks))
+    jobs = [
+        Job(skill, task, lab.sample(task, TEST, n)) for n in range(runs) for task in tasks for skill in (start, best)
+    ]
+    rollouts = lab.roll_out(jobs, what="closing comparison on the test split")
+    ids = [t.id for t in tasks]
+    of_start = evaluate(start.digest, ids, [r for r in rollouts if r.skill == start.digest])
+    of_best = evaluate(best.digest, ids, [r for r in rollouts if r.skill == best.digest])
+    return Confirmation(start=of_start, best=of_best, comparison=compare(of_start, of_best, tasks), runs=runs)

@@ -1,0 +1,119 @@
+"""The lab: turns samples into rollouts, in parallel, in plan order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from skillopt_ci.core.rollout import Evaluation, Failure, Outcome, Rollout, Sample, Score, evaluate
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import Task
+from skillopt_ci.core.trajectory import Trajectory
+from skillopt_ci.errors import CallFailedError
+from skillopt_ci.graders.base import Grader
+from skillopt_ci.harnesses.base import Harness
+from skillopt_ci.pool import Pool
+
+# The skill's own results, not infrastructure: a limit, a refusal or silence is a wrong answer.
+_OWN_RESULT = {
+    "length": "the answer was cut off at the output limit",
+    "refusal": "the model refused to answer",
+    "context_overflow": "the skill and the task do not fit into the model's context",
+    "turns": "the agent reached its turn limit",
+    "timeout": "the agent reached its time limit",
+}
+
+
+class Progress(Protocol):
+    """Hears what is being measured; decides nothing."""
+
+    def begin(self, what: str, count: int, /) -> None:
+        """`count` rollouts start."""
+        ...
+
+    def advance(self, rollout: Rollout, /) -> None:
+        """One is done. Called from worker threads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A sample to take of a skill on a task."""
+
+    skill: Skill
+    task: Task
+    sample: Sample
+
+
+class Lab:
+    """Measures skills on tasks with one harness; `replica` tells runs of other seeds or generations apart."""
+
+    def __init__(
+        self,
+        harness: Harness,
+        grader_of: Callable[[Task], Grader],
+        pool: Pool,
+        progress: Progress,
+        replica: str = "",
+    ) -> None:
+        self._harness = harness
+        self._grader_of = grader_of
+        self._pool = pool
+        self._progress = progress
+        self._replica = replica
+
+    def sample(self, task: Task, stream: str, n: int = 0) -> Sample:
+        """Run `n` of a task in a stream of this run."""
+        return Sample(task_id=task.id, stream=stream, n=n, replica=self._replica)
+
+    def roll_out(self, jobs: Sequence[Job], *, what: str, keep: bool = False) -> list[Rollout]:
+        """Take every sample; results in the order of the jobs.
+
+        A rollout whose call failed is tried once more at the end, then it stays a `Failure`.
+
+        Args:
+            jobs: what to measure.
+            what: for the progress display.
+            keep: keep trajectories (they are large).
+
+        Raises:
+            ProviderDownError, BudgetReachedError, LedgerMissError: no further rollout makes sense.
+        """
+        self._progress.begin(what, len(jobs))
+        rollouts = self._pool.map(lambda job: self._one(job, keep), jobs)
+        missing = [i for i, r in enumerate(rollouts) if isinstance(r.outcome, Failure)]
+        if missing:
+            again = self._pool.map(lambda i: self._one(jobs[i], keep), missing)
+            for index, rollout in zip(missing, again, strict=True):
+                rollouts[index] = rollout
+        return rollouts
+
+    def measure(
+        self, skill: Skill, tasks: Sequence[Task], stream: str, *, runs: Sequence[int] = (0,), what: str
+    ) -> Evaluation:
+        """Measure a skill on tasks, run by run."""
+        jobs = [Job(skill, task, self.sample(task, stream, n)) for n in runs for task in tasks]
+        return evaluate(skill.digest, [t.id for t in tasks], self.roll_out(jobs, what=what))
+
+    def _one(self, job: Job, keep: bool) -> Rollout:
+        trajectory: Trajectory | None = None
+        outcome: Outcome
+        stage = "target"
+        try:
+            trajectory = self._harness.run(job.skill, job.task, job.sample)
+            stage = "grader"
+            outcome = own_result(trajectory) or self._grader_of(job.task).grade(job.task, trajectory)
+        except CallFailedError as error:
+            outcome = Failure(stage=stage, kind=error.kind, message=error.message)
+        rollout = Rollout(
+            skill=job.skill.digest, sample=job.sample, outcome=outcome, trajectory=trajectory if keep else None
+        )
+        self._progress.advance(rollout)
+        return rollout
+
+
+def own_result(trajectory: Trajectory) -> Score | None:
+    """A score of 0 for a limit, a refusal, a context overflow or an empty answer; None for an answer to grade."""
+    why = _OWN_RESULT.get(trajectory.stop_reason)
+    if why is None and not trajectory.answer.strip():
+        why = "the answer is empty"
+    return None if why is None else Score(value=0.0, passed=False, why=why, hint=why)

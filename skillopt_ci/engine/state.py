@@ -1,0 +1,114 @@
+"""What the training loop works with, and its state: a fold over its steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from skillopt_ci.core.history import Rejected, Step, StepKind, rejected_edits
+from skillopt_ci.core.policy import EditPolicy
+from skillopt_ci.core.rollout import Evaluation, Rollout
+from skillopt_ci.core.schedule import Shape
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.task import Task
+from skillopt_ci.engine.lab import Lab
+from skillopt_ci.optimizers.base import Evidence, Optimizer, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings:
+    """Hyperparameters, in the paper's words; `replica` separates seeds and generations."""
+
+    epochs: int
+    batch_size: int
+    minibatch_size: int
+    budget_start: int
+    budget_end: int
+    budget_shape: Shape
+    exact_stop: bool
+    slow_update: bool
+    meta_notes: bool
+    seed: int
+    replica: str
+    policy: EditPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Everything the loop is given.
+
+    Attributes:
+        train: train tasks.
+        val: validation tasks; test tasks are not here at all.
+        spent: everything this run has used so far, at recorded prices.
+        checkpoint: raises `BudgetReachedError` when a limit is passed; called at barriers, where the sum does not
+            depend on concurrency.
+    """
+
+    lab: Lab
+    optimizer: Optimizer
+    train: tuple[Task, ...]
+    val: tuple[Task, ...]
+    settings: TrainSettings
+    spent: Callable[[], Spend]
+    checkpoint: Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The incumbent skill with its frozen validation, and what was learnt on the way."""
+
+    start: Skill
+    skill: Skill
+    val: Evaluation
+    mean: float
+    steps: tuple[Step, ...] = ()
+    versions: tuple[Skill, ...] = ()
+    notes: str = ""
+    rejected: tuple[Rejected, ...] = field(default=())
+
+    def after(self, step: Step) -> "State":
+        """The state after a step: an accepted candidate is the incumbent, what was not kept is remembered."""
+        state = replace(self, steps=(*self.steps, step), rejected=(*self.rejected, *rejected_edits([step])))
+        decision = step.decision
+        if step.action != "accept" or step.candidate is None or decision is None:
+            return state
+        assert decision.evaluation is not None  # noqa: S101 - an accepted candidate was measured whole
+        assert decision.mean is not None  # noqa: S101
+        return replace(
+            state,
+            skill=step.candidate,
+            val=decision.evaluation,
+            mean=decision.mean,
+            versions=(*state.versions, step.candidate),
+        )
+
+    def blank_step(self, epoch: int, kind: StepKind, budget: int) -> Step:
+        """The next step before anything happened: skipped, nothing gated, nothing spent."""
+        return Step(
+            number=len(self.steps) + 1,
+            epoch=epoch,
+            kind=kind,
+            action="skip",
+            reason="",
+            incumbent=self.skill,
+            candidate=None,
+            decision=None,
+            incumbent_mean=self.mean,
+            edits=(),
+            edit_budget=budget,
+            cost=Spend(),
+        )
+
+    def evidence(
+        self, settings: TrainSettings, blank: Step, tasks: tuple[Task, ...] = (), rollouts: tuple[Rollout, ...] = ()
+    ) -> Evidence:
+        """What the optimizer may read at a step."""
+        return Evidence(
+            tasks=tasks,
+            rollouts=rollouts,
+            rejected=self.rejected,
+            meta_notes=self.notes,
+            edit_budget=blank.edit_budget,
+            minibatch_size=settings.minibatch_size,
+            place=Place(replica=settings.replica, epoch=blank.epoch, step=blank.number),
+        )

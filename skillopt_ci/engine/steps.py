@@ -1,0 +1,77 @@
+"""One training step: rollout, reflect, apply, gate."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from skillopt_ci.core.history import Action, EditRecord, EditStatus, Step
+from skillopt_ci.core.rollout import Failure, Score
+from skillopt_ci.core.schedule import edit_budget
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.task import Task
+from skillopt_ci.engine.candidates import build_candidate
+from skillopt_ci.engine.decide import decide_strict
+from skillopt_ci.engine.lab import Job
+from skillopt_ci.engine.state import Bench, State
+
+
+def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> Step:
+    """Try the edits that one batch of train tasks suggests."""
+    settings, before = bench.settings, bench.spent()
+    blank = state.blank_step(epoch, "edit", _budget(bench, state))
+    jobs = [Job(state.skill, t, bench.lab.sample(t, f"train/{epoch}")) for t in batch]
+    rollouts = tuple(bench.lab.roll_out(jobs, what=f"training batch, epoch {epoch}", keep=True))
+    failures = tuple(r.outcome for r in rollouts if isinstance(r.outcome, Failure))
+    blank = replace(blank, rollouts=rollouts, failures=failures)
+    if not any(isinstance(r.outcome, Score) and not r.outcome.passed for r in rollouts):
+        return skipped(bench, blank, "infrastructure" if failures else "no failures in the batch", before)
+    proposal = bench.optimizer.propose(state.skill, state.evidence(settings, blank, tuple(batch), rollouts))
+    blank = replace(blank, failures=(*failures, *proposal.failures))
+    if not proposal.edits:
+        return skipped(bench, blank, "infrastructure" if proposal.failures else "no edits proposed", before)
+    candidate, records = build_candidate(state.skill, state.start, proposal.edits, blank.edit_budget, settings.policy)
+    blank = replace(blank, edits=records)
+    if candidate is None:
+        return skipped(bench, blank, "no edit could be applied", before)
+    return gated(bench, state, blank, candidate, before)
+
+
+def skipped(bench: Bench, blank: Step, reason: str, before: Spend) -> Step:
+    """A step in which nothing was gated."""
+    bench.checkpoint()
+    return replace(blank, reason=reason, cost=bench.spent().minus(before))
+
+
+def gated(bench: Bench, state: State, blank: Step, candidate: Skill, before: Spend) -> Step:
+    """Let the gate decide on a candidate; its edits are kept or rejected together."""
+    decision = decide_strict(bench.lab, candidate, state.val, bench.val, exact_stop=bench.settings.exact_stop)
+    bench.checkpoint()
+    action: Action = "accept" if decision.accept else "skip" if decision.reason == "infrastructure" else "reject"
+    status: EditStatus = "kept" if decision.accept else "rejected"
+    others = sum(r.status == "kept" for r in blank.edits) - 1
+    bundle = f" (with {others} more in its bundle)" if others > 0 else ""
+    reason = "" if decision.accept else decision.reason + bundle
+    return replace(
+        blank,
+        action=action,
+        reason=decision.reason,
+        candidate=candidate,
+        decision=decision,
+        edits=tuple(_judged(r, status, reason) for r in blank.edits),
+        cost=bench.spent().minus(before),
+    )
+
+
+def _judged(record: EditRecord, status: EditStatus, reason: str) -> EditRecord:
+    return replace(record, status=status, reason=reason) if record.status == "kept" else record
+
+
+def _budget(bench: Bench, state: State) -> int:
+    settings = bench.settings
+    return edit_budget(
+        sum(s.kind == "edit" for s in state.steps),
+        settings.epochs * -(-len(bench.train) // settings.batch_size),
+        start=settings.budget_start,
+        end=settings.budget_end,
+        shape=settings.budget_shape,
+    )

@@ -1,0 +1,95 @@
+"""The training loop."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from skillopt_ci.core.compare import TOO_MUCH_MISSING
+from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
+from skillopt_ci.core.rollout import Evaluation
+from skillopt_ci.core.schedule import chunks, epoch_order
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.strict import TOLERANCE
+from skillopt_ci.core.task import Task
+from skillopt_ci.engine.decide import VAL
+from skillopt_ci.engine.epoch_end import meta_notes, slow_update_step
+from skillopt_ci.engine.state import Bench, State
+from skillopt_ci.engine.steps import edit_step
+from skillopt_ci.errors import BudgetReachedError, InconclusiveError
+
+NOTHING_LEFT = "nothing left to gain on validation"
+
+
+def train(
+    bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()
+) -> Generator[Step | Notes, None, TrainResult]:
+    """Train a skill; yields every step as it is decided, and the notes after an epoch.
+
+    Ends when the epochs are over, when validation is perfect, or when the budget is reached. The result has no
+    confirmation yet.
+
+    Args:
+        bench: what the loop works with.
+        start: the skill as it is.
+        remembered: edits that earlier runs rejected.
+
+    Raises:
+        InconclusiveError: the start skill could not be measured.
+        BudgetReachedError: before the start skill was measured.
+    """
+    val, mean = _measure_start(bench, start)
+    state = State(start=start, skill=start, val=val, mean=mean, rejected=tuple(remembered))
+    stopped, stopped_by = "all epochs done", ""
+    try:
+        bench.checkpoint()
+        for epoch in range(1, bench.settings.epochs + 1):
+            before = state.skill
+            for batch in _batches(bench, epoch):
+                if perfect(state):
+                    break
+                step = edit_step(bench, state, epoch, batch)
+                state = state.after(step)
+                yield step
+            if perfect(state):
+                stopped = NOTHING_LEFT
+                break
+            if epoch > 1 and bench.settings.slow_update:
+                step = slow_update_step(bench, state, before, epoch)
+                state = state.after(step)
+                yield step
+            if 1 < epoch < bench.settings.epochs and bench.settings.meta_notes:
+                state = replace(state, notes=meta_notes(bench, state, epoch))
+                yield Notes(epoch=epoch, text=state.notes)
+    except BudgetReachedError as reached:
+        stopped, stopped_by = str(reached), reached.limit
+    return TrainResult(
+        start=start,
+        best=state.skill,
+        start_val=val,
+        best_val_mean=state.mean,
+        steps=state.steps,
+        stopped=stopped,
+        stopped_by=stopped_by,
+        meta_notes=state.notes,
+        versions=state.versions,
+    )
+
+
+def perfect(state: State) -> bool:
+    """Validation cannot get better: no candidate could be strictly better than the incumbent."""
+    return state.mean >= 1 - TOLERANCE
+
+
+def _measure_start(bench: Bench, start: Skill) -> tuple[Evaluation, float]:
+    val = bench.lab.measure(start, bench.val, VAL, what="validation of the start skill")
+    if val.mean is None or val.missing_share > TOO_MUCH_MISSING:
+        raise InconclusiveError(
+            f"validation of the start skill: {val.missing_share:.0%} of {len(bench.val)} tasks gave no result, so "
+            "nothing can be compared with it; `skillopt-ci ledger failures` says why; then run the same command again"
+        )
+    return val, val.mean
+
+
+def _batches(bench: Bench, epoch: int) -> list[Sequence[Task]]:
+    by_id = {t.id: t for t in bench.train}
+    order = epoch_order(list(by_id), seed=bench.settings.seed, epoch=epoch)
+    return chunks([by_id[i] for i in order], bench.settings.batch_size)

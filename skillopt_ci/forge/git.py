@@ -1,0 +1,108 @@
+"""A repository: refs, commits, and the files in them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from skillopt_ci.errors import GitError
+from skillopt_ci.forge.command import Refused, available, run_git
+from skillopt_ci.forge.tree import GitTree, StoredTree
+
+_DEEPEN = "; this is a shallow clone: fetch the whole history (in a workflow: actions/checkout with `fetch-depth: 0`)"
+_DEFAULTS = ("refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master")
+
+
+class Git:
+    """One repository with a working tree; `root` is its top folder. Every method but `discover` raises `GitError`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def discover(cls, path: Path) -> "Git | None":
+        """The repository that holds a folder; None when there is none.
+
+        Raises:
+            GitError: there is one, and git refuses to work in it (or git is not installed).
+        """
+        if not available():
+            if any((folder / ".git").exists() for folder in (path.resolve(), *path.resolve().parents)):
+                raise GitError("this is a git repository, and git is not installed (or not on the PATH)")
+            return None
+        try:
+            top = run_git(path, "rev-parse", "--show-toplevel")
+        except Refused as refused:
+            if "not a git repository" in refused.stderr or "must be run in a work tree" in refused.stderr:
+                return None
+            raise
+        return cls(Path(top.decode("utf-8", "surrogateescape").rstrip("\n")))
+
+    def resolve(self, ref: str) -> str:
+        """The commit a ref stands for, as its full object name. Raises `GitError` when there is no such commit."""
+        shown = "".join(c if c.isprintable() else "?" for c in ref)[:200]
+        if not ref or ref.startswith("-") or any(c.isspace() or c == "\0" for c in ref):
+            raise GitError(f"'{shown}' is not a name of a commit")
+        try:
+            found = run_git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        except Refused as refused:
+            if ref == "HEAD":
+                raise GitError("the repository has no commit yet; commit something first") from refused
+            raise GitError(f"no commit '{shown}' in this repository{self._hint(ref)}") from refused
+        return found.decode("ascii").strip()
+
+    def merge_base(self, one: str, other: str) -> str:
+        """The commit where two lines of history part. Raises `GitError` when they share none."""
+        first, second = self.resolve(one), self.resolve(other)
+        try:
+            found = run_git(self.root, "merge-base", "--end-of-options", first, second)
+        except Refused as refused:
+            where = f"'{one}' and '{other}' have no common commit"
+            raise GitError(where + (_DEEPEN if self.is_shallow() else "")) from refused
+        return found.decode("ascii").split()[0]
+
+    def default_branch(self) -> str:
+        """The default branch as a ref to resolve: origin's own word, else origin/main, origin/master, main, master."""
+        candidates = list(_DEFAULTS)
+        try:
+            head = run_git(self.root, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
+            candidates.insert(0, head.decode("utf-8", "surrogateescape").strip())
+        except Refused:
+            pass  # a clone by actions/checkout has no origin/HEAD
+        for ref in candidates:
+            if self._exists(ref):
+                return ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
+        raise GitError("no default branch found (origin/HEAD, main, master); name the base with --base")
+
+    def is_dirty(self, paths: Sequence[str] = ()) -> bool:
+        """Something among `paths` (everything without any) differs from HEAD, or is untracked and not ignored."""
+        args = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--", *paths)
+        return bool(run_git(self.root, *args))
+
+    def is_shallow(self) -> bool:
+        """History was cut off when it was fetched."""
+        return run_git(self.root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+
+    def tree(self, sha: str) -> GitTree:
+        """The files of a commit."""
+        return GitTree(self.root, self.resolve(sha))
+
+    def working_tree(self) -> StoredTree:
+        """The files as they are now, as git would store them."""
+        return StoredTree(self.root)
+
+    def diff(self, base: str, head: str | None, path: str) -> str:
+        """The unified diff of a file between two commits, or from `base` to the working tree (`head` None)."""
+        commits = [self.resolve(base), *([self.resolve(head)] if head else [])]
+        options = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+        return run_git(self.root, "diff", *options, *commits, "--", path).decode("utf-8", "replace")
+
+    def _exists(self, ref: str) -> bool:
+        try:
+            run_git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        except Refused:
+            return False
+        return True
+
+    def _hint(self, ref: str) -> str:
+        if self.is_shallow():
+            return _DEEPEN
+        return f"; perhaps 'origin/{ref}'?" if self._exists(f"refs/remotes/origin/{ref}") else ""

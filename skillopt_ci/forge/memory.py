@@ -1,0 +1,55 @@
+"""A skill's memory across runs: rejected edits of earlier runs, read from the default branch only."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from skillopt_ci.core.digest import text_digest
+from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.history import Rejected
+from skillopt_ci.core.tree import Below, Tree
+from skillopt_ci.errors import GitError
+from skillopt_ci.forge.git import Git
+from skillopt_ci.forge.proposal import HISTORY_LIMIT, history_path
+
+SHOWN = 40
+_OPS = ("add", "replace", "delete")
+
+
+def read_memory(root: Path, tree: Tree, name: str) -> tuple[tuple[Rejected, ...], str]:
+    """Edits that earlier runs rejected (the newest 40), and a digest of what was read.
+
+    In a repository the file comes from the default branch: a branch of somebody else's must not steer training. A line
+    that does not fit is passed over; a file over the size limit is not read at all.
+    """
+    data = _history(root, tree, name)
+    found = list(_entries(data)) if len(data) <= 4 * HISTORY_LIMIT else []
+    return tuple(found[-SHOWN:]), text_digest(data.decode("utf-8", "replace")) if found else ""
+
+
+def _history(root: Path, tree: Tree, name: str) -> bytes:
+    path = history_path(name)
+    git = Git.discover(root)
+    if git is not None:
+        try:
+            inside = root.resolve().relative_to(git.root.resolve()).as_posix()
+            tree = Below(git.tree(git.default_branch()), "" if inside == "." else inside)
+        except GitError:
+            return b""  # no commit yet, or no default branch: there is no memory
+    return tree.read(path) if path in tree.glob(path) else b""
+
+
+def _entries(data: bytes) -> Iterator[Rejected]:
+    for line in data.splitlines():
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(value, dict) or value.get("status") != "rejected" or value.get("op") not in _OPS:
+            continue
+        texts = [value.get(k, "") for k in ("target", "content", "rationale", "reason")]
+        effect = value.get("effect")
+        if not all(isinstance(t, str) for t in texts) or not isinstance(effect, float | int | None):
+            continue
+        edit = Edit(op=value["op"], target=texts[0], content=texts[1], rationale=texts[2])
+        yield Rejected(edit=edit, reason=f"{texts[3]} (an earlier run)", effect=effect)

@@ -1,0 +1,210 @@
+"""A pull request as values: branch, title, body, commits. Nothing in it but fenced or escaped parts is model text."""
+
+import base64
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.skill import Skill
+
+BODY_LIMIT = 60_000  # the host refuses 65,536; measured in UTF-16 units, as it counts
+HISTORY_LIMIT = 256 * 1024
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitPlan:
+    """One commit: its message, and the whole new content of files by path from the repository's root."""
+
+    message: str
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What would be published; `marker` are the facts that a later run finds again in the body."""
+
+    branch: str
+    title: str
+    body: str
+    commits: tuple[CommitPlan, ...]
+    marker: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def full_body(self, head_sha: str) -> str:
+        """The body with its hidden last line, once the commits exist."""
+        return f"{self.body}\n\n{marker_line({**self.marker, 'head_sha': head_sha})}\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a proposal is made from.
+
+    Attributes:
+        name: the skill's name in the configuration.
+        path: its `SKILL.md`, from the repository's root.
+        steps: every step of the run, in order.
+        history: the committed history file as it is on the base; empty when there is none.
+        folder: where the project is in its repository: empty at the root, else with a slash at the end.
+        run_id: the run's identity.
+        base_sha: the commit that training started from; `policy_sha` where configuration and tasks came from.
+    """
+
+    name: str
+    path: str
+    start: Skill
+    best: Skill
+    steps: tuple[Step, ...]
+    run_id: str
+    base_sha: str
+    policy_sha: str
+    history: bytes = b""
+    folder: str = ""
+
+
+def propose(training: Training, sections: Sequence[str]) -> Proposal:
+    """The pull request of a run whose best skill is not its start.
+
+    Args:
+        training: the run.
+        sections: parts of the body, most important first, already safe Markdown; the last ones are left out when the
+            body grows too long.
+    """
+    best = training.best.text.encode("utf-8")
+    fingerprint = hashlib.sha256(training.path.encode() + b"\0" + best).hexdigest()
+    return Proposal(
+        branch=branch_name(training.name, training.path),
+        title=f"Improve skill {_shown(training.name)}",
+        body=_body(sections),
+        commits=_commits(training),
+        marker={
+            "skill": training.path,
+            "base_sha": training.base_sha,
+            "policy_sha": training.policy_sha,
+            "fingerprint": fingerprint,
+            "run_id": training.run_id,
+        },
+    )
+
+
+def branch_name(name: str, path: str) -> str:
+    """`skillopt/<slug>-<8 hex digits of the path's SHA-256>`: one branch a skill, whatever it is called."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-") or "skill"
+    return f"skillopt/{slug}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+
+
+def history_path(name: str) -> str:
+    """Where a skill's memory across runs is committed; a name that is no plain file name is replaced by a slug."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        name = branch_name(name, name).removeprefix("skillopt/")
+    return f".skillopt/history/{name}.jsonl"
+
+
+def history_lines(training: Training) -> bytes:
+    """The history file after this run: a line an edit that was kept or rejected; the oldest fall out at the limit."""
+    old = [line for line in training.history.split(b"\n") if line.strip() and not _of_run(line, training.run_id)]
+    new = [
+        json.dumps(_history_entry(training.run_id, step, record), sort_keys=True, ensure_ascii=True).encode()
+        for step in training.steps
+        for record in step.edits
+        if record.status in ("kept", "rejected", "refused")
+    ]
+    lines = [*old, *new]
+    size = sum(len(line) + 1 for line in lines)
+    while size > HISTORY_LIMIT:
+        size -= len(lines.pop(0)) + 1
+    return b"".join(line + b"\n" for line in lines)
+
+
+def marker_line(facts: Mapping[str, str]) -> str:
+    """Facts as a Markdown comment that no content can close early."""
+    text = json.dumps(dict(facts), sort_keys=True, separators=(",", ":"))
+    return f"<!-- skillopt-ci:v1 {base64.urlsafe_b64encode(text.encode()).decode('ascii')} -->"
+
+
+def _commits(training: Training) -> tuple[CommitPlan, ...]:
+    """One commit an accepted step up to the best skill; the last one brings the history file."""
+    plans: list[tuple[str, bytes]] = []
+    last = training.start.text
+    for step in training.steps:
+        if step.action != "accept" or step.candidate is None or step.candidate.text == last:
+            continue
+        last = step.candidate.text
+        plans.append((_message(training, step), last.encode("utf-8")))
+        if last == training.best.text:
+            break
+    if last != training.best.text:  # the best skill is no version of the chain: one commit that says only what it is
+        plans = [(f"skillopt: train {_shown(training.name)}\n\nRun: {training.run_id}\n", training.best.text.encode())]
+    history = {training.folder + history_path(training.name): history_lines(training)}
+    return tuple(
+        CommitPlan(message=message, files={training.path: data, **(history if at == len(plans) - 1 else {})})
+        for at, (message, data) in enumerate(plans)
+    )
+
+
+def _message(training: Training, step: Step) -> str:
+    ops = Counter(record.edit.op for record in step.edits if record.status == "kept")
+    if step.kind == "slow_update":
+        what = "slow update"
+    elif step.kind == "prune":
+        what = "prune"
+    else:
+        counts = ", ".join(f"{ops[op]} {op}" for op in ("add", "replace", "delete") if ops[op])
+        what = f"{ops.total()} edit{'' if ops.total() == 1 else 's'} ({counts})" if counts else "edits"
+    lines = [f"skillopt: step {step.number} of {_shown(training.name)}: {what}", ""]
+    decision = step.decision
+    if decision and decision.mean is not None:
+        gain = 100 * (decision.mean - decision.incumbent_mean)
+        lines.append(f"Selection estimate: {gain:+.1f} points on validation tasks. It was used to choose")
+        lines.append("this change and is optimistic; it is not a claim.")
+    lines.append(f"Run: {training.run_id}")
+    return "\n".join(lines) + "\n"
+
+
+def _history_entry(run_id: str, step: Step, record: EditRecord) -> dict[str, object]:
+    effect = step.decision.effect.mean if step.decision and step.decision.effect else None
+    return {
+        "v": 1,
+        "run": run_id,
+        "step": step.number,
+        "status": "accepted" if record.status == "kept" and step.action == "accept" else "rejected",
+        "op": record.edit.op,
+        "target": record.edit.target,
+        "content": record.edit.content,
+        "rationale": record.edit.rationale,
+        "reason": record.reason or step.reason,
+        "effect": None if effect is None else round(effect, 6),
+    }
+
+
+def _of_run(line: bytes, run_id: str) -> bool:
+    """The line was written by this run: publishing again replaces it. What cannot be read stays as it is."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and value.get("run") == run_id
+
+
+def _body(sections: Sequence[str]) -> str:
+    """As many sections as fit, in order; what does not is named at the end."""
+    note = "\n\n_{} more sections were too long for a pull request; they are in the run's report._"
+    kept: list[str] = []
+    room = BODY_LIMIT - len(note) - 8
+    for section in sections:
+        size = len(section.encode("utf-16-le", "replace")) // 2 + 2
+        if size > room:
+            break
+        kept.append(section.strip("\n"))
+        room -= size
+    left = len(sections) - len(kept)
+    return "\n\n".join(kept) + (note.format(left) if left else "")
+
+
+def _shown(name: str) -> str:
+    """A name that is safe in a title and a commit message: no mention, no reference, no markup."""
+    return re.sub(r"[^\w. -]+", "-", name, flags=re.ASCII).strip("-. ")[:80] or "skill"

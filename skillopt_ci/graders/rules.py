@@ -1,0 +1,256 @@
+"""The grader `rules`: a list of checks, as in gbrain's skillopt-v1 benchmarks (and SkillOpt's additions to them)."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from skillopt_ci.core.rollout import Score
+from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.trajectory import Trajectory
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.graders import patterns, wording
+from skillopt_ci.graders.base import Grader, JudgeModel, check_options
+
+_HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")
+_LINK = re.compile(r"\[[^\[\]]+\]\([^()]+\)")
+_PAGE = re.compile(
+    r"\b(?:wiki|people|companies|deals|topics|concepts|projects|writing|originals)/[a-z0-9][a-z0-9/-]*", re.IGNORECASE
+)
+_FOOTNOTE = re.compile(r"\[[0-9]+\]")
+_REFUSALS = (
+    "cannot complete", "unable to complete", "no can do", "i cannot", "i can't", "i'm unable", "i am unable",
+    "sorry, i can't", "sorry, i cannot", "i'm sorry, but i can't", "i'm sorry, but i cannot",
+)  # fmt: skip
+_REFUSAL_CHARS = 600
+_LIST_MARKS = re.compile(r"(?:[>\-*_#\s]|[0-9]+[.)])+")
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A check that was not met: for people, and for the optimizer."""
+
+    why: str
+    hint: str
+
+
+Check = Callable[[Trajectory], Unmet | None]
+
+
+def section(text: str, name: str) -> str | None:
+    """The text under the first Markdown heading with this name, up to the next one of its level or above.
+
+    The name is compared without case, at any level; None when there is no such heading.
+    """
+    wanted = _heading_name(name)
+    level = 0
+    inside: list[str] = []
+    for line in text.splitlines():
+        heading = _HEADING.fullmatch(line)
+        if level and heading and len(heading[1]) <= level:
+            break
+        if level:
+            inside.append(line)
+        elif heading and heading[2].strip().casefold() == wanted:
+            level = len(heading[1])
+    return "\n".join(inside) if level else None
+
+
+def _heading_name(name: str) -> str:
+    return name.strip().lstrip("#").strip().casefold()
+
+
+def citations(text: str) -> int:
+    """Spans that cite, counted as gbrain does: `[text](target)`, `wiki/page` and its likes, `[1]`.
+
+    A span of two shapes counts twice there, so it does here: `[1](wiki/page)` is three.
+    """
+    return sum(len(p.findall(text)) for p in (_LINK, _PAGE, _FOOTNOTE))
+
+
+def refuses(text: str) -> bool:
+    """Whether an answer is a bare refusal: short, and it opens with one."""
+    said = text.strip().replace("’", "'").lower()
+    marks = _LIST_MARKS.match(said)
+    said = said[marks.end() :] if marks else said
+    return not said or (len(said) < _REFUSAL_CHARS and said.startswith(_REFUSALS))
+
+
+def _contains(arg: object) -> Check:
+    text = _text("contains", arg)
+    unmet = Unmet(f"does not contain {wording.quoted(text)}", "a required text was not found")
+    return lambda t: None if text in t.answer else unmet
+
+
+def _not_contains(arg: object) -> Check:
+    text = _text("not_contains", arg)
+    said = f"must not contain {wording.quoted(text)}"
+    return lambda t: Unmet(said, said) if text in t.answer else None
+
+
+def _regex(arg: object) -> Check:
+    pattern = patterns.compiled("rules", _text("regex", arg), "m")  # gbrain compiles with the flag m
+    unmet = Unmet(f"does not match /{wording.clip(pattern.pattern)}/", "a required pattern was not found")
+    return lambda t: None if patterns.found(pattern, t.answer, "rules") else unmet
+
+
+def _section_present(arg: object) -> Check:
+    name = _section_name("section_present", _text("section_present", arg))
+    said = f"missing section {wording.quoted(name)}"
+    return lambda t: Unmet(said, said) if section(t.answer, name) is None else None
+
+
+def _section_contains(arg: object) -> Check:
+    if isinstance(arg, Mapping) and set(arg) == {"section", "text"}:
+        name, text = _text("section_contains", arg["section"]), _text("section_contains", arg["text"])
+    elif isinstance(arg, str) and "::" in arg:
+        name, text = (_text("section_contains", part.strip()) for part in arg.split("::", 1))
+    else:
+        raise ConfigError("check 'section_contains': 'arg' must be \"Section::text\" or {section, text}")
+    name = _section_name("section_contains", name)
+
+    def check(trajectory: Trajectory) -> Unmet | None:
+        found = section(trajectory.answer, name)
+        if found is None:
+            said = f"missing section {wording.quoted(name)}"
+            return Unmet(said, said)
+        if text in found:
+            return None
+        where = f"section {wording.quoted(name)}"
+        return Unmet(f"{where} does not contain {wording.quoted(text)}", f"{where} lacks a required text")
+
+    return check
+
+
+def _min_chars(arg: object) -> Check:
+    least = _number("min_chars", arg)
+
+    def check(trajectory: Trajectory) -> Unmet | None:
+        length = len(trajectory.answer)
+        said = f"too short: {length} characters, at least {least} required"
+        return Unmet(said, said) if length < least else None
+
+    return check
+
+
+def _max_chars(arg: object) -> Check:
+    most = _number("max_chars", arg)
+
+    def check(trajectory: Trajectory) -> Unmet | None:
+        length = len(trajectory.answer)
+        said = f"too long: {length} characters, at most {most} allowed"
+        return Unmet(said, said) if length > most else None
+
+    return check
+
+
+def _min_citations(arg: object) -> Check:
+    least = _number("min_citations", arg)
+
+    def check(trajectory: Trajectory) -> Unmet | None:
+        given = citations(trajectory.answer)
+        said = f"too few citations: {given}, at least {least} required"
+        return Unmet(said, said) if given < least else None
+
+    return check
+
+
+def _tool_called(arg: object) -> Check:
+    name = _text("tool_called", arg)
+    said = f"tool {wording.quoted(name)} was not called"
+    return lambda t: None if any(c.name == name for c in t.tool_calls) else Unmet(said, said)
+
+
+def _tool_not_called(arg: object) -> Check:
+    name = _text("tool_not_called", arg)
+    said = f"tool {wording.quoted(name)} was called, which is not allowed"
+    return lambda t: Unmet(said, said) if any(c.name == name for c in t.tool_calls) else None
+
+
+def _no_refusal(arg: object) -> Check:
+    del arg
+    said = "the answer refuses the task"
+    return lambda t: Unmet(said, said) if refuses(t.answer) else None
+
+
+_OPS: Mapping[str, Callable[[object], Check]] = MappingProxyType(
+    {
+        "contains": _contains,
+        "not_contains": _not_contains,
+        "regex": _regex,
+        "section_present": _section_present,
+        "section_contains": _section_contains,
+        "min_chars": _min_chars,
+        "max_chars": _max_chars,
+        "min_citations": _min_citations,
+        "tool_called": _tool_called,
+        "tool_not_called": _tool_not_called,
+        "no_refusal": _no_refusal,
+    }
+)
+
+
+def _text(op: str, arg: object) -> str:
+    if not isinstance(arg, str) or not arg.strip():
+        raise ConfigError(f"check '{op}': 'arg' must be a text that is not empty")
+    return arg
+
+
+def _section_name(op: str, arg: str) -> str:
+    name = arg.strip().lstrip("#").strip()
+    return _text(op, name)
+
+
+def _number(op: str, arg: object) -> int:
+    if isinstance(arg, str) and re.fullmatch(r"[0-9]{1,9}", arg.strip()):
+        return int(arg)
+    if isinstance(arg, bool) or not isinstance(arg, (int, float)) or not arg >= 0 or arg % 1:
+        raise ConfigError(f"check '{op}': 'arg' must be a whole number from 0 on, not {arg!r}")
+    return int(arg)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    spec: GraderSpec
+    checks: tuple[Check, ...]
+
+    def grade(self, _task: Task, trajectory: Trajectory, /) -> Score:
+        unmet = [u for check in self.checks if (u := check(trajectory)) is not None]
+        total = len(self.checks)
+        said = f"{total - len(unmet)} of {wording.count(total, 'check')} passed"
+        if not unmet:
+            return wording.scored(self.spec, 1.0, True, why=said, hint=said, bare=said)
+        why, hint = ("; ".join(dict.fromkeys(words)) for words in ((u.why for u in unmet), (u.hint for u in unmet)))
+        return wording.scored(
+            self.spec, (total - len(unmet)) / total, False, why=f"{why} ({said})", hint=f"{hint} ({said})", bare=said
+        )
+
+
+def rules(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
+    """Checks of the answer and its tool calls; value is the share that is met, passed when all are.
+
+    Option `checks`: a list of `{op, arg}`. Texts are compared with their case, names of sections without.
+    """
+    del judge
+    check_options(spec, {"checks": list})
+    listed = spec.options.get("checks")
+    if not isinstance(listed, list) or not listed:
+        raise ConfigError("grader 'rules': option 'checks' must list at least one {op, arg}")
+    return _Rules(spec, tuple(_check(number, item) for number, item in enumerate(listed, 1)))
+
+
+def _check(number: int, item: object) -> Check:
+    where = f"grader 'rules', check {number}"
+    if not isinstance(item, Mapping) or "op" not in item or not set(item) <= {"op", "arg"}:
+        raise ConfigError(f"{where}: must be a mapping of 'op' and 'arg'")
+    op = item["op"]
+    if not isinstance(op, str) or op not in _OPS:
+        close = get_close_matches(str(op), _OPS, n=1)
+        hint = f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(_OPS)}"
+        raise ConfigError(f"{where}: unknown op {op!r}{hint}")
+    try:
+        return _OPS[op](item.get("arg"))
+    except ConfigError as error:
+        words = str(error).removeprefix("grader 'rules': ")
+        raise ConfigError(f"{where}: {words}") from error

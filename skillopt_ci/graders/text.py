@@ -1,0 +1,226 @@
+"""Graders that compare text: exact, contains, startswith, regex and f1."""
+
+import string
+from collections import Counter
+from dataclasses import dataclass
+
+from skillopt_ci.core.rollout import Score
+from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.trajectory import Trajectory
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.graders import patterns, wording
+from skillopt_ci.graders.base import Grader, JudgeModel, check_options, strings
+
+_ARTICLES = frozenset({"a", "an", "the"})
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """How texts are made comparable."""
+
+    ignore_case: bool
+    strip: bool = False
+
+    def __call__(self, text: str) -> str:
+        kept = text.strip() if self.strip else text
+        return kept.casefold() if self.ignore_case else kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Exact:
+    spec: GraderSpec
+    fold: _Fold
+
+    def problem(self, task: Task) -> str | None:
+        return wording.no_expected(self.spec, task)
+
+    def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
+        answer = wording.answer_of(trajectory, self.problem(task))
+        if self.fold(answer) in {self.fold(e) for e in task.expected}:
+            return wording.right(self.spec, answer)
+        why = f"expected {wording.either(task.expected)}, got {wording.quoted(answer)}"
+        return wording.scored(self.spec, 0.0, False, why=why, hint=self._hint(task, answer), bare="wrong")
+
+    def _hint(self, task: Task, answer: str) -> str:
+        loose = " ".join(answer.casefold().split())
+        if any(loose == " ".join(e.casefold().split()) for e in task.expected):
+            return "the answer differs from an accepted answer only in white space or in upper and lower case"
+        if wording.say_more(task.expected, answer):
+            return wording.SAYS_MORE
+        return wording.compare_forms(task.expected, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Contains:
+    spec: GraderSpec
+    values: tuple[str, ...]
+    fold: _Fold
+
+    def problem(self, task: Task) -> str | None:
+        return None if self.values else wording.no_expected(self.spec, task)
+
+    def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
+        answer = wording.answer_of(trajectory, self.problem(task))
+        text = self.fold(answer)
+        if not self.values:  # one of the accepted answers
+            hit = next((e for e in task.expected if self.fold(e) in text), None)
+            if hit is not None:
+                return wording.right(self.spec, answer, f"contains {wording.quoted(hit)}")
+            why = f"does not contain {wording.either(task.expected)}"
+            hint = f"no accepted answer found in the answer; {wording.compare_forms(task.expected, answer)}"
+            return wording.scored(self.spec, 0.0, False, why=why, hint=hint, bare="wrong")
+        missing = [v for v in self.values if self.fold(v) not in text]
+        if not missing:
+            return wording.right(self.spec, answer, f"contains {', '.join(map(wording.quoted, self.values[:3]))}")
+        met = len(self.values) - len(missing)
+        why = f"does not contain {', '.join(map(wording.quoted, missing[:3]))}"
+        hint = f"{met} of {wording.count(len(self.values), 'required text')} found in the answer"
+        if any(v.casefold() in text.casefold() for v in missing):
+            hint += "; one is there in another mix of upper and lower case"
+        return wording.scored(self.spec, met / len(self.values), False, why=why, hint=hint, bare=hint.split(";")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _StartsWith:
+    spec: GraderSpec
+    values: tuple[str, ...]
+    fold: _Fold
+
+    def problem(self, task: Task) -> str | None:
+        return None if self.values else wording.no_expected(self.spec, task)
+
+    def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
+        answer = wording.answer_of(trajectory, self.problem(task))
+        wanted = self.values or task.expected
+        text = self.fold(answer.lstrip())
+        hit = next((v for v in wanted if text.startswith(self.fold(v))), None)
+        if hit is not None:
+            return wording.right(self.spec, answer, f"starts with {wording.quoted(hit)}")
+        why = f"does not start with {wording.either(wanted)}, but with {wording.quoted(answer.lstrip()[:60])}"
+        hint = "the answer does not start as required"
+        if any(self.fold(v) in text for v in wanted):
+            hint += ": the required beginning stands further on; put nothing before it"
+        elif any(text.casefold().startswith(v.casefold()) for v in wanted):
+            hint += ": it differs only in upper and lower case"
+        return wording.scored(self.spec, 0.0, False, why=why, hint=hint, bare="wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class _Regex:
+    spec: GraderSpec
+    pattern: patterns.Pattern
+
+    def grade(self, _task: Task, trajectory: Trajectory, /) -> Score:
+        answer = trajectory.answer
+        shown = wording.clip(self.pattern.pattern)
+        if patterns.found(self.pattern, answer, self.spec.type):
+            return wording.right(self.spec, answer, f"matches /{shown}/")
+        hint = "a required pattern was not found"
+        why = f"does not match /{shown}/: {wording.quoted(answer)}"
+        return wording.scored(self.spec, 0.0, False, why=why, hint=hint, bare=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Shared words of an answer and an accepted answer: F1 and its two parts, each in [0, 1]."""
+
+    f1: float
+    precision: float
+    recall: float
+
+
+def squad_tokens(text: str) -> list[str]:
+    """Words after SQuAD's normalisation: lower case, no ASCII punctuation, no articles (Rajpurkar et al. 2016)."""
+    return [w for w in text.lower().translate(_NO_PUNCTUATION).split() if w not in _ARTICLES]
+
+
+def overlap(answer: str, expected: str) -> Overlap:
+    """SQuAD's F1 of two texts; when one has no words it is 1 if the other has none either (as in SQuAD 2.0)."""
+    ours, theirs = squad_tokens(answer), squad_tokens(expected)
+    if not ours or not theirs:
+        same = float(ours == theirs)
+        return Overlap(same, same, same)
+    shared = sum((Counter(ours) & Counter(theirs)).values())
+    if not shared:
+        return Overlap(0.0, 0.0, 0.0)
+    precision, recall = shared / len(ours), shared / len(theirs)
+    return Overlap(2 * precision * recall / (precision + recall), precision, recall)
+
+
+@dataclass(frozen=True, slots=True)
+class _F1:
+    spec: GraderSpec
+    threshold: float
+
+    def problem(self, task: Task) -> str | None:
+        return wording.no_expected(self.spec, task)
+
+    def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
+        answer = wording.answer_of(trajectory, self.problem(task))
+        best = max((overlap(answer, e) for e in task.expected), key=lambda o: o.f1)
+        value = min(1.0, best.f1)
+        passed = value >= self.threshold - _TOLERANCE
+        said = f"word overlap {value:.2f} (F1)"
+        why = f"{said} of {wording.quoted(answer)} with {wording.either(task.expected)}"
+        hint = said if passed else f"{said}: {self._hint(task, answer, best)}"
+        return wording.scored(self.spec, value, passed, why=why, hint=hint, bare=said)
+
+    def _hint(self, task: Task, answer: str, best: Overlap) -> str:
+        if best.recall == 1.0:
+            return wording.SAYS_MORE
+        if best.precision == 1.0:
+            return "every word is right, but words are missing"
+        return wording.compare_forms(task.expected, answer)
+
+
+def exact(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
+    """The answer is one of the task's expected answers. Options: ignore_case (false), strip (true)."""
+    del judge
+    check_options(spec, {"ignore_case": bool, "strip": bool})
+    return _Exact(spec, _Fold(_flag(spec, "ignore_case"), _flag(spec, "strip", True)))
+
+
+def contains(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
+    """Every one of `values` stands in the answer (value: their share); without `values`, one expected answer does."""
+    del judge
+    check_options(spec, {"values": (str, list), "ignore_case": bool})
+    return _Contains(spec, _values(spec), _Fold(_flag(spec, "ignore_case")))
+
+
+def startswith(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
+    """The answer starts with one of `values`, or without them with an expected answer; leading space aside."""
+    del judge
+    check_options(spec, {"values": (str, list), "ignore_case": bool})
+    return _StartsWith(spec, _values(spec), _Fold(_flag(spec, "ignore_case")))
+
+
+def regex(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
+    """`pattern` is found in the answer. `flags`: letters of `aimsx`, as in Python."""
+    del judge
+    check_options(spec, {"pattern": str, "flags": str})
+    if "pattern" not in spec.options:
+        raise ConfigError("grader 'regex': option 'pattern' is required")
+    return _Regex(spec, patterns.compiled(spec.type, str(spec.options["pattern"]), str(spec.options.get("flags", ""))))
+
+
+def f1(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
+    """SQuAD's word F1 with the best accepted answer; passed from `threshold` (1.0) on."""
+    del judge
+    check_options(spec, {"threshold": (int, float)})
+    threshold = spec.options.get("threshold", 1.0)
+    if not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
+        raise ConfigError(f"grader 'f1': option 'threshold' must lie above 0 and at most at 1, not {threshold}")
+    return _F1(spec, float(threshold))
+
+
+def _flag(spec: GraderSpec, key: str, default: bool = False) -> bool:
+    return bool(spec.options.get(key, default))
+
+
+def _values(spec: GraderSpec) -> tuple[str, ...]:
+    values = strings(spec, "values")
+    if "values" in spec.options and not all(v.strip() for v in values or ("",)):
+        raise ConfigError(f"grader '{spec.type}': option 'values' must hold texts that are not empty")
+    return values

@@ -1,0 +1,51 @@
+"""What `check` finds out about graders without a model: their options, and what they need of a task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol, runtime_checkable
+
+from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.errors import ConfigError, UsageError
+from skillopt_ci.graders.base import Grader
+from skillopt_ci.graders.build import build_one
+
+
+@runtime_checkable
+class Particular(Protocol):
+    """A grader that cannot grade every task."""
+
+    def problem(self, task: Task) -> str | None:
+        """Say what the task lacks, or None. Then `grade` raises `CallFailedError` with the same words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """Specs hold mappings, which have no hash: their text tells them apart."""
+
+    text: str
+    spec: GraderSpec = field(compare=False)
+
+
+def validate(specs: Sequence[GraderSpec], task: Task) -> list[str]:
+    """Everything wrong with the graders of a task, one line each; empty when all is well. Offline and fast."""
+    if not specs:
+        return ["no graders: give the skill or the task at least one"]
+    problems: list[str] = []
+    for spec in specs:
+        grader = _built(_Key(repr(spec), spec))
+        if isinstance(grader, str):
+            problems.append(grader)
+        elif isinstance(grader, Particular) and (problem := grader.problem(task)) is not None:
+            problems.append(problem)
+    return problems
+
+
+@lru_cache(maxsize=1024)
+def _built(key: _Key) -> Grader | str:
+    """The grader, or why it cannot be built. Tasks mostly share their specs."""
+    try:
+        return build_one(key.spec, None)
+    except (ConfigError, UsageError) as error:
+        return str(error)

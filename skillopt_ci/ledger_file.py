@@ -1,0 +1,140 @@
+"""The ledger's SQLite file: opened, checked and written so that every trouble is one `LedgerError`."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from skillopt_ci.errors import LedgerError
+
+_VERSION = 1
+_PATIENCE_SECONDS = 30.0
+_SCHEMA = """
+create table purchases (
+  key text primary key, kind text not null, value text not null, usd text,
+  input_tokens integer not null, cached_tokens integer not null, output_tokens integer not null,
+  run text not null, stream text not null, label text not null, served_model text not null, bought_at real not null
+) without rowid;
+create index purchases_time on purchases (bought_at);
+create table failures (
+  id integer primary key, key text not null, kind text not null, message text not null,
+  run text not null, label text not null, failed_at real not null
+);
+create table runs (
+  id integer primary key, run text not null, lineage text not null, generation integer not null,
+  event text not null, detail text not null, at real not null
+);
+create index runs_lineage on runs (lineage);
+"""
+_TABLES = {"purchases", "failures", "runs"}
+
+
+class LedgerFile:
+    """One connection for all threads of a process; None as the path keeps everything in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._closed = False
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                ":memory:" if path is None else path,
+                check_same_thread=False,
+                isolation_level=None,
+                timeout=_PATIENCE_SECONDS,
+            )
+        except (sqlite3.Error, OSError) as error:
+            raise self._not_opened(error) from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self._not_opened(error) from error
+        except LedgerError:
+            self._db.close()
+            raise
+
+    def _not_opened(self, error: Exception) -> LedgerError:
+        return LedgerError(f"{self.path}: the ledger cannot be opened: {error}; move the file away to start anew")
+
+    def _prepare(self) -> None:
+        self._use_wal()
+        self._db.execute("pragma synchronous=normal")
+        self._db.execute("begin immediate")
+        try:
+            (version,) = self._db.execute("pragma user_version").fetchone()
+            tables = {name for (name,) in self._db.execute("select name from sqlite_master where type='table'")}
+            if version > _VERSION:
+                raise LedgerError(
+                    f"{self.path}: written by a newer skillopt-ci (ledger version {version}); update the tool"
+                )
+            if (version or tables) and not tables >= _TABLES:
+                raise LedgerError(f"{self.path}: a database, but not a ledger; name another file")
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"pragma user_version={_VERSION}")
+        except BaseException:
+            self._db.execute("rollback")
+            raise
+        self._db.execute("commit")
+
+    def _use_wal(self) -> None:
+        # WAL with NORMAL: a killed process loses nothing that was committed; only a power cut may lose the last rows.
+        # SQLite does not wait for a lock here as it does elsewhere: of two processes that create the file, one waits.
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                self._db.execute("pragma journal_mode=wal")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Execute one statement and return its rows. Raises `LedgerError`."""
+        with self._lock:
+            try:
+                return self._db.execute(statement, values).fetchall()
+            except (sqlite3.Error, OverflowError) as error:
+                raise LedgerError(f"{self.path}: the ledger cannot be used: {error}") from error
+
+    def run_many(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
+        """Execute a statement for every row; returns how many rows it changed. Raises `LedgerError`."""
+        with self._lock:
+            try:
+                return max(0, self._db.executemany(statement, rows).rowcount)
+            except (sqlite3.Error, OverflowError) as error:
+                raise LedgerError(f"{self.path}: the ledger cannot be used: {error}") from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements inside or none; other threads wait."""
+        with self._lock:
+            self.run("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self.run("rollback")
+                raise
+            self.run("commit")
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file, so that the file alone is the ledger. Closing twice is fine."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self.run("pragma wal_checkpoint(truncate)")
+                self._db.close()
+
+
+def storable(text: str) -> str:
+    """Text of strangers without lone surrogates, which SQLite cannot store."""
+    return text.encode("utf-8", "backslashreplace").decode()

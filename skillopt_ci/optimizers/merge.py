@@ -1,0 +1,63 @@
+"""Merging edits of several readers: what needs no model is decided by rule, with support counts that are counts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import SequenceMatcher
+
+from skillopt_ci.core.edit import Edit
+
+NEAR_DUPLICATE = 0.85
+
+
+def merge_by_rule(edits: Sequence[Edit]) -> list[Edit]:
+    """Identical, contained and near-duplicate edits become one; the earlier one's words stay.
+
+    Support is the number of readers' edits that became one, evidence the union of theirs.
+    """
+    merged: list[Edit] = []
+    for edit in edits:
+        for at, other in enumerate(merged):
+            if _same(other, edit):
+                merged[at] = _joined(other, edit)
+                break
+        else:
+            merged.append(edit)
+    return merged
+
+
+def conflicts(edits: Sequence[Edit]) -> tuple[list[Edit], list[list[Edit]]]:
+    """Split into (edits that stand alone, groups that change overlapping text)."""
+    groups: list[list[Edit]] = []
+    for edit in edits:
+        touching = [g for g in groups if any(_collide(edit, other) for other in g)]
+        for group in touching:
+            groups.remove(group)
+        groups.append([*(e for g in touching for e in g), edit])
+    return [g[0] for g in groups if len(g) == 1], [g for g in groups if len(g) > 1]
+
+
+def _same(one: Edit, other: Edit) -> bool:
+    if one.op != other.op or (one.op != "add" and one.target.strip() != other.target.strip()):
+        return False
+    if one.op == "delete":
+        return True
+    first, second = _plain(one.content), _plain(other.content)
+    if first == second or (min(len(first), len(second)) > 20 and (first in second or second in first)):
+        return True
+    return SequenceMatcher(None, first, second, autojunk=False).ratio() >= NEAR_DUPLICATE
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split()).strip("-*+ .")
+
+
+def _joined(kept: Edit, other: Edit) -> Edit:
+    evidence = tuple(dict.fromkeys((*kept.evidence, *other.evidence)))
+    return replace(kept, support=kept.support + other.support, evidence=evidence)
+
+
+def _collide(one: Edit, other: Edit) -> bool:
+    if "add" in (one.op, other.op):
+        return False
+    first, second = one.target.strip(), other.target.strip()
+    return first in second or second in first

@@ -1,0 +1,177 @@
+"""The paper's optimizer: minibatch reflection, merge, rank; slow update and meta notes (arXiv 2605.23904)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.rollout import Failure, Rollout, Score
+from skillopt_ci.core.schedule import chunks
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import Task
+from skillopt_ci.core.trajectory import Message
+from skillopt_ci.errors import CallFailedError
+from skillopt_ci.optimizers import wording
+from skillopt_ci.optimizers.answers import (
+    META_NOTES,
+    RANKING,
+    SKILL_EDITS,
+    SLOW_UPDATE,
+    read_edits,
+    read_order,
+    read_text,
+)
+from skillopt_ci.optimizers.base import Evidence, Longitudinal, Optimizer, Proposal
+from skillopt_ci.optimizers.merge import conflicts, merge_by_rule
+from skillopt_ci.pool import Pool
+from skillopt_ci.prompts import render
+from skillopt_ci.providers.base import Model, Request, Schema
+from skillopt_ci.providers.structured import ask
+
+T = TypeVar("T")
+GUIDANCE_CHARS = 1200
+NOTES_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Minibatch:
+    kind: str
+    index: int
+    rollouts: Sequence[Rollout]
+
+
+def make(model: Model, pool: Pool) -> Optimizer:
+    """The optimizer `skillopt`; minibatches are read in parallel."""
+    return SkillOpt(model, pool)
+
+
+class SkillOpt:
+    """Reflects on minibatches of failures and of successes, merges what they propose and ranks it."""
+
+    def __init__(self, model: Model, pool: Pool) -> None:
+        self._model = model
+        self._pool = pool
+
+    def propose(self, skill: Skill, evidence: Evidence, /) -> Proposal:
+        """Edits, best first. A minibatch whose answer could not be had or read is a failure in the proposal."""
+        minibatches = _minibatches(evidence)
+        tasks = {t.id: t for t in evidence.tasks}
+        answers = self._pool.map(lambda m: self._reflect(skill, evidence, tasks, m), minibatches)
+        failures = [a for a in answers if isinstance(a, Failure)]
+        # Failure edits stand before success edits, as the minibatches do.
+        edits = merge_by_rule([e for a in answers if not isinstance(a, Failure) for e in a])
+        edits, failed = self._merge(skill, evidence, edits)
+        failures += failed
+        edits.sort(key=lambda e: -e.support)
+        if len(edits) > evidence.edit_budget:
+            edits, failed = self._rank(skill, evidence, edits)
+            failures += failed
+        return Proposal(edits=tuple(edits), failures=tuple(failures))
+
+    def slow_update(self, skill: Skill, pairs: tuple[Longitudinal, ...], evidence: Evidence, /) -> str:
+        """Guidance for the protected region; empty when there is no lesson. Raises `CallFailedError`."""
+        prompt = render(
+            "slow_update",
+            max_chars=GUIDANCE_CHARS,
+            skill=wording.skill_text(skill),
+            rollouts="\n\n".join(wording.pair_text(p) for p in pairs),
+            rejected=wording.rejected_text(evidence.rejected),
+            notes=wording.notes_text(evidence.meta_notes),
+        )
+        return self._ask(
+            prompt, SLOW_UPDATE, evidence, "slow update", lambda v: read_text(v, "guidance", GUIDANCE_CHARS)
+        )
+
+    def meta_notes(self, skill: Skill, history: str, evidence: Evidence, /) -> str:
+        """Notes that replace the ones in the evidence. Raises `CallFailedError`."""
+        prompt = render(
+            "meta_notes",
+            max_chars=NOTES_CHARS,
+            skill=wording.skill_text(skill),
+            history=history,
+            notes=wording.notes_text(evidence.meta_notes),
+        )
+        return self._ask(prompt, META_NOTES, evidence, "meta notes", lambda v: read_text(v, "notes", NOTES_CHARS))
+
+    def _reflect(
+        self, skill: Skill, evidence: Evidence, tasks: dict[str, Task], minibatch: _Minibatch
+    ) -> list[Edit] | Failure:
+        prompt = render(
+            f"reflect_{minibatch.kind}",
+            edit_budget=evidence.edit_budget,
+            skill=wording.skill_text(skill),
+            rollouts="\n\n".join(wording.rollout_text(tasks[r.sample.task_id], r) for r in minibatch.rollouts),
+            rejected=wording.rejected_text(evidence.rejected),
+            notes=wording.notes_text(evidence.meta_notes),
+        )
+        known = {r.sample.task_id for r in minibatch.rollouts}
+        try:
+            edits = self._ask(
+                prompt, SKILL_EDITS, evidence, f"reflect on {minibatch.kind}", read_edits, minibatch.index
+            )
+        except CallFailedError as error:
+            return Failure(stage="reflect", kind=error.kind, message=error.message)
+        return [replace(e, evidence=tuple(i for i in e.evidence if i in known)) for e in edits]
+
+    def _merge(self, skill: Skill, evidence: Evidence, edits: list[Edit]) -> tuple[list[Edit], list[Failure]]:
+        """Ask about the edits that change the same text; without an answer the best supported of each stays."""
+        alone, groups = conflicts(edits)
+        if not groups:
+            return edits, []
+        clashing = [e for group in groups for e in group]
+        prompt = render("merge", skill=wording.skill_text(skill), edits=wording.numbered(clashing))
+        try:
+            merged = self._ask(prompt, SKILL_EDITS, evidence, "merge", read_edits)
+            return merge_by_rule([*alone, *merged]), []
+        except CallFailedError as error:
+            best = [max(group, key=lambda e: e.support) for group in groups]
+            return [*alone, *best], [Failure(stage="merge", kind=error.kind, message=error.message)]
+
+    def _rank(self, skill: Skill, evidence: Evidence, edits: list[Edit]) -> tuple[list[Edit], list[Failure]]:
+        prompt = render(
+            "rank",
+            edit_budget=evidence.edit_budget,
+            skill=wording.skill_text(skill),
+            edits=wording.numbered(edits),
+        )
+        try:
+            order = self._ask(prompt, RANKING, evidence, "rank", lambda v: read_order(v, len(edits)))
+            return [edits[i] for i in order], []
+        except CallFailedError as error:
+            return edits, [Failure(stage="rank", kind=error.kind, message=error.message)]
+
+    def _ask(
+        self,
+        prompt: str,
+        schema: Schema,
+        evidence: Evidence,
+        stage: str,
+        read: Callable[[object], T],
+        index: int = 0,
+    ) -> T:
+        place = evidence.place
+        request = Request(
+            model=self._model.model,
+            messages=(
+                Message(role="system", content=render("optimizer_system")),
+                Message(role="user", content=prompt),
+            ),
+            max_output_tokens=self._model.max_output_tokens,
+            temperature=self._model.temperature,
+            place=place.at(stage, index),
+            stream="optimizer",
+            label=f"{stage}, epoch {place.epoch}, step {place.step}",
+            schema=schema,
+        )
+        return ask(self._model.provider, request, read)
+
+
+def _minibatches(evidence: Evidence) -> list[_Minibatch]:
+    scored = [r for r in evidence.rollouts if isinstance(r.outcome, Score)]
+    failed = [r for r in scored if isinstance(r.outcome, Score) and not r.outcome.passed]
+    passed = [r for r in scored if isinstance(r.outcome, Score) and r.outcome.passed]
+    cut = [
+        *(("failures", c) for c in chunks(failed, evidence.minibatch_size)),
+        *(("successes", c) for c in chunks(passed, evidence.minibatch_size)),
+    ]
+    return [_Minibatch(kind, index, rollouts) for index, (kind, rollouts) in enumerate(cut)]

@@ -1,0 +1,203 @@
+"""The `--json` results, exactly as documented. What was not measured is null, never 0."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from skillopt_ci.core.compare import Comparison
+from skillopt_ci.core.history import Confirmation, TrainResult
+from skillopt_ci.core.rollout import Evaluation
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.stats import wilson_like
+from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict, TrainEntry
+
+Json = dict[str, object]
+
+
+def dump(value: object) -> str:
+    """JSON for a file: sorted keys, two spaces, a newline at the end; lone surrogates as escapes, so it is UTF-8."""
+    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
+
+
+def dump_line(value: object) -> str:
+    """JSON for a line of JSONL, as `dump` in everything else."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
+
+
+def gate_json(report: GateReport, *, simulated: bool = False) -> Json:
+    """`skillopt-ci/gate/1`."""
+    return _marked(
+        {
+            "schema": "skillopt-ci/gate/1",
+            "verdict": report.verdict,
+            "reason": report.reason,
+            "exit_code": report.exit_code,
+            "base": {"ref": report.base_ref, "sha": report.base_sha, "policy_sha": report.policy_sha},
+            "head": {"ref": report.head_ref, "sha": report.head_sha},
+            "policy_changed": list(report.policy_changed),
+            "skills": [_verdict(v) for v in report.skills],
+            "spend": spend_json(report.paid, report.replayed),
+        },
+        report.message,
+        simulated,
+    )
+
+
+def train_json(entries: Sequence[TrainEntry], *, exit_code: int, message: str = "", simulated: bool = False) -> Json:
+    """`skillopt-ci/train/1`."""
+    return _marked(
+        {
+            "schema": "skillopt-ci/train/1",
+            "exit_code": exit_code,
+            "proposal": any(e.proposal for e in entries),
+            "skills": [_training(e) for e in entries],
+        },
+        message,
+        simulated,
+    )
+
+
+def eval_json(report: EvalReport, *, simulated: bool = False) -> Json:
+    """`skillopt-ci/eval/1`."""
+    return _marked(
+        {
+            "schema": "skillopt-ci/eval/1",
+            "exit_code": report.exit_code,
+            "skills": [_evaluation(e) for e in report.entries],
+            "spend": spend_json(report.paid, report.replayed),
+        },
+        report.message,
+        simulated,
+    )
+
+
+def error_json(command: str, *, exit_code: int, reason: str, message: str) -> Json:
+    """The result of a command that ended before it had one: no verdict, nothing measured, nothing spent."""
+    if command == "gate":
+        return gate_json(GateReport(verdict=None, reason=reason, exit_code=exit_code, message=message))
+    if command == "train":
+        return {**train_json((), exit_code=exit_code, message=message), "reason": reason}
+    return {**eval_json(EvalReport(exit_code=exit_code, message=message)), "reason": reason}
+
+
+def spend_json(paid: Spend, replayed: Spend) -> Json:
+    """What was paid now, and what was replayed from the ledger."""
+    return {"paid": paid.as_json(), "replayed": replayed.as_json()}
+
+
+def _marked(value: Json, message: str, simulated: bool) -> Json:
+    """The result with words where there are some, and with `simulated: true` where no real model was asked."""
+    return {**value, **({"message": message} if message else {}), **({"simulated": True} if simulated else {})}
+
+
+def _verdict(v: SkillVerdict) -> Json:
+    c = v.comparison
+    measured = [p for p in c.pairs if p.base is not None and p.head is not None] if c else []
+    entry: Json = {
+        "name": v.name,
+        "path": v.path,
+        "target": v.target,
+        "harness": v.harness,
+        "verdict": v.verdict,
+        "reason": v.reason,
+        "rounds": v.rounds,
+        "base": _side(v.base_digest, v.base, v.base_tokens),
+        "head": _side(v.head_digest, v.head, v.head_tokens),
+        "effect": _effect(c),
+        # Of the rule that looks several times; the plain comparison has none of these.
+        "suite_effect": None,
+        "p": None,
+        "golden_failed": [],
+        "golden_armed": False,
+        "suspects": [],
+        "minimum_detectable_effect": _round(v.minimum_detectable_effect),
+        "n_tasks": len(measured) if c else None,
+        "n_rollouts": {"base": v.base.n_runs if v.base else 0, "head": v.head.n_runs if v.head else 0},
+        "tasks": [
+            {"id": p.task_id, "base": _round(p.base), "head": _round(p.head), "outcome": p.outcome}
+            for p in (c.pairs if c else ())
+        ],
+    }
+    return {**entry, **({"message": v.message} if v.message else {})}
+
+
+def _training(entry: TrainEntry) -> Json:
+    r = entry.result
+    value: Json = {
+        "name": entry.name,
+        "run_id": entry.run_id,
+        "run_dir": entry.run_dir,
+        "generation": entry.generation,
+        "exit_code": entry.exit_code,
+        "proposal": entry.proposal,
+        "start": r.start.digest if r else None,
+        "best": r.best.digest if r else None,
+        "steps": len(r.steps) if r else None,
+        "accepted": len(r.accepted) if r else None,
+        "rejected": len(r.rejected) if r else None,
+        "stopped": r.stopped if r else None,
+        "selection": {"start": _round(r.start_val.mean), "best": _round(r.best_val_mean)} if r else None,
+        "test": _confirmation(r, r.confirmation, entry.test_opened) if r and r.confirmation else None,
+        "tokens": {"start": r.start.tokens, "best": r.best.tokens} if r else None,
+        "spend": spend_json(entry.paid, entry.replayed),
+    }
+    return {**value, **({"message": entry.message} if entry.message else {})}
+
+
+def _confirmation(result: TrainResult, c: Confirmation, opened: int) -> Json:
+    return {
+        "n_tasks": sum(p.base is not None and p.head is not None for p in c.comparison.pairs),
+        "start": _side(result.start.digest, c.start, result.start.tokens),
+        "best": _side(result.best.digest, c.best, result.best.tokens),
+        "effect": _effect(c.comparison),
+        "confidence_better": _round(c.comparison.confidence_better),
+        "runs": c.runs,
+        "opened": opened,
+    }
+
+
+def _evaluation(entry: EvalEntry) -> Json:
+    e = entry.evaluation
+    value: Json = {
+        "name": entry.name,
+        "path": entry.path,
+        "target": entry.target,
+        "harness": entry.harness,
+        "split": entry.split,
+        **_side(entry.digest, e, entry.tokens),
+        "n_tasks": sum(m is not None for m in e.means.values()),
+        "n_rollouts": e.n_runs,
+        "missing_share": _round(e.missing_share),
+        "tasks": [{"id": task, "mean": _round(mean)} for task, mean in e.means.items()],
+    }
+    return {**value, **({"message": entry.message} if entry.message else {})}
+
+
+def _side(digest: str | None, evaluation: Evaluation | None, tokens: int | None) -> Json:
+    """A skill with its mean and the 95% interval of that mean over the population of tasks."""
+    means: Mapping[str, float | None] = evaluation.means if evaluation else {}
+    interval = wilson_like([m for m in means.values() if m is not None])
+    return {
+        "digest": digest,
+        "mean": _round(evaluation.mean) if evaluation else None,
+        "low": _round(interval[0]) if interval else None,
+        "high": _round(interval[1]) if interval else None,
+        "tokens": tokens,
+    }
+
+
+def _effect(comparison: Comparison | None) -> Json | None:
+    effect = comparison.effect if comparison else None
+    if effect is None:
+        return None
+    return {
+        "mean": _round(effect.mean),
+        "low": _round(effect.low),
+        "high": _round(effect.high),
+        "confidence": effect.confidence,
+    }
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -1,0 +1,149 @@
+"""Summaries of `gate` and `eval` in Markdown, first what happened. Held-out tasks are ids only.
+
+The wording never says that nothing regressed: a gate can show a loss, rule one out, or leave it open.
+"""
+
+from skillopt_ci.core.stats import wilson_like
+from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict
+from skillopt_ci.report.escape import md_text
+from skillopt_ci.report.parts import SIMULATED, capped, gain, ids, interval, points, spending, table
+from skillopt_ci.report.training import pull_request_sections, train_summary
+
+__all__ = ["eval_summary", "gate_summary", "pull_request_sections", "train_summary", "verdict_line"]
+
+_WORDS = {"pass": "PASS", "regression": "FAIL", "inconclusive": "INCONCLUSIVE", "not-applicable": "NOT APPLICABLE"}
+
+
+def gate_summary(report: GateReport, *, simulated: bool) -> str:
+    """The summary of `gate`: the outcome of each changed skill, the numbers, the tasks that changed, spend."""
+    blocks = [SIMULATED] if simulated else []
+    word = _WORDS.get(report.verdict or "", "NO VERDICT")
+    said = md_text(report.message or ("" if report.skills else report.reason))
+    blocks.append(f"## Skill gate: {word}")
+    blocks += [said] if said else []
+    for v in report.skills:
+        blocks.append(f"**{md_text(v.name, 100)}** on {md_text(v.target, 100)}: {verdict_line(v, report)}")
+    measured = [v for v in report.skills if v.comparison is not None]
+    if measured:
+        head = ("Skill", "Target", "Base", "Head", "Effect (pt)", "Tasks", "Rounds", "Tokens")
+        blocks.append(table(head, [_row(v) for v in measured]))
+        blocks.append("Intervals are for the population of tasks and not adjusted for early stopping.")
+    for v in measured:
+        blocks += _changed_tasks(v)
+    if report.policy_changed:
+        blocks.append(f"Changed in this pull request and not yet in force: {ids(report.policy_changed)}.")
+    blocks += [_refs(report), spending(report.paid, report.replayed)]
+    return capped(blocks)
+
+
+def verdict_line(v: SkillVerdict, report: GateReport) -> str:
+    """One skill's outcome in one line of safe Markdown."""
+    c = v.comparison
+    effect = c.effect if c else None
+    note = f" {md_text(v.message)}" if v.message else ""
+    if v.verdict not in ("pass", "regression", "inconclusive") or c is None or effect is None:
+        word = _WORDS.get(v.verdict or "", "NO VERDICT")
+        return f"{word}: {md_text(v.message or v.reason)}"
+    n = sum(p.base is not None and p.head is not None for p in c.pairs)
+    shown = f"{gain(effect.mean)} pt on {n} tasks, {interval(effect)}"
+    if v.verdict == "regression":
+        broken = [p.task_id for p in c.pairs if p.outcome == "regressed"]
+        told = f"; broken: {ids(broken)}" if broken else ""
+        return f"FAIL: regression shown: {shown}, round {v.rounds}{told}.{note}"
+    if v.verdict == "pass":
+        out = "a regression" if v.margin is None else f"a regression of {100 * v.margin:.0f} pt or more"
+        return f"PASS: {out} ruled out: {shown}.{note}"
+    can = v.minimum_detectable_effect
+    told = "" if can is None else f"; this suite can show regressions of {points(can)} pt or more"
+    blocks = "not blocked (policy: pass)" if report.exit_code == 0 else "blocked"
+    return f"INCONCLUSIVE ({md_text(v.reason)}): {shown}{told}; {blocks}.{note}"
+
+
+def eval_summary(report: EvalReport, *, simulated: bool) -> str:
+    """The summary of `eval`: a score with its interval per skill, what failed, spend."""
+    blocks = [SIMULATED] if simulated else []
+    blocks.append("## Skill scores" if report.entries else "## Nothing was scored")
+    if report.message:
+        blocks.append(f"**{md_text(report.message)}**")
+    if report.entries:
+        head = ("Skill", "Target", "Split", "Score", "95% CI", "Tasks", "Runs", "Tokens")
+        blocks.append(table(head, [_eval_row(e) for e in report.entries]))
+    for entry in report.entries:
+        blocks += _eval_tasks(entry)
+    blocks.append(spending(report.paid, report.replayed))
+    return capped(blocks)
+
+
+def _row(v: SkillVerdict) -> tuple[str, ...]:
+    c = v.comparison
+    effect = c.effect if c else None
+    n = sum(p.base is not None and p.head is not None for p in c.pairs) if c else 0
+    return (
+        md_text(v.name, 100),
+        md_text(v.target, 100),
+        points(v.base.mean if v.base else None),
+        points(v.head.mean if v.head else None),
+        f"{gain(effect.mean)}, {interval(effect)}" if effect else "not measured",
+        str(n),
+        str(v.rounds),
+        f"{_count(v.base_tokens)} -> {_count(v.head_tokens)}",
+    )
+
+
+def _changed_tasks(v: SkillVerdict) -> list[str]:
+    pairs = v.comparison.pairs if v.comparison else ()
+    moved = [p for p in pairs if p.outcome in ("regressed", "improved")]
+    missing = [p.task_id for p in pairs if p.outcome == "not-measured"]
+    blocks = []
+    if moved:
+        moved.sort(key=lambda p: ((p.head or 0.0) - (p.base or 0.0), p.task_id))
+        rows = [(md_text(p.task_id, 100), points(p.base), points(p.head), p.outcome) for p in moved[:50]]
+        more = f"\n\nand {len(moved) - 50} more." if len(moved) > 50 else ""
+        blocks += [f"### Tasks of {md_text(v.name, 100)} that changed"]
+        blocks += [table(("Task", "Base", "Head", "Outcome"), rows) + more]
+    if missing:
+        blocks.append(f"Not measured on both sides: {ids(missing)}.")
+    return blocks
+
+
+def _refs(report: GateReport) -> str:
+    base = f"{md_text(report.base_ref or 'unknown')} ({_sha(report.base_sha)})"
+    policy = f", configuration and tasks from {_sha(report.policy_sha)}" if report.policy_sha else ""
+    head = f"{md_text(report.head_ref or 'working tree')} ({_sha(report.head_sha)})"
+    return f"Base: {base}{policy}. Head: {head}."
+
+
+def _sha(sha: str | None) -> str:
+    return md_text(sha[:12]) if sha else "not a commit"
+
+
+def _eval_row(e: EvalEntry) -> tuple[str, ...]:
+    means = [m for m in e.evaluation.means.values() if m is not None]
+    bounds = wilson_like(means)
+    return (
+        md_text(e.name, 100),
+        md_text(e.target, 100),
+        md_text(e.split),
+        points(e.evaluation.mean),
+        f"[{points(bounds[0])}, {points(bounds[1])}]" if bounds else "not measured",
+        f"{len(means)} of {len(e.evaluation.task_ids)}",
+        str(e.evaluation.n_runs),
+        str(e.tokens),
+    )
+
+
+def _eval_tasks(entry: EvalEntry) -> list[str]:
+    means = entry.evaluation.means
+    lost = [task for task, mean in means.items() if mean is not None and mean < 1]
+    missing = [task for task, mean in means.items() if mean is None]
+    name = md_text(entry.name, 100)
+    blocks = [md_text(entry.message)] if entry.message else []
+    if lost:
+        blocks.append(f"{name}: {len(lost)} tasks below 100: {ids(lost)}.")
+    if missing:
+        blocks.append(f"{name}: {len(missing)} tasks not measured: {ids(missing)}.")
+    return blocks
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else str(value)

@@ -1,0 +1,159 @@
+"""The run folder of `train`: readable, derived, the same bytes for the same run."""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from skillopt_ci.core.history import Step, TrainResult, rejected_edits
+from skillopt_ci.core.rollout import Rollout, Score
+from skillopt_ci.core.verdict import TrainEntry
+from skillopt_ci.errors import UsageError
+from skillopt_ci.report.html import page
+from skillopt_ci.report.jsonout import dump, dump_line, train_json
+from skillopt_ci.report.junit import train_junit
+from skillopt_ci.report.training import train_summary
+
+_TRAIN_STREAMS = ("train/", "slow/")  # streams of train tasks: the only ones whose text is written
+
+
+class RunFolder:
+    """Writes a run's files. Every method raises `UsageError` where the folder cannot be written.
+
+    Args:
+        path: the folder; made when it is missing.
+        scrub: takes secrets out of everything but the skills themselves, which stay byte for byte what they are.
+        show_heldout: write the text of validation tasks too.
+    """
+
+    def __init__(self, path: Path, scrub: Callable[[str], str], *, show_heldout: bool = False) -> None:
+        self.path = path
+        self._scrub = scrub
+        self._show_heldout = show_heldout
+
+    def write_config(self, config: Mapping[str, object]) -> None:
+        """`config.json`: the resolved configuration, without secrets."""
+        self._json("config.json", config)
+
+    def write_step(self, step: Step) -> None:
+        """The files of one step: `steps/step_0001/`, or `slow_update/epoch_02/`."""
+        folder = (
+            f"slow_update/epoch_{step.epoch:02d}" if step.kind == "slow_update" else f"steps/step_{step.number:04d}"
+        )
+        lines = [dump_line(self._clean(self._rollout(r))) for r in step.rollouts]
+        self._write(f"{folder}/rollouts.jsonl", "".join(lines))
+        self._json(f"{folder}/edits.json", [e.as_json() for e in step.edits])
+        self._json(f"{folder}/verdict.json", _verdict(step))
+        if step.candidate is not None:
+            self._write(f"{folder}/candidate_skill.md", step.candidate.text)
+
+    def write_meta_notes(self, epoch: int, notes: str) -> None:
+        """`meta_skill/epoch_02/meta_notes.md`: the optimizer's own memory."""
+        self._write(f"meta_skill/epoch_{epoch:02d}/meta_notes.md", self._scrub(notes.rstrip("\n") + "\n"))
+
+    def finish(self, entry: TrainEntry, *, simulated: bool, pull_request: str | None = None) -> None:
+        """Everything that is known at the end. `pull_request` is Markdown; None takes an earlier one away."""
+        r = entry.result
+        if r is not None:
+            self._result(r)
+        markdown = self._scrub(train_summary([entry], simulated=simulated))
+        report = train_json([entry], exit_code=entry.exit_code, message=entry.message, simulated=simulated)
+        self._json("report.json", report)
+        self._write("report.md", markdown)
+        self._write("report.html", page(self._scrub(f"Training of {entry.name}"), markdown))
+        self._write("junit.xml", self._scrub(train_junit([entry])))
+        if pull_request is not None:
+            self._write("pull_request.md", self._scrub(pull_request))
+        elif self._place("pull_request.md").exists():
+            self._place("pull_request.md").unlink()
+
+    def _result(self, r: TrainResult) -> None:
+        self._json("history.json", [step.as_json() for step in r.steps])
+        self._write("best_skill.md", r.best.text)
+        for number, version in enumerate((r.start, *r.versions)):  # v0000 is the start
+            self._write(f"skills/skill_v{number:04d}.md", version.text)
+        rejected = [
+            {
+                "op": x.edit.op,
+                "target": x.edit.target,
+                "content": x.edit.content,
+                "rationale": x.edit.rationale,
+                "reason": x.reason,
+                "effect": None if x.effect is None else round(x.effect, 6),
+            }
+            for x in rejected_edits(r.steps)
+        ]
+        self._json("rejected.json", rejected)
+
+    def _rollout(self, rollout: Rollout) -> dict[str, object]:
+        """One line of `rollouts.jsonl`: no clock; text only of train tasks."""
+        sample, outcome = rollout.sample, rollout.outcome
+        value: dict[str, object] = {
+            "task_id": sample.task_id,
+            "stream": sample.stream,
+            "n": sample.n,
+            "skill": rollout.skill,
+        }
+        text = self._show_heldout or sample.stream.startswith(_TRAIN_STREAMS)
+        if isinstance(outcome, Score):
+            value |= {"score": round(outcome.value, 6), "passed": outcome.passed}
+            value |= {"why": outcome.why} if text else {}
+        else:
+            value |= {"score": None, "failure": {"stage": outcome.stage, "kind": outcome.kind}}
+        t = rollout.trajectory
+        if t is not None:
+            value |= {"stop_reason": t.stop_reason, "served_model": t.served_model}
+            if text:
+                value["messages"] = [{"role": m.role, "content": m.content} for m in t.messages]
+                value["tool_calls"] = [
+                    {"name": c.name, "arguments": c.arguments, "result": c.result} for c in t.tool_calls
+                ]
+        return value
+
+    def _clean(self, value: object) -> object:
+        """A JSON value with secrets taken out of its strings: on values, so that the JSON stays JSON."""
+        if isinstance(value, str):
+            return self._scrub(value)
+        if isinstance(value, Mapping):
+            return {self._scrub(str(k)): self._clean(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean(v) for v in value]
+        return value
+
+    def _json(self, name: str, value: object) -> None:
+        self._write(name, dump(self._clean(value)))
+
+    def _write(self, name: str, text: str) -> None:
+        """Write a file whole or not at all, bytes as they are."""
+        target = self._place(name)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(text.encode("utf-8", "replace"))
+                Path(temporary).chmod(0o644)
+                Path(temporary).replace(target)
+            finally:
+                Path(temporary).unlink(missing_ok=True)
+        except OSError as error:
+            raise UsageError(f"{self.path / name}: cannot be written: {error.strerror or error}") from error
+
+    def _place(self, name: str) -> Path:
+        """Where a file goes. Raises `UsageError` when the way there is a symbolic link."""
+        place = self.path
+        for part in ("", *name.split("/")):
+            place = place / part if part else place
+            if place.is_symlink():
+                raise UsageError(f"{place}: is a symbolic link; remove it, or choose another folder with --run-dir")
+        return place
+
+
+def _verdict(step: Step) -> dict[str, object]:
+    value = step.as_json()
+    del value["edits"]
+    d = step.decision
+    means = d.evaluation.means if d and d.evaluation else {}
+    value["n_rollouts"] = d.n_rollouts if d else 0
+    value["tasks"] = [{"id": task, "mean": None if m is None else round(m, 6)} for task, m in means.items()]
+    return value

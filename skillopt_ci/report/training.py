@@ -1,0 +1,179 @@
+"""The story of a training in Markdown: for summaries, run folders and pull requests. Held-out tasks are ids only."""
+
+from collections.abc import Sequence
+
+from skillopt_ci.core.history import Confirmation, EditRecord, Step, TrainResult
+from skillopt_ci.core.verdict import TrainEntry
+from skillopt_ci.report.escape import md_fence, md_text
+from skillopt_ci.report.parts import SIMULATED, capped, gain, ids, interval, points, spending, table
+
+MAX_REJECTED = 30
+_NOT_SHOWN = "Improvement not shown"
+
+
+def train_summary(entries: Sequence[TrainEntry], *, simulated: bool) -> str:
+    """The summary of `train`: what happened, then test and selection scores, steps, edits, tasks, spend."""
+    blocks = [SIMULATED] if simulated else []
+    for entry in entries:
+        blocks += [f"## {_title(entry)}", *_sections(entry)]
+    return capped(blocks if entries else [*blocks, "No skill was trained."])
+
+
+def pull_request_sections(entry: TrainEntry, *, simulated: bool) -> tuple[str, ...]:
+    """The parts of a pull request's body, most important first."""
+    return (*((SIMULATED,) if simulated else ()), *_sections(entry))
+
+
+def headline(entry: TrainEntry) -> str:
+    """What happened, in one sentence (plain text, but for the message it may quote: escaped)."""
+    r = entry.result
+    if r is None:
+        return f"Training did not finish: {md_text(entry.message or 'no reason was given')}"
+    if not r.changed():
+        return f"No candidate was accepted; the skill is unchanged ({md_text(r.stopped)})."
+    if r.confirmation is None:
+        return f"{_NOT_SHOWN}: the closing comparison on the test split was not made ({md_text(r.stopped)})."
+    if entry.proposal:
+        return "Improvement shown on the test split."
+    return f"{_NOT_SHOWN} on the test split."
+
+
+def test_line(result: TrainResult, opened: int) -> str:
+    """The one claim of a run: start against best on the test split, with its interval."""
+    c = result.confirmation
+    if c is None:
+        return f"Test split: not opened. {_validation(result)}"
+    touched = "touched once" if opened == 1 else f"opened {opened} times for this suite"
+    effect = c.comparison.effect
+    if effect is None:
+        return f"Test split ({touched}): nothing was measured on both sides. {_validation(result)}"
+    n = sum(p.base is not None and p.head is not None for p in c.comparison.pairs)
+    runs = "1 run" if c.runs == 1 else f"{c.runs} runs"
+    line = (
+        f"Test split ({touched}): {points(c.start.mean)} -> {points(c.best.mean)}, {gain(effect.mean)} pt, "
+        f"{interval(effect)}, {n} tasks x {runs} per arm. {_validation(result)}"
+    )
+    if c.comparison.too_much_missing:
+        missing = max(c.comparison.missing_base, c.comparison.missing_head)
+        line += f" {missing:.0%} of the runs are missing: too many to decide."
+    elif effect.low <= 0 <= effect.high:
+        line += f" The interval includes 0.{_confidence(c)}"
+    else:
+        line += _confidence(c)
+    return line
+
+
+def _sections(entry: TrainEntry) -> list[str]:
+    r = entry.result
+    sections = [f"**{headline(entry)}**"]
+    if r is not None:
+        sections.append(test_line(r, entry.test_opened))
+        if entry.message:
+            sections.append(md_text(entry.message))
+        sections.append(_facts(entry, r))
+    sections.append(spending(entry.paid, entry.replayed))
+    return [*sections, *_tasks(r), *_accepted(r), *_steps(r), *_rejected(r)] if r is not None else sections
+
+
+def _title(entry: TrainEntry) -> str:
+    return f"Training of {md_text(entry.name, 100)}"
+
+
+def _validation(result: TrainResult) -> str:
+    return f"Validation score {points(result.best_val_mean)} was used for selection and is optimistic."
+
+
+def _confidence(c: Confirmation) -> str:
+    confidence = c.comparison.confidence_better
+    return (
+        "" if confidence is None else f" One-sided confidence that the best skill is better: {100 * confidence:.1f}%."
+    )
+
+
+def _tasks(result: TrainResult) -> list[str]:
+    if result.confirmation is None:
+        return []
+    outcomes: dict[str, list[str]] = {"improved": [], "regressed": [], "not-measured": []}
+    for pair in result.confirmation.comparison.pairs:
+        if pair.outcome in outcomes:
+            outcomes[pair.outcome].append(pair.task_id)
+    named = (("Fixed", "improved"), ("Broken", "regressed"), ("Not measured", "not-measured"))
+    lines = [f"- {word} ({len(outcomes[key])}): {ids(outcomes[key])}" for word, key in named if outcomes[key]]
+    return ["### Tasks of the test split that changed", "\n".join(lines)] if lines else []
+
+
+def _accepted(result: TrainResult) -> list[str]:
+    blocks = []
+    for step in result.accepted:
+        for record in step.edits:
+            if record.status == "kept":
+                blocks.append(f"**Step {step.number}: {record.edit.op}**{_why(record)}\n\n{_diff(record)}")
+    return ["### Accepted edits", *blocks] if blocks else []
+
+
+def _why(record: EditRecord) -> str:
+    said = f" {md_text(record.edit.rationale, 500)}" if record.edit.rationale.strip() else ""
+    evidence = f" (train tasks: {ids(record.edit.evidence)})" if record.edit.evidence else ""
+    return said + evidence
+
+
+def _diff(record: EditRecord) -> str:
+    """An edit as a diff: what it takes away and what it brings."""
+    edit = record.edit
+    gone = edit.target.splitlines() if edit.op != "add" else []
+    came = edit.content.splitlines() if edit.op != "delete" else []
+    where = [f"  {line}" for line in edit.target.splitlines()] if edit.op == "add" else []
+    return md_fence("\n".join([*where, *(f"- {x}" for x in gone), *(f"+ {x}" for x in came)]), "diff")
+
+
+def _steps(result: TrainResult) -> list[str]:
+    if not result.steps:
+        return []
+    head = ("Step", "Epoch", "Kind", "Result", "Validation (selection estimate)", "Edits", "Reason")
+    return ["### Steps", table(head, [_row(step) for step in result.steps])]
+
+
+def _row(step: Step) -> tuple[str, ...]:
+    counts: dict[str, int] = {}
+    for record in step.edits:
+        counts[record.status] = counts.get(record.status, 0) + 1
+    edits = ", ".join(f"{n} {status}" for status, n in counts.items()) or "none"
+    result = {"accept": "accepted", "reject": "rejected", "skip": "skipped"}[step.action]
+    kind = step.kind.replace("_", " ")
+    return (str(step.number), str(step.epoch), kind, result, _estimate(step), edits, md_text(step.reason, 200) or "-")
+
+
+def _estimate(step: Step) -> str:
+    d = step.decision
+    if d is None:
+        return "not gated"
+    if d.mean is not None:
+        return f"{points(d.incumbent_mean)} -> {points(d.mean)} ({gain(d.mean - d.incumbent_mean)})"
+    if d.upper_bound is not None:
+        return f"{points(d.incumbent_mean)} -> at most {points(d.upper_bound)} (stopped early)"
+    return "not measured"
+
+
+def _rejected(result: TrainResult) -> list[str]:
+    lines = []
+    for step in result.steps:
+        for record in step.edits:
+            if record.status == "kept" and step.action == "accept":
+                continue
+            if record.status == "over-budget":
+                continue
+            what = md_text(record.edit.content or record.edit.target, 160)
+            reason = md_text(record.reason or step.reason, 200)
+            lines.append(f"- Step {step.number}, {record.edit.op}, {record.status}: {what} ({reason})")
+    if not lines:
+        return []
+    more = [f"- and {len(lines) - MAX_REJECTED} more"] if len(lines) > MAX_REJECTED else []
+    return ["### Edits that were not kept", "\n".join([*lines[:MAX_REJECTED], *more])]
+
+
+def _facts(entry: TrainEntry, r: TrainResult) -> str:
+    return (
+        f"Run {md_text(entry.run_id[:12])}, generation {entry.generation}: {len(r.steps)} steps, "
+        f"{len(r.accepted)} accepted, {len(r.rejected)} rejected; ended: {md_text(r.stopped)}. "
+        f"Skill size: {r.start.tokens} -> {r.best.tokens} tokens (rough)."
+    )

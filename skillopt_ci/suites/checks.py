@@ -1,0 +1,71 @@
+"""What must hold across all files of a suite."""
+
+from collections.abc import Iterable, Sequence
+
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.split import count_splits
+from skillopt_ci.core.task import SPLITS, Source, Task
+from skillopt_ci.errors import Problem
+
+FEWEST_VAL, FEWEST_TEST = 20, 50
+
+
+def duplicate_ids(tasks: Iterable[Task]) -> list[Problem]:
+    """Every task whose id an earlier one has."""
+    seen: dict[str, Source] = {}
+    problems: list[Problem] = []
+    for task in tasks:
+        first = seen.setdefault(task.id, task.source)
+        if first is not task.source:
+            advice = "ids must be unique; without one, the content gives it"
+            problems.append(_problem(task, f"the id {task.id!r} is taken by {_at(first)}; {advice}"))
+    return problems
+
+
+def repeated_prompts(tasks: Iterable[Task]) -> list[Problem]:
+    """Tasks with the same prompt, context and files in two splits: what was trained on would be the exam.
+
+    Case and white space do not make prompts differ.
+    """
+    seen: dict[str, Task] = {}
+    problems: list[Problem] = []
+    for task in tasks:
+        files = sorted(digest(f.identity()) for f in task.files)
+        key = digest([_plain(task.prompt), _plain(task.context), files])
+        first = seen.setdefault(key, task)
+        if first.split != task.split:
+            where = f"'{task.split}' here, '{first.split}' for {first.id!r} at {_at(first.source)}"
+            advice = "remove one, or give both the same `split`"
+            problems.append(_problem(task, f"the same prompt in two splits: {where}; {advice}"))
+    return problems
+
+
+def sizes(tasks: Sequence[Task], *, where: str, need: Sequence[str]) -> list[Problem]:
+    """Empty splits that are needed (errors), and splits too small to show much (warnings)."""
+    counts = {str(name): n for name, n in count_splits(tasks).items()}
+    problems: list[Problem] = []
+    for name in SPLITS:
+        if name in need and not counts[name]:
+            advice = f"add tasks, or `split: {name}` to some of them"
+            problems.append(Problem(where, 0, 0, f"no task is in the split '{name}', which is needed here; {advice}"))
+    missing = {p for p in SPLITS if p in need and not counts[p]}
+    for name, fewest, effect in (
+        ("val", FEWEST_VAL, "edits are chosen by chance"),
+        ("test", FEWEST_TEST, "only large effects can be shown"),
+    ):
+        if counts[name] < fewest and name not in missing:
+            message = f"{counts[name]} {name} tasks; below {fewest}, {effect}"
+            problems.append(Problem(where, 0, 0, message, True))
+    return problems
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _at(source: Source) -> str:
+    return f"{source.file}:{source.line}"
+
+
+def _problem(task: Task, message: str) -> Problem:
+    return Problem(task.source.file, task.source.line, 0, message)

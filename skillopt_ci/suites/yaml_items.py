@@ -1,0 +1,158 @@
+"""YAML lists of tasks, by events: lines and columns of fields, bounded aliases, no objects."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from yaml.reader import Reader as YamlReader
+
+from skillopt_ci.errors import Problem
+from skillopt_ci.suites.source import MAX_DEPTH, MAX_PROBLEMS, Item, kind, plain_scalar
+
+MAX_NODES = 1_000_000
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLAIN_TAGS = {"!", "tag:yaml.org,2002:str"}
+_COLLECTION_TAGS = {None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+
+
+def parse_yaml_list(path: str, text: str, *, loader: Any = LOADER) -> tuple[list[Item], list[Problem]]:
+    """A YAML list of mappings. What stands behind a syntax error is not read.
+
+    Aliases and merge keys work; together they may stand for at most `MAX_NODES` values. `loader` only parses.
+    """
+    items: list[Item] = []
+    problems: list[Problem] = []
+    odd = YamlReader.NON_PRINTABLE.search(text)
+    if odd:
+        line, column = text.count("\n", 0, odd.start()) + 1, odd.start() - text.rfind("\n", 0, odd.start())
+        message = f"not valid YAML: the character U+{ord(odd.group()):04X} is not allowed"
+        return [], [Problem(path, line, column, message)]
+    try:
+        for found in _Builder(text, loader).items():
+            if isinstance(found, Item):
+                items.append(found)
+            elif len(problems) < MAX_PROBLEMS:
+                problems.append(Problem(path, found.line, found.column, found.message))
+    except _YamlError as error:
+        problems.append(Problem(path, error.line, error.column, error.message))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        problems.append(Problem(path, line, column, f"not valid YAML: {error.problem or error.context}"))
+    return items, problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Something in the list that is not a task."""
+
+    line: int
+    column: int
+    message: str
+
+
+class _YamlError(Exception):
+    def __init__(self, event: Any, message: str) -> None:
+        self.line, self.column = _place(event)
+        self.message = message
+        super().__init__(message)
+
+
+class _Builder:
+    """Builds values from parser events, one element of the list at a time."""
+
+    def __init__(self, text: str, loader: Any) -> None:
+        self._events: Iterator[Any] = yaml.parse(text, Loader=loader)
+        self._anchors: dict[str, tuple[object, int]] = {}
+        self._nodes = 0
+
+    def items(self) -> Iterator[Item | _Found]:
+        """Every element: a task, or what is wrong with it."""
+        event = self._next()
+        while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
+            event = self._next()
+        if isinstance(event, yaml.StreamEndEvent):
+            return
+        if not isinstance(event, yaml.SequenceStartEvent):
+            raise _YamlError(event, "must be a list of tasks: every task starts with '- '")
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            places: dict[str, tuple[int, int]] = {}
+            value = self._value(event, 1, places)
+            line, column = _place(event)
+            if isinstance(value, dict):
+                yield Item(value=value, line=line, places=places)
+            else:
+                yield _Found(line, column, f"a task must be a mapping of fields, not {kind(value)}")
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                raise _YamlError(event, "a second document ('---'); keep all tasks in one list")
+
+    def _next(self) -> Any:
+        return next(self._events)
+
+    def _value(self, event: Any, depth: int, places: dict[str, tuple[int, int]] | None = None) -> object:
+        if depth > MAX_DEPTH:
+            raise _YamlError(event, f"nested deeper than {MAX_DEPTH} levels")
+        before = self._nodes
+        self._nodes += 1
+        value: object
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self._anchors:
+                raise _YamlError(event, f"the alias '*{event.anchor}' has no anchor before it")
+            value, size = self._anchors[event.anchor]
+            self._nodes += size
+        elif isinstance(event, yaml.ScalarEvent):
+            value = _scalar(event)
+        elif event.tag not in _COLLECTION_TAGS:
+            raise _YamlError(event, f"the tag {event.tag[:60]!r} is not supported")
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = self._list(depth)
+        else:
+            value = self._mapping(depth, places)
+        if self._nodes > MAX_NODES:
+            raise _YamlError(event, f"more than {MAX_NODES} values, aliases included")
+        if event.anchor and not isinstance(event, yaml.AliasEvent):
+            self._anchors[event.anchor] = (value, self._nodes - before)
+        return value
+
+    def _list(self, depth: int) -> list[object]:
+        made: list[object] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            made.append(self._value(event, depth + 1))
+        return made
+
+    def _mapping(self, depth: int, places: dict[str, tuple[int, int]] | None) -> dict[str, object]:
+        made: dict[str, object] = {}
+        merged: dict[str, object] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise _YamlError(event, "a key must be a plain word or a string")
+            key = event.value
+            if key in made:
+                raise _YamlError(event, f"the key {key[:60]!r} is there twice")
+            value = self._value(self._next(), depth + 1)
+            if key == "<<" and event.style is None:
+                for source in value if isinstance(value, list) else [value]:
+                    if not isinstance(source, dict):
+                        raise _YamlError(event, "'<<' must be followed by an alias of a mapping")
+                    merged = {**source, **merged}
+                continue
+            made[key] = value
+            if places is not None:
+                places[key] = _place(event)
+        return {**merged, **made} if merged else made
+
+
+def _place(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _scalar(event: Any) -> object:
+    if event.tag is not None and event.tag not in _PLAIN_TAGS:
+        raise _YamlError(event, f"the tag {event.tag[:60]!r} is not supported; put the value in quotes")
+    if event.style is None and event.tag is None:
+        return plain_scalar(event.value)
+    if any("\ud800" <= char <= "\udfff" for char in event.value):  # libyaml refuses them itself
+        raise _YamlError(event, "an unpaired surrogate is not a character")
+    return event.value

@@ -1,0 +1,170 @@
+"""From a configuration to live objects: the only file that knows which classes stand behind which names."""
+
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from skillopt_ci import plugins
+from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
+from skillopt_ci.config.schema import Config
+from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.engine.lab import Lab, Progress
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.graders.base import Grader
+from skillopt_ci.graders.build import build, needs_judge
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.optimizers.base import Optimizer
+from skillopt_ci.pool import Pool
+from skillopt_ci.providers.base import Model, Provider, ProviderOptions
+from skillopt_ci.providers.prices import Pricer
+from skillopt_ci.providers.purchased import Meter, Purchased
+from skillopt_ci.providers.retrying import Retrying
+
+# What each SDK reads when the configuration names no variable.
+_KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure-openai": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+_URL_VARIABLES = {
+    "openai": "OPENAI_BASE_URL",
+    "azure-openai": "AZURE_OPENAI_ENDPOINT",
+    "anthropic": "ANTHROPIC_BASE_URL",
+}
+_VERSION_VARIABLES = {"azure-openai": "OPENAI_API_VERSION"}
+# Other secrets of a CI job that must not leave the process through a message or a file.
+_OTHER_SECRETS = ("GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+
+
+def secret_values(config: Config | None, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Values that must never leave the process: of every variable that can hold a key."""
+    named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
+    variables = [*_KEY_VARIABLES.values(), *_OTHER_SECRETS, *named]
+    return tuple(dict.fromkeys(env[v] for v in variables if env.get(v)))
+
+
+def pricer(ref: ModelRef) -> Pricer:
+    """Prices behind a model's provider."""
+    entry = ref.entry
+    prices = None
+    if entry.price is not None:
+        prices = {k: v for k, v in entry.price.model_dump().items() if v is not None}
+    return Pricer(entry.type, price_as=entry.price_as, prices=prices)
+
+
+def provider_options(ref: ModelRef, env: Mapping[str, str]) -> ProviderOptions:
+    """How to reach a model's provider, with its key from the environment.
+
+    Raises:
+        ConfigError: the key's variable is not set, or an address is needed and missing.
+    """
+    entry = ref.entry
+    base_url = entry.base_url or env.get(_URL_VARIABLES.get(entry.type, ""), "") or None
+    return ProviderOptions(
+        name=ref.provider,
+        type=entry.type,
+        api_key=_key(ref, env, own_server=base_url is not None),
+        base_url=base_url,
+        api=entry.api,
+        api_version=entry.api_version or env.get(_VERSION_VARIABLES.get(entry.type, ""), "") or None,
+        timeout_seconds=entry.timeout_seconds,
+        noise=entry.noise,
+        latency_ms=entry.latency_ms,
+    )
+
+
+def _key(ref: ModelRef, env: Mapping[str, str], *, own_server: bool) -> str | None:
+    entry = ref.entry
+    variable = entry.api_key_env or _KEY_VARIABLES.get(entry.type)
+    if variable is None:
+        return None
+    # The SDK's own variable is meant for the vendor: a server that was given another name never gets that key.
+    if entry.api_key_env is None and entry.base_url is not None and ref.provider != entry.type:
+        return None
+    key = env.get(variable, "").strip()
+    # A server of one's own often takes any key; only a variable that was named must be there.
+    if not key and (entry.api_key_env or not own_server):
+        raise ConfigError(
+            f"provider '{ref.provider}' needs a key: set the environment variable {variable}"
+            + ("" if entry.api_key_env else " (or name another one in 'api_key_env')")
+        )
+    return key or None
+
+
+@dataclass
+class Workshop:
+    """Makes labs and optimizers for one command; SDK clients are made once per provider, when first needed."""
+
+    ledger: Ledger
+    pool: Pool
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    _providers: dict[str, Retrying] = field(default_factory=dict)
+    _raw: list[Provider] = field(default_factory=list)
+
+    def model(self, ref: ModelRef, *, run: str, meters: Sequence[Meter]) -> Model:
+        """A model whose calls go through the ledger and the meters."""
+        identity = f"{ref.entry.type}/{ref.provider}"
+        bought = Purchased(
+            self._provider(ref), identity=identity, ledger=self.ledger, meters=meters, pricer=pricer(ref), run=run
+        )
+        return Model(
+            provider=bought, model=ref.model, temperature=ref.temperature, max_output_tokens=ref.max_output_tokens
+        )
+
+    def lab(
+        self, skill: ResolvedSkill, progress: Progress, *, run: str, meters: Sequence[Meter], replica: str = ""
+    ) -> Lab:
+        """A lab that measures with a skill's target, harness, graders and judge.
+
+        Raises:
+            ConfigError: a key is missing, or a grader needs a judge that is not configured.
+        """
+        target = self.model(skill.target, run=run, meters=meters)
+        judge = self.model(skill.judge, run=run, meters=meters) if skill.judge else None
+        harness = plugins.load("harnesses", skill.harness)(target)
+        return Lab(harness, grader_of(skill.graders, judge), self.pool, progress, replica)
+
+    def optimizer(self, skill: ResolvedSkill, *, run: str, meters: Sequence[Meter]) -> Optimizer:
+        """The optimizer a skill is trained with. Raises `ConfigError` when no optimizer model is configured."""
+        if skill.optimizer is None:
+            raise ConfigError(f"skills[{skill.name}]: training needs an 'optimizer' model; add it to the configuration")
+        made: Optimizer = plugins.load("optimizers", skill.train.method)(
+            self.model(skill.optimizer, run=run, meters=meters), self.pool
+        )
+        return made
+
+    def close(self) -> None:
+        """Close the connections of every SDK client."""
+        for provider in self._raw:
+            close = getattr(provider, "close", None)
+            if close is not None:
+                close()
+
+    def _provider(self, ref: ModelRef) -> Retrying:
+        if ref.provider not in self._providers:
+            made: Provider = plugins.load("providers", ref.entry.type)(provider_options(ref, self.env))
+            self._raw.append(made)
+            self._providers[ref.provider] = Retrying(made, wait=self.pool.stop.wait, random=random.random)
+        return self._providers[ref.provider]
+
+
+def grader_of(common: Sequence[GraderSpec], judge: Model | None) -> Callable[[Task], Grader]:
+    """The grader of each task: its own graders, else the skill's. Built once per set of graders."""
+    made: dict[tuple[int, ...], Grader] = {}
+
+    def grader(task: Task) -> Grader:
+        specs = tuple(task.graders if task.graders is not None else common)
+        key = tuple(id(s) for s in specs)
+        if key not in made:
+            made[key] = build(specs, judge)
+        return made[key]
+
+    return grader
+
+
+def judge_calls(common: Sequence[GraderSpec], tasks: Sequence[Task]) -> int:
+    """Judge calls that grading one answer to each of the tasks takes."""
+    total = 0
+    for task in tasks:
+        for spec in task.graders if task.graders is not None else common:
+            if needs_judge([spec]):
+                votes = spec.options.get("votes", 1)
+                total += votes if isinstance(votes, int) else 1
+    return total

@@ -1,0 +1,174 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillopt_ci.core.edit import Edit, apply_edits
+from skillopt_ci.core.policy import EditPolicy, hidden_characters, refuse, too_long
+from tests.core.bodies import skill
+
+POLICY = EditPolicy()
+URL, COMMAND = "brings a URL or a link to a file", "brings a command"
+
+
+def why(content: str, body: str = "a\n", policy: EditPolicy = POLICY, op: str = "add", target: str = "") -> str | None:
+    return refuse(Edit(op=op, target=target, content=content), skill(body), policy)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "see https://evil.example/x",
+        "see HTTP://evil.example",
+        "see https\uff1a//evil.example",
+        "ftp://a",
+        "custom+scheme://a",
+        "www.evil.example",
+        "[a](evil.md)",
+        "[a](//evil.example)",
+        "[a]( <../../secrets.txt>)",
+        "[a]: evil.md",
+        "<img src=x.png>",
+        '<a title="x" href="y">z</a>',
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "file:/etc/passwd",
+        "mailto:a@b.example",
+    ],
+)
+def test_urls_and_links_are_refused(content: str) -> None:
+    assert why(content) == URL
+    assert why(content, policy=EditPolicy(allow_urls=True)) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "run `curl x`",
+        "wget x",
+        "rm -rf .",
+        "rm -f a",
+        "sudo ls",
+        "pip install x",
+        "pip3 install x",
+        "npx thing",
+        "apt-get install x",
+        "text\n\n$ ls",
+        "```bash\nls\n```",
+        "~~~ sh\nls\n~~~",
+        "```{.bash}\nls\n```",
+        "```PowerShell\nls\n```",
+        "```shell-session\nls\n```",
+        "```bash\n``` not a closing fence\nls\n```",
+        "use $(id)",
+        "cat x | sh",
+        "bash -c 'id'",
+        "sh -ec id",
+    ],
+)
+def test_commands_are_refused(content: str) -> None:
+    assert why(content) == COMMAND
+    assert why(content, policy=EditPolicy(allow_commands=True)) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Data: a list of file: names; the ratio is 3:1.",
+        "Answer with the number, e.g. $ 5 or 7.5%.",
+        "```python\nprint(1)\n```",
+        "- Prefer [this](#heading) part\n- and array[0](x)",
+        "Emoji \u2764\ufe0f and family \U0001f468\u200d\U0001f469 are fine, so is \u00e9\u4e2d\u6587.",
+        "Flash and push are words; wish as well.",
+        "Tabs\tand\r\nline ends",
+    ],
+)
+def test_plain_advice_is_taken(content: str) -> None:
+    assert why(content) is None
+
+
+def test_what_the_skill_has_is_not_new_but_only_whole() -> None:
+    body = "See https://good.example/page and run:\n\n```bash\nmake test\n```\n\ncurl https://good.example/api\n"
+    assert why("Open https://good.example/page.", body) is None
+    assert why("Then:\n\n```bash\nmake test\n```", body) is None
+    assert why("Again, curl https://good.example/api", body) == COMMAND
+    assert why("Open https://good.example", body) == URL
+    assert why("Open https://good.example/page/other", body) == URL
+    assert why("Then:\n\n```bash\nmake evil\n```", body) == COMMAND
+    assert why("curl https://evil.example", body) == URL
+
+
+def test_a_harmless_piece_cannot_turn_what_is_there_into_something_else() -> None:
+    body = "See https://good.example/page now.\n\n```bash\nmake test\n```\n"
+    assert why("evil", body, op="replace", target="good") == URL
+    assert why("make evil", body, op="replace", target="make test") == COMMAND
+    assert why("", "see https:XX//evil.example\n", op="delete", target="XX") == URL
+    assert why("", body, op="delete", target="See https://good.example/page now.") is None
+
+
+@pytest.mark.parametrize("content", ["---\nname: b\n---", "\n\r\n---\nname: b", "--- "])
+def test_frontmatter_is_refused(content: str) -> None:
+    assert why(content) == "would read as frontmatter"
+
+
+@pytest.mark.parametrize(
+    ("char", "name"),
+    [
+        ("\u200b", "ZERO WIDTH SPACE"),
+        ("\u202e", "RIGHT-TO-LEFT OVERRIDE"),
+        ("\u2066", "LEFT-TO-RIGHT ISOLATE"),
+        ("\ufeff", "ZERO WIDTH NO-BREAK SPACE"),
+        ("\U000e0041", "TAG LATIN CAPITAL LETTER A"),
+        ("\x00", "U+0000"),
+        ("\x1b", "U+001B"),
+        ("\x85", "U+0085"),
+        ("\u2028", "LINE SEPARATOR"),
+        ("\ud800", "U+D800"),
+        ("\ue000", "U+E000"),
+        ("\u3164", "HANGUL FILLER"),
+        ("\U000e0101", "VARIATION SELECTOR-18"),
+        ("\ufe00", "VARIATION SELECTOR-1"),
+        ("\u00ad", "SOFT HYPHEN"),
+    ],
+)
+def test_hidden_characters_are_refused_by_name(char: str, name: str) -> None:
+    assert hidden_characters(f"a{char}b{char}") == [name]
+    assert why(f"a{char}b") == f"hidden characters: {name}"
+
+
+def test_at_most_three_hidden_characters_are_named() -> None:
+    assert why("\u200b\u200c\u2060\u2066") == "hidden characters: ZERO WIDTH SPACE, ZERO WIDTH NON-JOINER, WORD JOINER"
+
+
+def test_length_of_an_edit() -> None:
+    assert why("x" * 1200) is None
+    assert why("x" * 1201) == "1201 characters; an edit may have 1200"
+
+
+def test_repeating_the_skill_is_refused() -> None:
+    assert why("- a\n- b", "- a\r\n- b\r\n") == "says what the skill says already"
+    assert why("- a\n- b", "- a\r\n- b\r\n", op="replace", target="- b") is None
+
+
+def test_the_whole_body_has_limits_too() -> None:
+    start, now = skill("a" * 100), skill("a" * 150)
+    policy = EditPolicy(max_growth_chars=100, max_skill_tokens=60)
+    assert too_long(skill("a" * 200), now, start, policy) is None
+    assert (
+        too_long(skill("a" * 201), now, start, policy)
+        == "the skill would have grown by 101 characters; at most 100 a run"
+    )
+    long = EditPolicy(max_growth_chars=1000, max_skill_tokens=60)
+    assert too_long(skill("a" * 241), now, start, long) == "the skill would have about 61 tokens; at most 60"
+    assert too_long(skill("a" * 500), skill("a" * 501), start, policy) is None
+
+
+@given(
+    st.text(alphabet="ab:/.$()[]<>#`~-w \n\u200b\uff1a|", max_size=80), st.text(alphabet="ab:/.$()`~- \n", max_size=80)
+)
+def test_what_is_taken_twice_brings_nothing_new_the_second_time(content: str, body: str) -> None:
+    edit = Edit(op="add", target="", content=content)
+    if refuse(edit, skill(body), POLICY) is None:
+        candidate = apply_edits(skill(body), [edit])
+        if candidate.applied:
+            again = refuse(edit, candidate.skill, POLICY)
+            assert again in (None, "says what the skill says already")

@@ -1,0 +1,104 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillopt_ci.errors import CallFailedError, ConfigError
+from skillopt_ci.graders.build import build
+from skillopt_ci.graders.numeric import numbers
+from tests.graders.helpers import grade, spec
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1,234.50", ["1234.50"]),
+        ("$-5 or -$5", ["-5", "-5"]),
+        ("USD 5", ["5"]),
+        ("1.234.567,89 €", ["1234567.89"]),
+        ("1.234,5", ["1234.5"]),
+        ("1.234", ["1.234"]),
+        ("1,5", ["1.5"]),
+        ("2,3,5", ["2", "3", "5"]),
+        ("0,234", ["0.234"]),
+        ("H2O v1.2.3", []),
+        ("6.02 × 10^23", ["6.02E+23"]),
+        ("6.02e-3", ["0.00602"]),
+        ("\u22127", ["-7"]),
+        ("2024-03-01", ["2024", "3", "1"]),
+        ("5-3", ["5", "3"]),
+        ("- 5", ["5"]),
+        ("10 000 and 1'234'567.8", ["10000", "1234567.8"]),
+        (".5", ["0.5"]),
+        ("It is **42**.", ["42"]),
+        ("\\boxed{-3}", ["-3"]),
+        ("9" * 101, []),
+    ],
+)
+def test_numbers_in_a_text(text: str, found: list[str]) -> None:
+    assert [n.value for n in numbers(text)] == [Decimal(f) for f in found]
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**15), max_value=10**15))
+def test_written_numbers_are_read_back(value: Decimal) -> None:
+    for text in (f"{value:f}", f"{value:,f}", f"so x = {value:,f} m", f"{value:e}"):
+        assert numbers(text)[0].value == value
+
+
+@pytest.mark.parametrize("run", ["1", "1,", "1.", "1.111", ".111", ",111", " 111", "1e", "$ ", "-"])
+def test_long_runs_cost_nothing(run: str) -> None:
+    assert numbers(f"{run * 30_000} = 7")[-1].value == 7
+
+
+@given(st.text("0123456789.,-+eE %$'^{}x×", max_size=200))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    assert all(n.value.is_finite() for n in numbers(text))
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "expected", "passed"),
+    [
+        ({}, "The total is $1,234.50.", "1234.5", True),
+        ({}, "0.3", "0.30", True),
+        ({}, "12345678901234567891", "12345678901234567890", False),
+        ({"tolerance": 0.1}, "3.2", "3.1", True),  # exact decimals: 3.2 - 3.1 is 0.1
+        ({"tolerance": 0.1}, "3.21", "3.1", False),
+        ({"relative": 0.01}, "101", "100", True),
+        ({"relative": 0.01}, "102", "100", False),
+        ({"tolerance": 5, "relative": 0.01}, "104", "100", True),
+        ({}, "50%", "50", True),
+        ({}, "50%", "0.5", True),
+        ({}, "0.5", "50 %", True),
+        ({}, "50%", "0.5%", False),
+        ({}, "9e9999", "-9e9999", False),
+    ],
+)
+def test_numeric(options: dict[str, object], answer: str, expected: str, passed: bool) -> None:
+    score = grade(spec("numeric", **options), answer, expected)
+    assert (score.passed, score.value) == (passed, float(passed))
+
+
+def test_words_for_people_and_for_the_optimizer() -> None:
+    assert grade(spec("numeric"), "none", "42").hint == "no number found in the answer"
+    assert grade(spec("numeric"), "41", "42").hint == "off by more than the tolerance"
+    assert grade(spec("numeric"), "1, 2 and 3", "42").hint == (
+        "several numbers found (3), the last one counts; it is off by more than the tolerance"
+    )
+    assert grade(spec("numeric"), "42 of 50", "42").hint.endswith(
+        "an accepted number stands before it: end with the answer"
+    )
+    assert grade(spec("numeric"), "41%", "42", "43").why == 'expected "42" or "43", got 41%'
+
+
+def test_what_cannot_be_graded() -> None:
+    with pytest.raises(CallFailedError, match='the expected answer "many" holds no number'):
+        grade(spec("numeric"), "4", "4", "many")
+    with pytest.raises(CallFailedError, match="needs 'expected'"):
+        grade(spec("numeric"), "4")
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "1"])
+def test_bad_tolerance(value: object) -> None:
+    with pytest.raises(ConfigError, match="option 'tolerance' must be"):
+        build([spec("numeric", tolerance=value)], None)

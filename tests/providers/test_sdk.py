@@ -1,0 +1,70 @@
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillopt_ci.core.trajectory import Usage
+from skillopt_ci.errors import CallFailedError, ProviderDownError
+from skillopt_ci.providers.base import Completion
+from skillopt_ci.providers.sdk import Endpoint, count, items, mapping, status_failure, string
+from skillopt_ci.providers.text import utf8
+
+ENDPOINT = Endpoint(name="local", host="h", variable="KEY", secret="sk-secret-0123456789")
+
+
+@given(
+    st.sampled_from([400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 429, 500, 529]),
+    st.one_of(
+        st.binary(),
+        st.recursive(
+            st.none() | st.text() | st.integers(),
+            lambda v: st.lists(v) | st.dictionaries(st.sampled_from(["error", "message", "code", "detail"]), v),
+        ).map(lambda v: json.dumps(v).encode()),
+    ),
+    st.text(),
+)
+def test_every_error_body_becomes_one_clean_line(status: int, body: bytes, retry_after: str) -> None:
+    outcome = status_failure(ENDPOINT, status, {"retry-after": retry_after}, body + b" sk-secret-0123456789", "m")
+    assert isinstance(outcome, Completion | CallFailedError | ProviderDownError)
+    if not isinstance(outcome, Completion):
+        assert ENDPOINT.secret not in str(outcome)
+        assert str(outcome).isprintable()
+        assert len(str(outcome)) < 600
+
+
+def test_only_429_408_409_and_5xx_are_worth_another_try() -> None:
+    kinds = {}
+    for status in (400, 405, 408, 409, 422, 429, 500, 503, 529):
+        outcome = status_failure(ENDPOINT, status, {}, b"{}", "m")
+        assert isinstance(outcome, CallFailedError)
+        kinds[status] = (outcome.kind, hasattr(outcome, "retry_after"))
+    assert kinds == {
+        400: ("request", False), 405: ("request", False), 408: ("timeout", True), 409: ("server", True),
+        422: ("request", False), 429: ("rate-limit", True), 500: ("server", True), 503: ("server", True),
+        529: ("server", True),
+    }  # fmt: skip
+
+
+def test_an_outcome_of_the_task_costs_nothing() -> None:
+    outcome = status_failure(ENDPOINT, 400, {}, b'{"error": {"code": "context_length_exceeded"}}', "m")
+    assert outcome == Completion(text="", stop_reason="context_overflow", usage=Usage(), served_model="m")
+
+
+def test_keys_look_like_keys_whoever_they_belong_to() -> None:
+    assert ENDPOINT.clean("a sk-proj-abc***wxyz b") == "a *** b"
+    assert ENDPOINT.clean("task-based ask-nothing") == "task-based ask-nothing"
+    assert ENDPOINT.secret not in repr(ENDPOINT)
+    assert str(Endpoint(name="x", host="", variable="KEY", secret="")) == "x"
+
+
+@given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
+def test_readers_take_anything(value: object) -> None:
+    assert mapping(value) == {}
+    assert items(value) == []
+    assert isinstance(string(value), str)
+    assert 0 <= count(value) < 10**12
+
+
+@given(st.text(alphabet=st.characters(codec=None, min_codepoint=0xD700, max_codepoint=0xE010)))
+def test_text_can_be_encoded(text: str) -> None:
+    assert len(utf8(text).encode()) >= len(text)

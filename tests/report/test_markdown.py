@@ -1,0 +1,285 @@
+from dataclasses import replace
+from decimal import Decimal
+from html.parser import HTMLParser
+
+import pytest
+from markdown_it import MarkdownIt
+
+from skillopt_ci.core.compare import Comparison
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.stats import Effect
+from skillopt_ci.core.verdict import EvalReport, SkillVerdict
+from skillopt_ci.report.html import page
+from skillopt_ci.report.markdown import eval_summary, gate_summary, pull_request_sections, train_summary, verdict_line
+from skillopt_ci.report.parts import LIMIT, SIMULATED, capped, gain, ids, points, spending
+from tests.report.samples import (
+    BEST,
+    BETTER,
+    HIDDEN,
+    HOSTILE,
+    MISSING,
+    START,
+    confirmation,
+    evaluation,
+    gate,
+    record,
+    result,
+    scored,
+    step,
+    training,
+    verdict,
+)
+
+SAME = confirmation((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0))
+SUMMARIES = [
+    train_summary([training()], simulated=False),
+    train_summary([training(result(confirmation=MISSING), proposal=False, message=HOSTILE)], simulated=False),
+    gate_summary(gate(), simulated=False),
+    gate_summary(gate(verdict(message=HOSTILE, name=HOSTILE), message=HOSTILE, base_ref=HOSTILE), simulated=False),
+    eval_summary(scored(message=HOSTILE), simulated=False),
+    "\n\n".join(pull_request_sections(training(), simulated=False)),
+]
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.outside_code: list[str] = []
+        self.code = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.code = tag in ("pre", "code")
+
+    def handle_data(self, data: str) -> None:
+        if not self.code:
+            self.outside_code.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.code = False
+
+
+@pytest.mark.parametrize("text", SUMMARIES)
+class TestEverySummary:
+    def test_hostile_text_is_data(self, text: str) -> None:
+        shown = _Page()
+        shown.feed(MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(text))
+        names = {tag for tag, _ in shown.tags}
+        blocks = {"h2", "h3", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "pre", "code", "strong"}
+        assert names <= blocks
+        plain = "".join(shown.outside_code)
+        assert "@team" not in plain
+        assert "#1" not in plain
+        assert "http://" not in plain
+        assert "\u202e" not in text
+        assert "\x1b" not in text
+
+    def test_nothing_of_held_out_tasks(self, text: str) -> None:
+        assert HIDDEN not in text
+
+    def test_never_says_that_nothing_regressed(self, text: str) -> None:
+        assert "no regression" not in text.lower()
+        assert "spend" not in text.lower() or "Paid" in text
+        assert "Paid: 3 calls, 1,200 + 300 tokens, 0.42 USD." in text
+
+
+def test_simulated_is_said_first() -> None:
+    for text in (
+        train_summary([training()], simulated=True),
+        gate_summary(gate(), simulated=True),
+        eval_summary(scored(), simulated=True),
+        "\n\n".join(pull_request_sections(training(), simulated=True)),
+    ):
+        assert text.startswith(SIMULATED)
+        assert "nothing about the quality of a real model" in SIMULATED
+    assert not any(SIMULATED in text for text in SUMMARIES)
+
+
+class TestTrain:
+    def test_the_claim(self) -> None:
+        text = train_summary([training()], simulated=False)
+        assert text.startswith("## Training of invoices\n\n**Improvement shown on the test split.**\n\n")
+        assert "Test split (touched once): 37.5 -> 87.5, +50.0 pt, 95% CI [" in text
+        assert "], 4 tasks x 2 runs per arm. Validation score 75.0 was used for selection and is optimistic." in text
+        assert "- Fixed (3): t1, t2&#124;&lt;b&gt;, t4\n- Broken (1): t3" in text
+        assert "| 1 | 1 | edit | accepted | 50.0 -> 75.0 (+25.0) | 2 kept, 1 unmatched |" in text
+        assert "50.0 -> at most 40.0 (stopped early)" in text
+        assert "| 4 | 2 | slow update | rejected | not measured | 1 rejected |" in text
+        assert "| 3 | 1 | edit | skipped | not gated | none |" in text
+        assert "Validation (selection estimate)" in text
+        assert "````diff\n- old\n- line\n+ new ``` line\n````" in text
+        assert "- Step 1, delete, unmatched: gone (" in text
+        assert "over-budget:" not in text
+        assert "1 + 2 tokens, price unknown" in text
+
+    def test_improvement_not_shown(self) -> None:
+        text = train_summary([training(result(confirmation=SAME), proposal=False)], simulated=False)
+        assert "**Improvement not shown on the test split.**" in text
+        assert "+0.0 pt, 95% CI [-" in text
+        assert "The interval includes 0. One-sided confidence that the best skill is better: 50.0%." in text
+        assert "that changed" not in text
+
+    def test_an_interval_above_0_gives_its_confidence(self) -> None:
+        sure = replace(BETTER.comparison, effect=Effect(mean=0.5, low=0.1, high=0.9), confidence_better=0.987)
+        text = train_summary([training(result(confirmation=replace(BETTER, comparison=sure)))], simulated=False)
+        assert "+50.0 pt, 95% CI [+10.0, +90.0], 4 tasks" in text
+        assert "optimistic. One-sided confidence that the best skill is better: 98.7%." in text
+        assert "includes 0" not in text
+
+    def test_too_much_missing(self) -> None:
+        text = train_summary([training(result(confirmation=MISSING), proposal=False)], simulated=False)
+        assert "38% of the runs are missing: too many to decide." in text
+        assert "- Not measured (1): t2" in text
+        nothing = confirmation((None,), (None,), (None,), (None,))
+        text = train_summary([training(result(confirmation=nothing), proposal=False)], simulated=False)
+        assert "nothing was measured on both sides" in text
+
+    def test_unchanged_unconfirmed_and_unfinished(self) -> None:
+        unchanged = training(result(best=START, steps=(), confirmation=None), proposal=False)
+        assert "**No candidate was accepted; the skill is unchanged (all epochs done).**" in train_summary(
+            [unchanged], simulated=False
+        )
+        unconfirmed = training(result(confirmation=None, stopped="budget: 1 USD"), proposal=False, test_opened=0)
+        text = train_summary([unconfirmed], simulated=False)
+        assert "the closing comparison on the test split was not made (budget: 1 USD)" in text
+        assert "Test split: not opened." in text
+        failed = replace(training(), result=None, message="the key was refused")
+        assert "**Training did not finish: the key was refused**" in train_summary([failed], simulated=False)
+        assert train_summary([], simulated=False) == "No skill was trained.\n"
+
+    def test_the_test_split_opened_again_is_said(self) -> None:
+        assert "Test split (opened 3 times for this suite)" in train_summary([training(test_opened=3)], simulated=False)
+
+    def test_long_runs_are_capped(self) -> None:
+        many = tuple(step(n, "reject", None, (record("rejected"),)) for n in range(1, 900))
+        text = train_summary([training(result(steps=many))], simulated=False)
+        assert len(text) <= LIMIT
+        assert "_Left out because of the size limit: " in text
+        assert "Paid: 3 calls" in text
+        few = train_summary([training(result(steps=many[:40]))], simulated=False)
+        assert "- and 10 more" in few
+
+
+class TestGate:
+    def test_fail(self) -> None:
+        text = gate_summary(gate(), simulated=False)
+        first = "**invoices** on openai/gpt-5.4-mini: FAIL: regression shown: -12.5 pt"
+        assert text.startswith(f"## Skill gate: FAIL\n\n{first}")
+        assert "on 4 tasks, 95% CI [" in text
+        assert "round 1; broken: t2&#124;&lt;b&gt;, t3." in text
+        assert "| t3 | 100.0 | 0.0 | regressed |" in text
+        assert (
+            "Base: origin/main (bbbbbbbbbbbb), configuration and tasks from cccccccccccc. Head: HEAD (not a commit)."
+            in text
+        )
+
+    @pytest.mark.parametrize(
+        ("one", "code", "wanted"),
+        [
+            (verdict(verdict="pass"), 0, "PASS: a regression of 5 pt or more ruled out: -12.5 pt on 4 tasks"),
+            (verdict(verdict="pass", margin=None), 0, "PASS: a regression ruled out: "),
+            (verdict(verdict="inconclusive", reason="undecided"), 0, "; not blocked (policy: pass)."),
+            (
+                verdict(verdict="inconclusive", reason="undecided", minimum_detectable_effect=0.083),
+                3,
+                "this suite can show regressions of 8.3 pt or more; blocked.",
+            ),
+            (
+                verdict(verdict="not-applicable", reason="new-skill", message="a new skill"),
+                0,
+                "NOT APPLICABLE: a new skill",
+            ),
+            (verdict(verdict=None, reason="provider"), 5, "NO VERDICT: provider"),
+            (verdict(verdict="pass", comparison=None, reason="odd"), 0, "PASS: odd"),
+        ],
+    )
+    def test_words(self, one: SkillVerdict, code: int, wanted: str) -> None:
+        assert wanted in verdict_line(one, gate(one, exit_code=code))
+
+    def test_nothing_to_judge(self) -> None:
+        report = replace(
+            gate(), verdict="not-applicable", reason="nothing-changed", skills=(), base_sha=None, base_ref=None
+        )
+        text = gate_summary(report, simulated=False)
+        assert text.startswith("## Skill gate: NOT APPLICABLE\n\nnothing-changed\n\nBase: unknown (not a commit)")
+        assert "| Skill |" not in text
+
+    def test_policy_and_missing(self) -> None:
+        one = verdict(verdict="inconclusive", reason="infrastructure", comparison=MISSING.comparison, head_tokens=None)
+        text = gate_summary(gate(one, policy_changed=("skillopt.yml",)), simulated=False)
+        assert "Changed in this pull request and not yet in force: skillopt.yml." in text
+        assert "Not measured on both sides: t2" in text
+        assert " -> - |" in text
+
+    def test_many_changed_tasks(self) -> None:
+        tasks = tuple(f"t{i:03}" for i in range(120))
+        pairs = tuple(replace(verdict().comparison.pairs[2], task_id=t) for t in tasks)  # type: ignore[union-attr]
+        comparison = Comparison(
+            pairs=pairs,
+            effect=Effect(mean=-1.0, low=-1.0, high=-0.9),
+            confidence_better=0.0,
+            missing_base=0.0,
+            missing_head=0.0,
+        )
+        text = gate_summary(gate(verdict(comparison=comparison)), simulated=False)
+        assert "and 70 more." in text
+        assert "t049 and 70 more" in text
+
+
+class TestEval:
+    def test_scores(self) -> None:
+        text = eval_summary(scored(), simulated=False)
+        assert "| invoices | simulated/reader | test | 75.0 | [" in text
+        assert "| 2 of 4 | 2 |" in text
+        assert "invoices: 1 tasks below 100: t2" in text
+        assert "invoices: 2 tasks not measured: t3, t4." in text
+
+    def test_nothing(self) -> None:
+        text = eval_summary(EvalReport(exit_code=5, message="the key was refused"), simulated=False)
+        assert text.startswith("## Nothing was scored\n\n**the key was refused**\n\nPaid: 0 calls")
+        empty = eval_summary(scored(evaluation=evaluation((None,))), simulated=False)
+        assert "| not measured | not measured | 0 of 1 |" in empty
+
+
+class TestParts:
+    def test_numbers(self) -> None:
+        assert (points(0.705), points(None), gain(0.095), gain(-0.0001), gain(0)) == (
+            "70.5",
+            "not measured",
+            "+9.5",
+            "+0.0",
+            "+0.0",
+        )
+
+    def test_ids(self) -> None:
+        assert ids([]) == ""
+        assert ids([f"t{i}" for i in range(51)]).endswith("t49 and 1 more")
+
+    def test_spending(self) -> None:
+        one = Spend(calls=1, usd=Decimal("0.000001"))
+        assert spending(one, Spend()) == (
+            "Paid: 1 call, 0 + 0 tokens, 0.000001 USD. Replayed from the ledger: 0 calls, 0 + 0 tokens, 0 USD."
+        )
+
+    def test_cap_counts_as_hosts_do(self) -> None:
+        text = capped(["a", "\U0001f600" * 200, "b"], 500)
+        assert text.startswith("a\n\n_Left out because of the size limit: 2 of 3 parts.")
+        assert capped(["a", "b"]) == "a\n\nb\n"
+
+
+class TestPage:
+    def test_self_contained(self) -> None:
+        text = page(
+            f"Run <b> {HOSTILE}", SUMMARIES[0] + "\n\n<script>x</script> [l](http://e.org) ![i](http://e.org/i)"
+        )
+        shown = _Page()
+        shown.feed(text)
+        names = {tag for tag, _ in shown.tags}
+        assert not names & {"script", "img", "a", "link", "iframe", "b"}
+        assert {"html", "title", "style", "table", "main"} <= names
+        assert ("html", {"lang": "en"}) in shown.tags
+        assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in shown.tags
+        assert "default-src 'none'; style-src 'sha256-" in text
+        assert "prefers-color-scheme: dark" in text
+        assert BEST.digest not in text

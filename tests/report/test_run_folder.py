@@ -1,0 +1,126 @@
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from skillopt_ci.errors import UsageError
+from skillopt_ci.report.escape import scrubber
+from skillopt_ci.report.run_folder import RunFolder
+from tests.report.samples import BEST, HIDDEN, START, STEPS, result, training
+
+SECRET = "key-123456"
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+def fill(path: Path, *, show_heldout: bool = False) -> dict[str, bytes]:
+    folder = RunFolder(path, scrubber([SECRET]), show_heldout=show_heldout)
+    folder.write_config({"b": SECRET, "a": [1, None, {"k" + SECRET: "v"}]})
+    for step in STEPS:
+        folder.write_step(step)
+    folder.write_meta_notes(2, f"notes {SECRET}")
+    folder.finish(training(), simulated=True, pull_request=f"# PR {SECRET}\n")
+    return files(path)
+
+
+def test_names_are_those_of_the_contract(tmp_path: Path) -> None:
+    made = fill(tmp_path / "run")
+    step = ("rollouts.jsonl", "edits.json", "verdict.json")
+    assert set(made) == {
+        *("config.json", "history.json", "best_skill.md", "rejected.json", "junit.xml"),
+        *("skills/skill_v0000.md", "skills/skill_v0001.md"),
+        *("report.json", "report.md", "report.html", "pull_request.md", "meta_skill/epoch_02/meta_notes.md"),
+        *(f"steps/step_000{n}/{name}" for n in (1, 2, 3) for name in step),
+        *(f"steps/step_000{n}/candidate_skill.md" for n in (1, 2)),
+        *(f"slow_update/epoch_02/{name}" for name in (*step, "candidate_skill.md")),
+    }
+
+
+def test_contents(tmp_path: Path) -> None:
+    made = fill(tmp_path / "run")
+    assert made["best_skill.md"] == BEST.text.encode()  # CRLF and the missing last newline too
+    assert b"\r\n" in made["best_skill.md"]
+    assert json.loads(made["history.json"])[0]["val_mean"] == 0.75
+    assert len(json.loads(made["history.json"])) == 4
+    assert (
+        made["config.json"]
+        == b'{\n  "a": [\n    1,\n    null,\n    {\n      "k***": "v"\n    }\n  ],\n  "b": "***"\n}\n'
+    )
+    assert [e["status"] for e in json.loads(made["steps/step_0001/edits.json"])] == ["kept", "kept", "unmatched"]
+    verdict = json.loads(made["steps/step_0001/verdict.json"])
+    assert (verdict["action"], verdict["n_rollouts"], verdict["tasks"][1]) == (
+        "accept",
+        4,
+        {"id": "t2|<b>", "mean": 0.0},
+    )
+    assert json.loads(made["steps/step_0003/verdict.json"])["n_rollouts"] == 0
+    assert {"op", "reason", "effect"} <= set(json.loads(made["rejected.json"])[0])
+    assert made["report.md"].startswith(b"**Simulated models:**")
+    assert json.loads(made["report.json"])["simulated"] is True
+    assert ET.fromstring(made["junit.xml"]).tag == "testsuites"
+
+
+def test_rollouts_show_words_of_train_tasks_only(tmp_path: Path) -> None:
+    train, val, failed = (json.loads(x) for x in fill(tmp_path / "a")["steps/step_0001/rollouts.jsonl"].splitlines())
+    assert (train["why"], train["messages"][0]["content"]) == (HIDDEN, HIDDEN)
+    assert train["messages"][1]["content"] == "***\u2028\ud800"
+    assert (val["score"], val["passed"]) == (0.5, False)
+    assert not {"why", "messages", "tool_calls"} & set(val)
+    assert failed["failure"] == {"stage": "target", "kind": "timeout"}
+    assert failed["score"] is None
+    assert "seconds" not in train
+    shown = json.loads(fill(tmp_path / "b", show_heldout=True)["steps/step_0001/rollouts.jsonl"].splitlines()[1])
+    assert shown["why"] == HIDDEN
+
+
+def test_no_secret_anywhere_and_the_same_bytes_again(tmp_path: Path) -> None:
+    first = fill(tmp_path / "a")
+    assert [name for name, data in first.items() if SECRET.encode() in data] == []
+    assert fill(tmp_path / "a") == first == fill(tmp_path / "b")
+
+
+def test_an_earlier_proposal_goes_away(tmp_path: Path) -> None:
+    fill(tmp_path)
+    RunFolder(tmp_path, str).finish(training(), simulated=False)
+    assert not (tmp_path / "pull_request.md").exists()
+
+
+def test_an_unfinished_run_keeps_its_history(tmp_path: Path) -> None:
+    fill(tmp_path)
+    before = (tmp_path / "history.json").read_bytes()
+    RunFolder(tmp_path, str).finish(training(None, result=None, exit_code=5, message="no key"), simulated=False)
+    assert (tmp_path / "history.json").read_bytes() == before
+    assert json.loads((tmp_path / "report.json").read_bytes())["exit_code"] == 5
+
+
+@pytest.mark.parametrize("link", ["", "steps", "steps/step_0001", "steps/step_0001/edits.json"])
+def test_symbolic_links_are_refused(tmp_path: Path, link: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    run = tmp_path / "run"
+    place = run / link if link else run
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(outside)
+    with pytest.raises(UsageError, match="is a symbolic link"):
+        RunFolder(run, str).write_step(STEPS[0])
+    assert list(outside.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(UsageError, match=r"run/config\.json: cannot be written: "):
+        RunFolder(tmp_path / "run", str).write_config({})
+    (tmp_path / "other" / "config.json").mkdir(parents=True)
+    with pytest.raises(UsageError, match="cannot be written"):
+        RunFolder(tmp_path / "other", str).write_config({})
+    assert [p.name for p in (tmp_path / "other").iterdir()] == ["config.json"]
+
+
+def test_versions_in_order(tmp_path: Path) -> None:
+    two = result(versions=(BEST, STEPS[0].incumbent))
+    RunFolder(tmp_path, str).finish(training(two), simulated=False)
+    versions = [(tmp_path / f"skills/skill_v000{n}.md").read_bytes().decode() for n in range(3)]
+    assert versions == [START.text, BEST.text, STEPS[0].incumbent.text]
