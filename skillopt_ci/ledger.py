@@ -26,13 +26,17 @@ _LOGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """A bought value (JSON) with its price; `usd` None is an unknown price."""
+    """A bought value (JSON) with its price; `usd` None is an unknown price.
+
+    `run` and `bought_at` (seconds since the epoch) are the ledger's to fill in.
+    """
 
     value: Mapping[str, object]
     usage: Usage
     usd: Decimal | None
     served_model: str
     run: str = ""
+    bought_at: float = 0.0
 
     @property
     def spend(self) -> Spend:
@@ -89,7 +93,7 @@ class Ledger:
 
     def find(self, key: str) -> Purchase | None:
         """The purchase under a key, or None."""
-        columns = "value, usd, input_tokens, cached_tokens, output_tokens, served_model, run"
+        columns = "value, usd, input_tokens, cached_tokens, output_tokens, served_model, run, bought_at"
         query = f"select {columns} from purchases where key=?"  # noqa: S608 - our own names
         rows = self._file.run(query, (key,))
         if not rows:
@@ -97,7 +101,9 @@ class Ledger:
         row = rows[0]
         usage = Usage(input_tokens=row[2], cached_tokens=row[3], output_tokens=row[4])
         usd = None if row[1] is None else Decimal(row[1])
-        return Purchase(value=json.loads(row[0]), usage=usage, usd=usd, served_model=row[5], run=row[6])
+        return Purchase(
+            value=json.loads(row[0]), usage=usage, usd=usd, served_model=row[5], run=row[6], bought_at=row[7]
+        )
 
     def once(self, key: str, entry: Entry, buy: Callable[[], Purchase]) -> tuple[Purchase, bool]:
         """Return (purchase, True when it was bought just now). The same key in flight is bought once.

@@ -29,6 +29,7 @@ create table runs (
 );
 create index runs_lineage on runs (lineage);
 """
+_MAGIC = b"SQLite format 3\0"
 _TABLES = {"purchases", "failures", "runs"}
 
 
@@ -42,6 +43,7 @@ class LedgerFile:
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                _refuse_other_files(path)
             self._db = sqlite3.connect(
                 ":memory:" if path is None else path,
                 check_same_thread=False,
@@ -66,7 +68,7 @@ class LedgerFile:
         self._use_wal()
         self._db.execute("pragma synchronous=normal")
         self._db.execute("begin immediate")
-        try:
+        with self._db:  # commits, or rolls back
             (version,) = self._db.execute("pragma user_version").fetchone()
             tables = {name for (name,) in self._db.execute("select name from sqlite_master where type='table'")}
             if version > _VERSION:
@@ -79,10 +81,6 @@ class LedgerFile:
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"pragma user_version={_VERSION}")
-        except BaseException:
-            self._db.execute("rollback")
-            raise
-        self._db.execute("commit")
 
     def _use_wal(self) -> None:
         # WAL with NORMAL: a killed process loses nothing that was committed; only a power cut may lose the last rows.
@@ -120,11 +118,10 @@ class LedgerFile:
         with self._lock:
             self.run("begin immediate")
             try:
-                yield
-            except BaseException:
-                self.run("rollback")
-                raise
-            self.run("commit")
+                with self._db:  # commits, or rolls back
+                    yield
+            except sqlite3.Error as error:
+                raise LedgerError(f"{self.path}: the ledger cannot be used: {error}") from error
 
     def close(self) -> None:
         """Fold the write-ahead log into the file, so that the file alone is the ledger. Closing twice is fine."""
@@ -133,6 +130,14 @@ class LedgerFile:
                 self._closed = True
                 self.run("pragma wal_checkpoint(truncate)")
                 self._db.close()
+
+
+def _refuse_other_files(path: Path) -> None:
+    """SQLite takes a file of a few bytes for an empty database and would write over it."""
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) not in (b"", _MAGIC):
+                raise sqlite3.DatabaseError("file is not a database")
 
 
 def storable(text: str) -> str:

@@ -27,6 +27,7 @@ class Pool:
         waiting = iter(enumerate(items))
         running: dict[Future[R], int] = {}
         failed: BaseException | None = None
+        ended = False
         with ThreadPoolExecutor(max_workers=min(self.size, max(1, len(items)))) as executor:
             try:
                 while True:
@@ -48,9 +49,10 @@ class Pool:
                         elif failed is None:
                             failed = error
                             self._abandon(running)
-            except BaseException:
-                self._abandon(running)
-                raise
+                ended = True
+            finally:
+                if not ended:  # interrupted: Ctrl-C, or the items themselves
+                    self._abandon(running)
         if failed is not None:
             raise failed
         return [results[i] for i in range(len(items))]

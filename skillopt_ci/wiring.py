@@ -20,6 +20,7 @@ from skillopt_ci.providers.base import Model, Provider, ProviderOptions
 from skillopt_ci.providers.prices import Pricer
 from skillopt_ci.providers.purchased import Meter, Purchased
 from skillopt_ci.providers.retrying import Retrying
+from skillopt_ci.providers.stored import Stored, Window
 
 # What each SDK reads when the configuration names no variable.
 _KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure-openai": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
@@ -100,13 +101,22 @@ class Workshop:
 
     def model(self, ref: ModelRef, *, run: str, meters: Sequence[Meter]) -> Model:
         """A model whose calls go through the ledger and the meters."""
-        identity = f"{ref.entry.type}/{ref.provider}"
         bought = Purchased(
-            self._provider(ref), identity=identity, ledger=self.ledger, meters=meters, pricer=pricer(ref), run=run
+            self._provider(ref), identity=identity(ref), ledger=self.ledger, meters=meters, pricer=pricer(ref), run=run
         )
-        return Model(
-            provider=bought, model=ref.model, temperature=ref.temperature, max_output_tokens=ref.max_output_tokens
-        )
+        return _played(ref, bought)
+
+    def stored(self, ref: ModelRef, *, meters: Sequence[Meter], window: Window) -> Model:
+        """A model whose answers come from the ledger alone."""
+        replaying = Stored(identity=identity(ref), ledger=self.ledger, meters=meters, window=window)
+        return _played(ref, replaying)
+
+    def stored_lab(self, skill: ResolvedSkill, progress: Progress, *, meters: Sequence[Meter], window: Window) -> Lab:
+        """A lab that replays what was bought in a window and buys nothing; it needs no key."""
+        target = self.stored(skill.target, meters=meters, window=window)
+        judge = self.stored(skill.judge, meters=meters, window=window) if skill.judge else None
+        harness = plugins.load("harnesses", skill.harness)(target)
+        return Lab(harness, grader_of(skill.graders, judge), self.pool, progress)
 
     def lab(
         self, skill: ResolvedSkill, progress: Progress, *, run: str, meters: Sequence[Meter], replica: str = ""
@@ -145,16 +155,28 @@ class Workshop:
         return self._providers[ref.provider]
 
 
+def identity(ref: ModelRef) -> str:
+    """What of a provider is in ledger keys: its type and configured name."""
+    return f"{ref.entry.type}/{ref.provider}"
+
+
+def _played(ref: ModelRef, provider: Provider) -> Model:
+    return Model(
+        provider=provider, model=ref.model, temperature=ref.temperature, max_output_tokens=ref.max_output_tokens
+    )
+
+
 def grader_of(common: Sequence[GraderSpec], judge: Model | None) -> Callable[[Task], Grader]:
     """The grader of each task: its own graders, else the skill's. Built once per set of graders."""
-    made: dict[tuple[int, ...], Grader] = {}
+    # With the specs, so that they live on and no other ones get their ids.
+    made: dict[tuple[int, ...], tuple[tuple[GraderSpec, ...], Grader]] = {}
 
     def grader(task: Task) -> Grader:
         specs = tuple(task.graders if task.graders is not None else common)
         key = tuple(id(s) for s in specs)
         if key not in made:
-            made[key] = build(specs, judge)
-        return made[key]
+            made[key] = specs, build(specs, judge)
+        return made[key][1]
 
     return grader
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 EXAMPLE = Path(__file__).resolve().parent
 SKILL = "skills/invoice-fields/SKILL.md"
@@ -60,14 +61,14 @@ class Repository:
                 encoding="utf-8",
                 check=False,
             )
-            code, shown = done.returncode, done.stdout.splitlines()
-            say("\n".join(shown[:lines]) + (f"\n[... {len(shown) - lines} more lines]" if len(shown) > lines else ""))
+            code = done.returncode
+            say(beginning(done.stdout, lines))
         if code != expect:
             raise Unexpected(f"exit code {code}, and {expect} was expected")
 
-    def result(self) -> dict[str, object]:
+    def result(self) -> dict[str, Any]:
         """What the last command wrote with --json."""
-        value: dict[str, object] = json.loads((self.folder / RESULT).read_text(encoding="utf-8"))
+        value: dict[str, Any] = json.loads((self.folder / RESULT).read_text(encoding="utf-8"))
         return value
 
     def gate(self, verdict: str, expect: int) -> None:
@@ -75,6 +76,12 @@ class Repository:
         self.run("gate", "--base", "main", "--json", RESULT, expect=expect, lines=14)
         if self.result()["verdict"] != verdict:
             raise Unexpected(f"the gate says '{self.result()['verdict']}', and '{verdict}' was expected")
+
+
+def beginning(text: str, lines: int) -> str:
+    """The first lines of a text, and how many are left out."""
+    rows = text.splitlines()
+    return "\n".join(rows[:lines]) + (f"\n[... {len(rows) - lines} more lines]" if len(rows) > lines else "")
 
 
 def say(text: str) -> None:
@@ -96,15 +103,18 @@ def demo(repository: Repository) -> None:
 
     title("Train it")
     repository.run("train", "--json", RESULT, lines=40)
-    (trained,) = repository.result()["skills"]  # type: ignore[misc]
+    trained = repository.result()["skills"][0]
     before, after = (trained["test"][side]["mean"] for side in ("start", "best"))
     if not (repository.result()["proposal"] and after > before):
         raise Unexpected("the training shows no improvement")
     repository.run("report", lines=8)
 
     title("The pull request that would be opened")
-    repository.run("pr", "--dry-run", lines=40)
-    patches = sorted((repository.folder / trained["run_dir"] / "pull_request" / "commits").glob("*.patch"))
+    repository.run("pr", "--dry-run", lines=10)
+    written = repository.folder / trained["run_dir"] / "pull_request"
+    say(beginning((written / "title.txt").read_text(encoding="utf-8"), 1))
+    say(beginning((written / "body.md").read_text(encoding="utf-8"), 24))
+    patches = sorted((written / "commits").glob("*.patch"))
     if not patches:
         raise Unexpected("no commits were written")
     repository.git("switch", "-q", "-c", "trained")

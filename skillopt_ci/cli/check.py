@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.guard import run, write_json
+from skillopt_ci.cli.guard import problem_json, run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import Project, open_project, read_skill, suite_problems
@@ -45,10 +45,7 @@ def _check(console: Console, options: Options) -> int:
             "schema": "skillopt-ci/check/1",
             "exit_code": code,
             "skills": rows,
-            "problems": [
-                {"file": p.file, "line": p.line, "column": p.column, "warning": p.warning, "message": p.message}
-                for p in problems
-            ],
+            "problems": [problem_json(p) for p in problems],
         }
         write_json(options.json, value, console.scrub)
     return code

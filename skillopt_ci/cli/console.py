@@ -1,12 +1,17 @@
 """Words for people on stderr, results on stdout; secrets and control characters never on either."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
 import click
 
 from skillopt_ci.errors import Problem
+from skillopt_ci.report.escape import visible
+
+# Lines that a workflow runner takes for its own commands, wherever they come from.
+_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 
 
 class Console:
@@ -52,7 +57,10 @@ class Console:
 
     def _write(self, text: str, colour: str | None, *, err: bool) -> None:
         stream = sys.stderr if err else sys.stdout
-        plain = self.scrub(text)
+        plain = _COMMAND.sub(r"\1: ", visible(self.scrub(text))).replace("##[", "## [")
         # https://no-color.org: any value that is not empty.
         coloured = stream.isatty() and not os.environ.get("NO_COLOR")
-        click.echo(click.style(plain, fg=colour) if colour and coloured else plain, err=err, color=coloured)
+        try:
+            click.echo(click.style(plain, fg=colour) if colour and coloured else plain, err=err, color=coloured)
+        except BrokenPipeError:  # `| head`: nobody reads the rest, and the exit code is still the command's own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

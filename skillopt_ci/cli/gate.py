@@ -6,18 +6,20 @@ from typing import Any
 
 import click
 
+from skillopt_ci.cli.changes import Change, changed_policy, find_changes
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import read_suite
-from skillopt_ci.cli.sides import Change, Sides, changed_policy, find_changes, find_sides
+from skillopt_ci.cli.sides import Sides, find_sides
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.gate_rule import judge
 from skillopt_ci.core.verdict import GateReport, SkillVerdict, Verdict
 from skillopt_ci.engine.compare import compare_skills
+from skillopt_ci.errors import BudgetReachedError, ProviderDownError
 from skillopt_ci.report.jsonout import gate_json
 from skillopt_ci.report.junit import gate_junit
 from skillopt_ci.report.markdown import gate_summary
@@ -27,12 +29,16 @@ _WORDS = {
     "new-skill": "the base has no such skill yet: nothing to compare with",
     "unchanged": "the skill did not change",
     "body-unchanged": "only frontmatter or bundled files changed, which direct chat never sends to the target",
-    "policy-changed": "the skill was deleted or moved; a maintainer must agree",
+    "policy-changed": "the skill or its configuration was deleted, or renamed beyond recognition: a maintainer must "
+    "agree",
 }
+_EXITS = {"policy-changed": 1, "loss-shown": 1, "provider": 5, "budget": 4, "infrastructure": 3}
 # From the most to the least serious: the first that one of the skills has is the whole gate's.
 _ORDER: tuple[tuple[Verdict | None, str], ...] = (
     (None, "policy-changed"),
     ("regression", "loss-shown"),
+    (None, "provider"),
+    ("inconclusive", "budget"),
     ("inconclusive", "infrastructure"),
     ("inconclusive", "undecided"),
     ("pass", "margin-ruled-out"),
@@ -55,17 +61,20 @@ def _gate(console: Console, options: Options, base: str | None, head: str | None
         report = replace(_report(sides), message=_WORDS["first-adoption"], reason="first-adoption")
         return _leave(console, options, report, says=False)
     project = sides.project()
-    changes = find_changes(sides, project.chosen(options.skill))
+    changes, unreadable = find_changes(sides, project, options.skill)
+    if unreadable:
+        console.warn(f"the head's configuration cannot be read, the base's holds: {unreadable}")
     report = replace(_report(sides), policy_changed=changed_policy(sides, project))
-    refs = [r for c in changes if not c.reason for r in (c.skill.target, c.skill.judge)]
-    if not refs:
-        return _leave(console, options, _summed(report, [_unmeasured(c) for c in changes], "pass"), says=False)
+    compared = [c.skill for c in changes if not c.reason]
+    refs = [r for s in compared for r in (s.target, s.judge)]
+    if not compared:
+        return _leave(console, options, _summed(report, [_unmeasured(c) for c in changes], blocking=()), says=False)
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         verdicts = [_unmeasured(c) if c.reason else _measured(work, sides, c) for c in changes]
         report = replace(report, paid=work.meter.paid, replayed=work.meter.replayed)
-    policy = "block" if any(c.skill.gate.on_inconclusive == "block" for c in changes if not c.reason) else "pass"
-    return _leave(console, options, _summed(report, verdicts, policy), says=simulated(refs))
+    blocking = [s.name for s in compared if s.gate.on_inconclusive == "block"]
+    return _leave(console, options, _summed(report, verdicts, blocking), says=simulated(refs))
 
 
 def _leave(console: Console, options: Options, report: GateReport, *, says: bool) -> int:
@@ -99,7 +108,12 @@ def _measured(work: Work, sides: Sides, change: Change) -> SkillVerdict:
     meter = work.skill_meter(skill, name)
     lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])
     work.console.say(f"{skill.name}: base and head on {len(tasks)} held-out tasks")
-    base, head, comparison = compare_skills(lab, change.base, change.head, tasks)
+    try:
+        base, head, comparison = compare_skills(lab, change.base, change.head, tasks)
+    except (BudgetReachedError, ProviderDownError) as error:
+        work.console.error(f"{skill.name}: {error}")
+        verdict: Verdict | None = "inconclusive" if isinstance(error, BudgetReachedError) else None
+        return replace(_unmeasured(change), verdict=verdict, reason=error.reason, message=str(error))
     verdict, reason = judge(comparison, margin=skill.gate.margin, runs=1)
     return replace(
         _unmeasured(change),
@@ -131,8 +145,11 @@ def _unmeasured(change: Change) -> SkillVerdict:
     )
 
 
-def _summed(report: GateReport, verdicts: Sequence[SkillVerdict], on_inconclusive: str) -> GateReport:
-    """The verdict of all skills together: the most serious one; unchanged skills are not listed."""
+def _summed(report: GateReport, verdicts: Sequence[SkillVerdict], blocking: Sequence[str]) -> GateReport:
+    """The verdict of all skills together: the most serious one; unchanged skills are not listed.
+
+    `blocking`: names of the skills whose policy lets an undecided comparison block.
+    """
     listed = tuple(v for v in verdicts if v.reason != "unchanged")
     found = {(v.verdict, v.reason) for v in listed}
     worst = next((pair for pair in _ORDER if pair in found), None)
@@ -141,15 +158,8 @@ def _summed(report: GateReport, verdicts: Sequence[SkillVerdict], on_inconclusiv
         reason = reasons.pop() if len(reasons) == 1 else "unchanged"
         return replace(report, skills=listed, reason=reason, message=_WORDS[reason])
     verdict, reason = worst
-    return replace(
-        report, skills=listed, verdict=verdict, reason=reason, exit_code=exit_code(verdict, reason, on_inconclusive)
-    )
-
-
-def exit_code(verdict: Verdict | None, reason: str, on_inconclusive: str) -> int:
-    """The exit code of an outcome (the table in docs/commands.md)."""
-    if verdict == "regression" or reason == "policy-changed":
-        return 1
-    if verdict == "inconclusive" and (reason != "undecided" or on_inconclusive == "block"):
-        return 3
-    return 0
+    blocked = any(v.reason == "undecided" and v.name in blocking for v in listed)
+    code = _EXITS.get(reason, 3 if reason == "undecided" and blocked else 0)
+    stopped = [v.message for v in listed if v.reason == reason and reason in ("provider", "budget")]
+    message = stopped[0] if stopped else ""
+    return replace(report, skills=listed, verdict=verdict, reason=reason, exit_code=code, message=message)

@@ -13,27 +13,36 @@ from typing import NoReturn
 
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.options import Options
-from skillopt_ci.errors import ConfigError, InterruptedRunError, SkilloptError
+from skillopt_ci.errors import ConfigError, InterruptedRunError, Problem, SkilloptError
 
-UNEXPECTED = 2
+
+class UnexpectedError(SkilloptError):
+    """A bug of ours."""
+
+    reason = "unexpected"
 
 
 def run(command: str, options: Options, body: Callable[[Console], int]) -> NoReturn:
     """Run a command's body and leave with its exit code, or with that of its error.
 
-    With `--json` an error is written there too, so that no stale result of an earlier run is left to be believed.
+    With `--json` and `--junit` an error is written there too, so that no stale result of an earlier run is left to be
+    believed. A place that cannot be written is told before anything is bought.
     """
     console = Console(quiet=options.quiet, verbose=options.verbose)
     signal.signal(signal.SIGTERM, _terminated)
+    try:
+        for place in (options.json, options.junit, options.summary):
+            if place is not None:
+                _probe(place)
+    except SkilloptError as error:
+        console.error(f"error: {error}")
+        sys.exit(error.exit_code)
     try:
         code = body(console)
     except KeyboardInterrupt:
         code = _failed(command, options, console, _interrupted())
     except SkilloptError as error:
         code = _failed(command, options, console, error)
-    except BrokenPipeError:  # `| head`: nobody reads the rest
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except Exception as error:  # noqa: BLE001 - the one place that may
         code = _unexpected(command, options, console, error)
     sys.exit(code)
@@ -49,7 +58,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(text)
         Path(name).chmod(0o644)
         Path(name).replace(path)
@@ -62,7 +71,7 @@ def _failed(command: str, options: Options, console: Console, error: SkilloptErr
         console.problems(error.problems)
     else:
         console.error(f"error: {error}")
-    _leave_json(command, options, console, error.reason, error.exit_code, str(error))
+    _leave_files(command, options, console, error)
     return error.exit_code
 
 
@@ -76,20 +85,52 @@ def _unexpected(command: str, options: Options, console: Console, error: Excepti
         report = Path(tempfile.gettempdir()) / f"skillopt-ci-error-{os.getpid()}.txt"
         write_text(report, text)
         console.error(f"{first}; this is a bug: please report it with {report}")
-    _leave_json(command, options, console, "unexpected", UNEXPECTED, first)
-    return UNEXPECTED
+    _leave_files(command, options, console, UnexpectedError(first))
+    return UnexpectedError.exit_code
 
 
-def _leave_json(command: str, options: Options, console: Console, reason: str, code: int, message: str) -> None:
-    if options.json is None:
-        return
-    from skillopt_ci.report.jsonout import error_json
-
-    value = error_json(command, exit_code=code, reason=reason, message=message)
+def _leave_files(command: str, options: Options, console: Console, error: SkilloptError) -> None:
+    """The error as the command's result, for machines."""
+    message = str(error)
     try:
-        write_json(options.json, value, console.scrub)
-    except SkilloptError as error:
-        console.error(f"error: {error}")
+        if options.json is not None:
+            from skillopt_ci.report.jsonout import error_json
+
+            value = error_json(command, exit_code=error.exit_code, reason=error.reason, message=message)
+            if isinstance(error, ConfigError) and error.problems:
+                value["problems"] = [problem_json(p) for p in error.problems]
+            write_json(options.json, value, console.scrub)
+        if options.junit is not None:
+            from skillopt_ci.report.junit import Case, junit
+
+            case = Case(id=command, classname="skillopt-ci", status="error", message=message)
+            text = junit(f"skillopt-ci {command}", [case], {"verdict": "none", "reason": error.reason})
+            write_text(options.junit, console.scrub(text))
+    except SkilloptError as second:
+        console.error(f"error: {second}")
+
+
+def problem_json(problem: Problem) -> dict[str, object]:
+    """A problem for `--json`; line and column 0 mean the file as a whole."""
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "warning": problem.warning,
+        "message": problem.message,
+    }
+
+
+def _probe(path: Path) -> None:
+    """Make sure that a file can be written at a place. Raises `SkilloptError` when it cannot."""
+    try:
+        if path.is_dir():
+            raise SkilloptError(f"{path}: cannot be written: is a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise SkilloptError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _interrupted() -> InterruptedRunError:

@@ -10,6 +10,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
+from skillopt_ci.cli.output import append
 from skillopt_ci.cli.project import CONFIG_NAMES
 from skillopt_ci.core.task import SPLITS, STARTER_TAG
 from skillopt_ci.errors import UsageError
@@ -44,7 +45,7 @@ _SIMULATED = """\
 """
 _ENTRY = """\
   - path: {path}
-    tasks: [evals/{name}/tasks.jsonl]
+    tasks: [{tasks}]
     graders: [{{type: contains}}]
 """
 
@@ -89,7 +90,11 @@ def _config(provider: str, names: dict[str, str]) -> str:
         provider=provider,
         target=target,
         optimizer=optimizer,
-        skills="".join(_ENTRY.format(path=json.dumps(path), name=name) for path, name in names.items()),
+        skills="".join(
+            # JSON strings are YAML strings, whatever a folder is called.
+            _ENTRY.format(path=json.dumps(path), tasks=json.dumps(f"evals/{name}/tasks.jsonl"))
+            for path, name in names.items()
+        ),
     )
 
 
@@ -115,8 +120,7 @@ def _ignore(console: Console, root: Path) -> None:
     if not missing:
         return
     gap = "" if not old or old.endswith("\n") else "\n"
-    with place.open("a", encoding="utf-8", newline="") as file:
-        file.write(gap + "".join(f"{line}\n" for line in missing))
+    append(place, gap + "".join(f"{line}\n" for line in missing))
     console.say("wrote .gitignore")
 
 

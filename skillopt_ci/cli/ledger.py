@@ -90,6 +90,6 @@ def export(path: Path | None) -> None:
 
     def show(console: Console, ledger: Ledger) -> None:
         for row in ledger.export():
-            console.result(json.dumps(row, ensure_ascii=False))
+            console.result(json.dumps(row))  # ASCII: hostile characters stay escapes, and nothing is lost
 
     _with(path, show)

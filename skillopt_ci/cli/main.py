@@ -55,9 +55,15 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; every way out has a documented exit code."""
+    """Run the command line; every way out has a documented exit code: click's own for Ctrl-C would say "regression"."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a log in a legacy encoding must not end a paid run
             reconfigure(errors="replace")
-    cli()
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)

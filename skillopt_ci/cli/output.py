@@ -19,7 +19,8 @@ def leave_results(
     junit: str | None = None,
     shown: str,
 ) -> None:
-    """Write everything that was asked for, then show the result. Secrets are taken out of all of it."""
+    """Show the result, then write everything that was asked for. Secrets are taken out of all of it."""
+    console.result(shown)
     if options.json is not None:
         write_json(options.json, json, console.scrub)
     if options.junit is not None and junit is not None:
@@ -28,7 +29,6 @@ def leave_results(
     target = options.summary or (Path(runner) if runner else None)
     if target is not None:
         append(target, console.scrub(summary))
-    console.result(shown)
 
 
 def append(path: Path, text: str) -> None:

@@ -10,7 +10,9 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run, write_json, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
+from skillopt_ci.cli.project import find_root
 from skillopt_ci.cli.report import newest_run
+from skillopt_ci.cli.sides import inside
 from skillopt_ci.errors import GitError, UsageError
 from skillopt_ci.forge.commits import format_patches, write_commits
 from skillopt_ci.forge.git import Git
@@ -45,7 +47,7 @@ def _pr(console: Console, options: Options, run_dir: Path | None, flags: tuple[b
     git = Git.discover(Path.cwd())
     if git is None:
         raise UsageError("a pull request needs a git repository; run this inside one")
-    proposal = _proposal(git, result, base)
+    proposal = _proposal(git, result, base, _below(git, options))
     shas = write_commits(git, base, proposal.commits)
     place = folder / "pull_request"
     draft = not result.proposal
@@ -69,16 +71,19 @@ def _pr(console: Console, options: Options, run_dir: Path | None, flags: tuple[b
     return 0
 
 
-def _proposal(git: Git, result: Run, base: str) -> Proposal:
-    """The proposal on top of `base`. Raises `GitError` when the skill there is not the one that was trained."""
-    inside = _below(git)
-    path = inside + str(result.config["path"])
+def _proposal(git: Git, result: Run, base: str, folder: str) -> Proposal:
+    """The proposal on top of `base`; `folder` is the project's, as a prefix of paths.
+
+    Raises:
+        GitError: the skill at `base` is not the one that was trained.
+    """
+    path = folder + str(result.config["path"])
     sha = git.resolve(base)
     tree = git.tree(sha)
     if path not in tree.glob(path) or tree.read(path) != result.start.text.encode("utf-8"):
         raise GitError(f"{path} at {base} is not the skill that was trained: its scores are void; train again")
     name = str(result.config["name"])
-    memory = inside + history_path(name)
+    memory = folder + history_path(name)
     training = Training(
         name=name,
         path=path,
@@ -89,17 +94,15 @@ def _proposal(git: Git, result: Run, base: str) -> Proposal:
         base_sha=str(result.config.get("commit")),
         policy_sha=str(result.config.get("commit")),
         history=tree.read(memory) if memory in tree.glob(memory) else b"",
-        folder=inside,
+        folder=folder,
     )
     return propose(training, [result.body or ""])
 
 
-def _below(git: Git) -> str:
+def _below(git: Git, options: Options) -> str:
     """Where the project is in its repository, as a prefix of paths."""
-    from skillopt_ci.cli.project import find_root
-
-    inside = find_root(None, Path.cwd())[0].resolve().relative_to(git.root.resolve()).as_posix()
-    return "" if inside == "." else f"{inside}/"
+    folder = inside(git, find_root(options.config, Path.cwd())[0])
+    return f"{folder}/" if folder else ""
 
 
 def _write(git: Git, place: Path, proposal: Proposal, base: str, shas: Sequence[str], draft: bool) -> list[str]:

@@ -8,6 +8,7 @@ from types import TracebackType
 from skillopt_ci.cli.console import Console
 from skillopt_ci.core.rollout import Failure, Rollout
 from skillopt_ci.core.spend import Spend, format_usd
+from skillopt_ci.report.escape import one_line
 
 _PLAIN_SECONDS = 15.0
 
@@ -81,7 +82,7 @@ class LiveProgress(PlainProgress):
     def begin(self, what: str, count: int, /) -> None:
         """Start the bar anew."""
         super().begin(what, count)
-        self._bar.reset(self._task, total=count, description=what, rate="")
+        self._bar.reset(self._task, total=count, description=one_line(what), rate="")
 
     def advance(self, rollout: Rollout, /) -> None:
         """Move the bar."""

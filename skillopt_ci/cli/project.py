@@ -36,12 +36,17 @@ class Project:
     def chosen(self, names: Sequence[str]) -> tuple[ResolvedSkill, ...]:
         """The skills named by --skill, or all. Raises `UsageError` for a name that is not there."""
         known = {s.name: s for s in self.skills}
-        for name in names:
-            if name not in known:
-                close = get_close_matches(name, known, n=1)
-                hint = f"; perhaps you meant '{close[0]}'?" if close else f"; configured: {', '.join(known) or 'none'}"
-                raise UsageError(f"--skill {name}: no such skill{hint}")
+        require_names(names, list(known))
         return tuple(known[n] for n in dict.fromkeys(names)) if names else self.skills
+
+
+def require_names(names: Sequence[str], known: Sequence[str]) -> None:
+    """Raises `UsageError` for a name of --skill that is not known, with a suggestion."""
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"; perhaps you meant '{close[0]}'?" if close else f"; configured: {', '.join(known) or 'none'}"
+            raise UsageError(f"--skill {name}: no such skill{hint}")
 
 
 def find_root(config: Path | None, start: Path) -> tuple[Path, str]:
@@ -54,7 +59,8 @@ def find_root(config: Path | None, start: Path) -> tuple[Path, str]:
     """
     if config is not None:
         if not config.is_file():
-            raise UsageError(f"--config {config}: there is no such file")
+            what = "is a folder; name the file in it" if config.is_dir() else "there is no such file"
+            raise UsageError(f"--config {config}: {what}")
         place = config.resolve()
         root = place.parent.parent if place.parent.name == ".github" else place.parent
         return root, place.relative_to(root).as_posix()
@@ -83,6 +89,14 @@ def read_skill(tree: Tree, path: str, name: str) -> Skill:
     """Read a skill with the digests of its bundled files. Raises `ConfigError`."""
     skill = parse_skill(tree.read(path), path=path, name=name, resources=bundled(tree, path))
     return replace(skill, name=name)
+
+
+def declared_name(tree: Tree, path: str) -> str | None:
+    """The `name` of a skill's frontmatter; None when there is none, or the file cannot be read."""
+    try:
+        return parse_skill(tree.read(path), path=path, name="").name or None
+    except ConfigError:
+        return None
 
 
 def suite_problems(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Suite, list[Problem]]:

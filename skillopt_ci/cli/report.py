@@ -1,5 +1,6 @@
 """`report`: show what a training run found."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ def command(run_dir: Path | None, form: str, **shared: Any) -> None:
 def _report(console: Console, options: Options, run_dir: Path | None, form: str) -> int:
     folder = run_dir or newest_run(options)
     console.detail(str(folder))
-    console.result(read_text(folder, _FORMATS[form]).rstrip("\n"))
+    if form == "json":
+        console.result(json.dumps(read_json(folder, "report.json"), indent=2))  # ASCII: nothing is lost on the way
+    else:
+        console.result(read_text(folder, _FORMATS[form]).rstrip("\n"))
     if options.json is not None:
         write_json(options.json, read_json(folder, "report.json"), console.scrub)
     return 0

@@ -1,12 +1,10 @@
-"""Base and head of a gate: which commits, which skills changed, which rules hold."""
+"""Base and head of a gate: which commits, which files, which rules hold."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skillopt_ci.cli.options import Options
-from skillopt_ci.cli.project import CONFIG_NAMES, Project, find_root, read_project, read_skill
-from skillopt_ci.config.resolve import ResolvedSkill
-from skillopt_ci.core.skill import Skill
+from skillopt_ci.cli.project import CONFIG_NAMES, Project, find_root, read_project
 from skillopt_ci.core.tree import Below, Tree
 from skillopt_ci.errors import ConfigError, UsageError
 from skillopt_ci.forge.git import Git
@@ -43,16 +41,6 @@ class Sides:
             raise ConfigError(problems or f"{error} (at {self.policy_sha[:12]})") from error
 
 
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """One configured skill on both sides; `reason` says why there is nothing to compare, empty when there is."""
-
-    skill: ResolvedSkill
-    base: Skill | None
-    head: Skill | None
-    reason: str = ""
-
-
 def find_sides(options: Options, base: str | None, head: str | None) -> Sides:
     """Resolve base and head.
 
@@ -67,8 +55,7 @@ def find_sides(options: Options, base: str | None, head: str | None) -> Sides:
     if git is None:
         raise UsageError("gate compares commits, and this is no git repository; run it inside one")
     root = _root(options, git)
-    inside = root.relative_to(git.root.resolve()).as_posix()
-    folder = "" if inside == "." else inside
+    folder = inside(git, root)
     head_commit = git.resolve(head or "HEAD")
     if base is None:
         branch = git.default_branch()
@@ -94,6 +81,19 @@ def find_sides(options: Options, base: str | None, head: str | None) -> Sides:
     )
 
 
+def inside(git: Git, root: Path) -> str:
+    """The project's folder as a path in its repository, empty at the top.
+
+    Raises:
+        UsageError: it is outside.
+    """
+    try:
+        found = root.resolve().relative_to(git.root.resolve()).as_posix()
+    except ValueError as error:
+        raise UsageError(f"{root}: the configuration is outside of the repository {git.root}") from error
+    return "" if found == "." else found
+
+
 def _root(options: Options, git: Git) -> Path:
     try:
         return find_root(options.config, Path.cwd())[0].resolve()
@@ -107,40 +107,3 @@ def _config_names(options: Options, root: Path) -> tuple[str, ...]:
     if options.config is None:
         return CONFIG_NAMES
     return (options.config.resolve().relative_to(root).as_posix(),)
-
-
-def find_changes(sides: Sides, skills: tuple[ResolvedSkill, ...]) -> tuple[Change, ...]:
-    """Every configured skill on both sides, with the reason when there is nothing to compare."""
-    return tuple(_change(sides, skill) for skill in skills)
-
-
-def _change(sides: Sides, skill: ResolvedSkill) -> Change:
-    base = _skill(sides.base, skill)
-    head = _skill(sides.head, skill)
-    if head is None:
-        reason = "policy-changed"
-    elif base is None:
-        reason = "new-skill"
-    elif base.digest == head.digest:
-        reason = "unchanged"
-    elif base.body == head.body and skill.harness == "chat":
-        # Chat sends the body only: nothing the target sees has changed.
-        reason = "body-unchanged"
-    else:
-        reason = ""
-    return Change(skill=skill, base=base, head=head, reason=reason)
-
-
-def _skill(tree: Tree, skill: ResolvedSkill) -> Skill | None:
-    return read_skill(tree, skill.path, skill.name) if skill.path in tree.glob(skill.path) else None
-
-
-def changed_policy(sides: Sides, project: Project) -> tuple[str, ...]:
-    """Configuration and task files that differ between the rules that hold and the head."""
-    patterns = [project.config_path, *(t.path for s in project.skills for t in s.tasks)]
-    paths = {p for pattern in patterns for tree in (sides.policy, sides.head) for p in tree.glob(pattern)}
-    return tuple(sorted(p for p in paths if _bytes(sides.policy, p) != _bytes(sides.head, p)))
-
-
-def _bytes(tree: Tree, path: str) -> bytes | None:
-    return tree.read(path) if path in tree.glob(path) else None

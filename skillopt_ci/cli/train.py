@@ -13,7 +13,7 @@ from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
-from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run
+from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run, times_opened
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.history import TrainResult
@@ -84,7 +84,7 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     # A finished run that is named again buys nothing, not even a call that failed then.
     replay_only, work.ledger.replay_only = work.ledger.replay_only, work.ledger.replay_only or plan.finished
     try:
-        if not plan.finished:
+        if not work.ledger.replay_only:
             work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "started", {})
         result = carry_out(work, plan, meter)
     except _ENDS_ONE as error:
@@ -96,6 +96,11 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     says = simulated([skill.target, skill.optimizer, skill.judge])
     body = "\n\n".join(pull_request_sections(entry, simulated=says)) if result.changed() else None
     folder.finish(entry, simulated=says, pull_request=body)
+    # Only now: a run that is killed while its files are written is unfinished, and the same command writes them.
+    if not plan.finished and not work.ledger.replay_only:
+        limit = limit_text(work.limits(skill), result.stopped_by)
+        detail = {"stopped_by": result.stopped_by, "limit": limit}
+        work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
     work.console.say(
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"
     )
@@ -103,10 +108,6 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
 
 
 def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: TrainResult) -> TrainEntry:
-    if not plan.finished:
-        limits = plan.skill.budget if plan.skill.own_budget else work.meter.limits
-        detail = {"stopped_by": result.stopped_by, "limit": limit_text(limits, result.stopped_by)}
-        work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
     confirmation = result.confirmation
     if result.stopped_by:
         code, message = BudgetReachedError.exit_code, result.stopped
@@ -118,6 +119,7 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
         entry,
         result=result,
         proposal=result.proposal(work.project.config.pr.min_confidence),
+        test_opened=times_opened(work, plan) if confirmation is not None else 0,
         paid=meter.paid,
         replayed=meter.replayed,
         exit_code=code,

@@ -68,7 +68,9 @@ def plan_run(
     suite = read_suite(work.console, project.tree, skill, need=("train", "val", "test"))
     start = read_skill(project.tree, skill.path, skill.name)
     remembered, memory_digest = read_memory(project.root, project.tree, skill.name)
-    seed = skill.train.seed if seed is None else seed
+    if seed is not None:  # from here on as if the configuration said so: the same run either way
+        skill = replace(skill, train=skill.train.model_copy(update={"seed": seed}))
+    seed = skill.train.seed
     lineage = digest(
         {
             "config": skill.fingerprint(),
@@ -80,8 +82,7 @@ def plan_run(
     )
     events = [(e.generation, e.event, e.detail) for e in work.ledger.run_events(lineage)]
     records = read_records(events)
-    limits = skill.budget if skill.own_budget else work.meter.limits
-    chosen = _named(lineage, records, run_dir, generation) or next_generation(records, limits)
+    chosen = _named(lineage, records, run_dir, generation) or next_generation(records, work.limits(skill))
     record = next((r for r in records if r.generation == chosen), None)
     return Plan(
         skill=skill,
@@ -136,7 +137,9 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     per_answer = 1 + judge_calls(skill.graders, test) / len(test)
     answers = 2 * len(test) * confirmation_runs(len(test))
     val = suite.of(["val"])
-    reserve = Reserve(meters, calls=round(answers * per_answer), share=Decimal(answers) / len(val))
+    # A finished run that is named again buys nothing: limits of today do not end it earlier than it ended then.
+    limited = [] if plan.finished else meters
+    reserve = Reserve(limited, calls=round(answers * per_answer), share=Decimal(answers) / len(val))
     bench = Bench(
         lab=lab,
         optimizer=optimizer,
@@ -163,6 +166,16 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     return closing(lab, suite, result, work.console.say)
 
 
+def times_opened(work: Work, plan: Plan) -> int:
+    """How many runs have opened this suite's test split up to this one, which is noted as one of them."""
+    suite = f"test/{plan.suite.digest}"
+    runs = list(dict.fromkeys(e.run for e in work.ledger.run_events(suite)))
+    if plan.run_id not in runs:
+        work.ledger.note_run(plan.run_id, suite, plan.generation, "opened", {})
+        runs.append(plan.run_id)
+    return runs.index(plan.run_id) + 1
+
+
 def closing(lab: Lab, suite: Suite, result: TrainResult, say: Callable[[str], None]) -> TrainResult:
     """The result with its confirmation on the test split; without one when nothing changed or the money is gone."""
     if not result.changed():
@@ -181,7 +194,7 @@ class Reserve:
         """Reserve calls at once, USD at the first check.
 
         Args:
-            meters: whose limits are kept.
+            meters: whose limits are kept; the last one is the run's own.
             calls: that the confirmation takes.
             share: its answers per answer of the first validation, whose price is then known.
 
@@ -209,8 +222,8 @@ class Reserve:
         """
         if not self._known:
             self._known = True
-            usd = (self._meters[-1].total.usd or Decimal(0)) * self._share
             for meter in self._meters:
+                usd = (self._meters[-1].total.usd or Decimal(0)) * self._share
                 meter.reserve = Spend(calls=self._calls, usd=usd)
         for meter in self._meters:
             meter.check()

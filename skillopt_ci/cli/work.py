@@ -36,10 +36,14 @@ class Work:
     meter: Meter
     progress: PlainProgress
 
+    def limits(self, skill: ResolvedSkill) -> Limits:
+        """What a run of this skill may spend."""
+        return told(self.options, skill.budget) if skill.own_budget else self.meter.limits
+
     def skill_meter(self, skill: ResolvedSkill, run: str) -> Meter:
         """A meter of one skill's run: its own limits when its entry sets some; the command's meter counts it too."""
         already = sum(self.ledger.spend_by_stream(run).values(), Spend())
-        meter = Meter(skill.budget if skill.own_budget else Limits())
+        meter = Meter(self.limits(skill) if skill.own_budget else Limits())
         for each in (self.meter, meter):
             each.add_run(run, already)
         return meter
@@ -78,7 +82,11 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
 
 def limits_of(options: Options, project: Project) -> Limits:
     """The configuration's budget; what the command line says wins."""
-    limits = Limits(**project.config.budget.model_dump())
+    return told(options, Limits(**project.config.budget.model_dump()))
+
+
+def told(options: Options, limits: Limits) -> Limits:
+    """Limits, where the command line does not say otherwise."""
     if options.max_usd is not None:
         limits = replace(limits, usd=options.max_usd)
     if options.max_calls is not None:

@@ -207,7 +207,7 @@ class _Expansion:
         self.file = file
         self.keys: dict[Path, Mark] = {}
         self.values: dict[Path, Mark] = {}
-        self.problems: list[Problem] = []
+        self.problems: dict[Problem, None] = {}
         self._count = 0
 
     def plain(self, node: _Node, path: Path) -> Any:
@@ -247,8 +247,7 @@ class _Expansion:
             elif key in own:
                 shown = "this key" if looks_like_secret(key) else f"the key '{clean(key)}'"
                 problem = self._problem(at, f"{shown} stands here a second time (first on line {own[key][0][0]})")
-                if problem not in self.problems:
-                    self.problems.append(problem)
+                self.problems[problem] = None
             else:
                 own[key] = (at, value)
         return {**merged, **own}

@@ -14,6 +14,7 @@ from skillopt_ci.config.schema import (
     Train,
     merged,
 )
+from skillopt_ci.config.words import clean
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.core.tree import Tree
@@ -119,10 +120,11 @@ def skill_name(path: str) -> str:
 
 def _missing(path: str) -> str:
     kind = "no file matches" if re.search(r"[*?]", path) else "there is no file"
-    return f"skills: {kind} '{path}'"
+    return f"skills: {kind} '{clean(path, 200)}'"
 
 
 def _twice(name: str, first: str, second: str) -> str:
+    name, first, second = clean(name), clean(first, 200), clean(second, 200)
     if first == second:
         return f"skills[{name}]: '{first}' is configured twice; keep one entry for it"
     return f"skills[{name}]: two skills have the directory name '{name}': '{first}' and '{second}'; rename one"

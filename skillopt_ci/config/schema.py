@@ -4,7 +4,7 @@ What `contracts` names and is not built yet stands in `not_built.py`, so that th
 is truthful. Models refuse unknown keys.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, Strict
 
@@ -22,8 +22,10 @@ from skillopt_ci.config.values import (
     VariableName,
     Whole,
 )
-from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.task import GraderSpec, Split
+
+if TYPE_CHECKING:
+    from skillopt_ci.core.policy import EditPolicy
 
 
 class Section(BaseModel):
@@ -116,8 +118,10 @@ class Policy(Section):
     allow_urls: Flag = Field(default=False, description="Let edits bring URLs and links to files.")
     allow_commands: Flag = Field(default=False, description="Let edits bring shell commands.")
 
-    def as_edit_policy(self) -> EditPolicy:
+    def as_edit_policy(self) -> "EditPolicy":
         """The same as the value that `core` works with."""
+        from skillopt_ci.core.policy import EditPolicy  # with it comes the Markdown parser
+
         return EditPolicy(**self.model_dump())
 
 

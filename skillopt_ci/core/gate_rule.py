@@ -31,5 +31,5 @@ def _worst_low(comparison: Comparison, runs: int) -> float:
         replace(p, base=1.0 if p.base is None else p.base, head=0.0 if p.head is None else p.head)
         for p in comparison.pairs
     ]
-    worst = plus_two(cluster_differences(pairs, {}), runs=runs)
+    worst = plus_two(cluster_differences(pairs, {p.task_id: p.cluster for p in pairs}), runs=runs)
     return worst.low if worst else -math.inf

@@ -11,7 +11,8 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
 
-EditStatus = Literal["kept", "rejected", "unmatched", "refused", "over-budget"]
+# `undecided`: the gate could not measure its candidate, which says nothing about the edit.
+EditStatus = Literal["kept", "rejected", "unmatched", "refused", "over-budget", "undecided"]
 StepKind = Literal["edit", "slow_update", "prune"]
 Action = Literal["accept", "reject", "skip"]
 
@@ -175,7 +176,8 @@ def rejected_edits(steps: Sequence[Step]) -> list[Rejected]:
         effect = step.decision.effect.mean if step.decision and step.decision.effect else None
         for record in step.edits:
             if record.status in ("rejected", "refused"):
-                found.append(Rejected(edit=record.edit, reason=record.reason or step.reason, effect=effect))
+                own = effect if record.status == "rejected" else None  # what was refused was never measured
+                found.append(Rejected(edit=record.edit, reason=record.reason or step.reason, effect=own))
     return found
 
 

@@ -83,16 +83,12 @@ def whole_lines(body: str, spans: Spans, start: int, end: int) -> Range:
     leftover = body[first:start] + body[end:last]
     if leftover.strip() or _touches(spans, first, last):
         return Range(start, end, "")
-    wide_first, wide_last = first, last
     above = body[:first]
     if last < len(body):
-        if body[last] == "\n" and (above in ("", "\n") or above.endswith("\n\n")):
-            wide_last += 1
+        last += body[last] == "\n" and (above in ("", "\n") or above.endswith("\n\n"))
     elif above.endswith("\n\n"):
-        wide_first -= 1
-    if _touches(spans, wide_first, wide_last):
-        return Range(first, last, "")
-    return Range(wide_first, wide_last, "")
+        first -= 1
+    return Range(first, last, "")
 
 
 def trim_lines(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skillopt_ci.core.edit import Edit, apply_edits
@@ -52,8 +53,11 @@ def hidden_characters(text: str) -> list[str]:
     return list(found)
 
 
-def refuse(edit: Edit, skill: Skill, policy: EditPolicy) -> str | None:
-    """Why the policy refuses an edit, or None. URLs and commands the body already has are not new."""
+def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = ()) -> str | None:
+    """Why the policy refuses an edit, or None. URLs and commands the body already has are not new.
+
+    `kept` are the edits it would be applied with: two harmless halves can make one URL.
+    """
     if len(edit.content) > policy.max_edit_chars:
         return f"{len(edit.content)} characters; an edit may have {policy.max_edit_chars}"
     hidden = hidden_characters(edit.content)
@@ -62,7 +66,7 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy) -> str | None:
     if edit.content.lstrip("\ufeff\r\n").startswith("---"):
         return "would read as frontmatter"
     # The body as it would be, too: a harmless piece can turn a URL or a command that is there into another.
-    after = apply_edits(skill, [edit]).skill.body
+    after = apply_edits(skill, [*kept, edit]).skill.body
     if not policy.allow_urls and (_urls(edit.content) | _urls(after)) - _urls(skill.body):
         return "brings a URL or a link to a file"
     if not policy.allow_commands and (_commands(edit.content) | _commands(after)) - _commands(skill.body):

@@ -105,7 +105,7 @@ class Evaluation:
     def missing_share(self) -> float:
         """Share of planned runs without a result, in [0, 1]."""
         planned = sum(len(row) for row in self.values)
-        return 1 - self.n_runs / planned if planned else 0.0
+        return (planned - self.n_runs) / planned if planned else 0.0
 
 
 def evaluate(skill: str, task_ids: Sequence[str], rollouts: Sequence[Rollout]) -> Evaluation:

@@ -19,7 +19,7 @@ KEYS = ("name", "description", "license", "compatibility", "metadata", "allowed-
 MAX_NAME, MAX_DESCRIPTION, MAX_COMPATIBILITY = 64, 1024, 500
 MAX_LINES, MAX_TOKENS = 500, 5000
 _MAX_DEPTH = 32
-_TAGS = {None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+_TAGS = {"!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 _Said = tuple[int, int, str]  # line, column, message
 
 
@@ -78,8 +78,8 @@ def _fields(frontmatter: str) -> _Fields:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _MAX_DEPTH:
                 raise _FrontmatterError(f"nested deeper than {_MAX_DEPTH} levels", event.start_mark)
-            tag = getattr(event, "tag", None)
-            if tag not in _TAGS:
+            tag: str | None = getattr(event, "tag", None)
+            if tag is not None and tag not in _TAGS:
                 raise _FrontmatterError(f"the tag {tag[:60]!r} is not supported", event.start_mark)
         root = yaml.compose(inner, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:

@@ -21,7 +21,7 @@ def build_candidate(
     records: list[EditRecord] = []
     body = skill
     for edit in edits:
-        refused = refuse(edit, skill, policy)
+        refused = refuse(edit, skill, policy, kept)
         attempt = apply_edits(skill, [*kept, edit])
         resolution = attempt.resolutions[-1]
         if refused is not None:

@@ -9,7 +9,9 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.lab import Job, Lab
 
-TEST = "test"
+# Runs of the start are runs of a base. A best skill that becomes the next run's start is measured anew there: its
+# test runs passed a selection.
+START, BEST = "base", "test"
 ENOUGH_TASKS = 100
 
 
@@ -22,10 +24,13 @@ def confirm(lab: Lab, start: Skill, best: Skill, tasks: Sequence[Task]) -> Confi
     """Measure both skills side by side, run by run, so that a drifting provider hits both alike."""
     runs = confirmation_runs(len(tasks))
     jobs = [
-        Job(skill, task, lab.sample(task, TEST, n)) for n in range(runs) for task in tasks for skill in (start, best)
+        Job(skill, task, lab.sample(task, stream, n))
+        for n in range(runs)
+        for task in tasks
+        for skill, stream in ((start, START), (best, BEST))
     ]
     rollouts = lab.roll_out(jobs, what="closing comparison on the test split")
     ids = [t.id for t in tasks]
-    of_start = evaluate(start.digest, ids, [r for r in rollouts if r.skill == start.digest])
-    of_best = evaluate(best.digest, ids, [r for r in rollouts if r.skill == best.digest])
+    of_start = evaluate(start.digest, ids, rollouts[::2])
+    of_best = evaluate(best.digest, ids, rollouts[1::2])
     return Confirmation(start=of_start, best=of_best, comparison=compare(of_start, of_best, tasks), runs=runs)

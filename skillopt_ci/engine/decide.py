@@ -22,7 +22,7 @@ def decide_strict(
 
     With `exact_stop`, tasks the incumbent failed come first, in waves of a size that depends on results alone, and the
     rest is not bought once nothing could make the candidate better. Tasks missing on either side are left out of both
-    means; with more than 5% missing there is no decision (`accept` False, reason `infrastructure`).
+    means; with more than 5% of the tasks left out there is no decision (`accept` False, reason `infrastructure`).
     """
     frozen = {task: mean for task, mean in incumbent.means.items() if mean is not None}
     by_id = {t.id: t for t in tasks if t.id in frozen}
@@ -31,18 +31,20 @@ def decide_strict(
     done: list[Rollout] = []
     state = bound(base, [None] * len(base))
     incumbent_mean = math.fsum(base) / len(base)
-    while len(done) < len(order) and not (exact_stop and state.cannot_win):
+    hopeless = False
+    while len(done) < len(order) and not hopeless and not (exact_stop and state.cannot_win):
         size = next_wave(state, len(order) - len(done)) if exact_stop else len(order)
         wave = [by_id[t] for t in order[len(done) : len(done) + size]]
         jobs = [Job(candidate, t, lab.sample(t, VAL)) for t in wave]
         done += lab.roll_out(jobs, what="validation of a candidate")
         state = bound(base, [*(r.value for r in done), *([None] * (len(order) - len(done)))])
+        hopeless = _too_much_missing(done, len(order), len(tasks))
     measured = sum(isinstance(r.outcome, Score) for r in done)
     if len(done) < len(order):
         reachable = (state.upper_sum + math.fsum(base)) / len(base)
         return Decision(
             accept=False,
-            reason="cannot win",
+            reason="infrastructure" if hopeless else "cannot win",
             mean=None,
             upper_bound=reachable,
             incumbent_mean=incumbent_mean,
@@ -50,6 +52,12 @@ def decide_strict(
             n_rollouts=measured,
         )
     return _with_all(candidate, done, incumbent, tasks)
+
+
+def _too_much_missing(done: Sequence[Rollout], planned: int, n_tasks: int) -> bool:
+    """More than 5% of the tasks have no pair: what the incumbent lacks counts too, so that it never adds up."""
+    missing = sum(isinstance(r.outcome, Failure) for r in done)
+    return missing + n_tasks - planned > TOO_MUCH_MISSING * n_tasks
 
 
 def _with_all(candidate: Skill, done: Sequence[Rollout], incumbent: Evaluation, tasks: Sequence[Task]) -> Decision:
@@ -62,7 +70,7 @@ def _with_all(candidate: Skill, done: Sequence[Rollout], incumbent: Evaluation, 
     missing = sum(isinstance(r.outcome, Failure) for r in done)
     base_mean = math.fsum(b for b, _ in both) / len(both) if both else 0.0
     mean = math.fsum(h for _, h in both) / len(both) if both else None
-    if mean is None or missing > TOO_MUCH_MISSING * len(done):
+    if mean is None or _too_much_missing(done, len(done), len(tasks)):
         accept, reason = False, "infrastructure"
     else:
         accept = beats(mean, base_mean)

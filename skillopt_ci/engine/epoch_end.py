@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from skillopt_ci.core.edit import Edit, set_slow_update, slow_update_text
 from skillopt_ci.core.history import EditRecord, Step
-from skillopt_ci.core.policy import refuse
+from skillopt_ci.core.policy import refuse, too_long
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import epoch_order
 from skillopt_ci.core.skill import Skill
@@ -16,6 +16,7 @@ from skillopt_ci.errors import CallFailedError
 from skillopt_ci.optimizers.base import Longitudinal
 
 SAMPLE = 20
+LINE_CHARS = 300
 
 
 def slow_update_step(bench: Bench, state: State, before: Skill, epoch: int) -> Step:
@@ -25,23 +26,25 @@ def slow_update_step(bench: Bench, state: State, before: Skill, epoch: int) -> S
     if before.digest == state.skill.digest:
         return replace(blank, reason="the skill did not change in this epoch")
     blank, pairs = _side_by_side(bench, state, blank, before)
+    if not pairs:
+        return skipped(bench, blank, "infrastructure", spent)
     try:
-        guidance = (
-            bench.optimizer.slow_update(state.skill, pairs, state.evidence(bench.settings, blank)) if pairs else ""
-        )
+        guidance = bench.optimizer.slow_update(state.skill, pairs, state.evidence(bench.settings, blank))
     except CallFailedError as error:
         failure = Failure(stage="slow update", kind=error.kind, message=error.message)
-        return skipped(bench, replace(blank, failures=(failure,)), "infrastructure", spent)
+        return skipped(bench, replace(blank, failures=(*blank.failures, failure)), "infrastructure", spent)
     current = slow_update_text(state.skill)
-    if not guidance or guidance == current:
+    candidate = set_slow_update(state.skill, guidance) if guidance.strip() else state.skill
+    if slow_update_text(candidate) in ("", current):  # nothing may be left of it without our markers
         return skipped(bench, blank, "no lesson", spent)
+    policy = bench.settings.policy
     edit = Edit(op="replace", target=current, content=guidance, rationale="slow update")
-    refused = refuse(edit, state.skill, bench.settings.policy)
+    refused = refuse(edit, state.skill, policy) or too_long(candidate, state.skill, state.start, policy)
     if refused:
         record = EditRecord(edit=edit, status="refused", reason=refused)
         return skipped(bench, replace(blank, edits=(record,)), "refused by policy", spent)
     blank = replace(blank, edits=(EditRecord(edit=edit, status="kept"),))
-    return gated(bench, state, blank, set_slow_update(state.skill, guidance), spent)
+    return gated(bench, state, blank, candidate, spent)
 
 
 def _side_by_side(bench: Bench, state: State, blank: Step, before: Skill) -> tuple[Step, tuple[Longitudinal, ...]]:
@@ -49,11 +52,13 @@ def _side_by_side(bench: Bench, state: State, blank: Step, before: Skill) -> tup
     order = epoch_order([t.id for t in bench.train], seed=bench.settings.seed, epoch=-epoch)
     chosen = set(order[:SAMPLE])
     tasks = [t for t in bench.train if t.id in chosen]
-    jobs = [Job(s, t, bench.lab.sample(t, f"slow/{epoch}")) for t in tasks for s in (before, state.skill)]
+    sides = ((before, f"slow/{epoch - 1}"), (state.skill, f"slow/{epoch}"))  # a stream for each side
+    jobs = [Job(skill, task, bench.lab.sample(task, stream)) for task in tasks for skill, stream in sides]
     rollouts = bench.lab.roll_out(jobs, what=f"slow update, epoch {epoch}", keep=True)
     pairs = [Longitudinal(task=t, before=rollouts[2 * i], after=rollouts[2 * i + 1]) for i, t in enumerate(tasks)]
     measured = tuple(p for p in pairs if isinstance(p.before.outcome, Score) and isinstance(p.after.outcome, Score))
-    return replace(blank, rollouts=tuple(rollouts)), measured
+    failures = tuple(r.outcome for r in rollouts if isinstance(r.outcome, Failure))
+    return replace(blank, rollouts=tuple(rollouts), failures=failures), measured
 
 
 def meta_notes(bench: Bench, state: State, epoch: int) -> str:
@@ -70,7 +75,7 @@ def meta_notes(bench: Bench, state: State, epoch: int) -> str:
 
 
 def history_text(steps: Sequence[Step]) -> str:
-    """Every gated step in a few lines, with scores rounded: what was tried, what became of it."""
+    """Every gated step in a few lines, with scores rounded: what was in its candidate, what became of it."""
     lines = []
     for step in steps:
         if step.decision is None:
@@ -78,5 +83,10 @@ def history_text(steps: Sequence[Step]) -> str:
         effect = step.decision.effect
         change = f", {100 * effect.mean:+.0f} points" if effect else ""
         lines.append(f"Step {step.number}, {step.kind}: {step.action} ({step.reason}{change})")
-        lines += [f"- [{r.edit.op}] {' '.join(r.edit.content.split()) or r.edit.target}" for r in step.edits]
+        lines += [_line(r.edit) for r in step.edits if r.status in ("kept", "rejected")]
     return "\n".join(lines) or "(nothing was gated yet)"
+
+
+def _line(edit: Edit) -> str:
+    text = " ".join((edit.content if edit.content.strip() else edit.target).split())
+    return f"- [{edit.op}] {text if len(text) <= LINE_CHARS else text[:LINE_CHARS] + ' ...'}"

@@ -82,6 +82,7 @@ class Lab:
         rollouts = self._pool.map(lambda job: self._one(job, keep), jobs)
         missing = [i for i, r in enumerate(rollouts) if isinstance(r.outcome, Failure)]
         if missing:
+            self._progress.begin(f"{what}, failed ones again", len(missing))
             again = self._pool.map(lambda i: self._one(jobs[i], keep), missing)
             for index, rollout in zip(missing, again, strict=True):
                 rollouts[index] = rollout

@@ -43,11 +43,17 @@ def skipped(bench: Bench, blank: Step, reason: str, before: Spend) -> Step:
 
 
 def gated(bench: Bench, state: State, blank: Step, candidate: Skill, before: Spend) -> Step:
-    """Let the gate decide on a candidate; its edits are kept or rejected together."""
+    """Let the gate decide on a candidate; its edits are kept, rejected or left undecided together."""
     decision = decide_strict(bench.lab, candidate, state.val, bench.val, exact_stop=bench.settings.exact_stop)
     bench.checkpoint()
-    action: Action = "accept" if decision.accept else "skip" if decision.reason == "infrastructure" else "reject"
-    status: EditStatus = "kept" if decision.accept else "rejected"
+    action: Action
+    status: EditStatus
+    if decision.accept:
+        action, status = "accept", "kept"
+    elif decision.reason == "infrastructure":
+        action, status = "skip", "undecided"
+    else:
+        action, status = "reject", "rejected"
     others = sum(r.status == "kept" for r in blank.edits) - 1
     bundle = f" (with {others} more in its bundle)" if others > 0 else ""
     reason = "" if decision.accept else decision.reason + bundle

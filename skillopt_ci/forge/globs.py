@@ -1,8 +1,6 @@
 """Path patterns: `*` and `?` inside one name, `**` for any number of folders; nothing else is special."""
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 from skillopt_ci.errors import ConfigError, Problem
 
@@ -53,15 +51,20 @@ def _with_skips(pattern: Sequence[str], states: set[int]) -> set[int]:
 
 
 def _matches_name(part: str, name: str) -> bool:
-    if not is_pattern(part):
-        return part == name
+    """One name against one part. Only the last star is ever taken back, so the time is at most part times name."""
     if name.startswith(".") and not part.startswith("."):
         return False
-    return _compiled(part).fullmatch(name) is not None
-
-
-@lru_cache(maxsize=256)
-def _compiled(part: str) -> re.Pattern[str]:
-    # A run of stars is one star, so that no pattern backtracks for long.
-    pieces = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in re.sub(r"\*+", "*", part))
-    return re.compile("".join(pieces), re.DOTALL)
+    at, position = 0, 0
+    star, resume = -1, 0
+    while position < len(name):
+        if at < len(part) and part[at] == "*":
+            star, resume = at, position
+            at += 1
+        elif at < len(part) and part[at] in ("?", name[position]):
+            at, position = at + 1, position + 1
+        elif star >= 0:
+            resume += 1
+            at, position = star + 1, resume
+        else:
+            return False
+    return not part[at:].strip("*")

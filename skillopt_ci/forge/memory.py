@@ -13,6 +13,7 @@ from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.proposal import HISTORY_LIMIT, history_path
 
 SHOWN = 40
+MAX_CHARS = 8000
 _OPS = ("add", "replace", "delete")
 
 
@@ -47,9 +48,19 @@ def _entries(data: bytes) -> Iterator[Rejected]:
             continue
         if not isinstance(value, dict) or value.get("status") != "rejected" or value.get("op") not in _OPS:
             continue
-        texts = [value.get(k, "") for k in ("target", "content", "rationale", "reason")]
-        effect = value.get("effect")
-        if not all(isinstance(t, str) for t in texts) or not isinstance(effect, float | int | None):
+        texts = [t for k in ("target", "content", "rationale", "reason") if (t := _text(value.get(k, ""))) is not None]
+        if len(texts) < 4:
             continue
-        edit = Edit(op=value["op"], target=texts[0], content=texts[1], rationale=texts[2])
-        yield Rejected(edit=edit, reason=f"{texts[3]} (an earlier run)", effect=effect)
+        effect = value.get("effect")
+        if effect is not None and not (type(effect) in (int, float) and -1 <= effect <= 1):  # NaN neither
+            continue
+        target, content, rationale, reason = texts
+        edit = Edit(op=value["op"], target=target, content=content, rationale=rationale)
+        yield Rejected(edit=edit, reason=f"{reason} (an earlier run)", effect=effect)
+
+
+def _text(value: object) -> str | None:
+    """A text that can be sent and stored: not endless, and without the lone surrogates that JSON can escape."""
+    if not isinstance(value, str) or len(value) > MAX_CHARS:
+        return None
+    return value.encode("utf-8", "replace").decode("utf-8")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from skillopt_ci.core.edit import Edit
+from skillopt_ci.prompts import from_data
 from skillopt_ci.providers.base import Schema
 
 _TEXT: Mapping[str, object] = {"type": "string"}
@@ -63,7 +64,7 @@ def _edit(value: object, number: int) -> Edit:
         text = value.get(key, "")
         if not isinstance(text, str):
             raise ValueError(f"edit {number}: '{key}' must be a string")
-        texts[key] = _storable(text)
+        texts[key] = from_data(_storable(text))
     evidence = value.get("evidence", [])
     if not isinstance(evidence, list):
         raise ValueError(f"edit {number}: 'evidence' must be a list of task ids")
@@ -89,7 +90,7 @@ def read_text(value: object, key: str, limit: int) -> str:
         raise ValueError(f"'{key}' must be a string")
     if len(text) > limit:
         raise ValueError(f"'{key}' has {len(text)} characters; at most {limit} are allowed")
-    return _storable(text).strip()
+    return from_data(_storable(text)).strip()
 
 
 def _mapping(value: object) -> Mapping[str, object]:

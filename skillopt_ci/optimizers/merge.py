@@ -36,6 +36,20 @@ def conflicts(edits: Sequence[Edit]) -> tuple[list[Edit], list[list[Edit]]]:
     return [g[0] for g in groups if len(g) == 1], [g for g in groups if len(g) > 1]
 
 
+def settled(answer: Sequence[Edit], clashing: Sequence[Edit]) -> list[Edit]:
+    """Edits that a model made of clashing ones, with the support and the evidence of those they stand for."""
+    made = []
+    for edit in answer:
+        sources = [e for e in clashing if _collide(edit, e)]
+        support = sum(e.support for e in sources) or 1
+        known = {i for e in sources or clashing for i in e.evidence}
+        evidence = tuple(
+            i for i in dict.fromkeys((*(i for e in sources for i in e.evidence), *edit.evidence)) if i in known
+        )
+        made.append(replace(edit, support=support, evidence=evidence))
+    return made
+
+
 def _same(one: Edit, other: Edit) -> bool:
     if one.op != other.op or (one.op != "add" and one.target.strip() != other.target.strip()):
         return False
@@ -44,7 +58,9 @@ def _same(one: Edit, other: Edit) -> bool:
     first, second = _plain(one.content), _plain(other.content)
     if first == second or (min(len(first), len(second)) > 20 and (first in second or second in first)):
         return True
-    return SequenceMatcher(None, first, second, autojunk=False).ratio() >= NEAR_DUPLICATE
+    likeness = SequenceMatcher(None, first, second, autojunk=False)
+    # The quick ones are upper bounds: most pairs need no more.
+    return all(r() >= NEAR_DUPLICATE for r in (likeness.real_quick_ratio, likeness.quick_ratio, likeness.ratio))
 
 
 def _plain(text: str) -> str:
@@ -60,4 +76,4 @@ def _collide(one: Edit, other: Edit) -> bool:
     if "add" in (one.op, other.op):
         return False
     first, second = one.target.strip(), other.target.strip()
-    return first in second or second in first
+    return bool(first and second) and (first in second or second in first)

@@ -22,7 +22,7 @@ from skillopt_ci.optimizers.answers import (
     read_text,
 )
 from skillopt_ci.optimizers.base import Evidence, Longitudinal, Optimizer, Proposal
-from skillopt_ci.optimizers.merge import conflicts, merge_by_rule
+from skillopt_ci.optimizers.merge import conflicts, merge_by_rule, settled
 from skillopt_ci.pool import Pool
 from skillopt_ci.prompts import render
 from skillopt_ci.providers.base import Model, Request, Schema
@@ -88,7 +88,7 @@ class SkillOpt:
             "meta_notes",
             max_chars=NOTES_CHARS,
             skill=wording.skill_text(skill),
-            history=history,
+            history=wording.history_text(history),
             notes=wording.notes_text(evidence.meta_notes),
         )
         return self._ask(prompt, META_NOTES, evidence, "meta notes", lambda v: read_text(v, "notes", NOTES_CHARS))
@@ -122,7 +122,7 @@ class SkillOpt:
         prompt = render("merge", skill=wording.skill_text(skill), edits=wording.numbered(clashing))
         try:
             merged = self._ask(prompt, SKILL_EDITS, evidence, "merge", read_edits)
-            return merge_by_rule([*alone, *merged]), []
+            return merge_by_rule([*alone, *settled(merged, clashing)]), []
         except CallFailedError as error:
             best = [max(group, key=lambda e: e.support) for group in groups]
             return [*alone, *best], [Failure(stage="merge", kind=error.kind, message=error.message)]

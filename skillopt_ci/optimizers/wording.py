@@ -14,6 +14,7 @@ TASK_CHARS = 2400
 ANSWER_CHARS = 2400
 HINT_CHARS = 800
 REJECTED_SHOWN = 20
+EDIT_CHARS = 1200
 
 
 def trimmed(text: str, limit: int) -> str:
@@ -82,15 +83,15 @@ def rejected_text(rejected: Sequence[Rejected]) -> str:
 
 
 def edit_text(edit: Edit) -> str:
-    """An edit in three lines."""
-    return f"op: {edit.op}\ntarget: {edit.target}\ncontent: {edit.content}"
+    """An edit in three lines; one that was refused for its length is not shown whole."""
+    return f"op: {edit.op}\ntarget: {trimmed(edit.target, EDIT_CHARS)}\ncontent: {trimmed(edit.content, EDIT_CHARS)}"
 
 
 def numbered(edits: Iterable[Edit]) -> str:
     """Edits as a numbered list, from 1."""
     rows = []
     for number, edit in enumerate(edits, 1):
-        rows.append(f"{number}. [{edit.op}] (support {edit.support}) {edit.rationale}")
+        rows.append(f"{number}. [{edit.op}] (support {edit.support}) {' '.join(edit.rationale.split())}")
         rows.append(f"target: {edit.target}\ncontent: {edit.content}")
     return as_data("\n".join(rows))
 
@@ -98,3 +99,8 @@ def numbered(edits: Iterable[Edit]) -> str:
 def notes_text(notes: str) -> str:
     """The optimizer's own notes, when there are any."""
     return f"Your notes from earlier epochs:\n<notes>\n{as_data(notes)}\n</notes>" if notes else ""
+
+
+def history_text(history: str) -> str:
+    """What was tried so far, as data: it quotes edits."""
+    return f"What was tried so far:\n<edits>\n{as_data(history)}\n</edits>"

@@ -6,9 +6,9 @@ from importlib.resources import files
 from string import Template
 
 # Data of strangers stands between these tags in a prompt; it cannot close its own or open another.
-_TAGS = re.compile(
-    r"<(?=\s*/?\s*(?:skill|rollout|task|answer|grader|rejected|notes|edits|rubric|context|error)\b)", re.IGNORECASE
-)
+_NAME = r"(?=\s*/?\s*(?:skill|rollout|task|answer|grader|rejected|notes|edits|rubric|context|error)\b)"
+_TAGS = re.compile("<" + _NAME, re.IGNORECASE)
+_ESCAPED = re.compile("&lt;" + _NAME, re.IGNORECASE)
 
 
 @cache
@@ -33,3 +33,8 @@ def render(name: str, /, **values: str | int) -> str:
 def as_data(text: str) -> str:
     """Text of a model or a task as data inside our tags: its own tags of the same names lose their bracket."""
     return _TAGS.sub("&lt;", text)
+
+
+def from_data(text: str) -> str:
+    """The inverse of `as_data`: what a model copied from a prompt, as it stands in the skill."""
+    return _ESCAPED.sub("<", text)

@@ -58,7 +58,7 @@ class Purchased:
             if not bought:
                 meter.replay(key, purchase)
             meter.require_price(purchase, request.model)
-        return _completion(purchase, request)
+        return replayed(purchase, request)
 
     def _buy(self, key: str, entry: Entry, request: Request) -> Purchase:
         estimate = self._estimate(request)
@@ -112,7 +112,8 @@ class Purchased:
         return self._pricer.price(model, usage)
 
 
-def _completion(purchase: Purchase, request: Request) -> Completion:
+def replayed(purchase: Purchase, request: Request) -> Completion:
+    """The completion that was bought. Raises `LedgerError` when its record is damaged."""
     value = purchase.value
     text, stop, seconds = value.get("text"), value.get("stop"), value.get("seconds")
     if not isinstance(text, str) or not isinstance(seconds, int | float) or str(stop) not in _STOP_REASONS:

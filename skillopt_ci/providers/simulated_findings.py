@@ -8,7 +8,7 @@ from skillopt_ci.core.digest import fraction
 from skillopt_ci.providers.simulated_grammar import Rulebook
 from skillopt_ci.providers.simulated_prompts import Shown
 
-_FORMS = re.compile(r"accepted answers have the form ((?:`[^`]+`(?: or )?)+)")
+_FORMS = re.compile(r"accepted (?:answers have the )?form ((?:`[^`]+`(?: or )?)+)")
 _ONE_FORM = re.compile(r"`([^`]+)`")
 _DATE_FORM = re.compile(r"9{2,4}([-./ ])9{2}\1(9{2,4})")
 _AMOUNT_FORM = re.compile(r"-?9+(?:[.,]9+)*( A)?")
@@ -81,7 +81,7 @@ def _lacks(one: Shown, known: Sequence[Rulebook], seed: str) -> Iterator[tuple[s
     if "upper and lower case" in hint and not one.answer.islower():
         yield "lower", ""
     yield from _json(hint)
-    yield from _forms(one, seed)
+    yield from _forms(one, known, seed)
     yield from _customs(one, known, seed)
 
 
@@ -91,11 +91,12 @@ def _json(hint: str) -> Iterator[tuple[str, str]]:
         yield "json", "|".join(dict.fromkeys(keys))
 
 
-def _forms(one: Shown, seed: str) -> Iterator[tuple[str, str]]:
+def _forms(one: Shown, known: Sequence[Rulebook], seed: str) -> Iterator[tuple[str, str]]:
     told = _FORMS.search(one.hint)
     forms = _ONE_FORM.findall(told[1]) if told else []
-    if _UNSTATED.search(one.answer) and (forms or "accepted answers have" in one.hint):
-        replies = [r for f in forms for r in _REPLIES.get(f, ())]
+    fixed = known[0].find("missing") if known else None
+    if forms and (_UNSTATED.search(one.answer) or (fixed and one.answer.strip() == fixed.value)):
+        replies = [r for f in forms for r in _REPLIES.get(f, ()) if not any(b.has("missing", r) for b in known)]
         if replies:
             yield "missing", replies[int(fraction(seed, "reply") * len(replies))]
         return

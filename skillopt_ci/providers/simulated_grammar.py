@@ -105,6 +105,7 @@ _CONFIDENCE = re.compile(
     re.IGNORECASE,
 )
 _SAY = re.compile(r"\b(?:write|use|say|include|mention|contain)\w*\b", re.IGNORECASE)
+LONGEST = 1000  # characters of a sentence; what is longer is no instruction, and patterns would be slow on it
 CONFIDENCE_LINE = "Confidence: high|medium|low"
 
 
@@ -153,7 +154,8 @@ def read_rules(text: str) -> Rulebook:
     rules: list[Rule] = []
     sentences = list(split_sentences(text))
     for sentence in sentences:
-        rules += _rules_of(sentence)
+        if len(sentence) <= LONGEST:
+            rules += _rules_of(sentence)
     return Rulebook(rules=tuple(rules), sentences=len(sentences))
 
 

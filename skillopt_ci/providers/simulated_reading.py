@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from skillopt_ci.providers.simulated_values import DATE_ANYWHERE, NUMBER_ANYWHERE
 
+LONGEST = 2000  # characters of a question that are read
 _RECORD = re.compile(
     r"^[ \t]*(?:[-*] )?[\"*|]{0,2}([A-Za-z][\w .#/()'-]{0,40}?)[\"*]{0,2}[ \t]*[:=|][\"* \t]*(\S.*?)?[\"*|, \t]*$",
     re.MULTILINE,
@@ -78,7 +79,7 @@ def read_task(text: str) -> Reading:
         question = parts[at] if parts else ""
         material = "\n\n".join(parts[:at] + parts[at + 1 :])
     records = tuple((m[1].strip(), (m[2] or "").strip()) for m in _RECORD.finditer(material))
-    return Reading(" ".join(question.split()), material, records, choices if len(choices) > 1 else ())
+    return Reading(" ".join(question[:LONGEST].split()), material, records, choices if len(choices) > 1 else ())
 
 
 def _question_at(parts: Sequence[str]) -> int:

@@ -78,7 +78,9 @@ def error_json(command: str, *, exit_code: int, reason: str, message: str) -> Js
         return gate_json(GateReport(verdict=None, reason=reason, exit_code=exit_code, message=message))
     if command == "train":
         return {**train_json((), exit_code=exit_code, message=message), "reason": reason}
-    return {**eval_json(EvalReport(exit_code=exit_code, message=message)), "reason": reason}
+    if command == "eval":
+        return {**eval_json(EvalReport(exit_code=exit_code, message=message)), "reason": reason}
+    return {"schema": f"skillopt-ci/{command}/1", "exit_code": exit_code, "reason": reason, "message": message}
 
 
 def spend_json(paid: Spend, replayed: Spend) -> Json:

@@ -1,6 +1,7 @@
 """Reads a run folder back, for `pr` and `report`: as data of strangers, checked before it is used."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ def _steps(folder: Path, name: str, history: list[Any], start: Skill) -> tuple[S
                 version += 1
                 candidate = _skill(folder, f"skills/skill_v{version:04d}.md", name)
             step = _step(item, incumbent, candidate if accepted else None)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UsageError(f"{folder / 'history.json'}: step {number} is damaged: {error}") from error
         incumbent = step.candidate or incumbent
         steps.append(step)
@@ -116,8 +117,8 @@ def _step(item: Mapping[str, Any], incumbent: Skill, candidate: Skill | None) ->
         reason=str(item["reason"]),
         mean=_number(item["val_mean"]),
         upper_bound=_number(item["val_upper_bound"]),
-        incumbent_mean=float(item["incumbent_val_mean"]),
-        effect=None if effect is None else Effect(mean=effect["mean"], low=effect["low"], high=effect["high"]),
+        incumbent_mean=_finite(item["incumbent_val_mean"]),
+        effect=None if effect is None else Effect(**{k: _finite(effect[k]) for k in ("mean", "low", "high")}),
         n_rollouts=0,
     )
     return Step(
@@ -129,7 +130,7 @@ def _step(item: Mapping[str, Any], incumbent: Skill, candidate: Skill | None) ->
         incumbent=incumbent,
         candidate=candidate,
         decision=decision if gated else None,
-        incumbent_mean=float(item["incumbent_val_mean"]),
+        incumbent_mean=_finite(item["incumbent_val_mean"]),
         edits=tuple(_edit(e) for e in item["edits"]),
         edit_budget=int(item["edit_budget"]),
         cost=Spend(),
@@ -149,7 +150,13 @@ def _edit(item: Mapping[str, Any]) -> EditRecord:
 
 
 def _number(value: object) -> float | None:
-    return None if value is None else float(str(value))
+    return None if value is None else _finite(value)
+
+
+def _finite(value: object) -> float:
+    if not isinstance(value, int | float) or not -math.inf < value < math.inf:
+        raise ValueError(f"{value!r:.40} is no number")
+    return float(value)
 
 
 def _one_of(value: object, allowed: tuple[Any, ...]) -> Any:

@@ -93,14 +93,14 @@ class Fields:
         return value or {}
 
     def id(self, key: str) -> str | None:
-        """A task's id: a string or whole number, printable, at most `MAX_ID_CHARS` characters."""
+        """A task's id: a string or a number as written, printable, at most `MAX_ID_CHARS` characters."""
         value = self.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, str | int):
+        text = _written(value)
+        if text is None:
             self.wrong(f"'{key}' must be a string, not {kind(value)}", key)
             return None
-        text = str(value)
         if not text.strip() or text != text.strip() or len(text) > MAX_ID_CHARS:
             self.wrong(f"'{key}' must have 1 to {MAX_ID_CHARS} characters and no space at its ends", key)
         elif hidden_characters(text) or not text.replace(" ", "").isprintable():
@@ -115,10 +115,8 @@ class Fields:
         return text
 
     def answers(self, key: str) -> tuple[str, ...]:
-        """Every accepted answer: a string or number, or a list of them."""
+        """Every accepted answer of a field that is there: a string or number, or a list of them."""
         value = self.get(key)
-        if value is None:
-            return ()
         texts = as_answers(value)
         if texts is None:
             hint = "; put true and false in quotes" if isinstance(value, bool) else ""
@@ -129,12 +127,16 @@ class Fields:
 
 def as_answers(value: object) -> tuple[str, ...] | None:
     """Accepted answers as strings, numbers as they were written; None when the value cannot be read as answers."""
-    texts = []
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, bool) or not isinstance(one, str | int | float):
-            return None
-        texts.append(one.text if isinstance(one, WrittenFloat) else str(one))
-    return tuple(texts) if texts and all(t.strip() for t in texts) else None
+    texts = [_written(one) for one in (value if isinstance(value, list) else [value])]
+    found = tuple(t for t in texts if t is not None and t.strip())
+    return found if found and len(found) == len(texts) else None
+
+
+def _written(value: object) -> str | None:
+    """A string, or a number with the digits of the file (a hexadecimal id may look like one); None for the rest."""
+    if isinstance(value, bool) or not isinstance(value, str | int | WrittenFloat):
+        return None
+    return value.text if isinstance(value, WrittenFloat) else str(value)
 
 
 def safe_name(name: str) -> bool:

@@ -60,7 +60,7 @@ def load_suite(
             problems += sizes(divided, where=where, need=need)
         else:
             problems.append(Problem(where, 0, 0, "there are no tasks"))
-    return Suite(tasks=divided), sorted(problems)
+    return Suite(tasks=divided), sorted(problems, key=lambda p: (p.file, p.line, p.column, p.warning, p.message))
 
 
 def detect(path: str, data: bytes) -> str:

@@ -53,9 +53,9 @@ class _Attachments:
         self._read: dict[str, bytes | str] = {}
 
     def load(self, fields: Fields) -> tuple[Attachment, ...]:
-        """The attachments of one task."""
+        """The attachments of one task, by name: the order of a mapping says nothing."""
         made = []
-        for name, relative in fields.mapping("files").items():
+        for name, relative in sorted(fields.mapping("files").items()):
             if not safe_name(name):
                 fields.wrong(f"files: the name {name[:60]!r} is not a relative path without '..'", "files")
                 continue

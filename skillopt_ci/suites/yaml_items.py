@@ -132,7 +132,7 @@ class _Builder:
             if key in made:
                 raise _YamlError(event, f"the key {key[:60]!r} is there twice")
             value = self._value(self._next(), depth + 1)
-            if key == "<<" and event.style is None:
+            if key == "<<" and not event.style:
                 for source in value if isinstance(value, list) else [value]:
                     if not isinstance(source, dict):
                         raise _YamlError(event, "'<<' must be followed by an alias of a mapping")
@@ -151,7 +151,7 @@ def _place(event: Any) -> tuple[int, int]:
 def _scalar(event: Any) -> object:
     if event.tag is not None and event.tag not in _PLAIN_TAGS:
         raise _YamlError(event, f"the tag {event.tag[:60]!r} is not supported; put the value in quotes")
-    if event.style is None and event.tag is None:
+    if not event.style and event.tag is None:  # plain: libyaml says "", PyYAML None
         return plain_scalar(event.value)
     if any("\ud800" <= char <= "\udfff" for char in event.value):  # libyaml refuses them itself
         raise _YamlError(event, "an unpaired surrogate is not a character")

@@ -105,6 +105,16 @@ def test_a_harmless_piece_cannot_turn_what_is_there_into_something_else() -> Non
     assert why("", body, op="delete", target="See https://good.example/page now.") is None
 
 
+def test_two_harmless_halves_cannot_make_a_url() -> None:
+    start = skill("See one two.\n")
+    halves = [
+        Edit(op="replace", target="one ", content="https:"),
+        Edit(op="replace", target="two", content="//evil.example"),
+    ]
+    assert [refuse(edit, start, POLICY) for edit in halves] == [None, None]
+    assert refuse(halves[1], start, POLICY, kept=halves[:1]) == URL
+
+
 @pytest.mark.parametrize("content", ["---\nname: b\n---", "\n\r\n---\nname: b", "--- "])
 def test_frontmatter_is_refused(content: str) -> None:
     assert why(content) == "would read as frontmatter"

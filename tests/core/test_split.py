@@ -68,5 +68,9 @@ def test_weights_that_divide_nothing_are_refused(weights: tuple[float, float, fl
         SplitWeights(train=train, val=val, test=test)
 
 
+def test_a_decided_task_is_left_as_it_is() -> None:
+    assert decide_split(task("a", "val"), SplitWeights()) == "val"
+
+
 def test_counting_ignores_undecided_tasks() -> None:
     assert count_splits([task("a"), task("b", "val")]) == {"train": 0, "val": 1, "test": 0}

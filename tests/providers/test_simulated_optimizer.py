@@ -150,6 +150,13 @@ def test_a_weak_line_is_replaced_and_a_wrong_reply_corrected() -> None:
     assert {v for k, v in rules_of([e for e in edits if e.op == "replace"]) if k == "missing"} == {"n/a"}
 
 
+def test_a_guessed_reply_that_is_wrong_is_guessed_again() -> None:
+    hint = "wrong, though of the accepted form `a`"
+    skill = "- If it is not stated, answer `none`.\n"
+    edits = [e for e in proposals(prompt(rollout(hint, "none"), skill=skill)) if e.op == "replace"]
+    assert {v for k, v in rules_of(edits) if k == "missing"} == {"unknown", "missing"}
+
+
 def test_protected_text_is_left_alone() -> None:
     skill = f"# T\n\n{SLOW_START}\n- Be exhaustive.\n{SLOW_END}\n"
     edits = proposals(prompt(rollout("too long: 2313 characters, at most 1200 allowed"), skill=skill))

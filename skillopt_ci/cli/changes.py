@@ -1,0 +1,127 @@
+"""What became of every configured skill between base and head."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skillopt_ci.cli.project import CONFIG_NAMES, Project, declared_name, read_project, read_skill, require_names
+from skillopt_ci.cli.sides import Sides
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.errors import ConfigError
+
+ALIKE = 0.5  # from here on git, too, calls a file renamed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A skill on both sides; `reason` says why there is nothing to compare, empty when there is.
+
+    `skill` is as the base configures it, as the head does for a new one.
+    """
+
+    skill: ResolvedSkill
+    base: Skill | None
+    head: Skill | None
+    reason: str = ""
+
+
+def find_changes(sides: Sides, project: Project, names: Sequence[str]) -> tuple[tuple[Change, ...], str]:
+    """Every configured skill on both sides, or those with one of the names; and why the head's configuration could not
+    be read, if so: what it adds or takes away is then not known.
+
+    Raises:
+        ConfigError: a skill that cannot be read.
+        UsageError: neither side has a skill of that name.
+    """
+    head, unreadable = _head_project(sides)
+    configured = None if unreadable else {s.path for s in head}
+    changes = [_change(sides, skill, configured) for skill in project.skills]
+    taken = {c.skill.path for c in changes} | {_moved_to(sides, c) for c in changes}
+    changes += [_new(sides, skill) for skill in head if skill.path not in taken]
+    require_names(names, [c.skill.name for c in changes])
+    return tuple(c for c in changes if not names or c.skill.name in names), unreadable
+
+
+def _head_project(sides: Sides) -> tuple[tuple[ResolvedSkill, ...], str]:
+    """The skills that the head configures; only their names and paths count, the base's rules hold."""
+    wanted = sides.config_path or ""
+    names = dict.fromkeys((wanted, *(CONFIG_NAMES if wanted in CONFIG_NAMES else ())))
+    found = next((n for n in names if n in sides.head.glob(n)), None)
+    if found is None:
+        return (), ""
+    try:
+        return read_project(sides.root, sides.head, found).skills, ""
+    except ConfigError as error:
+        return (), str(error).splitlines()[0]
+
+
+def _change(sides: Sides, skill: ResolvedSkill, configured: set[str] | None) -> Change:
+    """`configured`: the paths that the head's configuration names; None when it cannot be read."""
+    base = _read(sides.base, skill.path, skill.name)
+    if base is None:
+        head = _read(sides.head, skill.path, skill.name)
+        # Not there on either side: the branch began before the skill did.
+        return Change(skill=skill, base=None, head=head, reason="new-skill" if head else "unchanged")
+    path = skill.path if skill.path in sides.head.glob(skill.path) else _renamed(sides, skill, base)
+    head = _read(sides.head, path, skill.name) if path else None
+    if head is None or (configured is not None and path not in configured):
+        reason = "policy-changed"
+    elif base.digest == head.digest:
+        reason = "unchanged"
+    elif base.body == head.body and skill.harness == "chat":
+        # Chat sends the body only: nothing the target sees has changed.
+        reason = "body-unchanged"
+    else:
+        reason = ""
+    return Change(skill=skill, base=base, head=head, reason=reason)
+
+
+def _new(sides: Sides, skill: ResolvedSkill) -> Change:
+    return Change(skill=skill, base=None, head=_read(sides.head, skill.path, skill.name), reason="new-skill")
+
+
+def _moved_to(sides: Sides, change: Change) -> str | None:
+    """Where a skill went that is no longer at its path."""
+    base, skill = change.base, change.skill
+    return None if base is None or skill.path in sides.head.glob(skill.path) else _renamed(sides, skill, base)
+
+
+def _renamed(sides: Sides, skill: ResolvedSkill, base: Skill) -> str | None:
+    """The head's skill file, unknown to the base, with the name of the frontmatter, else the one most alike."""
+    before = set(sides.base.glob("**/SKILL.md"))
+    shares: list[tuple[float, str]] = []
+    declared = declared_name(sides.base, skill.path)
+    for path in sides.head.glob("**/SKILL.md"):
+        if path in before:
+            continue
+        if declared and declared_name(sides.head, path) == declared:
+            return path
+        text = sides.head.read(path).decode("utf-8", "replace")
+        shares.append((similarity(base.text, text), path))
+    share, path = max(shares, default=(0.0, ""))
+    return path if share >= ALIKE else None
+
+
+def similarity(one: str, other: str) -> float:
+    """Share of the larger text, in characters, that is in lines which both have: near to what git calls similarity."""
+    lines, others = Counter(one.splitlines()), Counter(other.splitlines())
+    common = sum((len(line) + 1) * count for line, count in (lines & others).items())
+    size = max(sum((len(line) + 1) * count for line, count in c.items()) for c in (lines, others))
+    return common / size if size else 1.0
+
+
+def _read(tree: Tree, path: str, name: str) -> Skill | None:
+    return read_skill(tree, path, name) if path in tree.glob(path) else None
+
+
+def changed_policy(sides: Sides, project: Project) -> tuple[str, ...]:
+    """Configuration and task files that differ between the rules that hold and the head."""
+    patterns = [project.config_path, *(t.path for s in project.skills for t in s.tasks)]
+    paths = {p for pattern in patterns for tree in (sides.policy, sides.head) for p in tree.glob(pattern)}
+    return tuple(sorted(p for p in paths if _bytes(sides.policy, p) != _bytes(sides.head, p)))
+
+
+def _bytes(tree: Tree, path: str) -> bytes | None:
+    return tree.read(path) if path in tree.glob(path) else None

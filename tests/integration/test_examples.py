@@ -1,0 +1,86 @@
+"""Every example is executed as its reader would do it: a copy, a git repository, the commands."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+NAMES = ("demo", "chat-qa", "gbrain")
+
+
+def run(*words: str, cwd: Path, code: int = 0) -> str:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    done = subprocess.run([sys.executable, *words], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def git(*words: str, cwd: Path) -> None:
+    identity = ("-c", "user.name=T", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *identity, *words], cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture
+def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    shutil.copytree(EXAMPLES / request.param, folder, ignore=shutil.ignore_patterns(".skillopt", "__pycache__"))
+    git("init", "-q", "-b", "main", cwd=folder)
+    git("add", "-A", cwd=folder)
+    git("commit", "-q", "-m", "start", cwd=folder)
+    return folder
+
+
+def test_no_example_is_forgotten() -> None:
+    assert sorted(p.name for p in EXAMPLES.iterdir() if (p / "skillopt.yml").exists()) == sorted(NAMES)
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert all(f"]({name})" in readme for name in NAMES)
+
+
+@pytest.mark.parametrize("copied", NAMES, indirect=True)
+def test_an_example_improves_and_leaves_the_work_tree_clean(copied: Path) -> None:
+    run("-m", "skillopt_ci", "check", cwd=copied)
+    result = copied.parent / "train.json"
+    run("-m", "skillopt_ci", "train", "--quiet", "--json", str(result), cwd=copied)
+    for skill in json.loads(result.read_text(encoding="utf-8"))["skills"]:
+        test = skill["test"]
+        assert test["best"]["mean"] > test["start"]["mean"] + 0.3, skill["name"]
+    status = subprocess.run(["git", "status", "--short"], cwd=copied, capture_output=True, text=True, check=True)
+    assert status.stdout == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_lines_make_it_real(name: str) -> None:
+    text = (EXAMPLES / name / "skillopt.yml").read_text(encoding="utf-8")
+    commented = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#   ")]
+    assert [line.split(":")[0] for line in commented] == ["target", "optimizer", "providers"]
+    assert yaml.safe_load(commented[0])["target"]["provider"] == "openai"
+    assert yaml.safe_load(commented[1])["optimizer"]["provider"] == "anthropic"
+    assert yaml.safe_load(text)["target"]["provider"] == "simulated"
+
+
+def test_the_tasks_of_the_demo_are_those_of_its_generator(tmp_path: Path) -> None:
+    folder = EXAMPLES / "demo" / "evals" / "invoice-fields"
+    shutil.copy(folder / "generate.py", tmp_path)
+    run("generate.py", cwd=tmp_path)
+    assert (tmp_path / "tasks.jsonl").read_bytes() == (folder / "tasks.jsonl").read_bytes()
+
+
+def test_the_demo_tells_its_whole_story(tmp_path: Path) -> None:
+    told = run(str(EXAMPLES / "demo" / "run.py"), str(tmp_path / "demo"), cwd=tmp_path)
+    for words in ("$ skillopt-ci check", "$ skillopt-ci train", "$ skillopt-ci pr --dry-run", "Skill gate: PASS"):
+        assert words in told
+    assert "Skill gate: FAIL" in told
+    assert "the regression was blocked (exit 1)" in told
+
+
+def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    run(str(EXAMPLES / "demo" / "run.py"), str(tmp_path), cwd=tmp_path, code=1)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]

@@ -1,0 +1,167 @@
+"""Killed at any moment and started again, `train` ends as if nothing had happened, and pays almost nothing twice."""
+
+import json
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.world import bytes_of, config, files, write
+from tests.integration.process import SimulatedServer, finish, purchases, run, start
+from tests.loopback import Loopback
+
+RESULT = ("best_skill.md", "history.json")
+SIZES = (12, 16, 14)
+TRAIN = {"epochs": 3, "batch_size": 4, "minibatch_size": 2, "edit_budget": {"start": 1, "end": 1}}
+SIMULATED = {"models": {"type": "simulated", "noise": 0.15, "latency_ms": 3}}
+
+
+def project(root: Path, concurrency: int, providers: dict[str, Any]) -> Path:
+    write(root, files(sizes=SIZES, concurrency=concurrency, providers=providers, train=TRAIN))
+    return root
+
+
+def folder(root: Path) -> Path:
+    (found,) = (root / ".skillopt/runs").iterdir()
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], int]:
+    """What an uninterrupted run leaves, and how much it buys."""
+    root = project(tmp_path_factory.mktemp("whole"), 4, {"models": {**SIMULATED["models"], "latency_ms": 0}})
+    code, _, err = run(root, "train", "--quiet")
+    assert (code, err) == (0, "")
+    steps = json.loads((folder(root) / "history.json").read_bytes())
+    assert len(steps) > 8
+    assert {"accept", "reject"} <= {s["action"] for s in steps}
+    return bytes_of(folder(root), RESULT), purchases(root)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_killed_at_many_points_the_result_is_byte_identical_and_nothing_is_bought_twice(
+    tmp_path: Path, whole: tuple[dict[str, bytes], int], concurrency: int
+) -> None:
+    expected, calls = whole
+    root = project(tmp_path / "killed", concurrency, SIMULATED)
+    dice = random.Random(concurrency)
+    points = sorted(dice.sample(range(1, calls - 20), 6))
+    kills = 0
+    for wanted in points:
+        process = start(root, "train", "--quiet")
+        while process.poll() is None and purchases(root) < wanted:
+            time.sleep(0.001)
+        process.kill()
+        kills += finish(process)[0] == -signal.SIGKILL
+    code, _, err = run(root, "train", "--quiet")
+    assert (code, err) == (0, "")
+    assert kills == len(points)
+    assert bytes_of(folder(root), RESULT) == expected
+    assert purchases(root) == calls
+
+
+def test_killed_while_it_starts_or_writes_its_files_it_ends_well(
+    tmp_path: Path, whole: tuple[dict[str, bytes], int]
+) -> None:
+    expected, calls = whole
+    root = project(tmp_path / "killed", 8, SIMULATED)
+    dice = random.Random(5)
+    for _ in range(3):  # anywhere in the imports, the opening of the ledger, the first calls
+        process = start(root, "train", "--quiet")
+        time.sleep(dice.uniform(0.05, 0.6))
+        process.kill()
+        finish(process)
+    for name in ("history.json", "report.json"):
+        process = start(root, "train", "--quiet")
+        while process.poll() is None and not list((root / ".skillopt/runs").glob(f"*/{name}")):
+            time.sleep(0.0005)
+        process.kill()
+        finish(process)
+    code, _, err = run(root, "train", "--quiet", "--generation", "1")
+    assert (code, err) == (0, "")
+    first = next(p for p in (root / ".skillopt/runs").iterdir() if _generation(p) == 1)
+    assert bytes_of(first, RESULT) == expected
+    assert purchases(root) >= calls
+
+
+def _generation(place: Path) -> int:
+    number: int = json.loads((place / "config.json").read_bytes())["generation"]
+    return number
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[SimulatedServer, dict[str, Any]]]:
+    """Models behind HTTP, and the providers of a configuration that reaches them."""
+    handler = SimulatedServer(0.15, delay=0.002)
+    with Loopback(handler, record=False) as loopback:
+        yield handler, {"models": {"type": "openai", "base_url": loopback.openai_url, "api_key_env": "LOCAL_KEY"}}
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_over_http_at_most_what_was_in_flight_is_bought_again(
+    tmp_path: Path, server: tuple[SimulatedServer, dict[str, Any]], concurrency: int
+) -> None:
+    handler, providers = server
+    unbroken = project(tmp_path / "unbroken", concurrency, providers)
+    assert run(unbroken, "train", "--quiet")[0] == 0
+    calls = handler.count
+    assert calls == purchases(unbroken)
+    root = project(tmp_path / "killed", concurrency, providers)
+    dice = random.Random(concurrency)
+    kills = 0
+    while True:
+        process = start(root, "train", "--quiet")
+        handler.aim(process, dice.randint(2, max(3, calls // 5)), signal.SIGKILL)
+        code, _, err = finish(process)
+        if code == 0:
+            break
+        assert (code, err) == (-signal.SIGKILL, "")
+        kills += 1
+    assert kills >= 6
+    assert bytes_of(folder(root), RESULT) == bytes_of(folder(unbroken), RESULT)
+    assert purchases(root) == calls
+    assert handler.count - calls <= calls + kills * concurrency
+    if concurrency == 1:
+        assert handler.count - calls > calls  # the call that was killed was lost, so the count does count
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_records_what_is_in_flight_and_the_same_command_continues(
+    tmp_path: Path, server: tuple[SimulatedServer, dict[str, Any]], sign: signal.Signals
+) -> None:
+    handler, providers = server
+    unbroken = project(tmp_path / "unbroken", 4, providers)
+    assert run(unbroken, "train", "--quiet")[0] == 0
+    calls = handler.count
+    root = project(tmp_path / "interrupted", 4, providers)
+    for at in (5, 40):
+        before = handler.count
+        process = start(root, "train", "--json", "out.json")
+        handler.aim(process, at, sign)
+        code, out, err = finish(process)
+        assert (code, out) == (130, "")
+        assert err.splitlines()[-1].startswith("error: interrupted; what was bought is in the ledger")
+        assert sum("interrupted" in line for line in err.splitlines()) == 1
+        assert json.loads((root / "out.json").read_bytes())["reason"] == "interrupted"
+        assert handler.count - before < at + 8
+        assert purchases(root) == handler.count - calls  # nothing that was answered is lost
+    assert run(root, "train", "--quiet")[0] == 0
+    assert handler.count == 2 * calls
+    assert bytes_of(folder(root), RESULT) == bytes_of(folder(unbroken), RESULT)
+
+
+def test_a_key_never_leaves_the_process(tmp_path: Path, server: tuple[SimulatedServer, dict[str, Any]]) -> None:
+    handler, providers = server
+    root = project(tmp_path / "x", 4, providers)
+    code, out, err = run(root, "train", "--json", "out.json", "--junit", "out.xml", "--summary", "out.md")
+    assert code == 0
+    sent = {h["authorization"] for h in handler.headers}
+    assert len(sent) == 1
+    secret = sent.pop().removeprefix("Bearer ")
+    assert len(secret) > 20
+    assert secret not in out + err + config(providers=providers)
+    assert [n for n, data in bytes_of(root).items() if secret.encode() in data] == []
