@@ -86,7 +86,7 @@ def golden_cell(p_golden: float, n_tasks: int, repeats: int, seed: tuple[int, ..
         ready = [i for i in range(10) if armed([v == 1 for v in base[i]])]
         broken = any(_broken([v == 1 for v in head[i]]) for i in ready)
         counts.update({"n": 1, "broken": broken, "single": any(head[i][0] == 0 for i in ready)})
-        counts["caught"] += _broken(list(rng.random(4) < 0.1))
+        counts["caught"] += _broken((rng.random(4) < 0.1).tolist())
         if gate:
             worse = judge(base, head, rule).decision == "regression"
             counts.update({"gate": worse, "combined": worse or broken})

@@ -134,15 +134,14 @@ def _intervals(figures: Figures, bars: Bars) -> None:
 
 
 def _training(figures: Figures, bars: Bars) -> None:
-    print(
-        "\nTraining gate, 30 candidates: quality, FAR, P(accept | gain >= 1 pt), P(accept | loss) [-1..-10 only], cost/V,"
-    )
-    print("optimism of the selection score; `strict` is plain new > old with the exact stop")
+    print("\nTraining gate, 30 candidates: quality, FAR, P(accept | gain >= 1 pt), P(accept | loss) [-1..-10 only],")
+    print("cost/V, optimism of the selection score; `strict` is plain new > old with the exact stop")
     for key in figures.keys("training"):
         tally, runs = figures.tally(str(key[1]), int(str(key[2])))
         c = tally.counts
         print(
-            f"  {key[1]!s:<14} V={key[2]!s:<4} {100 * tally.quality / runs:5.1f}  FAR {c['false'] / max(1, c['accepted']):.3f}"
+            f"  {key[1]!s:<14} V={key[2]!s:<4} {100 * tally.quality / runs:5.1f}"
+            f"  FAR {c['false'] / max(1, c['accepted']):.3f}"
             f"  good {c['good accepted'] / c['good']:.2f}  bad {c['worse accepted'] / c['worse']:.4f}"
             f" [{c['harmful accepted'] / c['harmful']:.4f}]  cost {_cost(c, int(str(key[2]))):.2f}"
             f"  optimism {100 * tally.optimism / runs:+.1f}  (n={runs:.0f})"

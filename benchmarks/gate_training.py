@@ -75,7 +75,7 @@ def trajectory(rng: Rng, rule_name: str, world: str, n_tasks: int) -> Tally:
         incumbent.run(tuple(range(n_tasks)))
     score = incumbent.mean
     for number in range(CANDIDATES):
-        offer = propose(rng, p, mean)
+        offer = propose(rng, p, mean, world)
         candidate = Bench(rng, offer.p, world)
         if rule_name in RULES:
             accept, bought = decide(incumbent, candidate, RULES[rule_name], ids, str(number))
@@ -113,7 +113,7 @@ def parity_cell(world: str, n_tasks: int, repeats: int, seed: tuple[int, ...]) -
         incumbent = Bench(rng, p, world)
         incumbent.run(tuple(range(n_tasks)))
         for number in range(CANDIDATES):
-            offer = propose(rng, p, mean)
+            offer = propose(rng, p, mean, world)
             stopped, full = Bench(rng, offer.p, world), Bench(rng, offer.p, world)
             full.outcomes = stopped.outcomes
             accept, bought = decide(incumbent, stopped, STRICT, ids, str(number))

@@ -102,9 +102,11 @@ class Candidate:
     kind: str
 
 
-def propose(rng: Rng, p: Array, mean: float) -> Candidate:
+def propose(rng: Rng, p: Array, mean: float, world: str) -> Candidate:
     """15% helpful (+2 to +10 points, shrinking with headroom), 20% harmful (-1 to -10), 5% catastrophic (-10 to -40),
-    30% cosmetic, 30% balanced churn. Every edit that does something also moves a few tasks the other way."""
+    30% cosmetic, 30% balanced churn. Every edit that does something also moves a few tasks the other way.
+    In the deterministic world a touched task changes wholly."""
+    touch = 1.0 if world == "det" else MEAN_SHARE
     dice = rng.random()
     if dice < 0.15:
         kind, effect = "helpful", rng.uniform(0.02, 0.10) * (1 - mean) / (1 - TRAIN_START)
@@ -118,12 +120,10 @@ def propose(rng: Rng, p: Array, mean: float) -> Candidate:
         kind, effect = "null", 0.0
     against = 0.03 if kind != "null" else rng.uniform(0.0, 0.05)  # mean moved the other way
     up, down = (effect + against, against) if effect >= 0 else (against, against - effect)
-    gaining, losing = up / (MEAN_SHARE * (1 - mean)), down / (MEAN_SHARE * mean)
-    if gaining + losing > 1:
-        gaining, losing = max(0.0, 1 - losing), min(1.0, losing)
-    roll, share = rng.random(len(p)), rng.beta(2, 1, len(p))
+    gaining, losing = up / (touch * (1 - mean)), min(1.0, down / (touch * mean))
+    gaining = min(gaining, 1 - losing)
+    roll = rng.random(len(p))
+    share = np.ones(len(p)) if world == "det" else rng.beta(2, 1, len(p))
     after = np.where(roll < gaining, p + share * (1 - p), np.where(roll < gaining + losing, p * (1 - share), p))
-    true = MEAN_SHARE * (gaining * (1 - mean) - losing * mean)
-    if kind == "null":
-        true = 0.0
+    true = 0.0 if kind == "null" else touch * (gaining * (1 - mean) - losing * mean)
     return Candidate(after, mean + true, true, kind)

@@ -9,17 +9,14 @@ import click
 from skillopt_ci.cli.changes import Change, changed_policy, find_changes
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.judging import Pair, judge_pair
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import read_suite
 from skillopt_ci.cli.sides import Sides, find_sides
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
-from skillopt_ci.core.digest import digest
-from skillopt_ci.core.gate_rule import judge
+from skillopt_ci.cli.work import at_work, limits_of, require_prices, simulated
 from skillopt_ci.core.verdict import GateReport, SkillVerdict, Verdict
-from skillopt_ci.engine.compare import compare_skills
-from skillopt_ci.errors import BudgetReachedError, ProviderDownError
 from skillopt_ci.report.jsonout import gate_json
 from skillopt_ci.report.junit import gate_junit
 from skillopt_ci.report.markdown import gate_summary
@@ -32,16 +29,17 @@ _WORDS = {
     "policy-changed": "the skill or its configuration was deleted, or renamed beyond recognition: a maintainer must "
     "agree",
 }
-_EXITS = {"policy-changed": 1, "loss-shown": 1, "provider": 5, "budget": 4, "infrastructure": 3}
+_EXITS = {"policy-changed": 1, "golden-broken": 1, "loss-shown": 1, "provider": 5, "budget": 4, "infrastructure": 3}
 # From the most to the least serious: the first that one of the skills has is the whole gate's.
 _ORDER: tuple[tuple[Verdict | None, str], ...] = (
     (None, "policy-changed"),
+    ("regression", "golden-broken"),
     ("regression", "loss-shown"),
     (None, "provider"),
     ("inconclusive", "budget"),
     ("inconclusive", "infrastructure"),
     ("inconclusive", "undecided"),
-    ("pass", "margin-ruled-out"),
+    ("pass", "loss-ruled-out"),
 )
 
 
@@ -66,12 +64,14 @@ def _gate(console: Console, options: Options, base: str | None, head: str | None
         console.warn(f"the head's configuration cannot be read, the base's holds: {unreadable}")
     report = replace(_report(sides), policy_changed=changed_policy(sides, project))
     compared = [c.skill for c in changes if not c.reason]
-    refs = [r for s in compared for r in (s.target, s.judge)]
+    refs = [r for s in compared for r in (*s.targets, s.judge)]
     if not compared:
         return _leave(console, options, _summed(report, [_unmeasured(c) for c in changes], blocking=()), says=False)
     require_prices(limits_of(options, project), refs)
+    pairs = [pair for c in changes if not c.reason for pair in _pairs(console, sides, c)]
     with at_work(console, options, project) as work:
-        verdicts = [_unmeasured(c) if c.reason else _measured(work, sides, c) for c in changes]
+        verdicts = [_unmeasured(c) for c in changes if c.reason]
+        verdicts += [judge_pair(work, pair, pairs=len(pairs)) for pair in pairs]
         report = replace(report, paid=work.meter.paid, replayed=work.meter.replayed)
     blocking = [s.name for s in compared if s.gate.on_inconclusive == "block"]
     return _leave(console, options, _summed(report, verdicts, blocking), says=simulated(refs))
@@ -97,43 +97,22 @@ def _report(sides: Sides) -> GateReport:
     )
 
 
-def _measured(work: Work, sides: Sides, change: Change) -> SkillVerdict:
-    """Compare one changed skill with its base, by the base's tasks and graders."""
-    skill = change.skill
+def _pairs(console: Console, sides: Sides, change: Change) -> list[Pair]:
+    """A changed skill on each of its targets, by the base's tasks and graders."""
     assert change.base is not None and change.head is not None  # noqa: S101, PT018 - otherwise there is a reason
-    suite = read_suite(work.console, sides.policy, skill, need=skill.gate.splits)
-    tasks = suite.of(skill.gate.splits)
-    identity = ["gate", skill.fingerprint(), suite.digest, change.base.digest, change.head.digest]
-    name = digest(identity)[:16]
-    meter = work.skill_meter(skill, name)
-    lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])
-    work.console.say(f"{skill.name}: base and head on {len(tasks)} held-out tasks")
-    try:
-        base, head, comparison = compare_skills(lab, change.base, change.head, tasks)
-    except (BudgetReachedError, ProviderDownError) as error:
-        work.console.error(f"{skill.name}: {error}")
-        verdict: Verdict | None = "inconclusive" if isinstance(error, BudgetReachedError) else None
-        return replace(_unmeasured(change), verdict=verdict, reason=error.reason, message=str(error))
-    verdict, reason = judge(comparison, margin=skill.gate.margin, runs=1)
-    return replace(
-        _unmeasured(change),
-        verdict=verdict,
-        reason=reason,
-        rounds=1,
-        base=base,
-        head=head,
-        comparison=comparison,
-        margin=skill.gate.margin,
-        message="",
-    )
+    suite = read_suite(console, sides.policy, change.skill, need=change.skill.gate.splits)
+    return [
+        Pair(skill=one, base=change.base, head=change.head, suite=suite, blank=_unmeasured(change, one.target.label))
+        for one in change.skill.each_target()
+    ]
 
 
-def _unmeasured(change: Change) -> SkillVerdict:
+def _unmeasured(change: Change, target: str | None = None) -> SkillVerdict:
     base, head = change.base, change.head
     return SkillVerdict(
         name=change.skill.name,
         path=change.skill.path,
-        target=change.skill.target.label,
+        target=target or change.skill.target.label,
         harness=change.skill.harness,
         verdict=None if change.reason == "policy-changed" else "not-applicable",
         reason=change.reason,

@@ -9,12 +9,13 @@ import click
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
-from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run, times_opened
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.verdict import TrainEntry
@@ -51,7 +52,7 @@ def _train(console: Console, options: Options, run_dir: Path | None, seed: int |
     refs = [ref for s in skills for ref in (s.target, s.optimizer, s.judge)]
     require_prices(limits_of(options, project), refs)
     for skill in skills:
-        require_prices(skill.budget, [skill.target, skill.optimizer, skill.judge])
+        require_prices(told(options, skill.budget), [skill.target, skill.optimizer, skill.judge])
     with at_work(console, options, project) as work:
         plans = [plan_run(work, s, run_dir=run_dir, seed=seed, generation=generation) for s in skills]
         entries = tuple(_one(work, plan) for plan in plans)
@@ -119,7 +120,7 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
         entry,
         result=result,
         proposal=result.proposal(work.project.config.pr.min_confidence),
-        test_opened=times_opened(work, plan) if confirmation is not None else 0,
+        test_opened=times_opened(work.ledger, plan.suite, plan.run_id) if confirmation is not None else 0,
         paid=meter.paid,
         replayed=meter.replayed,
         exit_code=code,

@@ -166,16 +166,6 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     return closing(lab, suite, result, work.console.say)
 
 
-def times_opened(work: Work, plan: Plan) -> int:
-    """How many runs have opened this suite's test split up to this one, which is noted as one of them."""
-    suite = f"test/{plan.suite.digest}"
-    runs = list(dict.fromkeys(e.run for e in work.ledger.run_events(suite)))
-    if plan.run_id not in runs:
-        work.ledger.note_run(plan.run_id, suite, plan.generation, "opened", {})
-        runs.append(plan.run_id)
-    return runs.index(plan.run_id) + 1
-
-
 def closing(lab: Lab, suite: Suite, result: TrainResult, say: Callable[[str], None]) -> TrainResult:
     """The result with its confirmation on the test split; without one when nothing changed or the money is gone."""
     if not result.changed():

@@ -41,7 +41,13 @@ class Work:
         return told(self.options, skill.budget) if skill.own_budget else self.meter.limits
 
     def skill_meter(self, skill: ResolvedSkill, run: str) -> Meter:
-        """A meter of one skill's run: its own limits when its entry sets some; the command's meter counts it too."""
+        """A meter of one skill's run: its own limits when its entry sets some; the command's meter counts it too.
+
+        Raises:
+            ConfigError: its own limit is in USD, and the price of its target or judge is not known.
+        """
+        if skill.own_budget:
+            require_prices(self.limits(skill), [skill.target, skill.judge])
         already = sum(self.ledger.spend_by_stream(run).values(), Spend())
         meter = Meter(self.limits(skill) if skill.own_budget else Limits())
         for each in (self.meter, meter):

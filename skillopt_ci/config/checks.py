@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from skillopt_ci import plugins
 from skillopt_ci.config.explain import prefixed
 from skillopt_ci.config.locate import Path
-from skillopt_ci.config.schema import Config, ProviderEntry, SkillEntry, SplitWeights, TargetModel, merged
+from skillopt_ci.config.overrides import chosen_targets, merged
+from skillopt_ci.config.schema import Config, ProviderEntry, SkillEntry, SplitWeights, TargetModel
 from skillopt_ci.config.words import show, suggest
 from skillopt_ci.errors import Problem
 
@@ -33,6 +34,7 @@ def _found(config: Config) -> Iterator[tuple[Path, str]]:
         yield from _provider(name, entry)
     for role in _ROLES:
         yield from _provider_name(config, getattr(config, role), (role,))
+    yield from _targets(config, config, ())
     yield from _registered("harnesses", config.harness, ("harness",))
     yield from _registered("optimizers", config.train.method, ("train", "method"))
     yield from _splits(config.gate.splits, ("gate", "splits"))
@@ -63,9 +65,11 @@ def _provider_name(config: Config, chosen: TargetModel | None, path: Path) -> It
 
 
 def _skill(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path, str]]:
+    yield from _targets(config, skill, path)
     for role in _ROLES:
         yield from _provider_name(config, getattr(skill, role), (*path, role))
-        yield from _complete(config, skill, role, path)
+        if role != "target" or not chosen_targets(config, skill):
+            yield from _complete(config, skill, role, path)
     if skill.harness is not None:
         yield from _registered("harnesses", skill.harness, (*path, "harness"))
     if skill.train is not None:
@@ -82,6 +86,18 @@ def _skill(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path
         if grader.type == "judge" and config.judge is None and skill.judge is None:
             words = "asks a model; name it at the top level: `judge: {provider: ..., model: ...}`"
             yield (*path, "graders", index, "type"), words
+
+
+def _targets(config: Config, holder: Config | SkillEntry, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every one of several targets is complete, and there is no single one beside them."""
+    if holder.targets and holder.target is not None:
+        yield (*path, "targets"), "write either `target` or `targets`, not both"
+    for index, target in enumerate(holder.targets):
+        place = (*path, "targets", index)
+        yield from _provider_name(config, target, place)
+        for key in ("provider", "model"):
+            if getattr(target, key) is None:
+                yield place, f"the key '{key}' is missing"
 
 
 def _complete(config: Config, skill: SkillEntry, role: str, path: Path) -> Iterator[tuple[Path, str]]:

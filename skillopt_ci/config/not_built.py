@@ -22,18 +22,10 @@ class Planned:
 
 
 PLANNED = (
-    Planned("targets"),
     Planned("harness", ("claude-code", "codex", "command")),
     Planned("sandbox", per_skill=False),
     Planned("train.method", ("one-shot", "human", "gepa")),
     Planned("train.what", ("description",)),
-    Planned("train.gate", ("confirm", "careful")),
-    Planned("gate.min_effect"),
-    Planned("gate.alpha"),
-    Planned("gate.max_rounds"),
-    Planned("gate.base_runs"),
-    Planned("gate.base_ttl_hours"),
-    Planned("gate.pass_rule"),
     Planned("graders.*.type", ("script",)),
     Planned("pr.draft", per_skill=False),
     Planned("pr.labels", per_skill=False),

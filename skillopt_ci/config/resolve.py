@@ -1,8 +1,9 @@
 """What holds for each skill: patterns expanded, overrides merged, models with their provider."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from skillopt_ci.config.overrides import chosen_targets, merged
 from skillopt_ci.config.schema import (
     Config,
     Gate,
@@ -12,7 +13,6 @@ from skillopt_ci.config.schema import (
     TargetModel,
     TaskFiles,
     Train,
-    merged,
 )
 from skillopt_ci.config.words import clean
 from skillopt_ci.core.spend import Limits
@@ -60,7 +60,7 @@ class ResolvedSkill:
     path: str
     tasks: tuple[TaskFiles, ...]
     graders: tuple[GraderSpec, ...]
-    target: ModelRef
+    targets: tuple[ModelRef, ...]
     optimizer: ModelRef | None
     judge: ModelRef | None
     harness: str
@@ -69,6 +69,15 @@ class ResolvedSkill:
     gate: Gate
     budget: Limits
     own_budget: bool
+
+    @property
+    def target(self) -> ModelRef:
+        """The target that training uses: the first."""
+        return self.targets[0]
+
+    def each_target(self) -> "tuple[ResolvedSkill, ...]":
+        """The same skill once per target, each with that target alone."""
+        return tuple(replace(self, targets=(t,)) for t in self.targets)
 
     def fingerprint(self) -> dict[str, object]:
         """Everything configured that can change what a training run finds, as a JSON value for the run id.
@@ -132,15 +141,17 @@ def _twice(name: str, first: str, second: str) -> str:
 
 def _resolved(config: Config, entry: SkillEntry, name: str, path: str) -> ResolvedSkill:
     limits = merged(config.budget, entry.budget) or config.budget
-    target = model_ref(config, merged(config.target, entry.target))
-    if target is None:  # load_config refuses such a file
+    several = chosen_targets(config, entry)
+    single = () if several else (merged(config.target, entry.target),)
+    targets = tuple(ref for t in several or single if (ref := model_ref(config, t)) is not None)
+    if not targets:  # load_config refuses such a file
         raise ConfigError(f"skills[{name}]: no target; write `target: {{provider: ..., model: ...}}`")
     return ResolvedSkill(
         name=name,
         path=path,
         tasks=tuple(t.model_copy(update={"path": t.path.replace("{name}", name)}) for t in entry.tasks),
         graders=tuple(g.as_spec() for g in entry.graders),
-        target=target,
+        targets=targets,
         optimizer=model_ref(config, merged(config.optimizer, entry.optimizer)),
         judge=model_ref(config, merged(config.judge, entry.judge)),
         harness=entry.harness or config.harness,

@@ -4,7 +4,7 @@ What `contracts` names and is not built yet stands in `not_built.py`, so that th
 is truthful. Models refuse unknown keys.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, Strict
 
@@ -134,8 +134,10 @@ class Train(Section):
     batch_size: Positive = Field(default=40, description="Train tasks of one step.")
     minibatch_size: Positive = Field(default=8, description="Trajectories that one reflection reads.")
     edit_budget: EditBudget = Field(default=EditBudget(), description="Edits that a step may keep.")
-    gate: Literal["strict"] = Field(
-        default="strict", description="When a candidate is kept: `strict` wants a higher mean on the val tasks."
+    gate: Literal["confirm", "strict", "careful"] = Field(
+        default="confirm",
+        description="When a candidate is kept: `strict` wants a higher mean on the val tasks (the paper's rule), "
+        "`confirm` measures survivors again and wants some evidence, `careful` wants more.",
     )
     exact_stop: Flag = Field(
         default=True, description="Stop measuring a candidate that cannot win any more; decisions stay the same."
@@ -153,6 +155,23 @@ class Gate(Section):
         default=("test",), description="Which tasks are the held-out ones."
     )
     margin: Number = Field(default=0.05, gt=0, le=1, description="A loss of this size must be ruled out for a pass.")
+    min_effect: Number = Field(default=0.0, ge=0, le=1, description="A shown loss smaller than this does not block.")
+    alpha: Number = Field(
+        default=0.05, gt=0, le=0.5, description="Chance of blocking a skill that is not worse, over all looks."
+    )
+    max_rounds: Annotated[int, Strict(), Field(ge=1, le=16)] = Field(
+        default=4, description="Runs of the head skill per task, at most."
+    )
+    base_runs: Annotated[int, Strict(), Field(ge=1, le=100)] = Field(
+        default=8, description="Stored runs of the base skill per task that `baseline` fills."
+    )
+    base_ttl_hours: Annotated[Number, Field(gt=0)] = Field(
+        default=168.0, description="Hours after which a stored run of the base is not used any more."
+    )
+    pass_rule: Literal["usual", "strict"] = Field(
+        default="usual",
+        description="How surely a pass rules out a loss of `margin`: `usual` about 90% over all looks, `strict` 95%.",
+    )
     on_inconclusive: Literal["pass", "block"] = Field(
         default="pass", description="What an undecided comparison means for the exit code."
     )
@@ -223,6 +242,7 @@ class SkillEntry(Section):
         default=(), description="How its answers are graded; all must pass. Tasks may bring their own."
     )
     target: TargetModel | None = Field(default=None, description="Overrides `target`.")
+    targets: tuple[TargetModel, ...] = Field(default=(), description="Overrides `target` and `targets`.")
     optimizer: OptimizerModel | None = Field(default=None, description="Overrides `optimizer`.")
     judge: JudgeModel | None = Field(default=None, description="Overrides `judge`.")
     harness: Text | None = Field(default=None, description="Overrides `harness`.")
@@ -240,6 +260,11 @@ class Config(Section):
         default={}, description="Providers by name; openai, azure-openai, anthropic and simulated need no entry."
     )
     target: TargetModel | None = Field(default=None, description="The model that works with the skill.")
+    targets: tuple[TargetModel, ...] = Field(
+        default=(),
+        description="Instead of `target`, when a skill must hold on several models: `gate` judges each, `train` uses "
+        "the first.",
+    )
     optimizer: OptimizerModel | None = Field(default=None, description="The model that proposes edits.")
     judge: JudgeModel | None = Field(default=None, description="The model that graders ask; only for those that do.")
     harness: Text = Field(default="chat", description="How a skill and a task reach the target.")
@@ -269,18 +294,3 @@ class Config(Section):
     def source(self) -> Located:
         """Where its values were written."""
         return self._located
-
-
-S = TypeVar("S", bound=Section)
-
-
-def merged(base: S | None, own: S | None) -> S | None:
-    """`own` over `base`, field by field: only fields that were written in `own` win."""
-    if base is None or own is None:
-        return own if base is None else base
-    changes: dict[str, object] = {}
-    for name in own.model_fields_set:
-        value, under = getattr(own, name), getattr(base, name)
-        both = isinstance(value, Section) and isinstance(under, Section)
-        changes[name] = merged(under, value) if both else value
-    return base.model_copy(update=changes)

@@ -13,7 +13,7 @@ GoldenState = Literal["held", "rerun", "broken", "not-measured"]
 
 def passes(base: Sequence[bool | None]) -> int:
     """Passed runs: what "golden not armed (3/8)" counts."""
-    return sum(run is True for run in base)
+    return sum(bool(run) for run in base)
 
 
 def armed(base: Sequence[bool | None]) -> bool:
@@ -37,9 +37,9 @@ def golden_state(head: Sequence[bool | None]) -> GoldenState:
     if head and head[0]:
         return "held"
     looked_at = head[:RUNS]
-    failed = sum(run is False for run in looked_at)
+    failed = sum(run is not None and not run for run in looked_at)
     if failed >= BROKEN_AT:
         return "broken"
-    if sum(run is True for run in looked_at) > RUNS - BROKEN_AT:
+    if sum(bool(run) for run in looked_at) > RUNS - BROKEN_AT:
         return "held"
     return "rerun" if len(head) < RUNS else "not-measured"

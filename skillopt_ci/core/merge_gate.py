@@ -72,7 +72,8 @@ class MergeRule:
     @property
     def pass_constant(self) -> float:
         """The z-value of a PASS; not corrected for `pairs`, as every pair must pass."""
-        return pocock(1 if self.pass_rule == "usual" else self.max_rounds, self.alpha)
+        looks = self.max_rounds if self.pass_rule == "strict" else 1
+        return pocock(looks, self.alpha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +172,13 @@ def look(base: Rows, head: Rows, round_number: int, rule: MergeRule, *, seed: in
 def conditional_power(now: Moments, final_se: float, rule: MergeRule, *, effect: float) -> float:
     """Chance that the last look shows a loss, given the data so far and a true loss of `effect` from here on.
 
-    The usual normal approximation (Lan & Wittes 1988), with the standard error of the last look projected from the
-    noise measured so far; information is 1 / se^2. Exactly 0 or 1 where there is no noise, or no look ahead.
+    The usual normal approximation (Lan & Wittes 1988); information is 1 / se^2, that of the last look projected from
+    the noise measured so far. It is 1 without any noise so far, as a loss would show; 0 or 1 at the last look.
     """
-    if now.se == 0 or final_se >= now.se:
-        return float(now.difference < 0 and -now.difference >= rule.constant * now.se)
+    if now.se == 0:
+        return 1.0
+    if final_se >= now.se:
+        return float(-now.difference >= rule.constant * now.se)
     here, final = now.se**-2, final_se**-2
     expected = -now.difference * here + effect * (final - here)
     return _NORMAL.cdf((expected - rule.constant * math.sqrt(final)) / math.sqrt(final - here))

@@ -221,7 +221,7 @@ def _judge(
 ) -> Move:
     found = _evidence(incumbent, candidate, clusters)
     pairs = _pairs(incumbent, candidate)
-    dropped = 1 - len(pairs) / len(candidate.task_ids)
+    dropped = (len(candidate.task_ids) - len(pairs)) / len(candidate.task_ids)
     if found is None or dropped > TOO_MUCH_MISSING:
         return Move(action="reject", reason="infrastructure", round=done)
     runs = harmonic_runs(_mean_runs(candidate), _mean_runs(incumbent))

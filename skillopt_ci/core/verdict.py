@@ -5,8 +5,10 @@ from typing import Literal
 
 from skillopt_ci.core.compare import Comparison
 from skillopt_ci.core.history import TrainResult
+from skillopt_ci.core.merge_gate import Look, MergeRule
 from skillopt_ci.core.rollout import Evaluation, Rollout
 from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.stats import Effect
 
 Verdict = Literal["pass", "regression", "inconclusive", "not-applicable"]
 
@@ -22,6 +24,12 @@ class SkillVerdict:
         base: the base's runs; None when nothing was run.
         base_tokens: rough size of the skill body (`Skill.tokens`).
         margin: the loss (1.0 is 100 points) that PASS rules out.
+        look: what the rule saw when it decided.
+        suite_effect: interval for exactly these tasks; the comparison's is for the population of tasks.
+        golden_armed: every golden task could have blocked.
+        suspects: tasks whose own runs look worse; for people.
+        notes: what became of the stored base, in words.
+        test_opened: how many runs have looked at this suite's test split.
         message: one line for people where the numbers do not say it.
     """
 
@@ -41,6 +49,14 @@ class SkillVerdict:
     comparison: Comparison | None = None
     minimum_detectable_effect: float | None = None
     margin: float | None = None
+    look: Look | None = None
+    rule: MergeRule | None = None
+    suite_effect: Effect | None = None
+    golden_failed: tuple[str, ...] = ()
+    golden_armed: bool = True
+    suspects: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    test_opened: int = 0
     message: str = ""
 
 

@@ -1,5 +1,6 @@
 """Merging edits of several readers: what needs no model is decided by rule, with support counts that are counts."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -7,6 +8,7 @@ from difflib import SequenceMatcher
 from skillopt_ci.core.edit import Edit
 
 NEAR_DUPLICATE = 0.85
+_NUMBER = re.compile(r"\d+")
 
 
 def merge_by_rule(edits: Sequence[Edit]) -> list[Edit]:
@@ -58,6 +60,8 @@ def _same(one: Edit, other: Edit) -> bool:
     first, second = _plain(one.content), _plain(other.content)
     if first == second or (min(len(first), len(second)) > 20 and (first in second or second in first)):
         return True
+    if _NUMBER.findall(first) != _NUMBER.findall(second):
+        return False  # "at most 50 words" and "at most 80 words" look alike and are opposites
     likeness = SequenceMatcher(None, first, second, autojunk=False)
     # The quick ones are upper bounds: most pairs need no more.
     return all(r() >= NEAR_DUPLICATE for r in (likeness.real_quick_ratio, likeness.quick_ratio, likeness.ratio))

@@ -63,31 +63,36 @@ class Purchased:
     def _buy(self, key: str, entry: Entry, request: Request) -> Purchase:
         estimate = self._estimate(request)
         admitted: list[Meter] = []
+        purchase: Purchase | None = None
         try:
             for meter in self._meters:
                 meter.admit(estimate)
                 admitted.append(meter)
-            completion = self._inner.complete(request)
-            purchase = Purchase(
-                value={
-                    "text": utf8(completion.text),
-                    "stop": completion.stop_reason,
-                    "seconds": round(completion.seconds, 3),
-                },
-                usage=completion.usage,
-                usd=self._price(request.model, completion),
-                served_model=completion.served_model,
-                run=self._run,
-            )
-        except BaseException as error:
-            for meter in admitted:
-                meter.release(estimate)
-            if isinstance(error, CallFailedError) and error.kind != "interrupted":
+            purchase = self._bought(request, self._inner.complete(request))
+        except CallFailedError as error:
+            if error.kind != "interrupted":
                 self._ledger.fail(key, entry, error.kind, error.message)
             raise
-        for meter in self._meters:
-            meter.settle(key, purchase, estimate)
+        finally:
+            for meter in admitted:
+                if purchase is None:
+                    meter.release(estimate)
+                else:
+                    meter.settle(key, purchase, estimate)
         return purchase
+
+    def _bought(self, request: Request, completion: Completion) -> Purchase:
+        return Purchase(
+            value={
+                "text": utf8(completion.text),
+                "stop": completion.stop_reason,
+                "seconds": round(completion.seconds, 3),
+            },
+            usage=completion.usage,
+            usd=self._price(request.model, completion),
+            served_model=completion.served_model,
+            run=self._run,
+        )
 
     def _estimate(self, request: Request) -> Decimal:
         """The most a call can cost: a token for every character (rarely true) and all the output allowed."""

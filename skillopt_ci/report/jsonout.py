@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from skillopt_ci.core.compare import Comparison
-from skillopt_ci.core.history import Confirmation, TrainResult
+from skillopt_ci.core.history import Confirmation, TrainResult, effect_json
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import wilson_like
@@ -107,12 +107,11 @@ def _verdict(v: SkillVerdict) -> Json:
         "base": _side(v.base_digest, v.base, v.base_tokens),
         "head": _side(v.head_digest, v.head, v.head_tokens),
         "effect": _effect(c),
-        # Of the rule that looks several times; the plain comparison has none of these.
-        "suite_effect": None,
-        "p": None,
-        "golden_failed": [],
-        "golden_armed": False,
-        "suspects": [],
+        "suite_effect": effect_json(v.suite_effect),
+        "p": _round(v.look.p) if v.look else None,
+        "golden_failed": list(v.golden_failed),
+        "golden_armed": v.golden_armed,
+        "suspects": list(v.suspects),
         "minimum_detectable_effect": _round(v.minimum_detectable_effect),
         "n_tasks": len(measured) if c else None,
         "n_rollouts": {"base": v.base.n_runs if v.base else 0, "head": v.head.n_runs if v.head else 0},
@@ -121,7 +120,8 @@ def _verdict(v: SkillVerdict) -> Json:
             for p in (c.pairs if c else ())
         ],
     }
-    return {**entry, **({"message": v.message} if v.message else {})}
+    said = {"message": v.message} if v.message else {}
+    return {**entry, **({"notes": list(v.notes), "test_opened": v.test_opened} if c else {}), **said}
 
 
 def _training(entry: TrainEntry) -> Json:

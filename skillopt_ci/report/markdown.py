@@ -3,10 +3,11 @@
 The wording never says that nothing regressed: a gate can show a loss, rule one out, or leave it open.
 """
 
+from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict
 from skillopt_ci.report.escape import md_text
-from skillopt_ci.report.parts import SIMULATED, capped, gain, ids, interval, points, spending, table
+from skillopt_ci.report.parts import SIMULATED, bounds, capped, gain, ids, points, spending, table
 from skillopt_ci.report.training import pull_request_sections, train_summary
 
 __all__ = ["eval_summary", "gate_summary", "pull_request_sections", "train_summary", "verdict_line"]
@@ -25,11 +26,11 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
         blocks.append(f"**{md_text(v.name, 100)}** on {md_text(v.target, 100)}: {verdict_line(v, report)}")
     measured = [v for v in report.skills if v.comparison is not None]
     if measured:
-        head = ("Skill", "Target", "Base", "Head", "Effect (pt)", "Tasks", "Rounds", "Tokens")
+        head = ("Skill", "Target", "Base", "Head", "This suite (pt)", "All tasks like these (pt)", "Rounds", "Tokens")
         blocks.append(table(head, [_row(v) for v in measured]))
-        blocks.append("Intervals are for the population of tasks and not adjusted for early stopping.")
+        blocks.append("95% intervals, not adjusted for early stopping.")
     for v in measured:
-        blocks += _changed_tasks(v)
+        blocks += [*_about(v), *_changed_tasks(v)]
     if report.policy_changed:
         blocks.append(f"Changed in this pull request and not yet in force: {ids(report.policy_changed)}.")
     blocks += [_refs(report), spending(report.paid, report.replayed)]
@@ -38,25 +39,48 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
 
 def verdict_line(v: SkillVerdict, report: GateReport) -> str:
     """One skill's outcome in one line of safe Markdown."""
-    c = v.comparison
-    effect = c.effect if c else None
-    note = f" {md_text(v.message)}" if v.message else ""
-    if v.verdict not in ("pass", "regression", "inconclusive") or c is None or effect is None:
+    if v.look is None or v.look.difference is None:
         word = _WORDS.get(v.verdict or "", "NO VERDICT")
         return f"{word}: {md_text(v.message or v.reason)}"
-    n = sum(p.base is not None and p.head is not None for p in c.pairs)
-    shown = f"{gain(effect.mean)} pt on {n} tasks, {interval(effect)}"
+    if v.golden_failed:
+        return f"FAIL: golden task broken (3 of 4 runs failed, the base passes it): {ids(v.golden_failed)}."
+    shown = f"{gain(v.look.difference)} pt on {v.look.n_tasks} tasks"
+    rounds = f"round {v.rounds}/{v.rule.max_rounds}" if v.rule else f"round {v.rounds}"
     if v.verdict == "regression":
-        broken = [p.task_id for p in c.pairs if p.outcome == "regressed"]
-        told = f"; broken: {ids(broken)}" if broken else ""
-        return f"FAIL: regression shown: {shown}, round {v.rounds}{told}.{note}"
+        told = f"; tasks that look worse: {ids(v.suspects)}" if v.suspects else ""
+        return f"FAIL: regression shown: {shown}, {_p(v)}, {rounds}{told}."
     if v.verdict == "pass":
-        out = "a regression" if v.margin is None else f"a regression of {100 * v.margin:.0f} pt or more"
-        return f"PASS: {out} ruled out: {shown}.{note}"
+        sure = "95%" if v.rule and v.rule.pass_rule != "usual" else "about 90%"
+        margin = "the margin" if v.margin is None else f"{100 * v.margin:.3g} points"
+        return f"PASS: a loss of {margin} or more ruled out ({sure}, this suite): {shown}, {rounds}."
+    if v.reason == "infrastructure":
+        missing = max(v.look.missing_base, v.look.missing_head)
+        return f"INCONCLUSIVE: {100 * missing:.0f}% of the runs gave no result, too many to decide; blocked."
     can = v.minimum_detectable_effect
     told = "" if can is None else f"; this suite can show regressions of {points(can)} pt or more"
     blocks = "not blocked (policy: pass)" if report.exit_code == 0 else "blocked"
-    return f"INCONCLUSIVE ({md_text(v.reason)}): {shown}{told}; {blocks}.{note}"
+    return f"INCONCLUSIVE: {shown}, {_p(v)}, {rounds}{told}; {blocks}."
+
+
+def _p(v: SkillVerdict) -> str:
+    if v.look is None or v.look.p is None:
+        return "p not measured"
+    return f"p={v.look.p:.4f} ({'<=' if v.look.p <= v.look.threshold else '>'} {v.look.threshold:.4f})"
+
+
+def _about(v: SkillVerdict) -> list[str]:
+    """What a reader should know about one measured comparison besides its verdict."""
+    lines = [md_text(note) for note in v.notes]
+    if v.suspects and v.verdict != "regression":
+        lines.append(f"Tasks whose own runs look worse (some do by chance): {ids(v.suspects)}.")
+    if v.minimum_detectable_effect is not None and v.margin is not None and v.minimum_detectable_effect > v.margin:
+        lines.append(
+            f"This suite shows losses of {points(v.minimum_detectable_effect)} pt or more, the margin is "
+            f"{points(v.margin)} pt: more tasks, more base runs or a larger margin would suit it."
+        )
+    if v.test_opened > 1:
+        lines.append(f"The test split of this suite was opened by {v.test_opened} runs so far.")
+    return [f"{md_text(v.name, 100)}: {line}" for line in lines]
 
 
 def eval_summary(report: EvalReport, *, simulated: bool) -> str:
@@ -75,19 +99,23 @@ def eval_summary(report: EvalReport, *, simulated: bool) -> str:
 
 
 def _row(v: SkillVerdict) -> tuple[str, ...]:
-    c = v.comparison
-    effect = c.effect if c else None
-    n = sum(p.base is not None and p.head is not None for p in c.pairs) if c else 0
+    effect = v.comparison.effect if v.comparison else None
+    suite = v.suite_effect
     return (
         md_text(v.name, 100),
         md_text(v.target, 100),
-        points(v.base.mean if v.base else None),
-        points(v.head.mean if v.head else None),
-        f"{gain(effect.mean)}, {interval(effect)}" if effect else "not measured",
-        str(n),
+        _runs(v.base),
+        _runs(v.head),
+        f"{gain(suite.mean)} {bounds(suite)}" if suite else "not measured",
+        f"{gain(effect.mean)} {bounds(effect)}" if effect else "not measured",
         str(v.rounds),
         f"{_count(v.base_tokens)} -> {_count(v.head_tokens)}",
     )
+
+
+def _runs(side: Evaluation | None) -> str:
+    """A mean with the number of runs behind it."""
+    return "not measured" if side is None else f"{points(side.mean)} ({side.n_runs} runs)"
 
 
 def _changed_tasks(v: SkillVerdict) -> list[str]:
@@ -119,13 +147,13 @@ def _sha(sha: str | None) -> str:
 
 def _eval_row(e: EvalEntry) -> tuple[str, ...]:
     means = [m for m in e.evaluation.means.values() if m is not None]
-    bounds = wilson_like(means)
+    low_high = wilson_like(means)
     return (
         md_text(e.name, 100),
         md_text(e.target, 100),
         md_text(e.split),
         points(e.evaluation.mean),
-        f"[{points(bounds[0])}, {points(bounds[1])}]" if bounds else "not measured",
+        f"[{points(low_high[0])}, {points(low_high[1])}]" if low_high else "not measured",
         f"{len(means)} of {len(e.evaluation.task_ids)}",
         str(e.evaluation.n_runs),
         str(e.tokens),

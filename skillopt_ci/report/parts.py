@@ -7,6 +7,7 @@ from skillopt_ci.core.stats import Effect
 from skillopt_ci.report.escape import md_text
 
 LIMIT = 60_000
+PULL_REQUEST_LIMIT = 58_000  # leaves room for the marker, below what a host refuses
 MAX_IDS = 50
 SIMULATED = (
     "**Simulated models:** these figures show that the machinery works, nothing about the quality of a real model."
@@ -25,7 +26,12 @@ def gain(difference: float) -> str:
 
 def interval(effect: Effect) -> str:
     """The interval of an effect, in points."""
-    return f"{round(100 * effect.confidence):d}% CI [{gain(effect.low)}, {gain(effect.high)}]"
+    return f"{round(100 * effect.confidence):d}% CI {bounds(effect)}"
+
+
+def bounds(effect: Effect) -> str:
+    """Both ends of an effect's interval, in points."""
+    return f"[{gain(effect.low)}, {gain(effect.high)}]"
 
 
 def ids(tasks: Sequence[str]) -> str:
@@ -46,7 +52,12 @@ def spending(paid: Spend, replayed: Spend) -> str:
 
 
 def capped(blocks: Sequence[str], limit: int = LIMIT) -> str:
-    """Blocks joined by blank lines, at most `limit` UTF-16 units (as hosts count), and a note on what was left out.
+    """The blocks that fit, joined by blank lines."""
+    return "\n\n".join(fitting(blocks, limit)) + "\n"
+
+
+def fitting(blocks: Sequence[str], limit: int) -> list[str]:
+    """As many blocks as fit into `limit` UTF-16 units (as hosts count), and a note on what was left out.
 
     Blocks are left out from the end, and never cut, so that no fence or table stays open.
     """
@@ -59,7 +70,7 @@ def capped(blocks: Sequence[str], limit: int = LIMIT) -> str:
             kept.append(note.format(len(blocks) - len(kept), len(blocks)))
             break
         kept.append(block.strip("\n"))
-    return "\n\n".join(kept) + "\n"
+    return kept
 
 
 def _spend(spend: Spend) -> str:

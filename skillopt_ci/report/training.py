@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from skillopt_ci.core.history import Confirmation, EditRecord, Step, TrainResult
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.report.escape import md_fence, md_text
-from skillopt_ci.report.parts import SIMULATED, capped, gain, ids, interval, points, spending, table
+from skillopt_ci.report.parts import (
+    PULL_REQUEST_LIMIT,
+    SIMULATED,
+    capped,
+    fitting,
+    gain,
+    ids,
+    interval,
+    points,
+    spending,
+    table,
+)
 
 MAX_REJECTED = 30
 _NOT_SHOWN = "Improvement not shown"
@@ -20,8 +31,8 @@ def train_summary(entries: Sequence[TrainEntry], *, simulated: bool) -> str:
 
 
 def pull_request_sections(entry: TrainEntry, *, simulated: bool) -> tuple[str, ...]:
-    """The parts of a pull request's body, most important first."""
-    return (*((SIMULATED,) if simulated else ()), *_sections(entry))
+    """The parts of a pull request's body, most important first; joined by blank lines they fit into one."""
+    return tuple(fitting([*([SIMULATED] if simulated else []), *_sections(entry)], PULL_REQUEST_LIMIT))
 
 
 def headline(entry: TrainEntry) -> str:
@@ -99,7 +110,7 @@ def _tasks(result: TrainResult) -> list[str]:
             outcomes[pair.outcome].append(pair.task_id)
     named = (("Fixed", "improved"), ("Broken", "regressed"), ("Not measured", "not-measured"))
     lines = [f"- {word} ({len(outcomes[key])}): {ids(outcomes[key])}" for word, key in named if outcomes[key]]
-    return ["### Tasks of the test split that changed", "\n".join(lines)] if lines else []
+    return ["### Tasks of the test split that changed\n\n" + "\n".join(lines)] if lines else []
 
 
 def _accepted(result: TrainResult) -> list[str]:
@@ -108,7 +119,7 @@ def _accepted(result: TrainResult) -> list[str]:
         for record in step.edits:
             if record.status == "kept":
                 blocks.append(f"**Step {step.number}: {record.edit.op}**{_why(record)}\n\n{_diff(record)}")
-    return ["### Accepted edits", *blocks] if blocks else []
+    return [f"### Accepted edits\n\n{blocks[0]}", *blocks[1:]] if blocks else []
 
 
 def _why(record: EditRecord) -> str:
@@ -130,7 +141,7 @@ def _steps(result: TrainResult) -> list[str]:
     if not result.steps:
         return []
     head = ("Step", "Epoch", "Kind", "Result", "Validation (selection estimate)", "Edits", "Reason")
-    return ["### Steps", table(head, [_row(step) for step in result.steps])]
+    return ["### Steps\n\n" + table(head, [_row(step) for step in result.steps])]
 
 
 def _row(step: Step) -> tuple[str, ...]:
@@ -168,7 +179,7 @@ def _rejected(result: TrainResult) -> list[str]:
     if not lines:
         return []
     more = [f"- and {len(lines) - MAX_REJECTED} more"] if len(lines) > MAX_REJECTED else []
-    return ["### Edits that were not kept", "\n".join([*lines[:MAX_REJECTED], *more])]
+    return ["### Edits that were not kept\n\n" + "\n".join([*lines[:MAX_REJECTED], *more])]
 
 
 def _facts(entry: TrainEntry, r: TrainResult) -> str:

@@ -38,7 +38,7 @@ train:
   batch_size: 40
   minibatch_size: 8
   edit_budget: {start: 4, end: 2, schedule: cosine}
-  gate: strict
+  gate: confirm
   exact_stop: true
   slow_update: true
   meta_notes: true
@@ -48,7 +48,13 @@ train:
 gate:
   splits: [test]
   margin: 0.05
+  min_effect: 0.0
+  alpha: 0.05
+  max_rounds: 4
+  base_runs: 8
+  base_ttl_hours: 168
   on_inconclusive: pass
+  pass_rule: usual
 budget: {usd: 10, calls: 5000, minutes: 60, month_usd: 100.10}
 pr: {min_confidence: 0.9}
 report: {show_heldout: false}

@@ -26,7 +26,7 @@ def test_it_is_a_schema_of_its_dialect() -> None:
 
 @pytest.mark.parametrize("text", [FULL, MINIMAL, MANY], ids=["full", "minimal", "many"])
 def test_what_loads_is_accepted(text: str) -> None:
-    VALIDATOR.validate(yaml.safe_load(text))
+    assert list(VALIDATOR.iter_errors(yaml.safe_load(text))) == []
 
 
 # What needs a look at several keys, or at the text itself, is the loader's alone.
@@ -37,6 +37,7 @@ LOADER_ONLY = (
     "twice",
     "at least one of",
     "must not hold",
+    "not both",
     ".nan",
     ".inf",
 )

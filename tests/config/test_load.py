@@ -67,7 +67,7 @@ skills:
     tasks: ["evals/${NAME}/x.jsonl"]
     graders: [{type: exat}]
     train: {batchsize: 3, epochs: four}
-    gate: {alpha: 0.1}
+    gate: {alpha: 0.9}
 budget: {usd: -1}
 budget: {}
 trian: {}
@@ -84,7 +84,7 @@ report:
         "skillopt.yml:9:22: skills[invoices].graders[0].type: unknown grader 'exat'; perhaps you meant 'exact'?",
         "skillopt.yml:10:13: skills[invoices].train: unknown key 'batchsize'; perhaps you meant 'batch_size'?",
         "skillopt.yml:10:35: skills[invoices].train.epochs: must be a whole number of at least 1, not 'four'",
-        "skillopt.yml:11:12: 'gate.alpha' is not built yet (planned); remove the key",
+        "skillopt.yml:11:19: skills[invoices].gate.alpha: must be a number above 0 and at most 0.5, not 0.9",
         "skillopt.yml:12:15: budget.usd: must be a number above 0, not -1",
         "skillopt.yml:13:1: the key 'budget' stands here a second time (first on line 12)",
         "skillopt.yml:14:1: unknown key 'trian'; perhaps you meant 'train'?",
@@ -94,7 +94,8 @@ report:
 
 # (a line added to the smallest file, the problem without its file)
 ADDED = [
-    ("targets: []", "5:1: 'targets' is not built yet (planned); remove the key"),
+    ("targets: {}", "5:10: targets: must be a list, not a mapping"),
+    ("targets: [{provider: openai, model: m}]", "5:10: targets: write either `target` or `targets`, not both"),
     ("sandbox: auto", "5:1: 'sandbox' is not built yet (planned); remove the key"),
     ("harness: codex", "5:10: 'harness: codex' is not built yet (planned)"),
     ("harness: {type: claude-code, x: 1}", "5:10: 'harness: claude-code' is not built yet (planned)"),
@@ -102,9 +103,7 @@ ADDED = [
     ("harness: chatt", "5:10: harness: unknown harness 'chatt'; perhaps you meant 'chat'?"),
     ("train: {method: gepa}", "5:17: 'train.method: gepa' is not built yet (planned)"),
     ("train: {what: description}", "5:15: 'train.what: description' is not built yet (planned)"),
-    ("train: {gate: confirm}", "5:15: 'train.gate: confirm' is not built yet (planned)"),
-    ("train: {gate: careful}", "5:15: 'train.gate: careful' is not built yet (planned)"),
-    ("train: {gate: loose}", "5:15: train.gate: must be 'strict', not 'loose'"),
+    ("train: {gate: loose}", "5:15: train.gate: must be 'confirm', 'strict' or 'careful', not 'loose'"),
     ("train: {method: skilopt}", "5:17: train.method: unknown method 'skilopt'; perhaps you meant 'skillopt'?"),
     ("train: {epochs: 0}", "5:17: train.epochs: must be a whole number of at least 1, not 0"),
     ("train: {epochs: 1.5}", "5:17: train.epochs: must be a whole number of at least 1, not 1.5"),
@@ -115,7 +114,9 @@ ADDED = [
         "train: {policy: {allow_url: true}}",
         "5:18: train.policy: unknown key 'allow_url'; perhaps you meant 'allow_urls'?",
     ),
-    ("gate: {pass_rule: usual}", "5:8: 'gate.pass_rule' is not built yet (planned); remove the key"),
+    ("gate: {pass_rule: loose}", "5:19: gate.pass_rule: must be 'usual' or 'strict', not 'loose'"),
+    ("gate: {max_rounds: 17}", "5:20: gate.max_rounds: must be a whole number of at least 1 and at most 16, not 17"),
+    ("gate: {alpha: 0}", "5:15: gate.alpha: must be a number above 0 and at most 0.5, not 0"),
     ("gate: {splits: []}", "5:16: gate.splits: must be a list with at least one item, not an empty list"),
     ("gate: {splits: [tset]}", "5:17: gate.splits[0]: must be 'train', 'val' or 'test', not 'tset'"),
     ("gate: {splits: [test, test]}", "5:16: gate.splits: names a split twice"),
@@ -203,7 +204,10 @@ ENTRIES = [
     ),
     ("{path: a/SKILL.md, tasks: [t], harness: command}", "4:45: 'harness: command' is not built yet (planned)"),
     ("{path: a/SKILL.md, tasks: [t], harness: x}", "4:45: skills[a].harness: unknown harness 'x'; known: chat"),
-    ("{path: a/SKILL.md, tasks: [t], targets: [1]}", "4:36: 'targets' is not built yet (planned); remove the key"),
+    (
+        "{path: a/SKILL.md, tasks: [t], targets: [1]}",
+        "4:46: skills[a].targets[0]: must be a mapping of keys to values, not 1",
+    ),
     ("{path: a/SKILL.md, tasks: [t], train: {method: x}}", "4:52: skills[a].train.method: unknown method 'x'; known:"),
     ("{path: a/SKILL.md, tasks: [t], gate: {splits: [val, val]}}", "4:51: skills[a].gate.splits: names a split twice"),
     (

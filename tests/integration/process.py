@@ -28,16 +28,19 @@ def environment(**more: str) -> dict[str, str]:
 
 def start(root: Path, *args: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
     """Start a command in a folder."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "skillopt_ci", *args],
-        cwd=root,
-        env=environment(LOCAL_KEY=KEY, **(env or {})),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A test run in the background may have been told to ignore Ctrl-C; the command was not.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    # A test run in the background may have been told to ignore Ctrl-C; the command was not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "skillopt_ci", *args],
+            cwd=root,
+            env=environment(LOCAL_KEY=KEY, **(env or {})),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:

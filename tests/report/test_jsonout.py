@@ -120,6 +120,7 @@ def test_errors_have_the_same_shape() -> None:
     assert set(gate_json(gate())) | {"message"} == set(value)
     assert (value["verdict"], value["skills"], value["message"]) == (None, [], "no such skill")
     assert error_json("train", exit_code=5, reason="provider", message="m")["reason"] == "provider"
+    assert error_json("plan", exit_code=2, reason="config", message="m")["schema"] == "skillopt-ci/plan/1"
     told = error_json("eval", exit_code=5, reason="provider", message="m")
     assert set(eval_json(EvalReport(exit_code=5))) | {"message", "reason"} == set(told)
 

@@ -11,7 +11,7 @@ from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.verdict import EvalReport, SkillVerdict
 from skillopt_ci.report.html import page
 from skillopt_ci.report.markdown import eval_summary, gate_summary, pull_request_sections, train_summary, verdict_line
-from skillopt_ci.report.parts import LIMIT, SIMULATED, capped, gain, ids, points, spending
+from skillopt_ci.report.parts import LIMIT, PULL_REQUEST_LIMIT, SIMULATED, capped, gain, ids, points, spending
 from tests.report.samples import (
     BEST,
     BETTER,
@@ -157,6 +157,9 @@ class TestTrain:
         assert len(text) <= LIMIT
         assert "_Left out because of the size limit: " in text
         assert "Paid: 3 calls" in text
+        sections = pull_request_sections(training(result(steps=many)), simulated=False)
+        assert 100 < len("\n\n".join(sections)) <= PULL_REQUEST_LIMIT
+        assert sections[-1].startswith("_Left out because of the size limit: ")
         few = train_summary([training(result(steps=many[:40]))], simulated=False)
         assert "- and 10 more" in few
 

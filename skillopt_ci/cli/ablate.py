@@ -1,0 +1,103 @@
+"""`ablate`: an empty body against the skill. Does the body do anything?"""
+
+from typing import Any
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.output import leave_results
+from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.compare import Comparison, compare
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.rollout import evaluate
+from skillopt_ci.core.task import SPLITS
+from skillopt_ci.engine.lab import Job
+from skillopt_ci.errors import InconclusiveError
+from skillopt_ci.report.escape import one_line
+from skillopt_ci.report.parts import SIMULATED, gain, interval, points
+
+
+@click.command(help=COMMANDS["ablate"])
+@spending
+@click.option("--split", type=click.Choice(SPLITS), default="val", show_default=True, help="Which tasks.")
+@click.option("--runs", type=click.IntRange(min=1, max=100), default=2, show_default=True, help="Runs per task.")
+def command(split: str, runs: int, **shared: Any) -> None:
+    """See the help text above."""
+    options = Options(**shared)
+    run("ablate", options, lambda console: _ablate(console, options, split, runs))
+
+
+def _ablate(console: Console, options: Options, split: str, runs: int) -> int:
+    project = open_project(options)
+    skills = project.chosen(options.skill)
+    refs = [ref for s in skills for ref in (*s.targets, s.judge)]
+    require_prices(limits_of(options, project), refs)
+    with at_work(console, options, project) as work:
+        rows = [_one(work, one, split, runs) for skill in skills for one in skill.each_target()]
+        paid, replayed = work.meter.paid, work.meter.replayed
+    missing = any(row["verdict"] is None for row, _ in rows)
+    code = InconclusiveError.exit_code if missing else 0
+    value = {
+        "schema": "skillopt-ci/ablate/1",
+        "exit_code": code,
+        "skills": [row for row, _ in rows],
+        "spend": {"paid": paid.as_json(), "replayed": replayed.as_json()},
+    }
+    text = "\n\n".join(([SIMULATED] if simulated(refs) else []) + [words for _, words in rows])
+    leave_results(console, options, json=value, summary=text, shown=text)
+    return code
+
+
+def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> tuple[dict[str, object], str]:
+    suite = read_suite(work.console, work.project.tree, skill, need=(split,))
+    tasks = suite.of([split])
+    full = read_skill(work.project.tree, skill.path, skill.name)
+    empty = full.with_body("")
+    name = digest(["ablate", skill.fingerprint(), suite.digest, full.digest, split])[:16]
+    meters = [work.meter, work.skill_meter(skill, name)]
+    lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
+    work.console.say(f"{skill.name} on {skill.target.label}: without and with its body on {len(tasks)} {split} tasks")
+    sides = ((empty, "ablate/empty"), (full, "ablate/skill"))
+    jobs = [Job(s, task, lab.sample(task, stream, n)) for n in range(runs) for task in tasks for s, stream in sides]
+    rollouts = lab.roll_out(jobs, what="without and with the body")
+    ids = [t.id for t in tasks]
+    without, with_it = evaluate(empty.digest, ids, rollouts[::2]), evaluate(full.digest, ids, rollouts[1::2])
+    comparison = compare(without, with_it, tasks)
+    verdict = _verdict(comparison)
+    effect = comparison.effect
+    row: dict[str, object] = {
+        "name": skill.name,
+        "target": skill.target.label,
+        "split": split,
+        "verdict": verdict,
+        "without": without.mean,
+        "with": with_it.mean,
+        "effect": None if effect is None else {"mean": effect.mean, "low": effect.low, "high": effect.high},
+        "n_tasks": len(tasks),
+        "tokens": full.tokens,
+    }
+    said = {
+        "helps": "the body helps",
+        "harms": "the body HARMS",
+        "not-shown": "no effect of the body is shown",
+        None: "too many runs gave no result to say anything",
+    }[verdict]
+    words = f"**{one_line(skill.name, 80)}** on {one_line(skill.target.label, 80)}: {said}"
+    if effect is not None:
+        words += (
+            f": {points(without.mean)} without, {points(with_it.mean)} with it, {gain(effect.mean)} pt, "
+            f"{interval(effect)}, {len(tasks)} {split} tasks x {runs} runs per arm; {full.tokens} tokens"
+        )
+    return row, words + "."
+
+
+def _verdict(comparison: Comparison) -> str | None:
+    effect = comparison.effect
+    if effect is None or comparison.too_much_missing:
+        return None
+    return "helps" if effect.low > 0 else "harms" if effect.high < 0 else "not-shown"

@@ -1,0 +1,79 @@
+"""`baseline`: measure skills as they are and store the runs that later gates compare with."""
+
+from typing import Any
+
+import click
+
+from skillopt_ci.cli.bases import read_base
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.output import leave_results
+from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.compare import TOO_MUCH_MISSING
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.rollout import evaluate
+from skillopt_ci.core.verdict import EvalEntry, EvalReport
+from skillopt_ci.engine.base_runs import fill_base
+from skillopt_ci.errors import InconclusiveError
+from skillopt_ci.report.jsonout import eval_json
+from skillopt_ci.report.junit import eval_junit
+from skillopt_ci.report.markdown import eval_summary
+
+
+@click.command(help=COMMANDS["baseline"])
+@spending
+def command(**shared: Any) -> None:
+    """See the help text above."""
+    options = Options(**shared)
+    run("baseline", options, lambda console: _baseline(console, options))
+
+
+def _baseline(console: Console, options: Options) -> int:
+    project = open_project(options)
+    skills = project.chosen(options.skill)
+    refs = [ref for s in skills for ref in (*s.targets, s.judge)]
+    require_prices(limits_of(options, project), refs)
+    with at_work(console, options, project) as work:
+        entries = tuple(_one(work, one) for skill in skills for one in skill.each_target())
+        missing = any(e.evaluation.missing_share > TOO_MUCH_MISSING for e in entries)
+        report = EvalReport(
+            exit_code=InconclusiveError.exit_code if missing else 0,
+            entries=entries,
+            paid=work.meter.paid,
+            replayed=work.meter.replayed,
+            message="too many runs gave no result; `skillopt-ci ledger failures` says why" if missing else "",
+        )
+    says = simulated(refs)
+    summary = eval_summary(report, simulated=says)
+    value = {**eval_json(report, simulated=says), "schema": "skillopt-ci/baseline/1"}
+    leave_results(console, options, json=value, summary=summary, junit=eval_junit(report), shown=summary)
+    return report.exit_code
+
+
+def _one(work: Work, skill: ResolvedSkill) -> EvalEntry:
+    """Fill the stored runs of one skill on one target up to `gate.base_runs`; old ones are replaced by new ones."""
+    suite = read_suite(work.console, work.project.tree, skill, need=skill.gate.splits)
+    tasks = suite.of(skill.gate.splits)
+    base = read_skill(work.project.tree, skill.path, skill.name)
+    name = digest(["baseline", skill.fingerprint(), suite.digest, base.digest])[:16]
+    meters = [work.meter, work.skill_meter(skill, name)]
+    stored = read_base(work, skill, base, tasks, meters=meters, now=None)
+    runs = skill.gate.base_runs
+    work.console.say(f"{skill.name} on {skill.target.label}: {stored.fewest} of {runs} runs per task are stored")
+    lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
+    rollouts = fill_base(lab, base, tasks, stored.first, runs)
+    return EvalEntry(
+        name=skill.name,
+        path=skill.path,
+        target=skill.target.label,
+        harness=skill.harness,
+        split="+".join(skill.gate.splits),
+        digest=base.digest,
+        tokens=base.tokens,
+        evaluation=evaluate(base.digest, [t.id for t in tasks], rollouts),
+        rollouts=tuple(rollouts),
+    )

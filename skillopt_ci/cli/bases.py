@@ -1,0 +1,55 @@
+"""Stored base runs of a skill: what the ledger has of them for a gate, and how old it is."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skillopt_ci.cli.work import Work
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.rollout import Rollout
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import Task
+from skillopt_ci.engine.base_runs import read_stored, stored_block
+from skillopt_ci.engine.lab import Lab
+from skillopt_ci.providers.meter import Meter
+from skillopt_ci.providers.stored import Window
+
+# Providers change models under a name; from this age on a fresh round must agree with the stored ones.
+GUARD_HOURS = 24.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredBase:
+    """Stored runs of a base.
+
+    Attributes:
+        first: number of the first run of the block in use.
+        rows: per task, the runs that are there and not too old.
+        stale: some of them are older than a day.
+    """
+
+    first: int
+    rows: list[list[Rollout]]
+    stale: bool
+
+    @property
+    def fewest(self) -> int:
+        """Runs of the task that has the fewest."""
+        return min((len(row) for row in self.rows), default=0)
+
+
+def read_base(
+    work: Work, skill: ResolvedSkill, base: Skill, tasks: Sequence[Task], *, meters: Sequence[Meter], now: float | None
+) -> StoredBase:
+    """Find the stored runs of a base as they were at a moment (seconds since the epoch; None is this one)."""
+    at = time.time() if now is None else now
+    ttl = skill.gate.base_ttl_hours * 3600
+
+    def lab_at(window: Window) -> Lab:
+        return work.workshop.stored_lab(skill, work.progress, meters=meters, window=window)
+
+    every, young = Window(until=at), Window(since=at - ttl, until=at)
+    first, rows = stored_block(lambda fresh: lab_at(young if fresh else every), base, tasks, skill.gate.base_runs)
+    today = lab_at(Window(since=at - GUARD_HOURS * 3600, until=at))
+    recent = read_stored(today, base, tasks, range(first, first + skill.gate.base_runs))
+    return StoredBase(first=first, rows=rows, stale=sum(map(len, recent)) < sum(map(len, rows)))

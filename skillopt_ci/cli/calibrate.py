@@ -1,0 +1,152 @@
+"""`calibrate`: how often the gate would block an unchanged skill, and what it would catch, on the user's own suite."""
+
+from typing import Any
+
+import click
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.output import leave_results
+from skillopt_ci.cli.power import power_lines
+from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.rules import merge_rule
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.calibrate import GATES, RUNS, Calibration, Characteristics, calibrate
+from skillopt_ci.core.compare import TOO_MUCH_MISSING
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.rollout import Rollout, Score
+from skillopt_ci.core.runs import missing_share
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import Task
+from skillopt_ci.engine.lab import Job, Lab
+from skillopt_ci.engine.merge import GateSettings, MergeGate, rows_of
+from skillopt_ci.errors import InconclusiveError
+from skillopt_ci.report.escape import one_line
+from skillopt_ci.report.parts import SIMULATED
+
+STREAM = "cal"
+_FLIPPY = 10
+
+
+@click.command(help=COMMANDS["calibrate"])
+@spending
+@click.option("--repeats", type=click.IntRange(min=0, max=100), default=3, show_default=True, help="Live A/A gates.")
+@click.option("--gates", type=click.IntRange(min=100, max=20000), default=GATES, show_default=True, help="Simulated.")
+def command(repeats: int, gates: int, **shared: Any) -> None:
+    """See the help text above."""
+    options = Options(**shared)
+    run("calibrate", options, lambda console: _calibrate(console, options, repeats, gates))
+
+
+def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> int:
+    project = open_project(options)
+    skills = project.chosen(options.skill)
+    refs = [ref for s in skills for ref in (*s.targets, s.judge)]
+    require_prices(limits_of(options, project), refs)
+    with at_work(console, options, project) as work:
+        rows = [_one(work, one, repeats, gates) for skill in skills for one in skill.each_target()]
+        paid, replayed = work.meter.paid, work.meter.replayed
+    value = {
+        "schema": "skillopt-ci/calibrate/1",
+        "exit_code": 0,
+        "skills": [json for json, _ in rows],
+        "spend": {"paid": paid.as_json(), "replayed": replayed.as_json()},
+    }
+    text = "\n\n".join(([SIMULATED] if simulated(refs) else []) + [words for _, words in rows])
+    leave_results(console, options, json=value, summary=text, shown=text)
+    return 0
+
+
+def _one(work: Work, skill: ResolvedSkill, repeats: int, gates: int) -> tuple[dict[str, object], str]:
+    """Buy the runs once, simulate gates from them, then check with a few real ones on runs of their own."""
+    suite = read_suite(work.console, work.project.tree, skill, need=skill.gate.splits)
+    tasks = suite.of(skill.gate.splits)
+    measured = read_skill(work.project.tree, skill.path, skill.name)
+    name = digest(["calibrate", skill.fingerprint(), suite.digest, measured.digest])[:16]
+    meters = [work.meter, work.skill_meter(skill, name)]
+    lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
+    work.console.say(f"{skill.name} on {skill.target.label}: {RUNS} runs of {len(tasks)} tasks")
+    runs = _runs(lab, measured, tasks)
+    if missing_share(rows_of(runs)) > TOO_MUCH_MISSING:
+        raise InconclusiveError(f"{skill.name}: more than 5% of the runs gave no result; `ledger failures` says why")
+    rule = merge_rule(skill, pairs=1)
+    found = calibrate(rows_of(runs), rule, base_runs=skill.gate.base_runs, gates=gates)
+    live = [_live(lab, skill, measured, tasks, runs, index) for index in range(repeats)]
+    return _json(skill, tasks, found, live), _words(skill, tasks, found, live)
+
+
+def _runs(lab: Lab, skill: Skill, tasks: tuple[Task, ...]) -> list[list[Rollout]]:
+    jobs = [Job(skill, task, lab.sample(task, STREAM, n)) for n in range(RUNS) for task in tasks]
+    rollouts = lab.roll_out(jobs, what="calibration", keep=True)
+    return [rollouts[i :: len(tasks)] for i in range(len(tasks))]
+
+
+def _live(
+    lab: Lab, skill: ResolvedSkill, measured: Skill, tasks: tuple[Task, ...], runs: list[list[Rollout]], index: int
+) -> str:
+    """One real gate of the skill against itself: new head runs, stored ones as the base."""
+    rule = merge_rule(skill, pairs=1)
+    stored = [[r for r in row if isinstance(r.outcome, Score)][: skill.gate.base_runs] for row in runs]
+    settings = GateSettings(
+        rule=rule,
+        base_runs=min(skill.gate.base_runs, RUNS),
+        guard=False,
+        session=f"cal-{index}",
+        head_stream=STREAM,
+        first_head=RUNS + index * max(4, rule.max_rounds),
+    )
+    return MergeGate(lab, (measured, measured), tasks, stored, settings).run().final.decision
+
+
+def _json(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, live: list[str]) -> dict[str, object]:
+    return {
+        "name": skill.name,
+        "target": skill.target.label,
+        "n_tasks": len(tasks),
+        "false_block_rate": found.unchanged.regression,
+        "unchanged": _characteristics(found.unchanged),
+        "losses": [_characteristics(c) for c in found.losses],
+        "variance": found.variance,
+        "flip_rates": {t.id: rate for t, rate in zip(tasks, found.flip_rates, strict=True)},
+        "minimum_detectable_effect": found.power.minimum_detectable_effect,
+        "recommended": {"tasks": found.power.tasks, "rounds": found.power.rounds, "margin": found.power.margin},
+        "live": {"gates": len(live), "regressions": live.count("regression")},
+    }
+
+
+def _characteristics(c: Characteristics) -> dict[str, object]:
+    return {
+        "loss": c.loss,
+        "regression": c.regression,
+        "pass": c.passed,
+        "inconclusive": c.inconclusive,
+        "rounds": c.rounds,
+        "gates": c.gates,
+    }
+
+
+def _words(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, live: list[str]) -> str:
+    rows = [found.unchanged, *found.losses]
+    flippy = sorted(zip(found.flip_rates, tasks, strict=True), key=lambda pair: -(pair[0] or 0))[:_FLIPPY]
+    noisy = [f"{one_line(t.id, 80)} ({100 * rate:.0f}%)" for rate, t in flippy if rate]
+    lines = [
+        f"## Calibration of {one_line(skill.name, 80)} on {one_line(skill.target.label, 80)}",
+        "",
+        f"{found.unchanged.gates} simulated gates at each true loss, from {RUNS} runs of {len(tasks)} tasks:",
+        "",
+        "| True loss | Blocked | Passed | Inconclusive | Mean rounds |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {100 * c.loss:.0f} pt | {100 * c.regression:.1f}% | {100 * c.passed:.1f}% "
+            f"| {100 * c.inconclusive:.1f}% | {c.rounds:.2f} |"
+            for c in rows
+        ),
+        "",
+        *(f"- {line}" for line in power_lines(found.power)),
+        f"- tasks that disagree with themselves most: {', '.join(noisy) if noisy else 'none'}",
+        f"- {len(live)} live gates of the skill against itself: {live.count('regression')} blocked",
+    ]
+    return "\n".join(lines)

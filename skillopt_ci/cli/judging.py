@@ -1,0 +1,119 @@
+"""Judging one changed skill on one target: stored base, rounds of the head, verdict."""
+
+import time
+from dataclasses import dataclass, replace
+
+from skillopt_ci.cli.bases import read_base
+from skillopt_ci.cli.openings import times_opened
+from skillopt_ci.cli.rules import merge_rule
+from skillopt_ci.cli.work import Work
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.compare import compare
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.rollout import Evaluation, Rollout
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.suite_effect import suite_effect
+from skillopt_ci.core.task import Suite
+from skillopt_ci.core.verdict import SkillVerdict, Verdict
+from skillopt_ci.engine.merge import GateOutcome, GateSettings, MergeGate, rows_of
+from skillopt_ci.errors import BudgetReachedError, ProviderDownError
+from skillopt_ci.ledger import Ledger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A changed skill on one target; `suite` and configuration come from the base's rules, `blank` names it."""
+
+    skill: ResolvedSkill
+    base: Skill
+    head: Skill
+    suite: Suite
+    blank: SkillVerdict
+
+    @property
+    def run(self) -> str:
+        """The identity of this comparison: pushing the same head again meets the same runs."""
+        parts = ["gate", self.skill.fingerprint(), self.suite.digest, self.base.digest, self.head.digest]
+        return digest(parts)[:16]
+
+
+def judge_pair(work: Work, pair: Pair, *, pairs: int) -> SkillVerdict:
+    """Compare a head with its base until the rule decides; what ends it without a decision is part of the verdict.
+
+    Args:
+        work: the command at work.
+        pair: what is compared.
+        pairs: comparisons in this gate, among which alpha is divided.
+    """
+    skill, name = pair.skill, pair.run
+    tasks = pair.suite.of(skill.gate.splits)
+    meters = [work.meter, work.skill_meter(skill, name)]
+    now = _first_judged(work.ledger, name)
+    stored = read_base(work, skill, pair.base, tasks, meters=meters, now=now)
+    settings = GateSettings(
+        rule=merge_rule(skill, pairs=pairs), base_runs=skill.gate.base_runs, guard=stored.stale, session=name
+    )
+    work.console.say(
+        f"{skill.name} on {skill.target.label}: {len(tasks)} held-out tasks, "
+        f"{stored.fewest} of {skill.gate.base_runs} base runs are stored"
+    )
+    opened = times_opened(work.ledger, pair.suite, name) if "test" in skill.gate.splits else 0
+    try:
+        lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
+        outcome = MergeGate(lab, (pair.base, pair.head), tasks, stored.rows, settings).run()
+    except (BudgetReachedError, ProviderDownError) as error:
+        work.console.error(f"{skill.name}: {error}")
+        ended: Verdict | None = "inconclusive" if isinstance(error, BudgetReachedError) else None
+        return replace(pair.blank, verdict=ended, reason=error.reason, message=str(error))
+    return replace(_verdict(pair, outcome, settings), test_opened=opened)
+
+
+def _first_judged(ledger: Ledger, name: str) -> float:
+    """When this comparison was first judged, now if never: the stored runs of that moment count, so that judging the
+    same head again cannot end otherwise."""
+    for event in ledger.run_events(name):
+        moment = event.detail.get("now")
+        if event.event == "judged" and isinstance(moment, int | float):
+            return float(moment)
+    now = time.time()
+    if not ledger.replay_only:
+        ledger.note_run(name, name, 1, "judged", {"now": now})
+    return now
+
+
+def _verdict(pair: Pair, outcome: GateOutcome, settings: GateSettings) -> SkillVerdict:
+    final, tasks = outcome.final, pair.suite.of(pair.skill.gate.splits)
+    ids = tuple(t.id for t in tasks)
+    base = _evaluation(pair.base, ids, outcome.base)
+    head = _evaluation(pair.head, ids, outcome.head)
+    verdict: Verdict
+    if outcome.golden_failed:
+        verdict, reason = "regression", "golden-broken"
+    elif final.decision == "inconclusive":
+        verdict, reason = "inconclusive", "infrastructure" if final.reason == "infrastructure" else "undecided"
+    else:
+        assert final.decision != "continue"  # noqa: S101 - the last look never asks for more
+        verdict, reason = final.decision, final.reason
+    return replace(
+        pair.blank,
+        verdict=verdict,
+        reason=reason,
+        message="",
+        rounds=final.round,
+        base=base,
+        head=head,
+        comparison=compare(base, head, tasks),
+        look=final,
+        rule=settings.rule,
+        suite_effect=suite_effect(rows_of(outcome.base), rows_of(outcome.head)),
+        minimum_detectable_effect=final.minimum_detectable_effect,
+        margin=settings.rule.margin,
+        golden_failed=outcome.golden_failed,
+        golden_armed=outcome.golden_armed == outcome.golden_total,
+        suspects=outcome.suspects,
+        notes=outcome.notes,
+    )
+
+
+def _evaluation(skill: Skill, ids: tuple[str, ...], rows: tuple[tuple[Rollout, ...], ...]) -> Evaluation:
+    return Evaluation(skill=skill.digest, task_ids=ids, values=tuple(tuple(r.value for r in row) for row in rows))

@@ -1,0 +1,15 @@
+"""How often a suite's test split was looked at: the more often, the less it is held out."""
+
+from skillopt_ci.core.task import Suite
+from skillopt_ci.ledger import Ledger
+
+
+def times_opened(ledger: Ledger, suite: Suite, run: str) -> int:
+    """How many runs have opened this suite's test split up to this one, which is noted as one of them."""
+    lineage = f"test/{suite.digest}"
+    runs = list(dict.fromkeys(e.run for e in ledger.run_events(lineage)))
+    if run not in runs:
+        runs.append(run)
+        if not ledger.replay_only:
+            ledger.note_run(run, lineage, 1, "opened", {})
+    return runs.index(run) + 1

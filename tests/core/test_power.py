@@ -1,0 +1,48 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillopt_ci.core.merge_gate import MergeRule, minimum_detectable_effect
+from skillopt_ci.core.power import power
+
+
+def test_what_a_wanted_effect_takes() -> None:
+    rule = MergeRule()
+    plan = power(rule, n_tasks=50, base_runs=8, variance=0.11, wanted=0.05)
+    assert plan.minimum_detectable_effect == pytest.approx(0.083, abs=1e-3)
+    assert plan.margin == pytest.approx(0.09)
+    assert plan.tasks == 140
+    assert plan.rounds is None
+    assert minimum_detectable_effect(rule, n_tasks=140, base_runs=8, variance=0.11) <= 0.05
+    assert minimum_detectable_effect(rule, n_tasks=139, base_runs=8, variance=0.11) > 0.05
+
+
+def test_rounds_help_until_the_base_is_the_limit() -> None:
+    assert power(MergeRule(), n_tasks=50, base_runs=8, variance=0.11, wanted=0.084).rounds == 4
+    assert power(MergeRule(), n_tasks=50, base_runs=8, variance=0.11, wanted=0.2).rounds == 1
+
+
+def test_no_suite_is_large_enough_for_next_to_nothing() -> None:
+    assert power(MergeRule(), n_tasks=50, base_runs=8, variance=0.11, wanted=1e-4).tasks is None
+
+
+def test_a_target_without_noise_is_limited_by_single_tasks() -> None:
+    plan = power(MergeRule(), n_tasks=30, base_runs=8, variance=0.0, wanted=0.05)
+    assert plan.minimum_detectable_effect == pytest.approx(1 / 30)
+    assert (plan.tasks, plan.rounds, plan.margin) == (20, 1, 0.04)
+
+
+@given(st.integers(1, 400), st.integers(1, 12), st.floats(0, 0.25), st.floats(0.01, 1))
+def test_the_plan_holds_what_it_promises(n: int, base: int, variance: float, wanted: float) -> None:
+    rule = MergeRule(max_rounds=2)
+    plan = power(rule, n_tasks=n, base_runs=base, variance=variance, wanted=wanted)
+    assert plan.margin >= plan.minimum_detectable_effect - 1e-9 or plan.margin == 1.0
+    assert plan.tasks is not None
+    assert (plan.tasks <= n) == (plan.minimum_detectable_effect <= wanted + 1e-12)
+
+
+def test_impossible_wishes_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one task"):
+        power(MergeRule(), n_tasks=0, base_runs=8, variance=None, wanted=0.05)
+    with pytest.raises(ValueError, match="wanted effect"):
+        power(MergeRule(), n_tasks=5, base_runs=8, variance=None, wanted=0)

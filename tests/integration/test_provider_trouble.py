@@ -1,0 +1,162 @@
+"""Endpoints that refuse, are dead, or fail now and then, over real HTTP with the real SDKs."""
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.world import SKILL, bytes_of, call, call_json, files, write
+from tests.integration.process import KEY, run
+from tests.loopback import Call, Loopback, Reply, chat_reply, error_reply, messages_reply, scripted
+
+ENV = {"LOCAL_KEY": KEY}
+
+
+def project(root: Path, server: Loopback, kind: str = "openai", **changes: Any) -> Path:
+    url = server.url if kind == "anthropic" else server.openai_url
+    providers = {"models": {"type": kind, "base_url": url, "api_key_env": "LOCAL_KEY"}}
+    write(root, files(providers=providers, **changes))
+    return root
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+@pytest.mark.parametrize("command", ["eval", "train"])
+def test_a_refused_key_ends_it_at_once_with_one_line_and_is_never_shown(
+    tmp_path: Path, kind: str, command: str
+) -> None:
+    with Loopback(scripted(error_reply(401, f"Incorrect API key provided: {KEY}", code="invalid_api_key"))) as server:
+        root = project(tmp_path / "p", server, kind)
+        code, out, err = run(root, command, "--json", "out.json", "--junit", "out.xml")
+        assert len(server.calls) <= 4  # what was in flight
+    assert code == 5
+    told = [line for line in err.splitlines() if "401" in line]
+    assert len(told) == 1
+    assert "the key is refused (401); check the key of provider 'models'" in told[0]
+    value = json.loads((root / "out.json").read_bytes())
+    assert value["exit_code"] == 5
+    assert "<error" in (root / "out.xml").read_text(encoding="utf-8")
+    assert KEY not in out + err
+    assert [name for name, data in bytes_of(root).items() if KEY.encode() in data] == []
+
+
+def test_a_dead_endpoint_is_told_in_seconds(tmp_path: Path) -> None:
+    with socket.socket() as taken:  # bound and not listening: nobody else gets the port
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        write(tmp_path / "p", files(providers={"models": {"type": "openai", "base_url": url}}))
+        began = time.monotonic()
+        done, value = call_json(tmp_path / "p", "eval")
+        assert time.monotonic() - began < 20
+    assert (done.code, value["reason"]) == (5, "provider")
+    told = [line for line in done.lines if "connection failed" in line]
+    assert len(told) == 1
+    assert "no call has succeeded yet: check base_url" in told[0]
+
+
+def test_a_limit_of_the_rate_is_waited_out(tmp_path: Path) -> None:
+    slow = error_reply(429, "slow down", headers={"retry-after": "0"})
+    with Loopback(scripted(slow, slow, chat_reply("Alder 100 Ltd"))) as server:
+        done, value = call_json(project(tmp_path / "p", server), "eval", env=ENV)
+    assert done.code == 0
+    assert value["skills"][0]["missing_share"] == 0
+    assert len(server.calls) == 10 + 2
+    assert value["spend"]["paid"]["calls"] == 10
+
+
+def failing(status: int, *words: str) -> Callable[[Call], Reply]:
+    """Answers everything but the tasks with these words in them, which always fail."""
+
+    def answer(made: Call) -> Reply:
+        if any(word in made.user_text for word in words):
+            return error_reply(status, "cannot do this one", headers={"retry-after": "0"})
+        return chat_reply("Alder 100 Ltd")
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_task_that_always_fails_is_missing_and_not_zero(tmp_path: Path, status: int) -> None:
+    with Loopback(failing(status, "INV-0009")) as server:
+        root = project(tmp_path / "p", server, sizes=(1, 20, 1))
+        done, value = call_json(root, "eval", "--junit", "out.xml", env=ENV)
+    (entry,) = value["skills"]
+    assert done.code == 0  # one of twenty is 5%, no more
+    assert (entry["missing_share"], entry["n_tasks"], entry["n_rollouts"]) == (0.05, 19, 19)
+    assert next(t for t in entry["tasks"] if t["id"] == "t009")["mean"] is None
+    assert "1 tasks not measured: t009" in done.out
+    assert (root / "out.xml").read_text(encoding="utf-8").count("<error") == 1
+    told = call(root, "ledger", "failures").out.splitlines()
+    assert len(told) == 2  # tried again at the end
+    assert str(status) in told[0]
+
+
+def test_too_many_that_fail_are_infrastructure(tmp_path: Path) -> None:
+    with Loopback(failing(400, "INV-0009", "INV-0010")) as server:
+        root = project(tmp_path / "p", server, sizes=(1, 20, 1))
+        done, value = call_json(root, "eval", env=ENV)
+        trained, entry = call_json(root, "train", env=ENV)
+    assert done.code == 3
+    assert "too many runs gave no result; `skillopt-ci ledger failures` says why" in value["message"]
+    assert trained.code == 3
+    assert "validation of the start skill: 10% of 20 tasks gave no result" in entry["skills"][0]["message"]
+
+
+def test_an_answer_without_a_choice_and_one_that_is_no_json_are_asked_again(tmp_path: Path) -> None:
+    empty = replace(chat_reply("x"), body={"choices": []})
+    broken = Reply(body=b"<html>oops")
+    with Loopback(scripted(empty, broken, chat_reply("Alder 100 Ltd"))) as server:
+        write(tmp_path / "q", {})
+        root = project(tmp_path / "p", server, concurrency=1, sizes=(1, 2, 1))
+        done, value = call_json(root, "eval", env=ENV)
+    assert (done.code, len(server.calls)) == (0, 4)
+    assert value["skills"][0]["missing_share"] == 0
+
+
+def test_a_server_that_hangs_is_given_up(tmp_path: Path) -> None:
+    with Loopback(lambda made: Reply(hang=True)) as server:
+        write(
+            tmp_path / "p",
+            files(
+                providers={"models": {"type": "openai", "base_url": server.openai_url, "timeout_seconds": 0.2}},
+                sizes=(1, 3, 1),
+            ),
+        )
+        done, value = call_json(tmp_path / "p", "eval")
+    assert (done.code, value["reason"]) == (5, "provider")
+    assert "no answer within 0.2 s" in value["message"]
+
+
+def test_limits_refusals_and_silence_are_scores_of_zero(tmp_path: Path) -> None:
+    replies = (chat_reply("Alder", finish="length"), chat_reply(None, refusal="no"), chat_reply("  "))
+    with Loopback(lambda made: replies[made.number % 3]) as server:
+        done, value = call_json(project(tmp_path / "p", server), "eval", env=ENV)
+    (entry,) = value["skills"]
+    assert (done.code, entry["mean"], entry["missing_share"]) == (0, 0.0, 0)
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_the_body_goes_to_the_system_prompt_and_the_task_to_the_user(tmp_path: Path, kind: str) -> None:
+    reply = messages_reply("x") if kind == "anthropic" else chat_reply("x")
+    with Loopback(scripted(reply)) as server:
+        root = project(tmp_path / "p", server, kind, sizes=(1, 2, 1), concurrency=1)
+        assert call(root, "eval", env=ENV).code == 0
+    body = server.calls[0].body
+    system = body["system"] if kind == "anthropic" else body["messages"][0]["content"]
+    assert SKILL.split("---\n", 2)[2].strip() in str(system)
+    assert "description:" not in str(system)
+    assert server.calls[0].user_text.startswith("Who is the customer?\n\nInvoice number: INV-0001\n")
+
+
+def test_a_provider_that_dies_in_the_middle_leaves_what_was_bought(tmp_path: Path) -> None:
+    answers = [chat_reply("Alder 100 Ltd")] * 4 + [error_reply(403, "account closed")]
+    with Loopback(scripted(*answers)) as server:
+        root = project(tmp_path / "p", server, concurrency=1)
+        done, value = call_json(root, "eval", env=ENV)
+        assert (done.code, value["reason"]) == (5, "provider")
+        assert len(server.calls) == 5
+    assert call(root, "ledger", "stats").out.splitlines()[-1].startswith('total\t{"calls": 4')

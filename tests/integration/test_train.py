@@ -1,0 +1,277 @@
+"""Runs, generations, budgets: what `train` buys, what it replays, what it leaves."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.world import GOOD, bytes_of, call, call_json, files, write
+
+RESULT = ("best_skill.md", "history.json")
+# How much was paid and replayed differs by nature; everything else of a run folder is the same bytes.
+SPEND = {"report.json", "report.md", "report.html", "pull_request.md"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write(tmp_path / "project", files())
+    return tmp_path / "project"
+
+
+def train(root: Path, *args: str) -> dict[str, Any]:
+    """Train and return the one skill's entry."""
+    done, value = call_json(root, "train", *args)
+    (entry,) = value["skills"]
+    assert entry["exit_code"] == done.code
+    found: dict[str, Any] = entry
+    return found
+
+
+def paid(entry: dict[str, Any]) -> int:
+    count: int = entry["spend"]["paid"]["calls"]
+    return count
+
+
+def derived(root: Path, entry: dict[str, Any]) -> dict[str, bytes]:
+    found = bytes_of(root / entry["run_dir"])
+    return {name: data for name, data in found.items() if name not in SPEND}
+
+
+def test_a_run_leaves_everything_that_contracts_name(root: Path) -> None:
+    done, value = call_json(root, "train", "--junit", "out/junit.xml", "--summary", "summary.md")
+    assert set(value) == {"schema", "exit_code", "proposal", "skills", "simulated"}
+    assert (value["schema"], value["proposal"], done.code) == ("skillopt-ci/train/1", True, 0)
+    (entry,) = value["skills"]
+    assert set(entry) >= {
+        "name", "run_id", "run_dir", "generation", "start", "best", "steps", "accepted", "rejected", "selection",
+        "test", "tokens", "spend",
+    }  # fmt: skip
+    assert set(entry["test"]) >= {"n_tasks", "start", "best", "effect", "opened"}
+    assert entry["run_dir"] == f".skillopt/runs/{entry['run_id']}"
+    assert entry["selection"]["best"] > entry["selection"]["start"]
+    assert entry["test"]["best"]["mean"] > entry["test"]["start"]["mean"]
+    found = bytes_of(root / entry["run_dir"])
+    assert set(found) >= {
+        "config.json", "history.json", "best_skill.md", "skills/skill_v0001.md", "rejected.json", "report.json",
+        "report.md", "report.html", "junit.xml", "pull_request.md",
+        *(f"steps/step_0001/{n}" for n in ("rollouts.jsonl", "edits.json", "candidate_skill.md", "verdict.json")),
+    }  # fmt: skip
+    step = json.loads(found["history.json"])[0]
+    assert set(step) >= {
+        "step", "epoch", "kind", "action", "reason", "candidate", "val_mean", "val_upper_bound",
+        "incumbent_val_mean", "effect", "edits", "edit_budget", "cost",
+    }  # fmt: skip
+    assert found["junit.xml"] == (root / "out/junit.xml").read_bytes()
+    assert (root / "summary.md").read_text(encoding="utf-8").strip() == done.out.strip()
+    assert "Simulated models" in done.out
+    assert (root / "skills/invoices/SKILL.md").read_bytes() == files()["skills/invoices/SKILL.md"].encode()  # type: ignore[union-attr]
+
+
+def test_a_finished_run_is_followed_by_the_next_generation_with_new_evidence(root: Path) -> None:
+    first, second = train(root), train(root)
+    assert (first["generation"], second["generation"]) == (1, 2)
+    assert first["run_id"] != second["run_id"]
+    assert paid(second) > 0
+    assert second["spend"]["replayed"]["calls"] == 0
+    assert (first["test"]["opened"], second["test"]["opened"]) == (1, 2)
+
+
+def test_a_named_run_is_replayed_and_buys_nothing(root: Path) -> None:
+    first = train(root)
+    expected = derived(root, first)
+    for again in (
+        ["--generation", "1"],
+        ["--run-dir", first["run_dir"]],
+        ["--generation", "1", "--replay-only"],
+        ["--generation", "1", "--max-calls", "1"],  # limits of today do not end it earlier than it ended then
+    ):
+        entry = train(root, *again)
+        assert (entry["run_id"], paid(entry), entry["exit_code"]) == (first["run_id"], 0, 0)
+        assert entry["spend"]["replayed"]["calls"] == paid(first)
+        assert entry["test"] == first["test"]
+        assert derived(root, entry) == expected
+    shutil.rmtree(root / first["run_dir"])
+    entry = train(root, "--generation", "1")
+    assert paid(entry) == 0
+    assert derived(root, entry) == expected
+
+
+def test_a_run_in_a_folder_of_its_own_is_found_by_the_folder(root: Path) -> None:
+    first = train(root, "--run-dir", "mine")
+    again = train(root, "--run-dir", "mine")
+    assert (first["run_dir"], again["run_id"], paid(again)) == ("mine", first["run_id"], 0)
+    named = shutil.copytree(root / "mine", root / ".skillopt/runs" / first["run_id"])
+    shutil.rmtree(named)
+    by_name = train(root, "--run-dir", f".skillopt/runs/{first['run_id']}")  # deleted, and named again
+    assert (by_name["run_id"], paid(by_name)) == (first["run_id"], 0)
+
+
+def test_a_folder_of_another_run_is_refused(root: Path) -> None:
+    train(root, "--run-dir", "mine")
+    other = call(root, "train", "--run-dir", "mine", "--seed", "7")
+    assert other.code == 2
+    assert other.lines[-1].startswith("error: --run-dir mine: it holds run ")
+    (root / "mine/config.json").write_text("[]", encoding="utf-8")
+    damaged = call(root, "train", "--run-dir", "mine")
+    assert damaged.code == 2
+    assert "not the configuration of a run" in damaged.lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--generation", "3"], "--generation 3: the last one is 0, so 1 would be the next"),
+        (["--replay-only"], "replay only, and this call was never bought"),
+        (["--skill", "invoces"], "--skill invoces: no such skill; perhaps you meant 'invoices'?"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_one_line(root: Path, args: list[str], words: str) -> None:
+    done, value = call_json(root, "train", *args)
+    assert done.code == 2
+    assert [line for line in done.lines if line.startswith("error: ")] == [done.lines[-1]]
+    assert words in done.lines[-1]
+    assert words in value["message"]
+    assert value["skills"] == []
+
+
+def test_replay_only_of_a_run_that_was_never_bought_does_not_start_it(root: Path) -> None:
+    first = train(root)
+    assert call(root, "train", "--replay-only").code == 2
+    assert call(root, "train", "--replay-only", "--generation", "1").code == 0
+    assert first["generation"] + 1 == train(root)["generation"]
+
+
+def test_concurrency_changes_nothing(tmp_path: Path) -> None:
+    found = []
+    for concurrency in (1, 8):
+        root = tmp_path / f"c{concurrency}"
+        write(root, files(concurrency=concurrency))
+        entry = train(root)
+        found.append((entry["run_id"], derived(root, entry)))
+    assert found[0] == found[1]
+
+
+def test_a_seed_of_the_command_line_is_the_configurations(tmp_path: Path) -> None:
+    write(tmp_path / "a", files())
+    write(tmp_path / "b", files(train={**json.loads(str(files()["skillopt.yml"]))["train"], "seed": 7}))
+    told, configured = train(tmp_path / "a", "--seed", "7"), train(tmp_path / "b")
+    assert told["run_id"] == configured["run_id"]
+    assert derived(tmp_path / "a", told) == derived(tmp_path / "b", configured)
+    assert train(tmp_path / "a")["run_id"] != told["run_id"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_budget_of_calls_is_kept_and_raising_it_continues_the_same_run(tmp_path: Path, concurrency: int) -> None:
+    write(tmp_path / "free", files(concurrency=concurrency))
+    write(tmp_path / "tight", files(concurrency=concurrency))
+    free = train(tmp_path / "free")
+    tight = tmp_path / "tight"
+    stopped = train(tight, "--max-calls", "75")
+    assert stopped["exit_code"] == 4
+    assert paid(stopped) <= 75
+    assert "budget.calls" in stopped["message"]
+    assert stopped["test"] is None or stopped["test"]["n_tasks"]  # the confirmation was reserved
+    more = train(tight, "--max-calls", "85")
+    assert (more["run_id"], more["exit_code"]) == (free["run_id"], 4)
+    assert paid(stopped) + paid(more) <= 85
+    done = train(tight, "--max-calls", "200")
+    assert (done["run_id"], done["exit_code"]) == (free["run_id"], 0)
+    assert paid(stopped) + paid(more) + paid(done) <= paid(free) + 48  # two confirmations of an earlier best skill
+    assert derived(tight, done) == derived(tmp_path / "free", free)
+
+
+def test_a_budget_that_cannot_cover_the_confirmation_is_refused_before_anything_is_bought(root: Path) -> None:
+    entry = train(root, "--max-calls", "48")  # 12 test tasks, two skills, two runs
+    assert (entry["exit_code"], paid(entry), entry["test"]) == (4, 0, None)
+    assert "cannot cover the closing comparison on the test split, which takes 48" in entry["message"]
+    assert call(root, "ledger", "stats").out.splitlines()[-1].startswith('total\t{"calls": 0')
+
+
+def test_a_stopped_run_still_has_its_confirmation_and_report(root: Path) -> None:
+    stopped = train(root, "--max-calls", "82")
+    assert stopped["exit_code"] == 4
+    assert stopped["accepted"] == 1
+    assert stopped["test"]["n_tasks"] == 12
+    assert "budget.calls" in json.loads((root / stopped["run_dir"] / "report.json").read_text())["message"]
+
+
+def test_a_budget_in_usd_is_kept_to_within_a_call(tmp_path: Path) -> None:
+    providers = {"models": {"type": "simulated", "price": {"input": 100, "output": 100}}}
+    write(tmp_path / "free", files(providers=providers))
+    write(tmp_path / "tight", files(providers=providers))
+    free = train(tmp_path / "free")
+    full = float(free["spend"]["paid"]["usd"])
+    assert full > 0
+    stopped = train(tmp_path / "tight", "--max-usd", f"{full / 2:.4f}")
+    assert stopped["exit_code"] == 4
+    assert "budget.usd" in stopped["message"]
+    assert float(stopped["spend"]["paid"]["usd"]) <= full / 2 + full / 20
+    done = train(tmp_path / "tight", "--max-usd", f"{full * 3:.4f}")
+    assert (done["run_id"], done["exit_code"]) == (free["run_id"], 0)
+    assert bytes_of(tmp_path / "tight" / done["run_dir"], RESULT) == bytes_of(
+        tmp_path / "free" / free["run_dir"], RESULT
+    )
+
+
+def test_prices_may_be_those_of_another_model(tmp_path: Path) -> None:
+    providers = {"models": {"type": "simulated", "price_as": "gpt-4o-mini"}}
+    write(tmp_path / "p", files(providers=providers, budget={"usd": 5}))
+    entry = train(tmp_path / "p")
+    assert entry["exit_code"] == 0
+    assert float(entry["spend"]["paid"]["usd"]) > 0
+
+
+@pytest.mark.parametrize("command", ["train", "eval"])
+@pytest.mark.parametrize("where", ["top", "skill", "option"])
+def test_an_unknown_price_under_a_usd_budget_is_an_error_before_any_call(
+    tmp_path: Path, command: str, where: str
+) -> None:
+    changes: dict[str, Any] = {"providers": {"local": {"type": "openai", "base_url": "http://127.0.0.1:9/v1"}}}
+    changes |= {role: {"provider": "local", "model": "my-model"} for role in ("target", "optimizer")}
+    if where == "top":
+        changes["budget"] = {"usd": 1}
+    if where == "skill":
+        skill = json.loads(str(files()["skillopt.yml"]))["skills"][0]
+        changes["skills"] = [{**skill, "budget": {"usd": 1}}]
+    write(tmp_path / "p", files(**changes))
+    done = call(tmp_path / "p", command, *(["--max-usd", "1"] if where == "option" else []))
+    assert done.code == 2
+    assert "local/my-model' is not known, so a budget in USD cannot be kept: set 'price'" in done.lines[-1]
+
+
+def test_a_budget_of_a_skill_stops_that_skill_alone(tmp_path: Path) -> None:
+    skill = json.loads(str(files()["skillopt.yml"]))["skills"][0]
+    other = {**skill, "path": "skills/other/SKILL.md", "budget": {"calls": 60}}
+    write(tmp_path / "p", {**files(skills=[other, skill]), "skills/other/SKILL.md": "# Other\n\n- Be friendly.\n"})
+    done, value = call_json(tmp_path / "p", "train")
+    assert done.code == 4
+    assert [(s["name"], s["exit_code"]) for s in value["skills"]] == [("other", 4), ("invoices", 0)]
+    assert value["skills"][0]["spend"]["paid"]["calls"] <= 60
+    raised, value = call_json(tmp_path / "p", "train", "--skill", "other", "--max-calls", "500")
+    assert (raised.code, value["skills"][0]["generation"]) == (0, 1)  # the command line wins over the skill's budget
+
+
+def test_one_run_folder_holds_one_run(tmp_path: Path) -> None:
+    skill = json.loads(str(files()["skillopt.yml"]))["skills"][0]
+    write(tmp_path / "p", {**files(skills=[{**skill, "path": "skills/*/SKILL.md"}]), "skills/b/SKILL.md": "# B\n"})
+    done = call(tmp_path / "p", "train", "--run-dir", "x")
+    assert done.code == 2
+    assert done.lines == ["error: --run-dir names one run: choose one skill with --skill"]
+
+
+def test_a_run_that_changes_nothing_proposes_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "p", files(GOOD, providers={"models": {"type": "simulated", "noise": 0}}))
+    done, value = call_json(tmp_path / "p", "train")
+    assert (done.code, value["proposal"]) == (0, False)
+    (entry,) = value["skills"]
+    assert (entry["start"], entry["test"]) == (entry["best"], None)
+    assert not (tmp_path / "p" / entry["run_dir"] / "pull_request.md").exists()
+
+
+def test_training_without_an_optimizer_says_so(tmp_path: Path) -> None:
+    write(tmp_path / "p", files(optimizer=None))
+    done = call(tmp_path / "p", "train")
+    assert done.code == 2
+    assert "training needs an 'optimizer' model" in done.lines[-1]
