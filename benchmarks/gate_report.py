@@ -17,14 +17,14 @@ class Bars:
         self._lines: list[str] = []
 
     def at_most(self, what: str, value: float, bar: float, beside: str = "", digits: int = 1) -> None:
-        self._add(what, value, f"<= {bar:g}", value <= bar, beside, digits)
+        self._add(value <= bar, f"{what:<62} {value:8.{digits}f}  {f'<= {bar:g}':<9} {beside}")
 
     def at_least(self, what: str, value: float, bar: float, beside: str = "", digits: int = 1) -> None:
-        self._add(what, value, f">= {bar:g}", value >= bar, beside, digits)
+        self._add(value >= bar, f"{what:<62} {value:8.{digits}f}  {f'>= {bar:g}':<9} {beside}")
 
-    def _add(self, what: str, value: float, bar: str, held: bool, beside: str, digits: int) -> None:
+    def _add(self, held: bool, line: str) -> None:
         self.missed += not held
-        self._lines.append(f"{'pass' if held else 'MISS'}  {what:<62} {value:8.{digits}f}  {bar:<9} {beside}")
+        self._lines.append(f"{'pass' if held else 'MISS'}  {line}")
 
     def show(self) -> None:
         print("\nBars (measured, bar, and the same worlds for peers)\n" + "\n".join(self._lines))
@@ -92,9 +92,9 @@ def _merge(figures: Figures, bars: Bars) -> None:
         bars.at_least(
             f"power %, V={n}, {effect} points", figures.percent("regression", *key), bar, _peers(figures, *key)
         )
-    for n, bar in ((50, 2.2), (200, 1.6)):
+    for n, most in ((50, 2.2), (200, 1.6)):
         counts = figures.counts("merge", "ushape", n, "no change")
-        bars.at_most(f"mean rounds, V={n}, no change", counts["rounds"] / counts["n"], bar, digits=2)
+        bars.at_most(f"mean rounds, V={n}, no change", counts["rounds"] / counts["n"], most, digits=2)
     counts = figures.counts("merge", "det", 50, "no change")
     bars.at_most("mean rounds, deterministic target, no change", counts["rounds"] / counts["n"], 1, digits=2)
 

@@ -29,8 +29,8 @@ def suite(rng: Rng, world: str, n: int, beta: dict[str, tuple[float, float]]) ->
 def runs(rng: Rng, p: Array, n: int, world: str) -> list[list[float]]:
     """n runs of each task; `graded` scores are Binomial(4, p) / 4."""
     if world == "graded":
-        return (rng.binomial(4, p[:, None], (len(p), n)) / 4).tolist()
-    return (rng.random((len(p), n)) < p[:, None]).astype(float).tolist()
+        return [[score / 4 for score in row] for row in rng.binomial(4, p[:, None], (len(p), n)).tolist()]
+    return [[float(passed) for passed in row] for row in (rng.random((len(p), n)) < p[:, None]).tolist()]
 
 
 def changed(rng: Rng, p: Array, effect: float, gaining: float) -> Array:
@@ -77,7 +77,7 @@ def mcnemar(base: Array, head: Array, level: float = 0.05) -> bool:
     """Fixed-n exact one-sided McNemar test (sign test over tasks, for graded scores)."""
     lost, gained = int((head < base).sum()), int((head > base).sum())
     n = lost + gained
-    return sum(math.comb(n, k) for k in range(lost, n + 1)) <= level * 2**n
+    return bool(sum(math.comb(n, k) for k in range(lost, n + 1)) <= level * 2**n)
 
 
 def bootstrap(rng: Rng, difference: Array, draws: int = 1000) -> tuple[float, float]:

@@ -95,6 +95,13 @@ class GitError(SkilloptError):
     reason = "git"
 
 
+class ForgeError(SkilloptError):
+    """GitHub does not answer, or refuses what was asked for; the message says which setting or permission is missing."""
+
+    exit_code = 5
+    reason = "forge"
+
+
 class InterruptedRunError(SkilloptError):
     """Ctrl-C or a termination signal; the same command continues."""
 

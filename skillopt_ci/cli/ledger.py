@@ -28,20 +28,16 @@ def command(context: click.Context, ledger: Path | None) -> None:
     context.obj = ledger
 
 
-def _with(path: Path | None, body: Callable[[Console, Ledger], None]) -> None:
+def _with(path: Path | None, body: Callable[[Console, Ledger], None], *, create: bool = False) -> None:
     def opened(console: Console) -> int:
         place = path or find_root(None, Path.cwd())[0] / LEDGER
-        _must_exist(place)
+        if not create and not place.is_file():
+            raise UsageError(f"{place}: there is no ledger yet; `eval`, `train` and `gate` make one")
         with Ledger(place) as ledger:
             body(console, ledger)
         return 0
 
     run("ledger", Options(), opened)
-
-
-def _must_exist(path: Path) -> None:
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no ledger yet; `eval`, `train` and `gate` make one")
 
 
 @command.command()
@@ -75,12 +71,11 @@ def failures(path: Path | None, limit: int) -> None:
 @click.pass_obj
 def merge(path: Path | None, source: Path) -> None:
     """Take over what the ledger SOURCE has and this one has not."""
-    _must_exist(source)
 
     def take(console: Console, ledger: Ledger) -> None:
         console.result(f"{ledger.merge(source)} purchases taken over from {source}")
 
-    _with(path, take)
+    _with(path, take, create=source.is_file())  # a fresh checkout gathers the ledgers of other jobs
 
 
 @command.command()

@@ -180,11 +180,9 @@ def _harm(means: Sequence[float], loss: float, seed: int, number: int) -> list[f
     hit = sorted(range(len(means)), key=order.__getitem__)
     for everything in (False, True):
         for task in hit:
-            if left <= 0:
-                return harm
             share = 1.0 if everything else math.sqrt(order[len(means) + task])
             lost = min(left, (share - harm[task]) * means[task])
-            if means[task] > 0 and lost > 0:
+            if lost > 0:
                 harm[task] += lost / means[task]
                 left -= lost
     return harm

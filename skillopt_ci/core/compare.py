@@ -18,7 +18,6 @@ class TaskPair:
     task_id: str
     base: float | None
     head: float | None
-    cluster: str | None = None
 
     @property
     def outcome(self) -> str:
@@ -49,9 +48,7 @@ class Comparison:
 def compare(base: Evaluation, head: Evaluation, tasks: Sequence[Task]) -> Comparison:
     """Pair two evaluations task by task; the unit of the interval is the cluster where tasks name one."""
     base_means, head_means = base.means, head.means
-    pairs = tuple(
-        TaskPair(task_id=t.id, base=base_means.get(t.id), head=head_means.get(t.id), cluster=t.cluster) for t in tasks
-    )
+    pairs = tuple(TaskPair(task_id=t.id, base=base_means.get(t.id), head=head_means.get(t.id)) for t in tasks)
     differences = cluster_differences(pairs, {t.id: t.cluster for t in tasks})
     runs = harmonic_runs(_runs(base), _runs(head))
     return Comparison(

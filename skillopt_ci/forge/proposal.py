@@ -1,6 +1,5 @@
 """A pull request as values: branch, title, body, commits. Nothing in it but fenced or escaped parts is model text."""
 
-import base64
 import hashlib
 import json
 import re
@@ -11,6 +10,7 @@ from types import MappingProxyType
 
 from skillopt_ci.core.history import EditRecord, Step
 from skillopt_ci.core.skill import Skill
+from skillopt_ci.forge.marker import marker_line
 
 BODY_LIMIT = 60_000  # the host refuses 65,536; measured in UTF-16 units, as it counts
 HISTORY_LIMIT = 256 * 1024
@@ -118,12 +118,6 @@ def history_lines(training: Training) -> bytes:
     while size > HISTORY_LIMIT:
         size -= len(lines.pop(0)) + 1
     return b"".join(line + b"\n" for line in lines)
-
-
-def marker_line(facts: Mapping[str, str]) -> str:
-    """Facts as a Markdown comment that no content can close early."""
-    text = json.dumps(dict(facts), sort_keys=True, separators=(",", ":"))
-    return f"<!-- skillopt-ci:v1 {base64.urlsafe_b64encode(text.encode()).decode('ascii')} -->"
 
 
 def _commits(training: Training) -> tuple[CommitPlan, ...]:

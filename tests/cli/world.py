@@ -60,7 +60,13 @@ def config(**changes: Any) -> str:
         "optimizer": {"provider": "models", "model": "large"},
         "concurrency": 4,
         "skills": [{"path": PATH, "tasks": [TASKS], "graders": [{"type": "exact"}]}],
-        "train": {"epochs": 2, "batch_size": 4, "minibatch_size": 2, "gate": "strict", "edit_budget": {"start": 1, "end": 1}},
+        "train": {
+            "epochs": 2,
+            "batch_size": 4,
+            "minibatch_size": 2,
+            "gate": "strict",
+            "edit_budget": {"start": 1, "end": 1},
+        },
         **changes,
     }
     return json.dumps({k: v for k, v in value.items() if v is not None}, indent=1)

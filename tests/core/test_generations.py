@@ -1,0 +1,84 @@
+from collections.abc import Mapping
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillopt_ci.core.generations import RunRecord, next_generation, read_records, run_id
+from skillopt_ci.core.spend import Limits
+
+Event = tuple[int, str, Mapping[str, object]]
+
+
+def started(generation: int) -> Event:
+    return generation, "started", {}
+
+
+def finished(generation: int, stopped_by: str = "", limit: object = None) -> Event:
+    return generation, "finished", {"stopped_by": stopped_by, "limit": limit}
+
+
+def chosen(*events: Event, limits: Limits = Limits()) -> int:  # noqa: B008 - a frozen value
+    return next_generation(read_records(events), limits)
+
+
+def test_a_run_id_is_sixteen_digits_of_lineage_and_generation() -> None:
+    ids = {run_id(lineage, n) for lineage in ("a", "b") for n in (1, 2, 11)}
+    assert len(ids) == 6
+    assert all(len(i) == 16 and set(i) <= set("0123456789abcdef") for i in ids)
+    assert run_id("a", 1) == run_id("a", 1)
+
+
+def test_the_first_run_is_the_first_generation() -> None:
+    assert chosen() == 1
+
+
+def test_an_unfinished_run_is_continued() -> None:
+    assert chosen(started(1)) == 1
+    assert chosen(started(1), finished(1), started(2)) == 2
+    assert chosen(started(1), started(1)) == 1
+
+
+def test_a_finished_run_is_followed_by_the_next() -> None:
+    assert chosen(started(1), finished(1)) == 2
+    assert chosen(started(1), finished(1), started(2), finished(2)) == 3
+
+
+@pytest.mark.parametrize("limit", ["minutes", "month_usd"])
+def test_limits_that_pass_by_themselves_let_a_run_go_on(limit: str) -> None:
+    assert chosen(started(1), finished(1, limit, "60")) == 1
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "limit", "limits", "wanted"),
+    [
+        ("calls", "100", Limits(calls=100), 2),
+        ("calls", "100", Limits(calls=50), 2),
+        ("calls", "100", Limits(calls=101), 1),
+        ("calls", "100", Limits(), 1),
+        ("calls", None, Limits(calls=5), 1),
+        ("usd", "1.50", Limits(usd=Decimal("1.5")), 2),
+        ("usd", "1.50", Limits(usd=Decimal("1.51")), 1),
+        ("usd", "1.50", Limits(calls=1), 1),
+    ],
+)
+def test_a_raised_limit_continues_the_run(stopped_by: str, limit: str | None, limits: Limits, wanted: int) -> None:
+    assert chosen(started(1), finished(1, stopped_by, limit), limits=limits) == wanted
+
+
+def test_what_was_said_last_counts() -> None:
+    events = [started(1), finished(1, "calls", 10), started(1), finished(1)]
+    assert read_records(events) == [RunRecord(generation=1, finished=True)]
+    assert read_records(events[:3]) == [RunRecord(generation=1, finished=False)]
+    assert read_records(events[:2]) == [RunRecord(generation=1, finished=True, stopped_by="calls", limit="10")]
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.booleans())))
+def test_records_are_in_order_and_the_choice_is_the_last_or_the_next(told: list[tuple[int, bool]]) -> None:
+    events = [finished(n) if done else started(n) for n, done in told]
+    records = read_records(events)
+    assert [r.generation for r in records] == sorted({n for n, _ in told})
+    last = records[-1].generation if records else 0
+    assert chosen(*events) in (last, last + 1)
+    assert chosen(*events) >= 1

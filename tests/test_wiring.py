@@ -1,0 +1,249 @@
+import gc
+import threading
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from skillopt_ci.config.resolve import ResolvedSkill, resolve
+from skillopt_ci.config.schema import Config
+from skillopt_ci.core.spend import Limits
+from skillopt_ci.core.task import GraderSpec, Source, Task
+from skillopt_ci.core.trajectory import Message, Trajectory, Usage
+from skillopt_ci.errors import ConfigError, UsageError
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.pool import Pool
+from skillopt_ci.providers.base import Completion, Request
+from skillopt_ci.providers.meter import Meter
+from skillopt_ci.providers.stored import Window
+from skillopt_ci.wiring import Workshop, grader_of, judge_calls, pricer, provider_options, secret_values
+from tests.config.samples import load
+from tests.engine.bench import Hears, skill
+from tests.fakes import MemoryTree
+
+TEXT = """\
+version: 1
+providers:
+  local: {type: openai, base_url: "http://127.0.0.1:1/v1", api_key_env: LOCAL_KEY, api: responses, timeout_seconds: 7}
+  free: {type: openai, base_url: "http://127.0.0.1:1/v1", price: {input: 0.5, output: 2}}
+  azure-openai: {api_version: "2026-01-01"}
+  mine: {type: simulated, noise: 0.0, latency_ms: 0}
+target: {provider: PROVIDER, model: m}
+optimizer: {provider: mine, model: o}
+judge: {provider: mine, model: j}
+skills:
+  - {path: s/SKILL.md, tasks: [t.jsonl], graders: [{type: exact}]}
+"""
+SOURCE = Source(file="t", line=1)
+TASK = Task(id="t1", prompt="What is the city?", context="City: Oslo", expected=("Oslo",), source=SOURCE)
+
+
+def resolved(provider: str = "mine", text: str = TEXT) -> ResolvedSkill:
+    tree = MemoryTree({"s/SKILL.md": "# S\n", "t.jsonl": "{}"})
+    return resolve(load(text.replace("PROVIDER", provider)), tree)[0]
+
+
+def config(provider: str = "mine") -> Config:
+    return load(TEXT.replace("PROVIDER", provider))
+
+
+def request(place: str = "p") -> Request:
+    return Request(
+        model="m",
+        messages=(Message(role="user", content="What is the city?\n\nCity: Oslo"),),
+        max_output_tokens=99,
+        temperature=None,
+        place=place,
+        stream="val",
+        label="l",
+    )
+
+
+def workshop(ledger: Ledger, **env: str) -> Workshop:
+    return Workshop(ledger=ledger, pool=Pool(1), env=env)
+
+
+class TestProviderOptions:
+    def test_a_named_provider(self) -> None:
+        options = provider_options(resolved("local").target, {"LOCAL_KEY": "k1", "OPENAI_API_KEY": "k2"})
+        assert (options.name, options.type, options.api_key) == ("local", "openai", "k1")
+        assert (options.base_url, options.api, options.timeout_seconds) == ("http://127.0.0.1:1/v1", "responses", 7.0)
+        assert "k1" not in repr(options)
+
+    @pytest.mark.parametrize(
+        ("provider", "key", "url"),
+        [
+            ("openai", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
+            ("anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
+            ("azure-openai", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"),
+        ],
+    )
+    def test_the_variables_of_the_sdks(self, provider: str, key: str, url: str) -> None:
+        options = provider_options(resolved(provider).target, {key: "k", url: "http://x/v1"})
+        assert (options.api_key, options.base_url, options.type) == ("k", "http://x/v1", provider)
+        assert provider_options(resolved(provider).target, {key: "k"}).base_url is None
+
+    def test_the_api_version_is_the_entrys_or_the_environments(self) -> None:
+        env = {"AZURE_OPENAI_API_KEY": "k", "OPENAI_API_VERSION": "env"}
+        assert provider_options(resolved("azure-openai").target, env).api_version == "2026-01-01"
+        other = TEXT.replace('{api_version: "2026-01-01"}', "{timeout_seconds: 9}")
+        assert provider_options(resolved("azure-openai", other).target, env).api_version == "env"
+
+    @pytest.mark.parametrize("env", [{}, {"OPENAI_API_KEY": ""}])
+    def test_a_missing_key_says_which_variable(self, env: dict[str, str]) -> None:
+        with pytest.raises(ConfigError, match="set the environment variable OPENAI_API_KEY"):
+            provider_options(resolved("openai").target, env)
+
+    def test_a_variable_that_was_named_must_be_there(self) -> None:
+        with pytest.raises(ConfigError, match=r"provider 'local' needs a key: set the environment variable LOCAL_KEY$"):
+            provider_options(resolved("local").target, {"OPENAI_API_KEY": "k"})
+
+    def test_a_server_of_ones_own_needs_no_key(self) -> None:
+        assert provider_options(resolved("free").target, {}).api_key is None
+
+    def test_the_vendors_key_never_goes_to_another_server(self) -> None:
+        assert provider_options(resolved("free").target, {"OPENAI_API_KEY": "k"}).api_key is None
+
+    def test_simulated_needs_nothing(self) -> None:
+        options = provider_options(resolved().target, {})
+        assert (options.type, options.api_key, options.noise, options.latency_ms) == ("simulated", None, 0.0, 0.0)
+
+
+def test_secrets_are_the_values_of_every_variable_that_can_hold_one() -> None:
+    env = {
+        "OPENAI_API_KEY": "a",
+        "LOCAL_KEY": "b",
+        "GITHUB_TOKEN": "c",
+        "GH_TOKEN": "c",
+        "PATH": "/bin",
+        "ANTHROPIC_API_KEY": "",
+    }
+    assert secret_values(config(), env) == ("a", "c", "b")
+    assert secret_values(None, env) == ("a", "c")
+    assert secret_values(config(), {}) == ()
+
+
+def test_prices_are_the_entrys_own() -> None:
+    million = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+    assert pricer(resolved("free").target).price("m", million) == Decimal("2.5")
+    assert pricer(resolved().target).price("m", million) == 0
+    assert pricer(resolved("local").target).price("m", million) is None
+
+
+class TestWorkshop:
+    def test_calls_go_through_the_ledger_and_the_meters(self) -> None:
+        meter = Meter(Limits())
+        with Ledger(None) as ledger:
+            made = workshop(ledger)
+            model = made.model(resolved().target, run="r1", meters=[meter])
+            first = model.provider.complete(request())
+            again = made.model(resolved().target, run="r2", meters=[meter]).provider.complete(request())
+            other = model.provider.complete(request("q"))
+            assert (first, first.served_model) == (again, "simulated/m")
+            assert other.text
+            assert (meter.paid.calls, meter.replayed.calls) == (2, 0)
+            assert set(ledger.spend_by_stream("r1")) == {"val"}
+            assert ledger.spend_by_stream("r2") == {}
+            assert (model.model, model.temperature, model.max_output_tokens) == ("m", None, 2048)
+            made.close()
+
+    def test_another_provider_name_is_another_purchase(self) -> None:
+        meter = Meter(Limits())
+        with Ledger(None) as ledger:
+            made = workshop(ledger)
+            for provider in ("mine", "simulated"):
+                made.model(resolved(provider).target, run="r", meters=[meter]).provider.complete(request())
+            assert meter.paid.calls == 2
+
+    def test_a_lab_measures_with_the_skills_graders(self) -> None:
+        with Ledger(None) as ledger:
+            made = workshop(ledger)
+            lab = made.lab(resolved(), Hears(), run="r", meters=[], replica="1/2")
+            found = lab.measure(skill("- Reply with the bare value only.\n"), [TASK], "val", what="x")
+            assert found.values == ((1.0,),)
+            assert lab.sample(TASK, "val").replica == "1/2"
+            own = replace(TASK, graders=(GraderSpec(type="contains", options={"values": ["nowhere"]}),))
+            assert lab.measure(skill("- Reply with the bare value only.\n"), [own], "val", what="x").values == ((0.0,),)
+
+    def test_a_stored_lab_replays_and_buys_nothing_without_a_key(self) -> None:
+        meter = Meter(Limits())
+        with Ledger(None) as ledger:
+            made, body = workshop(ledger), skill("- Reply with the bare value only.\n")
+            made.lab(resolved(), Hears(), run="r", meters=[]).measure(body, [TASK], "base", what="x")
+            stored = made.stored_lab(resolved(), Hears(), meters=[meter], window=Window())
+            assert stored.measure(body, [TASK], "base", runs=(0, 1), what="x").values == ((1.0, None),)
+            none = made.stored_lab(resolved("openai"), Hears(), meters=[meter], window=Window())
+            assert none.measure(body, [TASK], "base", what="x").values == ((None,),)
+        assert (meter.paid.calls, meter.replayed.calls) == (0, 1)
+
+    def test_an_optimizer_is_made_by_its_name(self) -> None:
+        with Ledger(None) as ledger:
+            made = workshop(ledger)
+            assert type(made.optimizer(resolved(), run="r", meters=[])).__name__ == "SkillOpt"
+            with pytest.raises(ConfigError, match=r"skills\[s\]: training needs an 'optimizer' model"):
+                made.optimizer(replace(resolved(), optimizer=None), run="r", meters=[])
+            odd = resolved().train.model_copy(update={"method": "skilopt"})
+            with pytest.raises(UsageError, match="perhaps you meant 'skillopt'"):
+                made.optimizer(replace(resolved(), train=odd), run="r", meters=[])
+
+    def test_a_missing_key_is_told_before_anything_is_measured(self) -> None:
+        with Ledger(None) as ledger, pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+            workshop(ledger).lab(resolved("openai"), Hears(), run="r", meters=[])
+
+    def test_closing_closes_the_clients_that_can_be_closed(self) -> None:
+        class Client:
+            closed = 0
+
+            def complete(self, request: Request, /) -> Completion:
+                raise AssertionError
+
+            def close(self) -> None:
+                self.closed += 1
+
+        client = Client()
+        with Ledger(None) as ledger:
+            made = Workshop(ledger=ledger, pool=Pool(1), env={"OPENAI_API_KEY": "k"}, _raw=[client])
+            made.model(resolved("openai").target, run="r", meters=[])
+            made.model(resolved().target, run="r", meters=[])
+            made.close()
+        assert client.closed == 1
+
+    def test_waiting_ends_when_the_pool_is_stopped(self, tmp_path: Path) -> None:
+        stop = threading.Event()
+        with Ledger(tmp_path / "l.sqlite") as ledger:
+            made = Workshop(ledger=ledger, pool=Pool(1, stop), env={})
+            model = made.model(resolved().target, run="r", meters=[])
+            stop.set()
+            with pytest.raises(Exception, match="the run is being stopped"):
+                model.provider.complete(request())
+
+
+def said(text: str) -> Trajectory:
+    return Trajectory(messages=(Message(role="assistant", content=text),), stop_reason="stop", served_model="m")
+
+
+def test_a_tasks_own_graders_win_and_are_never_mixed_up() -> None:
+    grader = grader_of([GraderSpec(type="exact")], None)
+    assert grader(TASK) is grader(replace(TASK, id="t2"))
+    assert grader(TASK).grade(TASK, said("Oslo")).passed
+    for n in range(200):  # specs that are gone must not lend their identity to others
+        own = replace(TASK, graders=(GraderSpec(type="contains", options={"values": [f"word{n}"]}),))
+        assert grader(own).grade(own, said(f"word{n}")).passed
+        del own
+        gc.collect(0)
+
+
+def test_graders_that_cannot_be_built_are_told() -> None:
+    with pytest.raises(ConfigError, match="no graders"):
+        grader_of([], None)(TASK)
+
+
+def test_judge_calls_count_votes_and_tasks_own_graders() -> None:
+    judge, three = GraderSpec(type="judge"), GraderSpec(type="judge", options={"votes": 3})
+    plain = GraderSpec(type="exact")
+    own = replace(TASK, graders=(three, plain))
+    assert judge_calls([judge, plain], [TASK, TASK]) == 2
+    assert judge_calls([judge], [TASK, own]) == 1 + 3
+    assert judge_calls([plain], [TASK]) == 0
+    assert judge_calls([GraderSpec(type="judge", options={"votes": "many"})], [TASK]) == 1
