@@ -11,6 +11,8 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
 HEADER = "# Made by `python scripts/lock.py`. The action installs exactly this (pip --require-hashes).\n"
@@ -27,7 +29,7 @@ def write() -> None:
     """Resolve for all platforms and write the lock."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--universal", "--generate-hashes", "--quiet"]
     options = ["--python-version", "3.11", "--no-header", "--no-annotate"]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         [*command, *options], input="\n".join(wanted()), cwd=ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
@@ -37,8 +39,6 @@ def write() -> None:
 
 def problems(lock: str, requirements: Sequence[str]) -> list[str]:
     """What in a lock does not fit the requirements: missing, out of range, or without a hash."""
-    from packaging.requirements import Requirement
-
     found = {name.lower().replace("_", "-"): version for name, version in _ENTRY.findall(lock)}
     said = []
     for text in requirements:

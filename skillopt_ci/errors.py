@@ -44,6 +44,10 @@ class ConfigError(SkilloptError):
         super().__init__(problems if isinstance(problems, str) else "\n".join(str(p) for p in self.problems))
 
 
+class MissingKeyError(ConfigError):
+    """A provider needs a key, and its environment variable is not set."""
+
+
 class UsageError(SkilloptError):
     """The command line asks for something that does not exist or does not fit."""
 

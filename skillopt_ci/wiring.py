@@ -10,7 +10,7 @@ from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.config.schema import Config
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.engine.lab import Lab, Progress
-from skillopt_ci.errors import ConfigError
+from skillopt_ci.errors import ConfigError, MissingKeyError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build, needs_judge
 from skillopt_ci.ledger import Ledger
@@ -82,7 +82,7 @@ def _key(ref: ModelRef, env: Mapping[str, str], *, own_server: bool) -> str | No
     key = env.get(variable, "").strip()
     # A server of one's own often takes any key; only a variable that was named must be there.
     if not key and (entry.api_key_env or not own_server):
-        raise ConfigError(
+        raise MissingKeyError(
             f"provider '{ref.provider}' needs a key: set the environment variable {variable}"
             + ("" if entry.api_key_env else " (or name another one in 'api_key_env')")
         )
@@ -156,8 +156,9 @@ class Workshop:
 
 
 def identity(ref: ModelRef) -> str:
-    """What of a provider is in ledger keys: its type and configured name."""
-    return f"{ref.entry.type}/{ref.provider}"
+    """What of a provider is in ledger keys: its type, its configured name, and its address where one is configured."""
+    address = f"@{ref.entry.base_url}" if ref.entry.base_url else ""
+    return f"{ref.entry.type}/{ref.provider}{address}"
 
 
 def _played(ref: ModelRef, provider: Provider) -> Model:

@@ -1,13 +1,13 @@
 """What a workflow run is about: GITHUB_* variables and the event's payload as one frozen value.
 
-Everything in a payload can be written by a stranger (branch names, titles, inputs): a field is taken only when it has the
-form it must have, and nothing else of the payload is kept.
+Everything in a payload can be written by a stranger (branch names, titles, inputs): a field is taken only when it has
+the form it must have, and nothing else of the payload is kept.
 """
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -108,7 +108,7 @@ def _pull_request(common: EventContext, payload: object) -> EventContext:
     # A head repository that was deleted is null: nothing is known about it, so it is a stranger's.
     fork = not isinstance(head, str) or not common.repository or head.lower() != common.repository.lower()
     author = _at(payload, "pull_request", "user", "login")
-    return _with(
+    return replace(
         common,
         base_ref=base_ref,
         base_sha=_sha(_at(payload, "pull_request", "base", "sha")),
@@ -125,11 +125,11 @@ def _merge_group(common: EventContext, payload: object) -> EventContext:
         raise UsageError(_lacks(common, "merge_group.base_sha or merge_group.head_sha"))
     ref = _at(payload, "merge_group", "base_ref")
     base_ref = _branch(ref.removeprefix("refs/heads/") if isinstance(ref, str) else None)
-    return _with(common, base_ref=base_ref, base_sha=base_sha, head_sha=head_sha)
+    return replace(common, base_ref=base_ref, base_sha=base_sha, head_sha=head_sha)
 
 
 def _dispatch(common: EventContext, payload: object) -> EventContext:
-    """A maintainer may name a pull request and the head commit that was reviewed; the one without the other is refused."""
+    """A maintainer may name a pull request and the head commit that was reviewed; one without the other is refused."""
     pr, sha = (_at(payload, "inputs", key) for key in ("pr", "head_sha"))
     if pr in (None, "") and sha in (None, ""):
         return common
@@ -140,12 +140,7 @@ def _dispatch(common: EventContext, payload: object) -> EventContext:
             "the dispatch needs both: input 'pr' (the number of the pull request) and input 'head_sha' (the whole "
             "40-digit name of its head commit, as it was reviewed)"
         )
-    return _with(common, base_ref=common.default_branch, head_sha=head_sha, pr_number=number)
-
-
-def _with(common: EventContext, **fields: object) -> EventContext:
-    values = {name: getattr(common, name) for name in EventContext.__dataclass_fields__}
-    return EventContext(**{**values, **fields})  # type: ignore[arg-type]
+    return replace(common, base_ref=common.default_branch, head_sha=head_sha, pr_number=number)
 
 
 def _payload(path: str) -> object:

@@ -17,6 +17,7 @@ from skillopt_ci.cli.project import read_suite
 from skillopt_ci.cli.sides import Sides, find_sides
 from skillopt_ci.cli.work import at_work, limits_of, require_prices, simulated
 from skillopt_ci.core.verdict import GateReport, SkillVerdict, Verdict
+from skillopt_ci.errors import MissingKeyError
 from skillopt_ci.report.jsonout import gate_json
 from skillopt_ci.report.junit import gate_junit
 from skillopt_ci.report.markdown import gate_summary
@@ -28,6 +29,8 @@ _WORDS = {
     "body-unchanged": "only frontmatter or bundled files changed, which direct chat never sends to the target",
     "policy-changed": "the skill or its configuration was deleted, or renamed beyond recognition: a maintainer must "
     "agree",
+    "needs-maintainer": "no key here, as in every pull request from a fork: a maintainer reviews it and runs the gate "
+    "for its head commit",
 }
 _EXITS = {"policy-changed": 1, "golden-broken": 1, "loss-shown": 1, "provider": 5, "budget": 4, "infrastructure": 3}
 # From the most to the least serious: the first that one of the skills has is the whole gate's.
@@ -47,14 +50,33 @@ _ORDER: tuple[tuple[Verdict | None, str], ...] = (
 @spending
 @click.option("--base", metavar="REF", help="Compare with this commit (default: where the default branch parts).")
 @click.option("--head", metavar="REF", help="Judge this commit (default: the working tree).")
-def command(base: str | None, head: str | None, **shared: Any) -> None:
+@click.option("--into", metavar="BRANCH", help="The branch that the change is for (default: the default branch).")
+@click.option(
+    "--without-key",
+    type=click.Choice(["error", "needs-maintainer"]),
+    default="error",
+    show_default=True,
+    help="What a missing key means: a mistake, or (a fork's pull request) that a maintainer has to run the gate.",
+)
+def command(base: str | None, head: str | None, into: str | None, without_key: str, **shared: Any) -> None:
     """See the help text above."""
     options = Options(**shared)
-    run("gate", options, lambda console: _gate(console, options, base, head))
+
+    def body(console: Console) -> int:
+        sides = find_sides(options, base, head, into)
+        try:
+            return _gate(console, options, sides)
+        except MissingKeyError as error:
+            if without_key == "error":
+                raise
+            said = f"{_WORDS['needs-maintainer']} ({error})"
+            report = replace(_report(sides), verdict=None, reason="needs-maintainer", message=said)
+            return _leave(console, options, report, says=False)
+
+    run("gate", options, body)
 
 
-def _gate(console: Console, options: Options, base: str | None, head: str | None) -> int:
-    sides = find_sides(options, base, head)
+def _gate(console: Console, options: Options, sides: Sides) -> int:
     if sides.config_path is None:
         report = replace(_report(sides), message=_WORDS["first-adoption"], reason="first-adoption")
         return _leave(console, options, report, says=False)

@@ -11,7 +11,7 @@ from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.project import find_root
-from skillopt_ci.cli.work import LEDGER
+from skillopt_ci.cli.work import ledger_path
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.errors import UsageError
 from skillopt_ci.ledger import Ledger
@@ -30,7 +30,7 @@ def command(context: click.Context, ledger: Path | None) -> None:
 
 def _with(path: Path | None, body: Callable[[Console, Ledger], None], *, create: bool = False) -> None:
     def opened(console: Console) -> int:
-        place = path or find_root(None, Path.cwd())[0] / LEDGER
+        place = path or ledger_path(find_root(None, Path.cwd())[0])
         if not create and not place.is_file():
             raise UsageError(f"{place}: there is no ledger yet; `eval`, `train` and `gate` make one")
         with Ledger(place) as ledger:

@@ -10,11 +10,13 @@ from skillopt_ci.cli.guard import run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.training import RULES
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.costs import Calls, Shape, train_calls
 from skillopt_ci.core.skill import Skill, estimate_tokens
 from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.task import Suite, Task
+from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.engine.confirm import confirmation_runs
 from skillopt_ci.engine.epoch_end import SAMPLE
@@ -66,6 +68,7 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
         meta_notes=t.meta_notes,
         slow_sample=SAMPLE,
         confirm_runs=confirmation_runs(len(test)),
+        gate_rounds=RULES[t.gate].max_rounds if len(val) >= FEWEST_TASKS else 1,
     )
     calls = train_calls(shape)
     per_answer = judge_calls(skill.graders, suite.tasks) / len(suite.tasks)

@@ -41,11 +41,12 @@ class Sides:
             raise ConfigError(problems or f"{error} (at {self.policy_sha[:12]})") from error
 
 
-def find_sides(options: Options, base: str | None, head: str | None) -> Sides:
+def find_sides(options: Options, base: str | None, head: str | None, into: str | None = None) -> Sides:
     """Resolve base and head.
 
-    The base is the merge-base of head and the default branch, with the rules of the default branch's tip; a base that
-    was named is taken as it is, with its own rules. The head is the working tree, or the commit that was named.
+    The base is the merge-base of head and the branch that the change is for (`into`; else the default branch), with the
+    rules of that branch's tip; a base that was named is taken as it is, with its own rules. The head is the working
+    tree, or the commit that was named.
 
     Raises:
         UsageError: not in a repository, or nothing configured on either side.
@@ -58,7 +59,7 @@ def find_sides(options: Options, base: str | None, head: str | None) -> Sides:
     folder = inside(git, root)
     head_commit = git.resolve(head or "HEAD")
     if base is None:
-        branch = git.default_branch()
+        branch = git.default_branch() if into is None else git.branch(into)
         base_ref, policy_sha = branch, git.resolve(branch)
         base_sha = git.merge_base(policy_sha, head_commit)
     else:

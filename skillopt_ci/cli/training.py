@@ -15,6 +15,7 @@ from skillopt_ci.core.history import Notes, Rejected, TrainResult
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.core.task import Suite
+from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, FEWEST_TASKS, STRICT
 from skillopt_ci.engine.confirm import confirm, confirmation_runs
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.state import Bench, TrainSettings
@@ -26,6 +27,7 @@ from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.wiring import judge_calls
 
 RUNS = ".skillopt/runs"
+RULES = {"confirm": CONFIRM, "strict": STRICT, "careful": CAREFUL}
 # Answers differ in length: what the confirmation will cost is taken from the first measurement with some room.
 RESERVE_ROOM = Decimal("1.25")
 
@@ -140,6 +142,11 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     # A finished run that is named again buys nothing: limits of today do not end it earlier than it ended then.
     limited = [] if plan.finished else meters
     reserve = Reserve(limited, calls=round(answers * per_answer), share=Decimal(answers) / len(val))
+    if len(val) < FEWEST_TASKS and skill.train.gate != "strict":
+        work.console.warn(
+            f"{skill.name}: warning: {len(val)} validation tasks are too few for train.gate {skill.train.gate}; the "
+            f"strict rule is used, and what it keeps may be luck (have {FEWEST_TASKS} at the very least, better 50)"
+        )
     bench = Bench(
         lab=lab,
         optimizer=optimizer,
@@ -234,7 +241,7 @@ def settings(plan: Plan) -> TrainSettings:
         budget_start=t.edit_budget.start,
         budget_end=t.edit_budget.end,
         budget_shape=t.edit_budget.schedule,
-        exact_stop=t.exact_stop,
+        rule=replace(RULES[t.gate], exact_stop=t.exact_stop),
         slow_update=t.slow_update,
         meta_notes=t.meta_notes,
         seed=plan.seed,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.options import Options
@@ -22,6 +23,8 @@ from skillopt_ci.report.escape import scrub
 from skillopt_ci.wiring import Workshop, pricer, secret_values
 
 LEDGER = ".skillopt/ledger.sqlite"
+# Names another place. The action does: what a pull request has committed as its ledger must never decide its gate.
+LEDGER_VARIABLE = "SKILLOPT_CI_LEDGER"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
     secrets = secret_values(project.config, os.environ)
     console.scrub = lambda text: scrub(text, secrets)
     pool = Pool(project.config.concurrency)
-    with Ledger(project.root / LEDGER, replay_only=options.replay_only) as ledger:
+    with Ledger(ledger_path(project.root), replay_only=options.replay_only) as ledger:
         month = ledger.spent_since(_month_start()) if limits.month_usd is not None else Decimal(0)
         meter = Meter(limits, month_usd=month)
         workshop = Workshop(ledger=ledger, pool=pool)
@@ -84,6 +87,12 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
                 )
         finally:
             workshop.close()
+
+
+def ledger_path(root: Path) -> Path:
+    """Where a project's ledger is."""
+    named = os.environ.get(LEDGER_VARIABLE)
+    return Path(named) if named else root / LEDGER
 
 
 def limits_of(options: Options, project: Project) -> Limits:

@@ -50,7 +50,7 @@ def compare(base: Evaluation, head: Evaluation, tasks: Sequence[Task]) -> Compar
     base_means, head_means = base.means, head.means
     pairs = tuple(TaskPair(task_id=t.id, base=base_means.get(t.id), head=head_means.get(t.id)) for t in tasks)
     differences = cluster_differences(pairs, {t.id: t.cluster for t in tasks})
-    runs = harmonic_runs(_runs(base), _runs(head))
+    runs = harmonic_runs(mean_runs(base), mean_runs(head))
     return Comparison(
         pairs=pairs,
         effect=plus_two(differences, runs=runs),
@@ -72,7 +72,7 @@ def cluster_differences(pairs: Sequence[TaskPair], clusters: Mapping[str, str | 
     return [math.fsum(g) / len(g) for g in groups.values()]
 
 
-def _runs(evaluation: Evaluation) -> float:
+def mean_runs(evaluation: Evaluation) -> float:
     """Mean measured runs of a task that was measured at all; 1 when nothing was."""
     counts = [sum(v is not None for v in row) for row in evaluation.values]
     measured = [c for c in counts if c]

@@ -6,7 +6,10 @@ from math import ceil
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Sizes that decide the number of calls: tasks per split, and hyperparameters."""
+    """Sizes that decide the number of calls: tasks per split, and hyperparameters.
+
+    `gate_rounds`: runs per task that the training gate takes of a candidate, at most.
+    """
 
     train: int
     val: int
@@ -18,6 +21,7 @@ class Shape:
     meta_notes: bool
     slow_sample: int
     confirm_runs: int
+    gate_rounds: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +54,13 @@ def train_calls(shape: Shape) -> Calls:
     minibatches = shape.epochs * sum(ceil(size / shape.minibatch_size) + 1 for size in sizes)
     slow_epochs = shape.epochs - 1 if shape.slow_update else 0
     notes = max(0, shape.epochs - 2) if shape.meta_notes else 0
+    decisions, rounds = steps + slow_epochs, shape.gate_rounds
+    # The start is measured as often as a candidate may be; an accepted candidate brings two runs or more of its own.
+    again = (rounds - 1) + decisions * max(0, rounds - 2)
     return Calls(
         start_validation=shape.val,
         rollouts=shape.epochs * shape.train,
-        validation=shape.val * (steps + slow_epochs),
+        validation=shape.val * (decisions * rounds + again),
         slow_update=2 * slow_epochs * min(shape.slow_sample, shape.train),
         confirmation=2 * shape.test * shape.confirm_runs,
         optimizer=minibatches + 2 * steps + slow_epochs + notes,

@@ -41,7 +41,16 @@ class EditRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A gate's word on a candidate. `mean` is None when it stopped early; then `upper_bound` is what it could reach."""
+    """A gate's word on a candidate.
+
+    Attributes:
+        mean: over validation tasks; None when it stopped early, then `upper_bound` is what it could have reached.
+        n_rollouts: measured runs of the candidate.
+        evaluation: its runs; None when it stopped early.
+        incumbent: the incumbent's runs, with those that this decision added.
+        rounds: runs of the candidate per task.
+        z: evidence across tasks; None before a full round.
+    """
 
     accept: bool
     reason: str
@@ -51,6 +60,9 @@ class Decision:
     effect: Effect | None
     n_rollouts: int
     evaluation: Evaluation | None = None
+    incumbent: Evaluation | None = None
+    rounds: int = 1
+    z: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,87 +1,101 @@
-"""The training gate at work: measures a candidate until a decision is certain."""
+"""The training gate at work: takes the runs that the rule asks for, until it decides."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from skillopt_ci.core.compare import TOO_MUCH_MISSING, TaskPair, cluster_differences
+from skillopt_ci.core.compare import TOO_MUCH_MISSING, TaskPair, cluster_differences, mean_runs
 from skillopt_ci.core.history import Decision
-from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Score, evaluate
+from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.skill import Skill
-from skillopt_ci.core.stats import plus_two
-from skillopt_ci.core.strict import beats, bound, failures_first, next_wave
+from skillopt_ci.core.stats import harmonic_runs, plus_two
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.training_gate import FEWEST_TASKS, STRICT, Move, TrainingRule, deterministic, next_move
 from skillopt_ci.engine.lab import Job, Lab
 
 VAL = "val"
 
 
-def decide_strict(
-    lab: Lab, candidate: Skill, incumbent: Evaluation, tasks: Sequence[Task], *, exact_stop: bool
+def fitting_rule(rule: TrainingRule, n_tasks: int, seen: Sequence[Evaluation]) -> TrainingRule:
+    """The rule that suits what is known: strict on fewer than 10 tasks, where repeats prove nothing, and on a target
+    that always agreed with itself, where they tell nothing."""
+    if n_tasks < FEWEST_TASKS or deterministic(*seen):
+        return replace(STRICT, exact_stop=rule.exact_stop)
+    return rule
+
+
+def decide(
+    lab: Lab, skills: tuple[Skill, Skill], incumbent: Evaluation, tasks: Sequence[Task], rule: TrainingRule
 ) -> Decision:
-    """Keep the candidate only when its validation mean is strictly above the incumbent's frozen one.
+    """Decide whether a candidate replaces the incumbent.
 
-    With `exact_stop`, tasks the incumbent failed come first, in waves of a size that depends on results alone, and the
-    rest is not bought once nothing could make the candidate better. Tasks missing on either side are left out of both
-    means; with more than 5% of the tasks left out there is no decision (`accept` False, reason `infrastructure`).
+    Args:
+        lab: measures, in the stream `val`.
+        skills: incumbent and candidate.
+        incumbent: the incumbent's runs so far, tasks in order; the decision has them with what was added.
+        tasks: the validation tasks.
+        rule: how much evidence is wanted.
     """
-    frozen = {task: mean for task, mean in incumbent.means.items() if mean is not None}
-    by_id = {t.id: t for t in tasks if t.id in frozen}
-    order = failures_first([(t, frozen[t]) for t in by_id]) if exact_stop else list(by_id)
-    base = [frozen[t] for t in order]
-    done: list[Rollout] = []
-    state = bound(base, [None] * len(base))
-    incumbent_mean = math.fsum(base) / len(base)
-    hopeless = False
-    while len(done) < len(order) and not hopeless and not (exact_stop and state.cannot_win):
-        size = next_wave(state, len(order) - len(done)) if exact_stop else len(order)
-        wave = [by_id[t] for t in order[len(done) : len(done) + size]]
-        jobs = [Job(candidate, t, lab.sample(t, VAL)) for t in wave]
-        done += lab.roll_out(jobs, what="validation of a candidate")
-        state = bound(base, [*(r.value for r in done), *([None] * (len(order) - len(done)))])
-        hopeless = _too_much_missing(done, len(order), len(tasks))
-    measured = sum(isinstance(r.outcome, Score) for r in done)
-    if len(done) < len(order):
-        reachable = (state.upper_sum + math.fsum(base)) / len(base)
-        return Decision(
-            accept=False,
-            reason="infrastructure" if hopeless else "cannot win",
-            mean=None,
-            upper_bound=reachable,
-            incumbent_mean=incumbent_mean,
-            effect=None,
-            n_rollouts=measured,
-        )
-    return _with_all(candidate, done, incumbent, tasks)
+    clusters = {t.id: t.cluster for t in tasks}
+    before = [list(row) for row in incumbent.values]
+    after: list[list[float | None]] = [[] for _ in tasks]
+    while True:
+        base, head = _evaluation(skills[0], tasks, before), _evaluation(skills[1], tasks, after)
+        move = next_move(base, head, rule, clusters=clusters)
+        if move.action != "measure":
+            return _decision(move, base, head, clusters)
+        if _hopeless(before, after):
+            return _decision(replace(move, action="reject", reason="infrastructure"), base, head, clusters)
+        wanted = [(skills[0], before, i) for i in move.incumbent] + [(skills[1], after, i) for i in move.candidate]
+        # Side by side, so that a drifting provider hits both alike.
+        wanted.sort(key=lambda job: _rank(move, job[2]))
+        jobs = [Job(skill, tasks[i], lab.sample(tasks[i], VAL, len(rows[i]))) for skill, rows, i in wanted]
+        what = "validation of a candidate" if move.candidate else "validation of the incumbent, once more"
+        for (_, rows, index), rollout in zip(wanted, lab.roll_out(jobs, what=what), strict=True):
+            rows[index].append(rollout.value)
 
 
-def _too_much_missing(done: Sequence[Rollout], planned: int, n_tasks: int) -> bool:
-    """More than 5% of the tasks have no pair: what the incumbent lacks counts too, so that it never adds up."""
-    missing = sum(isinstance(r.outcome, Failure) for r in done)
-    return missing + n_tasks - planned > TOO_MUCH_MISSING * n_tasks
+def _rank(move: Move, index: int) -> int:
+    """The place of a task in the order that the rule wants."""
+    order = move.candidate or move.incumbent
+    return order.index(index) if index in order else len(order)
 
 
-def _with_all(candidate: Skill, done: Sequence[Rollout], incumbent: Evaluation, tasks: Sequence[Task]) -> Decision:
-    in_order = {r.sample.task_id: r for r in done}
-    measured = [in_order[t.id] for t in tasks if t.id in in_order]
-    evaluation = evaluate(candidate.digest, [r.sample.task_id for r in measured], measured)
-    means, before = evaluation.means, incumbent.means
-    pairs = [TaskPair(task_id=t, base=before[t], head=means[t]) for t in evaluation.task_ids]
-    both = [(p.base, p.head) for p in pairs if p.base is not None and p.head is not None]
-    missing = sum(isinstance(r.outcome, Failure) for r in done)
-    base_mean = math.fsum(b for b, _ in both) / len(both) if both else 0.0
-    mean = math.fsum(h for _, h in both) / len(both) if both else None
-    if mean is None or _too_much_missing(done, len(done), len(tasks)):
-        accept, reason = False, "infrastructure"
-    else:
-        accept = beats(mean, base_mean)
-        reason = "better on validation" if accept else "not better"
+def _evaluation(skill: Skill, tasks: Sequence[Task], rows: Sequence[Sequence[float | None]]) -> Evaluation:
+    return Evaluation(skill=skill.digest, task_ids=tuple(t.id for t in tasks), values=tuple(map(tuple, rows)))
+
+
+def _hopeless(before: Sequence[Sequence[float | None]], after: Sequence[Sequence[float | None]]) -> bool:
+    """More than 5% of the tasks were tried on a side without a result: whatever comes, there is no decision."""
+    lost = sum(_lost(b) or _lost(a) for b, a in zip(before, after, strict=True))
+    return lost > TOO_MUCH_MISSING * len(before)
+
+
+def _lost(row: Sequence[float | None]) -> bool:
+    return bool(row) and all(v is None for v in row)
+
+
+def _decision(
+    move: Move, incumbent: Evaluation, candidate: Evaluation, clusters: Mapping[str, str | None]
+) -> Decision:
+    """The rule's word with the means it is about: over tasks measured on both sides."""
+    before, after = incumbent.means, candidate.means
+    complete = all(candidate.values)
+    runs = harmonic_runs(mean_runs(candidate), mean_runs(incumbent))
+    both = [(b, a) for t in candidate.task_ids if (b := before[t]) is not None and (a := after[t]) is not None]
+    pairs = [TaskPair(task_id=t, base=before[t], head=after[t]) for t in candidate.task_ids]
+    known = [b for b, _ in both] if complete else [b for b in before.values() if b is not None]
+    mean = math.fsum(a for _, a in both) / len(both) if complete and both else None
     return Decision(
-        accept=accept,
-        reason=reason,
+        accept=move.action == "accept",
+        reason=move.reason,
         mean=mean,
-        upper_bound=None,
-        incumbent_mean=base_mean,
-        effect=plus_two(cluster_differences(pairs, {t.id: t.cluster for t in tasks}), runs=1),
-        n_rollouts=len(done) - missing,
-        evaluation=evaluation,
+        upper_bound=move.upper_bound,
+        incumbent_mean=math.fsum(known) / len(known) if known else 0.0,
+        effect=plus_two(cluster_differences(pairs, clusters), runs=runs) if mean is not None else None,
+        n_rollouts=candidate.n_runs,
+        evaluation=candidate if complete else None,
+        incumbent=incumbent,
+        rounds=move.round,
+        z=move.z,
     )

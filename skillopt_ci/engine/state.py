@@ -10,6 +10,7 @@ from skillopt_ci.core.schedule import Shape
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.training_gate import TrainingRule
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.optimizers.base import Evidence, Optimizer, Place
 
@@ -24,7 +25,7 @@ class TrainSettings:
     budget_start: int
     budget_end: int
     budget_shape: Shape
-    exact_stop: bool
+    rule: TrainingRule
     slow_update: bool
     meta_notes: bool
     seed: int
@@ -70,6 +71,8 @@ class State:
         """The state after a step: an accepted candidate is the incumbent, what was not kept is remembered."""
         state = replace(self, steps=(*self.steps, step), rejected=(*self.rejected, *rejected_edits([step])))
         decision = step.decision
+        if decision is not None and decision.incumbent is not None:
+            state = replace(state, val=decision.incumbent, mean=decision.incumbent.mean or 0.0)
         if step.action != "accept" or step.candidate is None or decision is None:
             return state
         assert decision.evaluation is not None  # noqa: S101 - an accepted candidate was measured whole

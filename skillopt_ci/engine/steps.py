@@ -10,7 +10,7 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.candidates import build_candidate
-from skillopt_ci.engine.decide import decide_strict
+from skillopt_ci.engine.decide import decide, fitting_rule
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.engine.state import Bench, State
 
@@ -44,7 +44,14 @@ def skipped(bench: Bench, blank: Step, reason: str, before: Spend) -> Step:
 
 def gated(bench: Bench, state: State, blank: Step, candidate: Skill, before: Spend) -> Step:
     """Let the gate decide on a candidate; its edits are kept, rejected or left undecided together."""
-    decision = decide_strict(bench.lab, candidate, state.val, bench.val, exact_stop=bench.settings.exact_stop)
+    known = [s.decision for s in state.steps if s.decision is not None]
+    earlier = next((s.decision for s in reversed(state.steps) if _same_question(s, state.skill, candidate)), None)
+    if earlier is not None:  # proposed again to the same incumbent: the verdict stands
+        decision = replace(earlier, n_rollouts=0, incumbent=None)
+    else:
+        seen = [state.val, *(d.evaluation for d in known if d.evaluation is not None)]
+        rule = fitting_rule(bench.settings.rule, len(bench.val), seen)
+        decision = decide(bench.lab, (state.skill, candidate), state.val, bench.val, rule)
     bench.checkpoint()
     action: Action
     status: EditStatus
@@ -65,6 +72,15 @@ def gated(bench: Bench, state: State, blank: Step, candidate: Skill, before: Spe
         decision=decision,
         edits=tuple(_judged(r, status, reason) for r in blank.edits),
         cost=bench.spent().minus(before),
+    )
+
+
+def _same_question(step: Step, incumbent: Skill, candidate: Skill) -> bool:
+    return (
+        step.action == "reject"
+        and step.candidate is not None
+        and step.candidate.digest == candidate.digest
+        and step.incumbent.digest == incumbent.digest
     )
 
 

@@ -72,6 +72,14 @@ class Git:
                 return ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
         raise GitError("no default branch found (origin/HEAD, main, master); name the base with --base")
 
+    def branch(self, name: str) -> str:
+        """A branch by its short name as a ref to resolve, as origin has it where it was fetched from there."""
+        remote = f"refs/remotes/origin/{name}"
+        if self._exists(remote):
+            return remote.removeprefix("refs/remotes/")
+        self.resolve(f"refs/heads/{name}")
+        return f"refs/heads/{name}"
+
     def is_dirty(self, paths: Sequence[str] = ()) -> bool:
         """Something among `paths` (everything without any) differs from HEAD, or is untracked and not ignored."""
         args = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--", *paths)

@@ -59,7 +59,7 @@ class _Answer:
 
 
 class GitHub:
-    """Requests to one repository. Every method raises `ApiError` when GitHub says no, `ForgeError` when it is silent."""
+    """Requests to one repository. Every method raises `ApiError` for a refusal, `ForgeError` when no answer comes."""
 
     def __init__(self, connection: Connection, waiter: Waiter, scrub: Callable[[str], str]) -> None:
         """`scrub` takes secrets out of every text that is sent."""
@@ -184,7 +184,7 @@ def _limit(answer: _Answer, now: float, tried: int) -> float | None:
         reset = answer.headers.get("x-ratelimit-reset", "")
         return max(0.0, float(reset) - now) + 1 if reset.isdigit() else SECONDARY_WAIT_SECONDS
     if answer.status == 429 or "secondary rate limit" in message or "abuse detection" in message:
-        return SECONDARY_WAIT_SECONDS * 2 ** (tried - 1)
+        return SECONDARY_WAIT_SECONDS * float(2 ** (tried - 1))
     return None
 
 

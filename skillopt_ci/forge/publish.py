@@ -45,12 +45,13 @@ def _look(repository: Repository, wanted: Publication, now: float) -> Situation:
         login=login, pulls=tuple(repository.pulls_of(branch)), branch_head=repository.head(branch), now=now
     )
     own = [p for p in there.pulls if is_own(p, login)]
-    if there.branch_head is not None and all(p.marker.get("head_sha") != there.branch_head for p in own):
-        fork, commits = repository.commits_between(wanted.base.sha, there.branch_head)
+    tip = there.branch_head
+    if tip is not None and all(p.marker.get("head_sha") != tip for p in own):
+        fork, commits = repository.commits_between(wanted.base.sha, tip)
         there = replace(there, commits_ours=commits_are_ours(commits, login))
         if there.commits_ours and fork == wanted.base.sha and len(commits) == len(wanted.proposal.commits):
             blobs = final_blobs(wanted)
-            held = repository.entries(repository.tree_of(there.branch_head), tuple(blobs))
+            held = repository.entries(repository.tree_of(tip), tuple(blobs))
             there = replace(there, branch_is_wish={p: e.sha for p, e in held.items()} == blobs)
     if not any(p.open for p in there.pulls):
         others = (p for p in repository.open_pulls() if p.branch != branch and p.branch.startswith("skillopt/"))

@@ -34,9 +34,9 @@ def error_message(data: Any) -> str:
     parts = [data.get("message")]
     errors = data.get("errors")
     for error in errors if isinstance(errors, list) else []:
-        if isinstance(error, dict):
-            error = error.get("message") or " ".join(str(error.get(k, "")) for k in ("resource", "field", "code"))
-        parts.append(error)
+        known = isinstance(error, dict)
+        fields = " ".join(str(error.get(k, "")) for k in ("resource", "field", "code")) if known else str(error)
+        parts.append((error.get("message") if known else None) or fields)
     return "; ".join(" ".join(str(part).split()) for part in parts if part)[:500]
 
 

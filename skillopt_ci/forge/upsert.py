@@ -131,7 +131,7 @@ def decide(wish: Wish, there: Situation, limits: Limits) -> Activity:
         return Leave(reason="rejected", message=what, pull=refused)
     if current is not None:
         return _about_open(wish, there, current)
-    return _about_none(wish, there, limits)
+    return _about_none(there, limits)
 
 
 def is_own(pull: Pull, login: str) -> bool:
@@ -190,7 +190,7 @@ def _about_open(wish: Wish, there: Situation, current: Pull) -> Activity:
     return Renew(pull=current, push=not there.branch_is_wish, replaces=there.branch_head)
 
 
-def _about_none(wish: Wish, there: Situation, limits: Limits) -> Activity:
+def _about_none(there: Situation, limits: Limits) -> Activity:
     closed = [p.closed_at for p in there.pulls if not p.merged and p.closed_at is not None and is_own(p, there.login)]
     left = max(closed, default=0.0) + limits.cooldown_days * _DAY_SECONDS - there.now
     if left > 0:

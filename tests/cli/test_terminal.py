@@ -15,7 +15,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.main import COMMANDS, cli
 from tests.cli.world import CONFIG, GOOD, PATH, TASKS, call, call_json, config, files, write
 from tests.integration.process import environment, run
-from tests.loopback import Loopback, chat_reply
+from tests.loopback import Loopback, chat_reply, error_reply, scripted
 
 EVIL = "\x1b[2J\x1b]0;title\x07::error::stolen\u202e##[error]x\x9b31m\x08"
 RAW = re.compile("[\x1b\x9b\x07\x08\u202e]|^\\s*::|##\\[", re.MULTILINE)
@@ -33,7 +33,7 @@ def in_terminal(root: Path, *args: str, **env: str) -> str:
     process = subprocess.Popen(
         [sys.executable, "-m", "skillopt_ci", *args],
         cwd=root,
-        env=environment(TERM="xterm-256color", COLUMNS="100", **env),
+        env=environment(**{"TERM": "xterm-256color", "COLUMNS": "100", **env}),
         stdout=theirs,
         stderr=theirs,
         stdin=subprocess.DEVNULL,
@@ -91,7 +91,7 @@ def test_verbose_says_more(root: Path) -> None:
 @pytest.mark.parametrize("command", ["eval", "train"])
 def test_what_models_and_tasks_say_never_reaches_the_terminal_raw(root: Path, command: str) -> None:
     lines = (root / TASKS).read_text(encoding="utf-8").splitlines()
-    evil = [{**json.loads(line), "id": f"{EVIL}{n}", "tags": [EVIL]} for n, line in enumerate(lines)]
+    evil = [{**json.loads(line), "id": f"::error::##[x]{n}", "metadata": {"m": EVIL}} for n, line in enumerate(lines)]
     edits = {
         "reasoning": EVIL,
         "edits": [{"op": "add", "target": "", "content": f"- {EVIL}", "rationale": EVIL, "evidence": [EVIL]}],
@@ -118,15 +118,13 @@ def test_what_models_and_tasks_say_never_reaches_the_terminal_raw(root: Path, co
 
 
 def test_what_a_server_says_in_an_error_is_one_plain_line(root: Path) -> None:
-    from tests.loopback import error_reply, scripted
-
     with Loopback(scripted(error_reply(403, f"{EVIL}\n::error::{EVIL}"))) as server:
         write(root, {CONFIG: config(providers={"models": {"type": "openai", "base_url": server.openai_url}})})
         done, value = call_json(root, "eval")
     assert done.code == 5
     assert not RAW.search(done.err)
     assert len([line for line in done.lines if "403" in line]) == 1
-    assert not RAW.search(value["message"])
+    assert not re.search("[\x1b\x9b\x07\x08\u202e]", value["message"])
 
 
 def test_a_console_writes_no_commands_of_a_runner_and_no_secrets(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from skillopt_ci.core.rollout import Rollout, Sample, Score
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Source, Task
+from skillopt_ci.core.training_gate import STRICT
 from skillopt_ci.core.trajectory import Message, StopReason, Trajectory
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.state import Bench, TrainSettings
@@ -136,7 +137,7 @@ SETTINGS = TrainSettings(
     budget_start=4,
     budget_end=4,
     budget_shape="constant",
-    exact_stop=True,
+    rule=STRICT,
     slow_update=True,
     meta_notes=True,
     seed=1,
@@ -151,6 +152,8 @@ def lab(harness: Script, *, replica: str = "1/1", concurrency: int = 1, hears: H
 
 def bench(optimizer: Scripted, harness: Script | None = None, **changes: object) -> Bench:
     """A bench; `changes` are fields of the bench or of its settings."""
+    if "exact_stop" in changes:
+        changes["rule"] = replace(STRICT, exact_stop=bool(changes.pop("exact_stop")))
     own = {k: changes.pop(k) for k in ("lab", "train", "val", "spent", "checkpoint") if k in changes}
     made = Bench(
         lab=lab(harness or Script()),

@@ -10,6 +10,7 @@ from skillopt_ci.core.history import Confirmation, Notes, Step, TrainResult
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import GraderSpec, Source, Split, Task
+from skillopt_ci.core.training_gate import CONFIRM, STRICT
 from skillopt_ci.engine.confirm import confirm
 from skillopt_ci.engine.epoch_end import SAMPLE
 from skillopt_ci.engine.lab import Lab
@@ -97,7 +98,8 @@ def noisy() -> Run:
 def test_the_plan_is_an_upper_bound_stage_by_stage() -> None:
     tight = 0
     for epochs, batch, mini, exact in ((1, 5, 2, True), (3, 7, 3, True), (4, 12, 1, False), (2, 40, 8, False)):
-        made = Run(epochs=epochs, batch_size=batch, minibatch_size=mini, exact_stop=exact, noise=0.4)
+        rule = replace(CONFIRM if exact else STRICT, exact_stop=exact)
+        made = Run(epochs=epochs, batch_size=batch, minibatch_size=mini, rule=rule, noise=0.4)
         bound = train_calls(
             Shape(
                 train=12,
@@ -106,6 +108,7 @@ def test_the_plan_is_an_upper_bound_stage_by_stage() -> None:
                 epochs=epochs,
                 batch_size=batch,
                 minibatch_size=mini,
+                gate_rounds=rule.max_rounds,
                 slow_update=True,
                 meta_notes=True,
                 slow_sample=SAMPLE,

@@ -10,6 +10,7 @@ from skillopt_ci.core.skill import Skill, split_text
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.split import SplitWeights
 from skillopt_ci.core.task import GraderSpec, Suite
+from skillopt_ci.core.training_gate import STRICT
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.state import Bench, TrainSettings
 from skillopt_ci.engine.train import train
@@ -66,7 +67,7 @@ class World:
             budget_start=budget,
             budget_end=2,
             budget_shape="cosine",
-            exact_stop=True,
+            rule=STRICT,
             slow_update=True,
             meta_notes=True,
             seed=seed,

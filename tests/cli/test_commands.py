@@ -1,0 +1,330 @@
+"""check, plan, eval, init, report, pr, ledger, schema: what they say and leave."""
+
+import json
+import subprocess
+import xml.etree.ElementTree as ET
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, bytes_of, call, call_json, config, files, tasks, write
+from tests.forge.repo import Repo
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write(tmp_path / "p", files())
+    return tmp_path / "p"
+
+
+# --- check
+
+
+def test_check_says_what_there_is(root: Path) -> None:
+    done, value = call_json(root, "check", "some", "files", "of", "pre-commit")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "invoices: 8 train, 10 val, 12 test tasks; 24 tokens",
+        "0 errors, 2 warnings",
+    ]
+    assert all("warning:" in line for line in done.lines)
+    assert value["skills"] == [{"name": "invoices", "path": PATH, "tokens": 24, "train": 8, "val": 10, "test": 12}]
+    assert [p["warning"] for p in value["problems"]] == [True, True]
+
+
+def test_check_of_a_thousand_tasks(tmp_path: Path) -> None:
+    write(tmp_path / "p", files(sizes=(300, 300, 400)))
+    done = call(tmp_path / "p", "check")
+    assert (done.code, done.lines) == (0, [])
+    assert done.out.splitlines()[0] == "invoices: 300 train, 300 val, 400 test tasks; 24 tokens"
+
+
+def test_check_finds_everything_wrong_with_every_skill(root: Path) -> None:
+    skill = json.loads(config())["skills"][0]
+    write(
+        root,
+        {
+            CONFIG: config(skills=[skill, {**skill, "path": "skills/other/SKILL.md", "tasks": ["evals/none.jsonl"]}]),
+            "skills/other/SKILL.md": "---\nname: Wrong Name\nextra: 1\n---\n# X\n",
+            TASKS: tasks() + '{"id": "a"}\n',
+        },
+    )
+    done, value = call_json(root, "check")
+    assert (done.code, value["exit_code"]) == (2, 2)
+    told = "\n".join(done.lines)
+    for words in (f"{TASKS}:31", "skills/other/SKILL.md:2", "warning: ", "evals/none.jsonl: no task file is here"):
+        assert words in told
+    assert call(root, "check", "--skill", "invoices").code == 2
+
+
+def test_check_wants_a_judge_for_a_judging_grader_of_a_task(root: Path) -> None:
+    lines = [json.loads(line) for line in tasks().splitlines()]
+    lines[4]["graders"] = [{"type": "judge", "rubric": "Is it polite?"}]
+    write(root, {TASKS: "".join(json.dumps(line) + "\n" for line in lines)})
+    done = call(root, "check")
+    assert done.code == 2
+    assert f"{TASKS}:5: its grader asks a judge, and skills[invoices] has no 'judge' model; add one" in done.lines
+
+
+def test_a_grader_that_does_not_fit_is_said_once_and_not_once_a_task(root: Path) -> None:
+    skill = {**json.loads(config())["skills"][0], "graders": [{"type": "regex", "pattern": "("}]}
+    write(root, {CONFIG: config(skills=[skill])})
+    done = call(root, "check")
+    assert done.code == 2
+    assert len([line for line in done.lines if "warning" not in line]) == 1
+
+
+# --- plan
+
+
+def test_plan_is_an_upper_bound_in_calls_tokens_and_usd(root: Path) -> None:
+    done, value = call_json(root, "plan")
+    (row,) = value["skills"]
+    assert done.code == 0
+    assert row["train"]["target"]["calls"] == sum(row["target_calls"].values())
+    assert row["gate"]["usd"] == "0"
+    assert "Upper bounds." in done.out
+    bought = call_json(root, "train")[1]["skills"][0]["spend"]["paid"]["calls"]
+    assert bought <= row["train_total"]["calls"]
+
+
+def test_plan_knows_prices_and_says_when_it_does_not(root: Path) -> None:
+    role = {"provider": "openai", "model": "gpt-5.4-mini"}
+    write(root, {CONFIG: config(target=role, optimizer=role, providers=None)})
+    _, value = call_json(root, "plan")
+    assert Decimal(value["skills"][0]["train_total"]["usd"]) > 0
+    write(root, {CONFIG: config(target={**role, "model": "nobody-knows-it"}, optimizer=role, providers=None)})
+    done, value = call_json(root, "plan")
+    assert value["skills"][0]["train_total"]["usd"] is None
+    assert "price unknown" in done.out
+
+
+def test_plan_without_an_optimizer_or_with_a_judge(root: Path) -> None:
+    judge = {"provider": "models", "model": "j"}
+    skill = {**json.loads(config())["skills"][0], "graders": [{"type": "judge", "rubric": "Is it right?", "votes": 3}]}
+    write(root, {CONFIG: config(optimizer=None, judge=judge, skills=[skill])})
+    done, value = call_json(root, "plan")
+    stages = value["skills"][0]["train"]
+    assert (stages["optimizer"]["calls"], stages["judge"]["calls"]) == (0, 3 * stages["target"]["calls"])
+    assert "judge: " in done.out
+
+
+# --- eval
+
+
+def test_eval_scores_a_split_and_replays_it(root: Path) -> None:
+    done, value = call_json(root, "eval", "--split", "test", "--runs", "2", "--junit", "out.xml")
+    (entry,) = value["skills"]
+    assert (done.code, entry["n_tasks"], entry["n_rollouts"], value["spend"]["paid"]["calls"]) == (0, 12, 24, 24)
+    cases = list(ET.parse(root / "out.xml").getroot().iter("testcase"))
+    assert len(cases) == 12
+    assert "Simulated models" in done.out
+    _, again = call_json(root, "eval", "--split", "test", "--runs", "2", "--replay-only")
+    assert (again["skills"], again["spend"]["paid"]["calls"]) == (value["skills"], 0)
+    missed = call(root, "eval", "--split", "train", "--replay-only")
+    assert missed.code == 2
+    assert "this call was never bought" in missed.lines[-1]
+
+
+def test_held_out_words_are_not_shown_unless_asked_for(root: Path) -> None:
+    for shown in (False, True):
+        write(root, {CONFIG: config(report={"show_heldout": shown})})
+        assert call(root, "eval", "--split", "test", "--junit", "out.xml").code == 0
+        assert ("held-out task: words are not shown" in (root / "out.xml").read_text(encoding="utf-8")) is not shown
+
+
+def test_eval_stops_at_its_budget_and_goes_on(root: Path) -> None:
+    done, value = call_json(root, "eval", "--max-calls", "3")
+    assert (done.code, value["reason"]) == (4, "budget")
+    _, more = call_json(root, "eval")
+    assert more["spend"]["replayed"]["calls"] == 3
+
+
+def test_eval_with_a_judge(root: Path) -> None:
+    skill = {**json.loads(config())["skills"][0], "graders": [{"type": "judge", "rubric": "Is it short?"}]}
+    write(root, {CONFIG: config(judge={"provider": "models", "model": "j"}, skills=[skill])})
+    done, value = call_json(root, "eval")
+    assert (done.code, value["spend"]["paid"]["calls"]) == (0, 20)
+
+
+# --- init
+
+
+def test_init_in_an_empty_repository_then_check(tmp_path: Path) -> None:
+    Repo(tmp_path / "new")
+    done = call(tmp_path / "new", "init")
+    assert done.code == 0
+    assert [line for line in done.lines if line.startswith("wrote ")] == [
+        "wrote skills/example/SKILL.md",
+        "wrote skillopt.yml",
+        "wrote evals/example/tasks.jsonl",
+        "wrote .gitignore",
+    ]
+    checked = call(tmp_path / "new", "check")
+    assert checked.code == 0
+    assert "10 starter tasks are still here; replace them by tasks of your own" in checked.err
+    assert call(tmp_path / "new", "eval").code == 0
+    again = call(tmp_path / "new", "init")
+    assert (again.code, len(again.lines)) == (2, 1)
+    assert "skillopt.yml is here already" in again.err
+
+
+def test_init_takes_the_skills_that_are_there_and_overwrites_nothing(tmp_path: Path) -> None:
+    mine = {
+        "skills/a/SKILL.md": "---\nname: a\ndescription: Does a. Use when a is asked for.\n---\n# A\n",
+        "skills/b, [c] #d/SKILL.md": "# B\n",
+        "evals/a/tasks.jsonl": tasks(),
+        ".gitignore": "node_modules",
+    }
+    write(tmp_path, mine)  # type: ignore[arg-type]
+    done = call(tmp_path, "init", "--quiet", "--provider", "simulated")
+    assert (done.code, done.err) == (0, "")
+    found = bytes_of(tmp_path)
+    assert {n: found[n] for n in mine if n != ".gitignore"} == {
+        n: t.encode() for n, t in mine.items() if n != ".gitignore"
+    }
+    assert found[".gitignore"] == b"node_modules\n.skillopt/ledger.sqlite*\n.skillopt/runs/\n"
+    checked = call(tmp_path, "check")
+    assert "b, [c] #d: 4 train, 3 val, 3 test tasks" in checked.out
+    assert "a: 8 train" in checked.out
+
+
+@pytest.mark.parametrize(
+    ("env", "args", "provider"),
+    [
+        ({}, [], "simulated"),
+        ({"OPENAI_API_KEY": "k"}, [], "openai"),
+        ({"ANTHROPIC_API_KEY": "k"}, [], "anthropic"),
+        ({"OPENAI_API_KEY": "k"}, ["--provider", "anthropic"], "anthropic"),
+    ],
+)
+def test_init_takes_the_provider_whose_key_is_there(
+    tmp_path: Path, env: dict[str, str], args: list[str], provider: str
+) -> None:
+    assert call(tmp_path, "init", *args, env=env).code == 0
+    text = (tmp_path / CONFIG).read_text(encoding="utf-8")
+    assert [provider in line for line in text.splitlines() if line.startswith(("target:", "optimizer:"))] == [
+        True,
+        True,
+    ]
+    _, value = call_json(tmp_path, "plan")
+    assert value["skills"][0]["train_total"]["usd"] is not None  # its budget in USD can be kept
+
+
+def test_init_where_nothing_can_be_written(tmp_path: Path) -> None:
+    write(tmp_path, {"skills": "a file in the way"})
+    done = call(tmp_path, "init")
+    assert (done.code, len(done.lines)) == (2, 1)
+    assert "cannot be written" in done.err
+
+
+# --- report, pr
+
+
+def test_report_shows_the_newest_run_in_every_form(trained: Path) -> None:
+    (folder,) = (trained / ".skillopt/runs").iterdir()
+    shown = {form: call(trained, "report", "--format", form).out for form in ("markdown", "html", "junit", "json")}
+    assert shown["markdown"].rstrip("\n") == (folder / "report.md").read_text(encoding="utf-8").rstrip("\n")
+    assert shown["html"].lower().startswith("<!doctype html>")
+    assert ET.fromstring(shown["junit"].encode()).tag == "testsuites"
+    assert json.loads(shown["json"]) == json.loads((folder / "report.json").read_bytes())
+    assert call(trained, "report", str(folder), "--skill", "invoices").out == shown["markdown"]
+    assert call(trained, "report", "--skill", "other").code == 2
+    place = trained / "copy.json"
+    assert call(trained, "report", "--json", str(place)).code == 0
+    assert json.loads(place.read_bytes())["schema"] == "skillopt-ci/train/1"
+
+
+def test_pr_writes_commits_that_git_takes(trained: Path) -> None:
+    (folder,) = (trained / ".skillopt/runs").iterdir()
+    before = subprocess.run(["git", "rev-parse", "HEAD"], cwd=trained, capture_output=True, text=True, check=True)
+    done, value = call_json(trained, "pr", "--dry-run")
+    assert done.code == 0
+    assert value["schema"] == "skillopt-ci/pr/1"
+    assert (value["draft"], value["branch"].startswith("skillopt/invoices-")) == (False, True)
+    place = folder / "pull_request"
+    assert (place / "title.txt").read_text(encoding="utf-8").strip() == value["title"]
+    assert (place / "branch.txt").read_text(encoding="utf-8").strip() == value["branch"]
+    assert "Simulated models" in (place / "body.md").read_text(encoding="utf-8")
+    patches = sorted(str(p) for p in (place / "commits").iterdir())
+    assert len(patches) == len(value["commits"]) > 0
+    repo = Repo(trained, create=False)
+    assert repo("rev-parse", "HEAD") == before.stdout.strip()  # nothing was moved
+    assert repo("status", "--porcelain") == ""
+    repo("am", "-q", *patches)
+    assert (trained / PATH).read_bytes() == (folder / "best_skill.md").read_bytes()
+    assert repo("log", "--format=%an", "-1") == "skillopt-ci[bot]"
+    assert (trained / ".skillopt/history/invoices.jsonl").is_file()
+    again = call(trained, "pr", "--dry-run")
+    assert again.code == 5
+    assert "is not the skill that was trained: its scores are void; train again" in again.lines[0]
+
+
+def test_pr_of_a_project_in_a_folder_with_its_configuration_named(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "mono")
+    repo.commit({f"ai/{name}": data for name, data in files().items()})
+    assert call(repo.root, "train", "--quiet", "--config", "ai/skillopt.yml").code == 0
+    done, value = call_json(repo.root, "pr", "--dry-run", "--config", "ai/skillopt.yml")
+    assert done.code == 0
+    repo("am", "-q", *(str(p) for p in sorted(Path(value["folder"]).glob("commits/*.patch"))))
+    assert (repo.root / "ai" / PATH).read_text(encoding="utf-8") != SKILL
+
+
+def test_pr_is_refused_without_an_improvement_unless_told(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "p")
+    repo.commit(files(sizes=(8, 10, 3), pr={"min_confidence": 0.999}))
+    _, value = call_json(repo.root, "train")
+    assert value["proposal"] is False
+    done = call(repo.root, "pr", "--dry-run")
+    assert done.code == 2
+    assert "improvement not shown on the test split; --anyway" in done.lines[0]
+    told, draft = call_json(repo.root, "pr", "--dry-run", "--anyway")
+    assert (told.code, draft["draft"]) == (0, True)
+    title = Path(draft["folder"]) / "title.txt"
+    assert title.read_text(encoding="utf-8").endswith("(improvement not shown)\n")
+
+
+def test_pr_of_a_run_that_changed_nothing_and_outside_of_a_repository(tmp_path: Path, trained: Path) -> None:
+    repo = Repo(tmp_path / "p")
+    repo.commit(files(GOOD, providers={"models": {"type": "simulated", "noise": 0}}))
+    assert call(repo.root, "train", "--quiet").code == 0
+    done = call(repo.root, "pr", "--dry-run")
+    assert done.code == 2
+    assert "the run changed nothing; there is nothing to propose" in done.lines[0]
+    (trained / ".git").rename(tmp_path / "away")
+    lost = call(trained, "pr", "--dry-run")
+    assert lost.code == 2
+    assert "a pull request needs a git repository" in lost.lines[0]
+
+
+# --- ledger, schema
+
+
+def test_the_ledger_tells_merges_and_exports(trained: Path, tmp_path: Path) -> None:
+    stats = dict(line.split("\t") for line in call(trained, "ledger", "stats").out.splitlines())
+    total: dict[str, Any] = json.loads(stats.pop("total"))
+    assert total["calls"] == sum(json.loads(v)["calls"] for v in stats.values()) > 0
+    rows = [json.loads(line) for line in call(trained, "ledger", "export").out.splitlines()]
+    assert len(rows) == total["calls"]
+    assert set(rows[0]) >= {"key", "stream", "label", "usd", "value"}
+    write(tmp_path / "fresh", files())
+    ours = str(trained / ".skillopt/ledger.sqlite")
+    merged = call(tmp_path / "fresh", "ledger", "merge", ours)
+    assert merged.out.startswith(f"{total['calls']} purchases taken over from ")
+    assert call(tmp_path / "fresh", "ledger", "merge", ours).out.startswith("0 purchases")
+    _, value = call_json(tmp_path / "fresh", "train", "--generation", "1")
+    assert value["skills"][0]["spend"]["paid"]["calls"] == 0
+    assert call(tmp_path / "fresh", "ledger", "failures").out == ""
+    (tmp_path / "none").write_text("no ledger", encoding="utf-8")
+    assert call(tmp_path / "fresh", "ledger", "merge", str(tmp_path / "none")).code == 2
+
+
+def test_the_schema_describes_the_configuration(root: Path) -> None:
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(call(root, "schema").out)
+    validator = Draft202012Validator(schema)
+    assert list(validator.iter_errors(json.loads(config()))) == []
+    assert list(validator.iter_errors({**json.loads(config()), "concurency": 1}))
