@@ -1,15 +1,22 @@
-"""Write docs/configuration.md from the JSON Schema of skillopt.yml: `python docs/generate.py`."""
+"""Write the generated pages: `python docs/generate.py`; with --check only say which are out of date.
+
+configuration.md comes from the JSON Schema of skillopt.yml, commands.md from the commands themselves.
+"""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+
+from skillopt_ci.cli.main import COMMANDS, cli
 from skillopt_ci.config.json_schema import json_schema
 from skillopt_ci.config.not_built import PLANNED
 from skillopt_ci.config.words import wanted
 
-PAGE = Path(__file__).parent / "configuration.md"
+HERE = Path(__file__).parent
 
 _INTRO = """# Configuration: `skillopt.yml`
 
@@ -107,5 +114,70 @@ def _default(value: object) -> str:
     return f"`{value:g}`" if isinstance(value, float) else f"`{json.dumps(value)}`"
 
 
+_COMMANDS = """# Commands
+
+<!-- Written by docs/generate.py from the commands themselves. Do not edit. -->
+
+Words for people go to stderr (live progress on a terminal, plain lines in a log), results to stdout. `--json` writes
+the whole result, also when the command fails. `NO_COLOR` is honoured.
+
+## Exit codes
+
+| code | meaning |
+|---|---|
+| 0 | done; for `gate`: pass, not applicable, or inconclusive with `on_inconclusive: pass` |
+| 1 | regression, or a change of the rules that a maintainer must agree to |
+| 2 | usage or configuration |
+| 3 | inconclusive: too much is missing, or undecided with `on_inconclusive: block` |
+| 4 | the budget was reached; raise it and run the same command again |
+| 5 | provider, authentication, git or forge |
+| 130 | interrupted; the same command continues |
+"""
+
+
+def commands_page() -> str:
+    """Every command with its options."""
+    parts = [_COMMANDS]
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        parts += [f"\n## `skillopt-ci {name}`\n\n", *_command(command, f"skillopt-ci {name}")]
+        if isinstance(command, click.Group):
+            for inner, sub in command.commands.items():
+                parts += [f"\n### `skillopt-ci {name} {inner}`\n\n", *_command(sub, f"skillopt-ci {name} {inner}")]
+    return "".join(parts)
+
+
+def _command(command: click.Command, name: str) -> Iterator[str]:
+    context = click.Context(command, info_name=name)
+    yield f"{(command.help or '').strip()}\n"
+    arguments = [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
+    if arguments:
+        yield f"\nArguments: {', '.join(f'`{a}`' for a in arguments)}\n"
+    rows = [p.get_help_record(context) for p in command.params if isinstance(p, click.Option)]
+    shown = [row for row in rows if row is not None]
+    if shown:
+        yield "\n| option | meaning |\n|---|---|\n"
+        for option, meaning in shown:
+            yield f"| `{option.replace('|', ' / ')}` | {meaning.replace('|', ' / ')} |\n"
+
+
+PAGES = {"configuration.md": page, "commands.md": commands_page}
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    stale = []
+    for name, made in PAGES.items():
+        path, text = HERE / name, made()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, encoding="utf-8")
+    for name in stale:
+        print(f"docs/{name}: {'out of date; run: make docs' if '--check' in sys.argv else 'written'}")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    raise SystemExit(main())

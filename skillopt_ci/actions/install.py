@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 OLDEST = (3, 11)
+DONE = "installed"  # an empty file: the environment is whole
 _SOURCES = ("pyproject.toml", "README.md", "LICENSE", "skillopt_ci")
 _PIP = ("-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input")
 
@@ -40,9 +41,9 @@ def install(source: Path, temp: Path) -> Path:
         OSError: a file is missing, or a place cannot be written.
         subprocess.CalledProcessError: pip failed; it has said why.
     """
-    place = temp / f"skillopt-ci-{_digest(source)}"
+    place = place_of(source, temp)
     python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    done = place / "installed"
+    done = place / DONE
     if done.is_file():
         return python
     shutil.rmtree(place, ignore_errors=True)
@@ -64,11 +65,12 @@ def install(source: Path, temp: Path) -> Path:
     return python
 
 
-def _digest(source: Path) -> str:
+def place_of(source: Path, temp: Path) -> Path:
+    """Where the environment of these files, made by this Python, is or will be."""
     found = hashlib.sha256(sys.version.encode())
     for path in _files(source):
         found.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()[:16]
+    return temp / f"skillopt-ci-{found.hexdigest()[:16]}"
 
 
 def _files(source: Path) -> Iterator[Path]:

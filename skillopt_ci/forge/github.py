@@ -142,7 +142,7 @@ class GitHub:
         """Seconds until the request is sent again; None: never. Raises `ApiError` for a limit that lasts too long."""
         if answer is None or answer.status >= 500:
             return float(2 ** (tried - 1)) if again else None
-        if answer.status == 422 and "could not resolve to a node" in error_message(answer.data).lower():
+        if again and answer.status == 422 and "could not resolve to a node" in error_message(answer.data).lower():
             return float(2 ** (tried - 1))  # what was just made is not everywhere yet; nothing was done
         wait = _limit(answer, self._waiter.now(), tried)
         if wait is not None and wait > MAX_WAIT_SECONDS:

@@ -188,7 +188,9 @@ class Repository:
     def request_reviewers(self, number: int, people: Sequence[str], teams: Sequence[str]) -> None:
         """Ask people and teams (slugs) for a review."""
         sent = {"reviewers": list(people), "team_reviewers": list(teams)}
-        self.api.send("POST", f"{{repo}}/pulls/{number}/requested_reviewers", {k: v for k, v in sent.items() if v})
+        place = f"{{repo}}/pulls/{number}/requested_reviewers"
+        # Of a team that the token may not see GitHub says what it says of things that are not there yet.
+        self.api.send("POST", place, {k: v for k, v in sent.items() if v}, again=not teams)
 
     # Comments
 

@@ -65,7 +65,8 @@ def verdict_line(v: SkillVerdict, report: GateReport) -> str:
 def _p(v: SkillVerdict) -> str:
     if v.look is None or v.look.p is None:
         return "p not measured"
-    return f"p={v.look.p:.4f} ({'<=' if v.look.p <= v.look.threshold else '>'} {v.look.threshold:.4f})"
+    shown = "p<0.0001" if v.look.p < 0.0001 else f"p={v.look.p:.4f}"
+    return f"{shown} ({'<=' if v.look.p <= v.look.threshold else '>'} {v.look.threshold:.4f})"
 
 
 def _about(v: SkillVerdict) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,12 +116,13 @@ class Done:
 
 def call(root: Path, *args: str, env: Mapping[str, str] | None = None) -> Done:
     """Run a command in this process, in a folder. A traceback is a failed test."""
-    before = Path.cwd()
+    before, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
     os.chdir(root)
     try:
         result = CliRunner().invoke(cli, list(args), env={**dict.fromkeys(_UNSET), **(env or {})})
     finally:
         os.chdir(before)
+        signal.signal(signal.SIGTERM, handler)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert "Traceback" not in result.stderr + result.stdout

@@ -1,6 +1,5 @@
-"""What is loaded when: help and offline commands are instant, SDKs come only with the provider that needs them."""
-
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,43 +8,67 @@ import pytest
 
 from tests.cli.world import files, write
 
-SDKS = {"openai", "anthropic", "github", "httpx", "genai_prices"}
-HEAVY = SDKS | {"rich", "jsonschema", "junit_xml", "pydantic", "yaml", "markdown_it", "sqlite3"}
-_PROGRAM = """
+ROOT = Path(__file__).parents[2]
+HEAVY = ("openai", "anthropic", "github", "pydantic", "rich", "jsonschema", "genai_prices", "junit_xml", "scipy")
+# After a command, in a process of its own: which packages are in memory.
+_COMMAND = """
 import json, sys
+sys.argv[1:] = {words!r}
+from skillopt_ci.cli.main import main
 try:
-    {statement}
+    main()
 except SystemExit as left:
     assert not left.code, left.code
-print("\\n" + json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
+print("\\n" + json.dumps(sorted(sys.modules)))
 """
+CORE = sorted(f"skillopt_ci.core.{path.stem}" for path in (ROOT / "skillopt_ci" / "core").glob("[a-z]*.py"))
 
 
-def loaded(statement: str, folder: Path) -> set[str]:
-    """Top-level modules after a statement in a fresh interpreter."""
+def loaded_by(*modules: str) -> set[str]:
+    """Which of the heavy packages are in memory after these imports in a new process."""
+    code = f"import sys, {', '.join(modules)}\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "module", ["skillopt_ci.cli.main", "skillopt_ci.plugins", "skillopt_ci.errors", "skillopt_ci.ledger"]
+)
+def test_no_sdk_is_loaded_for_a_command_that_needs_none(module: str) -> None:
+    assert loaded_by(module) == set()
+
+
+def test_the_core_needs_no_sdk() -> None:
+    assert len(CORE) > 10
+    assert loaded_by(*CORE) == set()
+
+
+def test_the_check_sees_what_is_loaded() -> None:
+    assert "jsonschema" in loaded_by("jsonschema")
+
+
+def after_command(folder: Path, *words: str) -> set[str]:
+    """Which packages are in memory after a command."""
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM.format(statement=statement)],
+        [sys.executable, "-c", _COMMAND.format(words=list(words))],
         cwd=folder,
         capture_output=True,
         text=True,
         check=True,
-        env={"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize(
-    "statement",
-    ["import skillopt_ci.cli.main", "sys.argv[1:] = ['--help']; from skillopt_ci.cli.main import main; main()"],
-)
-def test_help_loads_nothing_heavy(tmp_path: Path, statement: str) -> None:
-    found = loaded(statement, tmp_path)
+def test_help_loads_neither_an_sdk_nor_the_configuration_nor_the_ledger(tmp_path: Path) -> None:
+    found = after_command(tmp_path, "--help")
     assert "click" in found
-    assert found & HEAVY == set()
+    assert found & {*HEAVY, "yaml", "markdown_it", "sqlite3"} == set()
 
 
 @pytest.mark.parametrize("command", ["check", "plan", "train", "eval"])
-def test_simulated_and_offline_work_loads_no_sdk(tmp_path: Path, command: str) -> None:
+def test_offline_and_simulated_work_loads_no_sdk(tmp_path: Path, command: str) -> None:
     write(tmp_path, files(sizes=(4, 4, 4)))
-    found = loaded(f"sys.argv[1:] = ['{command}']; from skillopt_ci.cli.main import main; main()", tmp_path)
-    assert found & SDKS == set()
+    found = after_command(tmp_path, command)
+    assert "pydantic" in found
+    assert found & {"openai", "anthropic", "github", "httpx", "genai_prices"} == set()

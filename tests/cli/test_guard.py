@@ -1,0 +1,114 @@
+"""Errors become words, files and exit codes in one place."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run, write_text
+from skillopt_ci.cli.main import main
+from skillopt_ci.cli.options import Options
+from skillopt_ci.errors import GitError, SkilloptError
+
+
+@pytest.fixture(autouse=True)
+def _handler() -> object:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def code_of(body: Callable[[Console], int], options: Options | None = None, command: str = "train") -> object:
+    with pytest.raises(SystemExit) as left:
+        run(command, options or Options(), body)
+    return left.value.code
+
+
+def interrupted(_console: Console) -> int:
+    raise KeyboardInterrupt
+
+
+def terminated(_console: Console) -> int:
+    os.kill(os.getpid(), signal.SIGTERM)
+    return 0
+
+
+@pytest.mark.parametrize("body", [interrupted, terminated])
+def test_an_interruption_is_130(body: Callable[[Console], int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(body) == 130
+    assert capsys.readouterr().err == (
+        "error: interrupted; what was bought is in the ledger, and the same command continues\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["gate", "train", "eval", "check"])
+def test_an_error_is_left_in_the_files_that_machines_read(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = Options(json=tmp_path / "a/out.json", junit=tmp_path / "b/out.xml", summary=tmp_path / "c.md")
+
+    def body(_console: Console) -> int:
+        raise GitError("no such commit")
+
+    assert code_of(body, options, command) == 5
+    value = json.loads((tmp_path / "a/out.json").read_text(encoding="utf-8"))
+    assert value["schema"] == f"skillopt-ci/{command}/1"
+    assert (value["exit_code"], value["reason"], value["message"]) == (5, "git", "no such commit")
+    text = (tmp_path / "b/out.xml").read_text(encoding="utf-8")
+    assert f'<testcase name="{command}"' in text
+    assert 'message="no such commit"' in text
+    assert not (tmp_path / "c.md").exists()
+    assert capsys.readouterr().err == "error: no such commit\n"
+
+
+def test_a_place_that_goes_away_meanwhile_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "out"
+
+    def body(_console: Console) -> int:
+        place.write_text("a file in the way", encoding="utf-8")
+        raise GitError("no such commit")
+
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out").rmdir()
+
+    assert code_of(body, Options(json=place)) == 5
+    assert json.loads(place.read_text(encoding="utf-8"))["reason"] == "git"
+
+    def worse(_console: Console) -> int:
+        place.unlink()
+        place.mkdir()
+        raise GitError("no such commit")
+
+    assert code_of(worse, Options(json=place)) == 5
+    told = capsys.readouterr().err.splitlines()
+    assert told[-2:] == ["error: no such commit", f"error: {place}: cannot be written: Is a directory"]
+
+
+def test_half_a_character_is_an_escape_in_a_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "x", 'a "\ud800"')
+    assert (tmp_path / "x").read_bytes() == b'a "\\ud800"'
+    with pytest.raises(SkilloptError, match="cannot be written"):
+        write_text(tmp_path / "x/y", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["--version"], 0), (["--help"], 0), (["nope"], 2), ([], 2), (["eval", "--runs", "0"], 2)]
+)
+def test_the_entry_point_leaves_with_a_code_of_the_table(
+    words: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sys.argv
+    sys.argv = ["skillopt-ci", *words]
+    try:
+        with pytest.raises(SystemExit) as left:
+            main()
+    finally:
+        sys.argv = before
+    assert (left.value.code or 0) == code
+    shown = capsys.readouterr()
+    assert shown.out + shown.err
