@@ -100,7 +100,7 @@ class GitError(SkilloptError):
 
 
 class ForgeError(SkilloptError):
-    """GitHub does not answer, or refuses what was asked for; the message says which setting or permission is missing."""
+    """GitHub does not answer, or refuses; the message says which setting or permission is missing."""
 
     exit_code = 5
     reason = "forge"

@@ -20,7 +20,7 @@ from skillopt_ci.providers.base import Model, Provider, ProviderOptions
 from skillopt_ci.providers.prices import Pricer
 from skillopt_ci.providers.purchased import Meter, Purchased
 from skillopt_ci.providers.retrying import Retrying
-from skillopt_ci.providers.stored import Stored, Window
+from skillopt_ci.providers.stored import Replays, Stored
 
 # What each SDK reads when the configuration names no variable.
 _KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure-openai": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
@@ -106,15 +106,14 @@ class Workshop:
         )
         return _played(ref, bought)
 
-    def stored(self, ref: ModelRef, *, meters: Sequence[Meter], window: Window) -> Model:
-        """A model whose answers come from the ledger alone."""
-        replaying = Stored(identity=identity(ref), ledger=self.ledger, meters=meters, window=window)
-        return _played(ref, replaying)
+    def stored_lab(self, skill: ResolvedSkill, progress: Progress, *, until: float, replays: Replays) -> Lab:
+        """A lab that replays what was bought up to a moment and buys nothing; it needs no key."""
 
-    def stored_lab(self, skill: ResolvedSkill, progress: Progress, *, meters: Sequence[Meter], window: Window) -> Lab:
-        """A lab that replays what was bought in a window and buys nothing; it needs no key."""
-        target = self.stored(skill.target, meters=meters, window=window)
-        judge = self.stored(skill.judge, meters=meters, window=window) if skill.judge else None
+        def model(ref: ModelRef) -> Model:
+            return _played(ref, Stored(identity=identity(ref), ledger=self.ledger, until=until, replays=replays))
+
+        target = model(skill.target)
+        judge = model(skill.judge) if skill.judge else None
         harness = plugins.load("harnesses", skill.harness)(target)
         return Lab(harness, grader_of(skill.graders, judge), self.pool, progress)
 

@@ -13,6 +13,7 @@ def test_every_error_has_an_exit_code_and_a_reason_of_the_table() -> None:
         "BudgetReachedError": 4,
         "ProviderDownError": 5,
         "GitError": 5,
+        "ForgeError": 5,
         "InterruptedRunError": 130,
     }
     assert all(c.reason for c in found)

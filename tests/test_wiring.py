@@ -1,4 +1,5 @@
 import gc
+import math
 import threading
 from dataclasses import replace
 from decimal import Decimal
@@ -16,7 +17,7 @@ from skillopt_ci.ledger import Ledger
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.base import Completion, Request
 from skillopt_ci.providers.meter import Meter
-from skillopt_ci.providers.stored import Window
+from skillopt_ci.providers.stored import Replays
 from skillopt_ci.wiring import Workshop, grader_of, judge_calls, pricer, provider_options, secret_values
 from tests.config.samples import load
 from tests.engine.bench import Hears, skill
@@ -167,14 +168,15 @@ class TestWorkshop:
             assert lab.measure(skill("- Reply with the bare value only.\n"), [own], "val", what="x").values == ((0.0,),)
 
     def test_a_stored_lab_replays_and_buys_nothing_without_a_key(self) -> None:
-        meter = Meter(Limits())
+        meter, replays = Meter(Limits()), Replays()
         with Ledger(None) as ledger:
             made, body = workshop(ledger), skill("- Reply with the bare value only.\n")
             made.lab(resolved(), Hears(), run="r", meters=[]).measure(body, [TASK], "base", what="x")
-            stored = made.stored_lab(resolved(), Hears(), meters=[meter], window=Window())
+            stored = made.stored_lab(resolved(), Hears(), until=math.inf, replays=replays)
             assert stored.measure(body, [TASK], "base", runs=(0, 1), what="x").values == ((1.0, None),)
-            none = made.stored_lab(resolved("openai"), Hears(), meters=[meter], window=Window())
+            none = made.stored_lab(resolved("openai"), Hears(), until=math.inf, replays=replays)
             assert none.measure(body, [TASK], "base", what="x").values == ((None,),)
+        replays.count([meter])
         assert (meter.paid.calls, meter.replayed.calls) == (0, 1)
 
     def test_an_optimizer_is_made_by_its_name(self) -> None:

@@ -56,15 +56,25 @@ class RunnerFiles:
         except OSError:
             used = 0
         text = _clean(markdown)
-        text = text if text.endswith("\n") else text + "\n"
-        room = SUMMARY_BYTES - used
-        data = text.encode()
-        if len(data) > room:
-            keep = max(0, room - len(_CUT.encode()))
-            cut = data[:keep].rpartition(b"\n")[0].decode("utf-8", "ignore")
-            text = _close(cut) + _CUT if cut else ""
-        if text and len(text.encode()) <= room:
-            _append(self.summary, text)
+        _append(self.summary, _fitting(text if text.endswith("\n") else text + "\n", SUMMARY_BYTES - used))
+
+
+def _fitting(text: str, room: int) -> str:
+    """The text in at most `room` bytes of UTF-8, cut at a line and said so; empty when there is no room for that."""
+    data = text.encode()
+    if len(data) <= room:
+        return text
+    keep = room - len(_CUT.encode())
+    while keep > 0:
+        cut = data[:keep].rpartition(b"\n")[0].decode("utf-8", "ignore")
+        if not cut:
+            break
+        shown = _close(cut) + _CUT
+        over = len(shown.encode()) - room
+        if over <= 0:
+            return shown
+        keep -= over  # the end of a fence takes room, too
+    return ""
 
 
 def _entry(name: str, value: str) -> str:

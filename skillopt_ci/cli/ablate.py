@@ -7,6 +7,7 @@ import click
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
@@ -18,7 +19,7 @@ from skillopt_ci.core.rollout import evaluate
 from skillopt_ci.core.task import SPLITS
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.errors import InconclusiveError
-from skillopt_ci.report.escape import one_line
+from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.parts import SIMULATED, gain, interval, points
 
 
@@ -62,6 +63,8 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> tuple[dict[
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
     work.console.say(f"{skill.name} on {skill.target.label}: without and with its body on {len(tasks)} {split} tasks")
+    if split == "test":
+        times_opened(work.ledger, suite, name)
     sides = ((empty, "ablate/empty"), (full, "ablate/skill"))
     jobs = [Job(s, task, lab.sample(task, stream, n)) for n in range(runs) for task in tasks for s, stream in sides]
     rollouts = lab.roll_out(jobs, what="without and with the body")
@@ -87,7 +90,7 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> tuple[dict[
         "not-shown": "no effect of the body is shown",
         None: "too many runs gave no result to say anything",
     }[verdict]
-    words = f"**{one_line(skill.name, 80)}** on {one_line(skill.target.label, 80)}: {said}"
+    words = f"**{md_text(skill.name, 80)}** on {md_text(skill.target.label, 80)}: {said}"
     if effect is not None:
         words += (
             f": {points(without.mean)} without, {points(with_it.mean)} with it, {gain(effect.mean)} pt, "

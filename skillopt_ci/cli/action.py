@@ -45,7 +45,7 @@ class World:
 
     env: MutableMapping[str, str]
     write: Callable[[str], object]
-    call: Callable[[Sequence[str]], int]
+    call: Callable[[Sequence[str]], tuple[int, str]]
     shield: Callable[[], None]
 
 
@@ -76,20 +76,22 @@ def act(world: World) -> int:
     return _tell(world, files, (inputs, context, places), value, code)
 
 
-def call(arguments: Sequence[str]) -> int:
-    """Run one command of the command line program in this process; returns its exit code."""
+def call(arguments: Sequence[str]) -> tuple[int, str]:
+    """Run one command of the command line program in this process.
+
+    Returns its exit code, and what is wrong with the arguments when they are why it did not even start.
+    """
     from skillopt_ci.cli.main import cli
 
     try:
         cli.main(args=list(arguments), prog_name="skillopt-ci", standalone_mode=False)
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 2
+        return (leaving.code if isinstance(leaving.code, int) else 2), ""
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return error.exit_code, error.format_message()
     except (click.Abort, KeyboardInterrupt):
-        return 130
-    return 0
+        return InterruptedRunError.exit_code, "interrupted"
+    return 0, ""
 
 
 def _prepare(env: MutableMapping[str, str], inputs: Inputs) -> Places:
@@ -141,8 +143,8 @@ def _carry_out(world: World, inputs: Inputs, context: EventContext, places: Plac
     for positional in [[folder] for folder in folders] or [[]]:
         line = command_line(replace(inputs, args=(*options, *positional)), context, refs, places)
         with no_commands(world.write):
-            ended = world.call(line)
-        found = _result(places.json)
+            ended, said = world.call(line)
+        found: Json = {"reason": UsageError.reason, "message": said} if said else _result(places.json)
         # Of several pull requests the outputs name one that exists, and the job fails when any of them failed.
         value = found if ended or not value.get("url") else value
         code = code or ended

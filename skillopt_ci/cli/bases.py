@@ -9,10 +9,9 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.rollout import Rollout
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
-from skillopt_ci.engine.base_runs import read_stored, stored_block
-from skillopt_ci.engine.lab import Lab
+from skillopt_ci.engine.base_runs import read_stored
 from skillopt_ci.providers.meter import Meter
-from skillopt_ci.providers.stored import Window
+from skillopt_ci.providers.stored import Replays
 
 # Providers change models under a name; from this age on a fresh round must agree with the stored ones.
 GUARD_HOURS = 24.0
@@ -41,15 +40,19 @@ class StoredBase:
 def read_base(
     work: Work, skill: ResolvedSkill, base: Skill, tasks: Sequence[Task], *, meters: Sequence[Meter], now: float | None
 ) -> StoredBase:
-    """Find the stored runs of a base as they were at a moment (seconds since the epoch; None is this one)."""
+    """Find the stored runs of a base as they were at a moment (seconds since the epoch; None is this one).
+
+    Runs are stored in blocks of `gate.base_runs`. A block with a run that is too old is used up, and the next one
+    begins; so a baseline that is made again buys new runs under new numbers, and old ones stay in the ledger.
+    """
     at = time.time() if now is None else now
-    ttl = skill.gate.base_ttl_hours * 3600
-
-    def lab_at(window: Window) -> Lab:
-        return work.workshop.stored_lab(skill, work.progress, meters=meters, window=window)
-
-    every, young = Window(until=at), Window(since=at - ttl, until=at)
-    first, rows = stored_block(lambda fresh: lab_at(young if fresh else every), base, tasks, skill.gate.base_runs)
-    today = lab_at(Window(since=at - GUARD_HOURS * 3600, until=at))
-    recent = read_stored(today, base, tasks, range(first, first + skill.gate.base_runs))
-    return StoredBase(first=first, rows=rows, stale=sum(map(len, recent)) < sum(map(len, rows)))
+    runs = skill.gate.base_runs
+    first = 0
+    while True:
+        replays = Replays()
+        lab = work.workshop.stored_lab(skill, work.progress, until=at, replays=replays)
+        rows = read_stored(lab, base, tasks, range(first, first + runs))
+        if at - replays.oldest <= skill.gate.base_ttl_hours * 3600:
+            replays.count(meters)
+            return StoredBase(first=first, rows=rows, stale=at - replays.oldest > GUARD_HOURS * 3600)
+        first += runs

@@ -24,7 +24,7 @@ from skillopt_ci.core.task import Task
 from skillopt_ci.engine.lab import Job, Lab
 from skillopt_ci.engine.merge import GateSettings, MergeGate, rows_of
 from skillopt_ci.errors import InconclusiveError
-from skillopt_ci.report.escape import one_line
+from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.parts import SIMULATED
 
 STREAM = "cal"
@@ -87,7 +87,7 @@ def _runs(lab: Lab, skill: Skill, tasks: tuple[Task, ...]) -> list[list[Rollout]
 def _live(
     lab: Lab, skill: ResolvedSkill, measured: Skill, tasks: tuple[Task, ...], runs: list[list[Rollout]], index: int
 ) -> str:
-    """One real gate of the skill against itself: new head runs, stored ones as the base."""
+    """The verdict of one real gate of the skill against itself: new head runs, stored ones as the base."""
     rule = merge_rule(skill, pairs=1)
     stored = [[r for r in row if isinstance(r.outcome, Score)][: skill.gate.base_runs] for row in runs]
     settings = GateSettings(
@@ -98,7 +98,8 @@ def _live(
         head_stream=STREAM,
         first_head=RUNS + index * max(4, rule.max_rounds),
     )
-    return MergeGate(lab, (measured, measured), tasks, stored, settings).run().final.decision
+    outcome = MergeGate(lab, (measured, measured), tasks, stored, settings).run()
+    return "regression" if outcome.golden_failed else outcome.final.decision
 
 
 def _json(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, live: list[str]) -> dict[str, object]:
@@ -131,9 +132,9 @@ def _characteristics(c: Characteristics) -> dict[str, object]:
 def _words(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, live: list[str]) -> str:
     rows = [found.unchanged, *found.losses]
     flippy = sorted(zip(found.flip_rates, tasks, strict=True), key=lambda pair: -(pair[0] or 0))[:_FLIPPY]
-    noisy = [f"{one_line(t.id, 80)} ({100 * rate:.0f}%)" for rate, t in flippy if rate]
+    noisy = [f"{md_text(t.id, 80)} ({100 * rate:.0f}%)" for rate, t in flippy if rate]
     lines = [
-        f"## Calibration of {one_line(skill.name, 80)} on {one_line(skill.target.label, 80)}",
+        f"## Calibration of {md_text(skill.name, 80)} on {md_text(skill.target.label, 80)}",
         "",
         f"{found.unchanged.gates} simulated gates at each true loss, from {RUNS} runs of {len(tasks)} tasks:",
         "",

@@ -35,7 +35,7 @@ def find_changes(sides: Sides, project: Project, names: Sequence[str]) -> tuple[
         ConfigError: a skill that cannot be read.
         UsageError: neither side has a skill of that name.
     """
-    head, unreadable = _head_project(sides)
+    head, unreadable = head_skills(sides)
     configured = None if unreadable else {s.path for s in head}
     changes = [_change(sides, skill, configured) for skill in project.skills]
     taken = {c.skill.path for c in changes} | {_moved_to(sides, c) for c in changes}
@@ -44,8 +44,8 @@ def find_changes(sides: Sides, project: Project, names: Sequence[str]) -> tuple[
     return tuple(c for c in changes if not names or c.skill.name in names), unreadable
 
 
-def _head_project(sides: Sides) -> tuple[tuple[ResolvedSkill, ...], str]:
-    """The skills that the head configures; only their names and paths count, the base's rules hold."""
+def head_skills(sides: Sides) -> tuple[tuple[ResolvedSkill, ...], str]:
+    """The skills that the head configures, and why its configuration cannot be read, if so; the base's rules hold."""
     wanted = sides.config_path or ""
     names = dict.fromkeys((wanted, *(CONFIG_NAMES if wanted in CONFIG_NAMES else ())))
     found = next((n for n in names if n in sides.head.glob(n)), None)
@@ -114,14 +114,3 @@ def similarity(one: str, other: str) -> float:
 
 def _read(tree: Tree, path: str, name: str) -> Skill | None:
     return read_skill(tree, path, name) if path in tree.glob(path) else None
-
-
-def changed_policy(sides: Sides, project: Project) -> tuple[str, ...]:
-    """Configuration and task files that differ between the rules that hold and the head."""
-    patterns = [project.config_path, *(t.path for s in project.skills for t in s.tasks)]
-    paths = {p for pattern in patterns for tree in (sides.policy, sides.head) for p in tree.glob(pattern)}
-    return tuple(sorted(p for p in paths if _bytes(sides.policy, p) != _bytes(sides.head, p)))
-
-
-def _bytes(tree: Tree, path: str) -> bytes | None:
-    return tree.read(path) if path in tree.glob(path) else None

@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from skillopt_ci.cli.changes import Change, changed_policy, find_changes
+from skillopt_ci.cli.changes import Change, find_changes
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
-from skillopt_ci.cli.judging import Pair, judge_pair
+from skillopt_ci.cli.judging import Pair, judge_pairs
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
+from skillopt_ci.cli.policy_edits import policy_edits
 from skillopt_ci.cli.project import read_suite
 from skillopt_ci.cli.sides import Sides, find_sides
 from skillopt_ci.cli.work import at_work, limits_of, require_prices, simulated
@@ -58,45 +59,53 @@ _ORDER: tuple[tuple[Verdict | None, str], ...] = (
     show_default=True,
     help="What a missing key means: a mistake, or (a fork's pull request) that a maintainer has to run the gate.",
 )
-def command(base: str | None, head: str | None, into: str | None, without_key: str, **shared: Any) -> None:
+@click.option(
+    "--with-head-policy",
+    is_flag=True,
+    help="Try out the head's own configuration and tasks; for a terminal, refused in CI.",
+)
+def command(
+    base: str | None, head: str | None, into: str | None, without_key: str, with_head_policy: bool, **shared: Any
+) -> None:
     """See the help text above."""
     options = Options(**shared)
 
     def body(console: Console) -> int:
-        sides = find_sides(options, base, head, into)
+        sides = find_sides(options, base, head, into, head_policy=with_head_policy)
+        blank = replace(_report(sides), head_policy=with_head_policy)
         try:
-            return _gate(console, options, sides)
+            return _gate(console, options, sides, blank)
         except MissingKeyError as error:
             if without_key == "error":
                 raise
             said = f"{_WORDS['needs-maintainer']} ({error})"
-            report = replace(_report(sides), verdict=None, reason="needs-maintainer", message=said)
+            report = replace(blank, verdict=None, reason="needs-maintainer", message=said)
             return _leave(console, options, report, says=False)
 
     run("gate", options, body)
 
 
-def _gate(console: Console, options: Options, sides: Sides) -> int:
+def _gate(console: Console, options: Options, sides: Sides, blank: GateReport) -> int:
     if sides.config_path is None:
-        report = replace(_report(sides), message=_WORDS["first-adoption"], reason="first-adoption")
+        report = replace(blank, message=_WORDS["first-adoption"], reason="first-adoption")
         return _leave(console, options, report, says=False)
     project = sides.project()
     changes, unreadable = find_changes(sides, project, options.skill)
     if unreadable:
         console.warn(f"the head's configuration cannot be read, the base's holds: {unreadable}")
-    report = replace(_report(sides), policy_changed=changed_policy(sides, project))
     compared = [c.skill for c in changes if not c.reason]
+    edits = policy_edits(sides, project, [s.name for s in compared])
+    report = replace(blank, policy_changed=edits.paths, policy_diffs=edits.diffs, suite_edits=edits.suites)
     refs = [r for s in compared for r in (*s.targets, s.judge)]
     if not compared:
-        return _leave(console, options, _summed(report, [_unmeasured(c) for c in changes], blocking=()), says=False)
+        return _leave(console, options, _summed(report, [_unmeasured(c) for c in changes]), says=False)
     require_prices(limits_of(options, project), refs)
     pairs = [pair for c in changes if not c.reason for pair in _pairs(console, sides, c)]
     with at_work(console, options, project) as work:
         verdicts = [_unmeasured(c) for c in changes if c.reason]
-        verdicts += [judge_pair(work, pair, pairs=len(pairs)) for pair in pairs]
+        verdicts += judge_pairs(work, pairs)
         report = replace(report, paid=work.meter.paid, replayed=work.meter.replayed)
-    blocking = [s.name for s in compared if s.gate.on_inconclusive == "block"]
-    return _leave(console, options, _summed(report, verdicts, blocking), says=simulated(refs))
+    return _leave(console, options, _summed(report, verdicts), says=simulated(refs))
 
 
 def _leave(console: Console, options: Options, report: GateReport, *, says: bool) -> int:
@@ -142,15 +151,13 @@ def _unmeasured(change: Change, target: str | None = None) -> SkillVerdict:
         head_digest=head.digest if head else None,
         base_tokens=base.tokens if base else None,
         head_tokens=head.tokens if head else None,
+        blocking=change.skill.gate.on_inconclusive == "block",
         message=_WORDS.get(change.reason, ""),
     )
 
 
-def _summed(report: GateReport, verdicts: Sequence[SkillVerdict], blocking: Sequence[str]) -> GateReport:
-    """The verdict of all skills together: the most serious one; unchanged skills are not listed.
-
-    `blocking`: names of the skills whose policy lets an undecided comparison block.
-    """
+def _summed(report: GateReport, verdicts: Sequence[SkillVerdict]) -> GateReport:
+    """The verdict of all skills together: the most serious one; unchanged skills are not listed."""
     listed = tuple(v for v in verdicts if v.reason != "unchanged")
     found = {(v.verdict, v.reason) for v in listed}
     worst = next((pair for pair in _ORDER if pair in found), None)
@@ -159,7 +166,7 @@ def _summed(report: GateReport, verdicts: Sequence[SkillVerdict], blocking: Sequ
         reason = reasons.pop() if len(reasons) == 1 else "unchanged"
         return replace(report, skills=listed, reason=reason, message=_WORDS[reason])
     verdict, reason = worst
-    blocked = any(v.reason == "undecided" and v.name in blocking for v in listed)
+    blocked = any(v.reason == "undecided" and v.blocking for v in listed)
     code = _EXITS.get(reason, 3 if reason == "undecided" and blocked else 0)
     stopped = [v.message for v in listed if v.reason == reason and reason in ("provider", "budget")]
     message = stopped[0] if stopped else ""

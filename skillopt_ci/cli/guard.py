@@ -50,7 +50,18 @@ def run(command: str, options: Options, body: Callable[[Console], int]) -> NoRet
 
 def write_json(path: Path, value: object, scrub: Callable[[str], str]) -> None:
     """Write a result as JSON, whole or not at all. Raises `SkilloptError` when the place cannot be written."""
-    write_text(path, scrub(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+    write_output(path, scrub(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write a file that the user named, as `write_text`; `/dev/stdout` and the like are written to, never replaced."""
+    if not _is_device(path):
+        write_text(path, text)
+        return
+    try:
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise SkilloptError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -58,10 +69,13 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                file.write(text)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise SkilloptError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -105,7 +119,7 @@ def _leave_files(command: str, options: Options, console: Console, error: Skillo
 
             case = Case(id=command, classname="skillopt-ci", status="error", message=message)
             text = junit(f"skillopt-ci {command}", [case], {"verdict": "none", "reason": error.reason})
-            write_text(options.junit, console.scrub(text))
+            write_output(options.junit, console.scrub(text))
     except SkilloptError as second:
         console.error(f"error: {second}")
 
@@ -121,11 +135,17 @@ def problem_json(problem: Problem) -> dict[str, object]:
     }
 
 
+def _is_device(path: Path) -> bool:
+    return path.parent == Path("/dev") or (path.exists() and not path.is_file() and not path.is_dir())
+
+
 def _probe(path: Path) -> None:
     """Make sure that a file can be written at a place. Raises `SkilloptError` when it cannot."""
     try:
         if path.is_dir():
             raise SkilloptError(f"{path}: cannot be written: is a folder")
+        if _is_device(path):
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -1,6 +1,7 @@
 """Judging one changed skill on one target: stored base, rounds of the head, verdict."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from skillopt_ci.cli.bases import read_base
@@ -15,9 +16,11 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.suite_effect import suite_effect
 from skillopt_ci.core.task import Suite
 from skillopt_ci.core.verdict import SkillVerdict, Verdict
+from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.merge import GateOutcome, GateSettings, MergeGate, rows_of
 from skillopt_ci.errors import BudgetReachedError, ProviderDownError
 from skillopt_ci.ledger import Ledger
+from skillopt_ci.providers.meter import Meter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +40,24 @@ class Pair:
         return digest(parts)[:16]
 
 
-def judge_pair(work: Work, pair: Pair, *, pairs: int) -> SkillVerdict:
-    """Compare a head with its base until the rule decides; what ends it without a decision is part of the verdict.
+def judge_pairs(work: Work, pairs: Sequence[Pair]) -> list[SkillVerdict]:
+    """Compare every head with its base until the rule decides; what ends one without a decision is in its verdict.
 
-    Args:
-        work: the command at work.
-        pair: what is compared.
-        pairs: comparisons in this gate, among which alpha is divided.
+    Raises:
+        MissingKeyError: one of the targets has no key; then nothing was bought for any.
     """
+    ready = []
+    for pair in pairs:
+        meters = [work.meter, work.skill_meter(pair.skill, pair.run)]
+        ready.append((pair, meters, work.workshop.lab(pair.skill, work.progress, run=pair.run, meters=meters)))
+    return [_judge(work, pair, meters, lab, len(pairs)) for pair, meters, lab in ready]
+
+
+def _judge(work: Work, pair: Pair, meters: Sequence[Meter], lab: Lab, pairs: int) -> SkillVerdict:
     skill, name = pair.skill, pair.run
     tasks = pair.suite.of(skill.gate.splits)
-    meters = [work.meter, work.skill_meter(skill, name)]
-    now = _first_judged(work.ledger, name)
+    before = _judged_before(work.ledger, name)
+    now, pairs = before or (time.time(), pairs)
     stored = read_base(work, skill, pair.base, tasks, meters=meters, now=now)
     settings = GateSettings(
         rule=merge_rule(skill, pairs=pairs), base_runs=skill.gate.base_runs, guard=stored.stale, session=name
@@ -59,26 +68,28 @@ def judge_pair(work: Work, pair: Pair, *, pairs: int) -> SkillVerdict:
     )
     opened = times_opened(work.ledger, pair.suite, name) if "test" in skill.gate.splits else 0
     try:
-        lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
         outcome = MergeGate(lab, (pair.base, pair.head), tasks, stored.rows, settings).run()
     except (BudgetReachedError, ProviderDownError) as error:
         work.console.error(f"{skill.name}: {error}")
         ended: Verdict | None = "inconclusive" if isinstance(error, BudgetReachedError) else None
         return replace(pair.blank, verdict=ended, reason=error.reason, message=str(error))
-    return replace(_verdict(pair, outcome, settings), test_opened=opened)
+    verdict = replace(_verdict(pair, outcome, settings), test_opened=opened)
+    if not before and verdict.reason != "infrastructure" and not work.ledger.replay_only:
+        work.ledger.note_run(name, name, 1, "judged", {"now": now, "pairs": pairs})
+    return verdict
 
 
-def _first_judged(ledger: Ledger, name: str) -> float:
-    """When this comparison was first judged, now if never: the stored runs of that moment count, so that judging the
-    same head again cannot end otherwise."""
+def _judged_before(ledger: Ledger, name: str) -> tuple[float, int] | None:
+    """When this comparison got its verdict, and among how many; None when it never did.
+
+    The stored runs of that moment count, and its share of alpha: judging the same head again, with a fuller base or
+    beside more skills, cannot end otherwise.
+    """
     for event in ledger.run_events(name):
-        moment = event.detail.get("now")
-        if event.event == "judged" and isinstance(moment, int | float):
-            return float(moment)
-    now = time.time()
-    if not ledger.replay_only:
-        ledger.note_run(name, name, 1, "judged", {"now": now})
-    return now
+        moment, pairs = event.detail.get("now"), event.detail.get("pairs")
+        if event.event == "judged" and isinstance(moment, int | float) and isinstance(pairs, int) and pairs > 0:
+            return float(moment), pairs
+    return None
 
 
 def _verdict(pair: Pair, outcome: GateOutcome, settings: GateSettings) -> SkillVerdict:
@@ -87,8 +98,13 @@ def _verdict(pair: Pair, outcome: GateOutcome, settings: GateSettings) -> SkillV
     base = _evaluation(pair.base, ids, outcome.base)
     head = _evaluation(pair.head, ids, outcome.head)
     verdict: Verdict
+    message = ""
     if outcome.golden_failed:
         verdict, reason = "regression", "golden-broken"
+    elif final.decision == "pass" and outcome.golden_unmeasured:
+        # A pass must also hold if every missing run of the head had failed.
+        verdict, reason = "inconclusive", "infrastructure"
+        message = f"golden tasks without a result: {', '.join(outcome.golden_unmeasured)}"
     elif final.decision == "inconclusive":
         verdict, reason = "inconclusive", "infrastructure" if final.reason == "infrastructure" else "undecided"
     else:
@@ -98,7 +114,7 @@ def _verdict(pair: Pair, outcome: GateOutcome, settings: GateSettings) -> SkillV
         pair.blank,
         verdict=verdict,
         reason=reason,
-        message="",
+        message=message,
         rounds=final.round,
         base=base,
         head=head,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.guard import write_json, write_text
+from skillopt_ci.cli.guard import write_json, write_output
 from skillopt_ci.cli.options import Options
 from skillopt_ci.errors import SkilloptError
 
@@ -24,11 +24,15 @@ def leave_results(
     if options.json is not None:
         write_json(options.json, json, console.scrub)
     if options.junit is not None and junit is not None:
-        write_text(options.junit, console.scrub(junit))
+        write_output(options.junit, console.scrub(junit))
     runner = os.environ.get("GITHUB_STEP_SUMMARY")
-    target = options.summary or (Path(runner) if runner else None)
-    if target is not None:
-        append(target, console.scrub(summary))
+    if options.summary is not None:
+        append(options.summary, console.scrub(summary))
+    elif runner:
+        try:
+            append(Path(runner), console.scrub(summary))
+        except SkilloptError as error:  # nobody asked for it: no reason to fail
+            console.warn(f"warning: {error}")
 
 
 def append(path: Path, text: str) -> None:

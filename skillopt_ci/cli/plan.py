@@ -1,5 +1,6 @@
 """`plan`: what training and the gate can cost at most, before spending."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.training import RULES
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.costs import Calls, Shape, train_calls
+from skillopt_ci.core.golden import RUNS
 from skillopt_ci.core.skill import Skill, estimate_tokens
 from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.task import Suite, Task
@@ -80,7 +82,9 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
             skill.optimizer, calls.optimizer, start.tokens + t.minibatch_size * TRAJECTORY_TOKENS, EDITS_TOKENS
         ),
     }
-    gate = _spend(skill.target, 2 * len(held_out), _prompt_tokens(start, held_out), ANSWER_TOKENS)
+    one_gate = gate_calls(skill, held_out)
+    size = _prompt_tokens(start, held_out)
+    gate = sum((_spend(target, one_gate, size, ANSWER_TOKENS) for target in skill.targets), Spend())
     return {
         "name": skill.name,
         "train": {k: v.as_json() for k, v in stages.items()},
@@ -88,6 +92,12 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
         "target_calls": _parts(calls),
         "gate": (gate + _spend(skill.judge, round(gate.calls * per_answer), 600, ANSWER_TOKENS)).as_json(),
     }
+
+
+def gate_calls(skill: ResolvedSkill, held_out: Sequence[Task]) -> int:
+    """Runs that a gate takes at most on one target: every round with the base beside the head, golden tasks again."""
+    rounds = skill.gate.max_rounds
+    return sum(rounds + (max(rounds, RUNS) if t.golden else rounds) for t in held_out)
 
 
 def _parts(calls: Calls) -> dict[str, int]:

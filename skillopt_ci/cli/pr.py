@@ -1,42 +1,107 @@
-"""`pr`: the pull request of a training run, written to disk."""
+"""`pr`: the pull request of a training run, on GitHub or written to disk."""
 
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from skillopt_ci.actions.context import read_context
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run, write_json, write_text
+from skillopt_ci.cli.hub import clean_words, connected, login_option
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
-from skillopt_ci.cli.project import find_root
+from skillopt_ci.cli.project import Project, open_project
+from skillopt_ci.cli.remember import remember
 from skillopt_ci.cli.report import newest_run
 from skillopt_ci.cli.sides import inside
+from skillopt_ci.core.policy import refuse_change
 from skillopt_ci.errors import GitError, UsageError
 from skillopt_ci.forge.commits import format_patches, write_commits
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.proposal import Proposal, Training, history_path, propose
+from skillopt_ci.forge.publication import Base, Outcome, Publication, read_base
+from skillopt_ci.forge.publish import publish
+from skillopt_ci.forge.repository import Repository
+from skillopt_ci.forge.upsert import Limits
 from skillopt_ci.report.run_reader import Run, read_run
+
+_NOT_SHOWN = " (improvement not shown)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What one call is about. `folder` is the project's place in its repository: empty, or with a slash at the end."""
+
+    console: Console
+    options: Options
+    project: Project
+    git: Git
+    folder: str
 
 
 @click.command(help=COMMANDS["pr"])
 @common
 @click.argument("run_dir", required=False, type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Write title, body and commits to the run folder; publish nothing.")
-@click.option("--anyway", is_flag=True, help="Also when no improvement was shown; the title then says so.")
-@click.option("--base", metavar="REF", default="HEAD", show_default=True, help="The commit to build on.")
-def command(run_dir: Path | None, dry_run: bool, anyway: bool, base: str, **shared: Any) -> None:
+@click.option("--anyway", is_flag=True, help="Also when no improvement was shown: as a draft whose title says so.")
+@click.option(
+    "--base", metavar="BRANCH", help="Branch to open it for (default: the default branch; with --dry-run HEAD)."
+)
+@click.option(
+    "--remember",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Only collect into this folder what reviewers and earlier runs rejected, for `train --memory`.",
+)
+@login_option
+def command(run_dir: Path | None, base: str | None, remember: Path | None, login: str, **flags: Any) -> None:
     """See the help text above."""
-    options = Options(**shared)
-    run("pr", options, lambda console: _pr(console, options, run_dir, (dry_run, anyway), base))
+    dry_run, anyway = flags.pop("dry_run"), flags.pop("anyway")
+    options = Options(**flags)
+
+    def body(console: Console) -> int:
+        job = _job(console, options)
+        if remember is not None:
+            return _remember(job, remember, login)
+        folder = run_dir or newest_run(options)
+        result = _worth_it(job, folder, anyway=anyway)
+        if dry_run:
+            return _dry_run(job, folder, result, base or "HEAD")
+        with connected(console, login, job.project.config) as repository:
+            return _publish(job, folder, result, repository, base or repository.default_branch)
+
+    run("pr", options, body)
 
 
-def _pr(console: Console, options: Options, run_dir: Path | None, flags: tuple[bool, bool], base: str) -> int:
-    dry_run, anyway = flags
-    if not dry_run:
-        raise UsageError("publishing on GitHub is not built yet; `pr --dry-run` writes everything to disk")
-    folder = run_dir or newest_run(options)
+def _job(console: Console, options: Options) -> Job:
+    git = Git.discover(Path.cwd())
+    if git is None:
+        raise UsageError("a pull request needs a git repository; run this inside one")
+    project = open_project(options)
+    console.scrub = clean_words(project.config)
+    folder = inside(git, project.root)
+    return Job(console=console, options=options, project=project, git=git, folder=f"{folder}/" if folder else "")
+
+
+def _remember(job: Job, place: Path, login: str) -> int:
+    lines = remember(job.console, job.project, job.options.skill, login, (place, job.folder))
+    job.console.result(f"{lines} lines in {place}")
+    if job.options.json is not None:
+        value = {"schema": "skillopt-ci/pr/1", "exit_code": 0, "action": "remembered", "lines": lines}
+        write_json(job.options.json, value, job.console.scrub)
+    return 0
+
+
+def _worth_it(job: Job, folder: Path, *, anyway: bool) -> Run:
+    """The run, checked again as data of another job.
+
+    Raises:
+        UsageError: nothing to propose, improvement not shown, not configured, against the policy, or a key in it.
+    """
     result = read_run(folder)
     if result.body is None:
         raise UsageError(f"{folder}: the run changed nothing; there is nothing to propose")
@@ -44,70 +109,130 @@ def _pr(console: Console, options: Options, run_dir: Path | None, flags: tuple[b
         raise UsageError(
             f"{folder}: improvement not shown on the test split; --anyway writes the pull request as a draft"
         )
-    git = Git.discover(Path.cwd())
-    if git is None:
-        raise UsageError("a pull request needs a git repository; run this inside one")
-    proposal = _proposal(git, result, base, _below(git, options))
-    shas = write_commits(git, base, proposal.commits)
+    name, path = str(result.config["name"]), str(result.config["path"])
+    skill = next((s for s in job.project.skills if (s.name, s.path) == (name, path)), None)
+    if skill is None:
+        raise UsageError(f"{folder}: the configuration has no skill {name!r:.80} at {path!r:.200} (any more)")
+    refused = refuse_change(result.best, result.start, skill.train.policy.as_edit_policy())
+    if refused:
+        raise UsageError(f"{folder}: train.policy refuses the new text: it {refused}")
+    if job.console.scrub(result.best.text) != result.best.text:
+        raise UsageError(f"{folder}: the new text holds a key, or what looks like one; nothing was sent")
+    return result
+
+
+def _dry_run(job: Job, folder: Path, result: Run, ref: str) -> int:
+    """Everything on disk, on top of a local commit.
+
+    Raises:
+        GitError: the skill there is not the one that was trained.
+    """
+    path = job.folder + str(result.config["path"])
+    sha = job.git.resolve(ref)
+    tree = job.git.tree(sha)
+    if path not in tree.glob(path) or tree.read(path) != result.start.text.encode("utf-8"):
+        raise GitError(f"{path} at {ref} is not the skill that was trained: its scores are void; train again")
+    memory = job.folder + history_path(str(result.config["name"]))
+    proposal = _proposal(job, result, sha, tree.read(memory) if memory in tree.glob(memory) else b"")
+    shas = write_commits(job.git, sha, proposal.commits)
     place = folder / "pull_request"
-    draft = not result.proposal
-    written = _write(git, place, proposal, base, shas, draft)
-    for name in written:
-        console.say(f"wrote {place / name}")
-    console.result(
+    for name in _write(job.git, place, proposal, sha, shas):
+        job.console.say(f"wrote {place / name}")
+    job.console.result(
         f"{len(shas)} commit{'' if len(shas) == 1 else 's'} for branch {proposal.branch}: git am {place}/commits/*"
     )
-    if options.json is not None:
-        value = {
-            "schema": "skillopt-ci/pr/1",
-            "exit_code": 0,
-            "branch": proposal.branch,
-            "title": proposal.title,
-            "draft": draft,
-            "commits": list(shas),
-            "folder": str(place),
-        }
-        write_json(options.json, value, console.scrub)
+    _leave(job, proposal, {"draft": not result.proposal, "commits": list(shas), "folder": str(place)})
     return 0
 
 
-def _proposal(git: Git, result: Run, base: str, folder: str) -> Proposal:
-    """The proposal on top of `base`; `folder` is the project's, as a prefix of paths.
+def _publish(job: Job, folder: Path, result: Run, repository: Repository, branch: str) -> int:
+    """On GitHub, on top of the tip of a branch."""
+    path = job.folder + str(result.config["path"])
+    memory = job.folder + history_path(str(result.config["name"]))
+    base = read_base(repository, branch, (path, memory))
+    history = repository.blob(base.entries[memory].sha) if memory in base.entries else b""
+    proposal = _proposal(job, result, base.sha, history)
+    _for_artifact(job, folder / "pull_request", proposal, base)
+    settings = job.project.config.pr
+    run_url = read_context(os.environ).run_url
+    wanted = Publication(
+        proposal=proposal,
+        skill=path,
+        start=result.start.text.encode("utf-8"),
+        base=base,
+        draft=settings.draft or not result.proposal,
+        labels=settings.labels,
+        reviewers=settings.reviewers,
+        team_reviewers=settings.team_reviewers,
+        limits=Limits(max_open=settings.max_open, cooldown_days=settings.cooldown_days),
+        patch_place=f"the artifacts of {run_url} , under `pull_request/commits`" if run_url else "",
+    )
+    outcome = publish(repository, wanted, time.time)
+    for warning in outcome.warnings:
+        job.console.warn(f"warning: {warning}")
+    job.console.result(outcome.message + (f": {outcome.pull.url}" if outcome.pull else ""))
+    _leave(job, proposal, {"draft": wanted.draft, **_told(outcome), "requests": repository.api.requests})
+    return 0
 
-    Raises:
-        GitError: the skill at `base` is not the one that was trained.
-    """
-    path = folder + str(result.config["path"])
-    sha = git.resolve(base)
-    tree = git.tree(sha)
-    if path not in tree.glob(path) or tree.read(path) != result.start.text.encode("utf-8"):
-        raise GitError(f"{path} at {base} is not the skill that was trained: its scores are void; train again")
-    name = str(result.config["name"])
-    memory = folder + history_path(name)
+
+def _told(outcome: Outcome) -> dict[str, object]:
+    pull = outcome.pull
+    return {
+        "action": outcome.action,
+        "message": outcome.message,
+        "number": pull.number if pull else None,
+        "url": pull.url if pull else None,
+        "head_sha": outcome.head_sha or (pull.head_sha if pull else None),
+        "warnings": list(outcome.warnings),
+    }
+
+
+def _proposal(job: Job, result: Run, base_sha: str, history: bytes) -> Proposal:
+    """The proposal on top of a commit."""
     training = Training(
-        name=name,
-        path=path,
+        name=str(result.config["name"]),
+        path=job.folder + str(result.config["path"]),
         start=result.start,
         best=result.best,
         steps=result.steps,
         run_id=str(result.config.get("run_id")),
-        base_sha=str(result.config.get("commit")),
+        base_sha=base_sha,
         policy_sha=str(result.config.get("commit")),
-        history=tree.read(memory) if memory in tree.glob(memory) else b"",
-        folder=folder,
+        history=history,
+        folder=job.folder,
     )
-    return propose(training, [result.body or ""])
+    made = propose(training, [job.console.scrub(result.body or "")])
+    commits = tuple(replace(plan, files=_clean(plan.files, training.path, job)) for plan in made.commits)
+    return replace(made, title=made.title if result.proposal else made.title + _NOT_SHOWN, commits=commits)
 
 
-def _below(git: Git, options: Options) -> str:
-    """Where the project is in its repository, as a prefix of paths."""
-    folder = inside(git, find_root(options.config, Path.cwd())[0])
-    return f"{folder}/" if folder else ""
+def _clean(files: Mapping[str, bytes], skill: str, job: Job) -> dict[str, bytes]:
+    """The files of a commit, the history without keys; the skill's own text was looked through."""
+    found = {}
+    for path, data in files.items():
+        text = data.decode("utf-8", "replace")
+        clean = text if path == skill else job.console.scrub(text)
+        found[path] = data if clean == text else clean.encode()
+    return found
 
 
-def _write(git: Git, place: Path, proposal: Proposal, base: str, shas: Sequence[str], draft: bool) -> list[str]:
-    title = f"{proposal.title} (improvement not shown)" if draft else proposal.title
-    write_text(place / "title.txt", title + "\n")
+def _for_artifact(job: Job, place: Path, proposal: Proposal, base: Base) -> None:
+    """The commits as patches, for a branch that must not be touched; only when the clone has the base."""
+    try:
+        shas = write_commits(job.git, base.sha, proposal.commits)
+        _write(job.git, place, proposal, base.sha, shas)
+    except GitError as error:
+        job.console.detail(f"no patches were written: {error}")
+
+
+def _leave(job: Job, proposal: Proposal, value: Mapping[str, object]) -> None:
+    if job.options.json is not None:
+        head = {"schema": "skillopt-ci/pr/1", "exit_code": 0, "branch": proposal.branch, "title": proposal.title}
+        write_json(job.options.json, {**head, **value}, job.console.scrub)
+
+
+def _write(git: Git, place: Path, proposal: Proposal, base: str, shas: Sequence[str]) -> list[str]:
+    write_text(place / "title.txt", proposal.title + "\n")
     write_text(place / "branch.txt", proposal.branch + "\n")
     write_text(place / "body.md", proposal.full_body(shas[-1]))
     for old in (place / "commits").glob("*.patch"):

@@ -1,5 +1,6 @@
 """Base and head of a gate: which commits, which files, which rules hold."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,8 @@ class Sides:
     """Both sides of a gate.
 
     Attributes:
-        policy: the tree that configuration, tasks and graders are read from; `policy_sha` is its commit.
+        policy: the tree that configuration, tasks and graders are read from; `policy_sha` is its commit, None for a
+            working tree that differs from its commit.
         config_path: the configuration's path on the policy side; None when there is none: first adoption.
         head_sha: None for a working tree that differs from its commit.
     """
@@ -23,7 +25,7 @@ class Sides:
     root: Path
     base_ref: str
     base_sha: str
-    policy_sha: str
+    policy_sha: str | None
     head_ref: str
     head_sha: str | None
     base: Tree
@@ -37,21 +39,26 @@ class Sides:
         try:
             return read_project(self.root, self.policy, self.config_path)
         except ConfigError as error:
-            problems = [replace(p, message=f"{p.message} (at {self.policy_sha[:12]})") for p in error.problems]
-            raise ConfigError(problems or f"{error} (at {self.policy_sha[:12]})") from error
+            where = f"(at {self.policy_sha[:12]})" if self.policy_sha else "(in the working tree)"
+            problems = [replace(p, message=f"{p.message} {where}") for p in error.problems]
+            raise ConfigError(problems or f"{error} {where}") from error
 
 
-def find_sides(options: Options, base: str | None, head: str | None, into: str | None = None) -> Sides:
+def find_sides(
+    options: Options, base: str | None, head: str | None, into: str | None = None, *, head_policy: bool = False
+) -> Sides:
     """Resolve base and head.
 
     The base is the merge-base of head and the branch that the change is for (`into`; else the default branch), with the
     rules of that branch's tip; a base that was named is taken as it is, with its own rules. The head is the working
-    tree, or the commit that was named.
+    tree, or the commit that was named. `head_policy` takes the head's rules instead, to try them out.
 
     Raises:
-        UsageError: not in a repository, or nothing configured on either side.
+        UsageError: not in a repository, nothing configured on either side, or the head's rules asked for in CI.
         GitError: a ref that does not exist, or history that was not fetched.
     """
+    if head_policy and (os.environ.get("CI") or os.environ.get("GITHUB_ACTIONS")):
+        raise UsageError("--with-head-policy is for a terminal: in CI a change must not set the rules it is judged by")
     git = Git.discover(Path.cwd())
     if git is None:
         raise UsageError("gate compares commits, and this is no git repository; run it inside one")
@@ -65,19 +72,23 @@ def find_sides(options: Options, base: str | None, head: str | None, into: str |
     else:
         base_ref = base
         base_sha = policy_sha = git.resolve(base)
-    policy = Below(git.tree(policy_sha), folder)
     dirty = head is None and git.is_dirty()
+    head_sha = None if dirty else head_commit
+    head_tree = Below(git.tree(head_commit) if head else git.working_tree(), folder)
+    policy = head_tree if head_policy else Below(git.tree(policy_sha), folder)
     found = [n for n in _config_names(options, root) if n in policy.glob(n)]
+    if head_policy and not found:
+        raise UsageError("--with-head-policy: the head has no configuration to take rules from")
     return Sides(
         root=root,
         base_ref=base_ref,
         base_sha=base_sha,
-        policy_sha=policy_sha,
+        policy_sha=head_sha if head_policy else policy_sha,
         head_ref=head or "working tree",
-        head_sha=None if dirty else head_commit,
+        head_sha=head_sha,
         base=Below(git.tree(base_sha), folder),
         policy=policy,
-        head=Below(git.tree(head_commit) if head else git.working_tree(), folder),
+        head=head_tree,
         config_path=found[0] if found else None,
     )
 

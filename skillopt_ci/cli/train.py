@@ -38,13 +38,27 @@ _ENDS_ONE = (BudgetReachedError, InconclusiveError, ProviderDownError)
 @click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the run; wins over the configuration.")
 @click.option("--generation", type=click.IntRange(min=1), help="Name a run by its number.")
-def command(run_dir: Path | None, seed: int | None, generation: int | None, **shared: Any) -> None:
+@click.option(
+    "--memory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that `pr --remember` wrote: what reviewers and earlier runs rejected.",
+)
+@click.option(
+    "--next",
+    "fresh",
+    is_flag=True,
+    help="Start the next generation where the budget stopped the last one (for scheduled jobs).",
+)
+def command(
+    run_dir: Path | None, seed: int | None, generation: int | None, memory: Path | None, fresh: bool, **shared: Any
+) -> None:
     """See the help text above."""
     options = Options(**shared)
-    run("train", options, lambda console: _train(console, options, run_dir, seed, generation))
+    named = {"run_dir": run_dir, "seed": seed, "generation": generation, "memory": memory, "fresh": fresh}
+    run("train", options, lambda console: _train(console, options, run_dir, named))
 
 
-def _train(console: Console, options: Options, run_dir: Path | None, seed: int | None, generation: int | None) -> int:
+def _train(console: Console, options: Options, run_dir: Path | None, named: dict[str, Any]) -> int:
     project = open_project(options)
     skills = project.chosen(options.skill)
     if run_dir is not None and len(skills) != 1:
@@ -54,7 +68,7 @@ def _train(console: Console, options: Options, run_dir: Path | None, seed: int |
     for skill in skills:
         require_prices(told(options, skill.budget), [skill.target, skill.optimizer, skill.judge])
     with at_work(console, options, project) as work:
-        plans = [plan_run(work, s, run_dir=run_dir, seed=seed, generation=generation) for s in skills]
+        plans = [plan_run(work, s, **named) for s in skills]
         entries = tuple(_one(work, plan) for plan in plans)
     code = max((e.exit_code for e in entries), key=_SERIOUS.index)
     says = simulated(refs)

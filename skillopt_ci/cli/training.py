@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from skillopt_ci.cli.memory import memory_file, read_memory_file
 from skillopt_ci.cli.project import read_skill, read_suite
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
@@ -58,7 +59,14 @@ class Plan:
 
 
 def plan_run(
-    work: Work, skill: ResolvedSkill, *, run_dir: Path | None, seed: int | None, generation: int | None
+    work: Work,
+    skill: ResolvedSkill,
+    *,
+    run_dir: Path | None,
+    seed: int | None,
+    generation: int | None,
+    memory: Path | None = None,
+    fresh: bool = False,
 ) -> Plan:
     """Decide which run this is: the unfinished one, the next generation, or the one that was named.
 
@@ -69,12 +77,15 @@ def plan_run(
     project = work.project
     suite = read_suite(work.console, project.tree, skill, need=("train", "val", "test"))
     start = read_skill(project.tree, skill.path, skill.name)
-    remembered, memory_digest = read_memory(project.root, project.tree, skill.name)
+    remembered, memory_digest = read_memory(
+        project.root, project.tree, skill.name, read_memory_file(memory_file(memory, skill.name)) if memory else b""
+    )
     if seed is not None:  # from here on as if the configuration said so: the same run either way
         skill = replace(skill, train=skill.train.model_copy(update={"seed": seed}))
     seed = skill.train.seed
     lineage = digest(
         {
+            "name": skill.name,  # two equal skills with equal tasks are two runs all the same
             "config": skill.fingerprint(),
             "skill": start.digest,
             "suite": suite.digest,
@@ -84,7 +95,7 @@ def plan_run(
     )
     events = [(e.generation, e.event, e.detail) for e in work.ledger.run_events(lineage)]
     records = read_records(events)
-    chosen = _named(lineage, records, run_dir, generation) or next_generation(records, work.limits(skill))
+    chosen = _named(lineage, records, run_dir, generation) or next_generation(records, work.limits(skill), fresh=fresh)
     record = next((r for r in records if r.generation == chosen), None)
     return Plan(
         skill=skill,

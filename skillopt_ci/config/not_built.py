@@ -27,12 +27,6 @@ PLANNED = (
     Planned("train.method", ("one-shot", "human", "gepa")),
     Planned("train.what", ("description",)),
     Planned("graders.*.type", ("script",)),
-    Planned("pr.draft", per_skill=False),
-    Planned("pr.labels", per_skill=False),
-    Planned("pr.reviewers", per_skill=False),
-    Planned("pr.team_reviewers", per_skill=False),
-    Planned("pr.max_open", per_skill=False),
-    Planned("pr.cooldown_days", per_skill=False),
 )
 
 

@@ -2,7 +2,8 @@
 
 from typing import TypeVar
 
-from skillopt_ci.config.schema import Config, Section, SkillEntry, TargetModel
+from skillopt_ci.config.schema import Config, SkillEntry, TargetModel
+from skillopt_ci.config.section import Section
 
 S = TypeVar("S", bound=Section)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, Strict
 
 from skillopt_ci.config.locate import Located
+from skillopt_ci.config.section import PullRequest, Report, Section
 from skillopt_ci.config.values import (
     BaseUrl,
     Flag,
@@ -26,12 +27,6 @@ from skillopt_ci.core.task import GraderSpec, Split
 
 if TYPE_CHECKING:
     from skillopt_ci.core.policy import EditPolicy
-
-
-class Section(BaseModel):
-    """A mapping of skillopt.yml. Raises pydantic's errors, which `explain.py` puts into words."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ModelPrice(Section):
@@ -186,22 +181,6 @@ class Budget(Section):
     month_usd: Usd | None = Field(default=None, description="USD of all runs of the ledger in a calendar month.")
 
 
-class PullRequest(Section):
-    """When a trained skill is worth a pull request."""
-
-    min_confidence: Number = Field(
-        default=0.9, ge=0.5, lt=1, description="One-sided confidence in the improvement on the test tasks."
-    )
-
-
-class Report(Section):
-    """What reports show."""
-
-    show_heldout: Flag = Field(
-        default=False, description="Show held-out prompts, answers and trajectories in reports and artifacts."
-    )
-
-
 class TaskFiles(Section):
     """Files of tasks. A plain text in the list is its `path`."""
 
@@ -274,7 +253,7 @@ class Config(Section):
     train: Train = Field(default=Train(), description="How a skill is trained.")
     gate: Gate = Field(default=Gate(), description="How a change of a skill is judged.")
     budget: Budget = Field(default=Budget(), description="Limits of a run.")
-    pr: PullRequest = Field(default=PullRequest(), description="When a trained skill is worth a pull request.")
+    pr: PullRequest = Field(default=PullRequest(), description="Pull requests for trained skills.")
     report: Report = Field(default=Report(), description="What reports show.")
 
     _located: Located = PrivateAttr(default_factory=Located)

@@ -64,6 +64,21 @@ def _task_pattern(value: str) -> str:
     return _safe_path(value)
 
 
+_LOGIN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
+
+
+def _label(value: str) -> str:
+    if len(value) > 50 or not value.isprintable() or value != value.strip():
+        raise ValueError("must be the name of a label: one line of at most 50 characters")
+    return value
+
+
+def _login(value: str) -> str:
+    if not re.fullmatch(_LOGIN, value):
+        raise ValueError("must be the name of an account or a team, without '@' and without its organisation")
+    return value
+
+
 Usd = Annotated[
     Decimal, BeforeValidator(_decimal), Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
 ]
@@ -75,3 +90,5 @@ BaseUrl = Annotated[Text, AfterValidator(_base_url)]
 VariableName = Annotated[Text, AfterValidator(_variable_name)]
 SkillPath = Annotated[Text, AfterValidator(_skill_path)]
 TaskPattern = Annotated[Text, AfterValidator(_task_pattern)]
+Label = Annotated[Text, AfterValidator(_label), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 50})]
+Login = Annotated[Text, AfterValidator(_login), WithJsonSchema({"type": "string", "pattern": f"^{_LOGIN}$"})]

@@ -80,6 +80,11 @@ def _marked(body: str, start_mark: str, end_mark: str) -> list[tuple[int, int]]:
     return spans
 
 
+def hand_protected(body: str) -> list[str]:
+    """The texts of the regions that somebody protected by hand, in order."""
+    return [body[start:end] for start, end in _marked(body, PROTECT_START, PROTECT_END)]
+
+
 def apply_edits(skill: Skill, edits: Sequence[Edit]) -> Candidate:
     """Apply edits to a skill's body, in rank order: of two that overlap the later one is unmatched.
 

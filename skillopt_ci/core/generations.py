@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.spend import Limits
 
-# Limits that pass by themselves: a run they stopped goes on the next time. One that calls or USD stopped can only go
-# on when the limit was raised; until then the next command starts the next generation.
+# Limits that pass by themselves: a run they stopped goes on the next time. One that calls or USD stopped goes on when the
+# limit was raised.
 _PASSING = ("minutes", "month_usd")
 
 
@@ -41,18 +41,28 @@ def read_records(events: Sequence[tuple[int, str, Mapping[str, object]]]) -> lis
     return [found[g] for g in sorted(found)]
 
 
-def next_generation(records: Sequence[RunRecord], limits: Limits) -> int:
-    """The generation that `train` works on: the last one while it is unfinished, else the one after it."""
+def next_generation(records: Sequence[RunRecord], limits: Limits, *, fresh: bool = False) -> int:
+    """The generation that `train` works on: the last one while it is unfinished, else the one after it.
+
+    A run that its budget stopped is unfinished: with the same limit the same command buys nothing more. `fresh` starts the
+    next generation instead, as a scheduled job does that may spend its budget every time.
+    """
     if not records:
         return 1
     last = records[-1]
-    return last.generation if not last.finished or _goes_on(last, limits) else last.generation + 1
+    if not last.finished:
+        return last.generation
+    if not last.stopped_by or (fresh and not _goes_on(last, limits)):
+        return last.generation + 1
+    return last.generation
 
 
 def _goes_on(record: RunRecord, limits: Limits) -> bool:
-    if not record.stopped_by:
-        return False
+    """Whether a run that was stopped can buy more now."""
     if record.stopped_by in _PASSING:
         return True
     now = limits.calls if record.stopped_by == "calls" else limits.usd
-    return now is None or record.limit is None or Decimal(now) > Decimal(record.limit)
+    try:
+        return now is None or record.limit is None or Decimal(now) > Decimal(record.limit)
+    except InvalidOperation:  # a damaged record, from a merged ledger
+        return True

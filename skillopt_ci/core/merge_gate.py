@@ -221,4 +221,15 @@ def _passes(base: Rows, head: Rows, found: Moments, rule: MergeRule) -> bool:
     at_worst = found
     if missing_share(base) or missing_share(head):
         at_worst = moments(paired(filled(base, 1.0), filled(head, 0.0))) or found
-    return all(m.difference - rule.pass_constant * m.se > -rule.margin for m in (found, at_worst))
+    noise = max(found.se, _unseen_noise(paired(base, head)))
+    return all(m.difference - rule.pass_constant * max(m.se, noise) > -rule.margin for m in (found, at_worst))
+
+
+def _unseen_noise(pairs: Pairs) -> float:
+    """Standard error to reckon with where no run was ever repeated: of one coin-flip task; 0 once one was.
+
+    One run on either side, all equal, does not show that the target has no noise: on a few tasks it would be luck.
+    """
+    if any(len(b) > 1 or len(h) > 1 for b, h in pairs):
+        return 0.0
+    return math.sqrt(0.5) / len(pairs)

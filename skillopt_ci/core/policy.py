@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skillopt_ci.core.edit import Edit, apply_edits
+from skillopt_ci.core.edit import Edit, apply_edits, hand_protected
 from skillopt_ci.core.skill import Skill
 
 _URL = re.compile(
@@ -75,6 +75,22 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = 
     if edit.op == "add" and wanted and wanted in _lf(skill.body):
         return "says what the skill says already"
     return None
+
+
+def refuse_change(best: Skill, start: Skill, policy: EditPolicy) -> str | None:
+    """Why the policy refuses a whole change of a skill, whoever made it, or None: checked again before it leaves."""
+    if best.frontmatter != start.frontmatter:
+        return "changes the frontmatter"
+    if hand_protected(best.body) != hand_protected(start.body):
+        return "changes a protected region"
+    hidden = [name for name in hidden_characters(best.body) if name not in hidden_characters(start.body)]
+    if hidden:
+        return f"brings hidden characters: {', '.join(hidden[:3])}"
+    if not policy.allow_urls and _urls(best.body) - _urls(start.body):
+        return "brings a URL or a link to a file"
+    if not policy.allow_commands and _commands(best.body) - _commands(start.body):
+        return "brings a command"
+    return too_long(best, start, start, policy)
 
 
 def _urls(text: str) -> set[str]:

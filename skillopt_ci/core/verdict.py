@@ -9,6 +9,7 @@ from skillopt_ci.core.merge_gate import Look, MergeRule
 from skillopt_ci.core.rollout import Evaluation, Rollout
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
+from skillopt_ci.core.suite_edits import SuiteEdits
 
 Verdict = Literal["pass", "regression", "inconclusive", "not-applicable"]
 
@@ -25,6 +26,8 @@ class SkillVerdict:
         base_tokens: rough size of the skill body (`Skill.tokens`).
         margin: the loss (1.0 is 100 points) that PASS rules out.
         look: what the rule saw when it decided.
+        rule: by which it decided.
+        blocking: an undecided comparison of this skill blocks, by its policy.
         suite_effect: interval for exactly these tasks; the comparison's is for the population of tasks.
         golden_armed: every golden task could have blocked.
         suspects: tasks whose own runs look worse; for people.
@@ -51,6 +54,7 @@ class SkillVerdict:
     margin: float | None = None
     look: Look | None = None
     rule: MergeRule | None = None
+    blocking: bool = False
     suite_effect: Effect | None = None
     golden_failed: tuple[str, ...] = ()
     golden_armed: bool = True
@@ -62,7 +66,16 @@ class SkillVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateReport:
-    """A whole gate. `head_sha` is None when the working tree was judged and is dirty."""
+    """A whole gate.
+
+    Attributes:
+        policy_sha: commit that rules and tasks are from; None when they are from a dirty working tree.
+        head_sha: None when the working tree was judged and is dirty.
+        policy_changed: configuration and task files that the head changes; not in force.
+        policy_diffs: (path, unified diff) of those that may be shown.
+        suite_edits: what the head does to tasks; not in force.
+        head_policy: judged by the head's own rules, on request: the word of a trial, not of a gate.
+    """
 
     verdict: Verdict | None
     reason: str
@@ -73,6 +86,9 @@ class GateReport:
     head_ref: str | None = None
     head_sha: str | None = None
     policy_changed: tuple[str, ...] = ()
+    policy_diffs: tuple[tuple[str, str], ...] = ()
+    suite_edits: tuple[SuiteEdits, ...] = ()
+    head_policy: bool = False
     skills: tuple[SkillVerdict, ...] = ()
     paid: Spend = field(default_factory=Spend)
     replayed: Spend = field(default_factory=Spend)

@@ -75,9 +75,7 @@ def _lost(row: Sequence[float | None]) -> bool:
     return bool(row) and all(v is None for v in row)
 
 
-def _decision(
-    move: Move, incumbent: Evaluation, candidate: Evaluation, clusters: Mapping[str, str | None]
-) -> Decision:
+def _decision(move: Move, incumbent: Evaluation, candidate: Evaluation, clusters: Mapping[str, str | None]) -> Decision:
     """The rule's word with the means it is about: over tasks measured on both sides."""
     before, after = incumbent.means, candidate.means
     complete = all(candidate.values)

@@ -44,6 +44,7 @@ class GateOutcome:
         final: the look that decided.
         base, head: per task, the runs that were used, in task order.
         golden_failed: golden tasks that are broken.
+        golden_unmeasured: armed golden tasks of which too few runs gave a result to say whether they hold.
         golden_armed, golden_total: golden tasks that could block, and all of them.
         suspects: tasks whose own runs look worse; for people.
         notes: what happened to the stored base, in words.
@@ -53,6 +54,7 @@ class GateOutcome:
     base: tuple[tuple[Rollout, ...], ...]
     head: tuple[tuple[Rollout, ...], ...]
     golden_failed: tuple[str, ...] = ()
+    golden_unmeasured: tuple[str, ...] = ()
     golden_armed: int = 0
     golden_total: int = 0
     suspects: tuple[str, ...] = ()
@@ -97,9 +99,8 @@ class MergeGate:
         self._tasks = tuple(tasks)
         self._settings = settings
         self._runs = _Runs(stored=[list(s) for s in stored], fresh=[[] for _ in tasks], head=[[] for _ in tasks])
-        # Armed by the stored base alone: runs that are added depend on outcomes.
         self._golden = [i for i, t in enumerate(tasks) if t.golden]
-        self._armed = [i for i in self._golden if armed(_passed(self._runs.stored[i]))]
+        self._known = _served(self._runs.stored)
 
     def run(self) -> GateOutcome:
         """Measure round by round until the rule decides.
@@ -111,8 +112,8 @@ class MergeGate:
         broken: list[int] = []
         for number in range(1, rule.max_rounds + 1):
             self._round(number)
+            self._check_stored(number)
             if number == 1:
-                self._check_stored()
                 broken = self._broken_golden()
             final = look(rows_of(self._runs.base()), rows_of(self._runs.head), number, rule)
             if broken or final.decision != "continue":
@@ -120,12 +121,14 @@ class MergeGate:
         base = self._runs.base()
         head = [row[: final.round] for row in self._runs.head]
         listed = suspects(rows_of(base), rows_of(head))
+        unmeasured = [i for i in self._armed() if golden_state(_passed(self._runs.head[i])) == "not-measured"]
         return GateOutcome(
             final=final,
             base=tuple(map(tuple, base)),
             head=tuple(map(tuple, head)),
             golden_failed=tuple(self._tasks[i].id for i in broken),
-            golden_armed=len(self._armed),
+            golden_unmeasured=tuple(self._tasks[i].id for i in unmeasured),
+            golden_armed=len(self._armed()),
             golden_total=len(self._golden),
             suspects=tuple(self._tasks[i].id for i in listed),
             notes=(*self._runs.notes, *self._golden_note()),
@@ -145,35 +148,45 @@ class MergeGate:
                 places.append((self._runs.head, index))
         self._take(jobs, places, f"round {number} of at most {self._settings.rule.max_rounds}")
 
-    def _check_stored(self) -> None:
-        """Drop the stored base when the model behind it has changed; then a fresh round takes its place."""
+    def _check_stored(self, number: int) -> None:
+        """Drop stored runs of a model that has changed; then fresh ones take their place."""
         runs = self._runs
         if not any(runs.stored):
             return
-        note = ""
-        known, now = _served(runs.stored), _served(runs.head)
-        if now - known:
-            note = f"stored base runs dropped: another model answers now ({', '.join(sorted(now - known))})"
-        elif self._settings.guard:
+        now = _served([*runs.head, *runs.fresh])
+        if now - self._known:
+            self._drop(f"another model answers now ({', '.join(sorted(now - self._known))})")
+        elif now and self._known - now:  # a part of them is of a model that does not answer any more
+            gone = ", ".join(sorted(self._known - now))
+            self._drop(f"they are of a model that does not answer now ({gone})", _served_by(runs.stored, now))
+        elif number == 1 and self._settings.guard:
             found = drift(rows_of(runs.stored), rows_of(runs.fresh))
             if found.drifted:
-                note = f"stored base runs dropped: a fresh round of the base differs from them (p = {found.p:.3f})"
-        if not note:
-            return
-        runs.notes.append(note)
-        runs.stored = [[] for _ in self._tasks]
-        lacking = [i for i, row in enumerate(runs.fresh) if not row]
-        self._take([self._fresh_job(i, 1) for i in lacking], [(runs.fresh, i) for i in lacking], "a fresh base")
+                self._drop(f"a fresh round of the base differs from them (p = {found.p:.3f})")
+        lacking = [i for i, _ in enumerate(self._tasks) if self._lacks(i)]
+        missing = [(i, n) for i in lacking for n in range(len(runs.fresh[i]) + 1, number + 1)]
+        self._take([self._fresh_job(i, n) for i, n in missing], [(runs.fresh, i) for i, _ in missing], "a fresh base")
+
+    def _drop(self, why: str, kept: list[list[Rollout]] | None = None) -> None:
+        kept = kept or [[] for _ in self._tasks]
+        count = sum(map(len, self._runs.stored)) - sum(map(len, kept))
+        if count:
+            self._runs.notes.append(f"{count} stored base run{'' if count == 1 else 's'} dropped: {why}")
+            self._runs.stored = kept
+
+    def _armed(self) -> list[int]:
+        """Golden tasks that can block, by the stored base alone: how many runs are added depends on outcomes."""
+        return [i for i in self._golden if armed(_passed(self._runs.stored[i]))]
 
     def _broken_golden(self) -> list[int]:
         """Armed golden tasks that fail three of four runs; the first failure alone is not believed."""
-        again = [i for i in self._armed if golden_state(_passed(self._runs.head[i])) == "rerun"]
+        again = [i for i in self._armed() if golden_state(_passed(self._runs.head[i])) == "rerun"]
         jobs = [self._head_job(i, n) for i in again for n in range(2, RUNS + 1)]
         self._take(jobs, [(self._runs.head, i) for i in again for _ in range(2, RUNS + 1)], "golden tasks again")
         return [i for i in again if golden_state(_passed(self._runs.head[i])) == "broken"]
 
     def _golden_note(self) -> list[str]:
-        waiting = [i for i in self._golden if i not in self._armed]
+        waiting = [i for i in self._golden if i not in self._armed()]
         shown = [f"{self._tasks[i].id} ({passes(_passed(self._runs.stored[i]))}/8)" for i in waiting[:10]]
         return [f"golden not armed: {', '.join(shown)}"] if waiting else []
 
@@ -205,3 +218,7 @@ def _passed(row: Sequence[Rollout]) -> list[bool | None]:
 
 def _served(rows: Sequence[Sequence[Rollout]]) -> set[str]:
     return {r.trajectory.served_model for row in rows for r in row if r.trajectory is not None}
+
+
+def _served_by(rows: Sequence[Sequence[Rollout]], models: set[str]) -> list[list[Rollout]]:
+    return [[r for r in row if r.trajectory is not None and r.trajectory.served_model in models] for row in rows]

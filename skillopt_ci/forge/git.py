@@ -80,6 +80,10 @@ class Git:
         self.resolve(f"refs/heads/{name}")
         return f"refs/heads/{name}"
 
+    def remote_url(self, name: str) -> str:
+        """The address of a remote as it is configured. Raises `GitError` when there is none."""
+        return run_git(self.root, "config", "--get", f"remote.{name}.url").decode("utf-8", "replace").strip()
+
     def is_dirty(self, paths: Sequence[str] = ()) -> bool:
         """Something among `paths` (everything without any) differs from HEAD, or is untracked and not ignored."""
         args = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--", *paths)

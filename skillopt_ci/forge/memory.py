@@ -17,14 +17,16 @@ MAX_CHARS = 8000
 _OPS = ("add", "replace", "delete")
 
 
-def read_memory(root: Path, tree: Tree, name: str) -> tuple[tuple[Rejected, ...], str]:
-    """Edits that earlier runs rejected (the newest 40), and a digest of what was read.
+def read_memory(root: Path, tree: Tree, name: str, more: bytes = b"") -> tuple[tuple[Rejected, ...], str]:
+    """Edits that earlier runs or reviewers rejected (the newest 40), and a digest of what was read.
 
     In a repository the file comes from the default branch: a branch of somebody else's must not steer training. A line
-    that does not fit is passed over; a file over the size limit is not read at all.
+    that does not fit is passed over; a file over the size limit is not read at all. `more` are further lines that the
+    user of the command named.
     """
-    data = _history(root, tree, name)
-    found = list(_entries(data)) if len(data) <= 4 * HISTORY_LIMIT else []
+    parts = [data for data in (_history(root, tree, name), more) if len(data) <= 4 * HISTORY_LIMIT]
+    data = b"\n".join(parts) if more else b"".join(parts)
+    found = list(_entries(data))
     return tuple(found[-SHOWN:]), text_digest(data.decode("utf-8", "replace")) if found else ""
 
 

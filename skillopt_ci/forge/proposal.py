@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.history import EditRecord, Step
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.forge.marker import marker_line
 
 BODY_LIMIT = 60_000  # the host refuses 65,536; measured in UTF-16 units, as it counts
 HISTORY_LIMIT = 256 * 1024
+MAX_COMMITS = 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -121,40 +123,79 @@ def history_lines(training: Training) -> bytes:
 
 
 def _commits(training: Training) -> tuple[CommitPlan, ...]:
-    """One commit an accepted step up to the best skill; the last one brings the history file."""
-    plans: list[tuple[str, bytes]] = []
+    """One commit an edit up to the best skill, or a step where its edits cannot be told apart; the last one brings the
+    history file. More than `MAX_COMMITS` become one a step, and then one for all.
+    """
+    plans = _chain(training, apart=True)
+    if len(plans) > MAX_COMMITS:
+        plans = _chain(training, apart=False)
+    # The best skill is no version of the chain, or there are too many: one commit that says only what it is.
+    if not plans or plans[-1][1] != training.best.text or len(plans) > MAX_COMMITS:
+        plans = [(f"skillopt: train {_shown(training.name)}\n\nRun: {training.run_id}\n", training.best.text)]
+    history = {training.folder + history_path(training.name): history_lines(training)}
+    return tuple(
+        CommitPlan(
+            message=message, files={training.path: text.encode("utf-8"), **(history if at == len(plans) - 1 else {})}
+        )
+        for at, (message, text) in enumerate(plans)
+    )
+
+
+def _chain(training: Training, *, apart: bool) -> list[tuple[str, str]]:
+    """Messages and texts of the accepted steps up to the best skill; `apart`: each edit for itself."""
+    plans: list[tuple[str, str]] = []
     last = training.start.text
     for step in training.steps:
         if step.action != "accept" or step.candidate is None or step.candidate.text == last:
             continue
+        texts = _one_by_one(step) if apart else []
+        if texts:
+            plans += [(_message(training, step, at), text) for at, text in enumerate(texts)]
+        else:
+            plans.append((_message(training, step), step.candidate.text))
         last = step.candidate.text
-        plans.append((_message(training, step), last.encode("utf-8")))
         if last == training.best.text:
             break
-    if last != training.best.text:  # the best skill is no version of the chain: one commit that says only what it is
-        plans = [(f"skillopt: train {_shown(training.name)}\n\nRun: {training.run_id}\n", training.best.text.encode())]
-    history = {training.folder + history_path(training.name): history_lines(training)}
-    return tuple(
-        CommitPlan(message=message, files={training.path: data, **(history if at == len(plans) - 1 else {})})
-        for at, (message, data) in enumerate(plans)
-    )
+    return plans
 
 
-def _message(training: Training, step: Step) -> str:
-    ops = Counter(record.edit.op for record in step.edits if record.status == "kept")
+def _kept(step: Step) -> list[Edit]:
+    return [record.edit for record in step.edits if record.status == "kept"]
+
+
+def _one_by_one(step: Step) -> list[str]:
+    """The skill after each edit of a step; nothing when that does not end, byte for byte, with the step's skill."""
+    edits = _kept(step)
+    if len(edits) < 2 or step.candidate is None:
+        return []
+    texts = [apply_edits(step.incumbent, edits[: count + 1]).skill.text for count in range(len(edits))]
+    whole = texts[-1] == step.candidate.text and len({step.incumbent.text, *texts}) == len(texts) + 1
+    return texts if whole else []
+
+
+def _message(training: Training, step: Step, at: int | None = None) -> str:
+    """A commit's message, template text only; `at`: which of the step's edits it is about."""
+    edits = _kept(step)
     if step.kind == "slow_update":
         what = "slow update"
     elif step.kind == "prune":
         what = "prune"
+    elif at is not None:
+        what = f"{edits[at].op} ({at + 1} of {len(edits)})"
     else:
+        ops = Counter(edit.op for edit in edits)
         counts = ", ".join(f"{ops[op]} {op}" for op in ("add", "replace", "delete") if ops[op])
         what = f"{ops.total()} edit{'' if ops.total() == 1 else 's'} ({counts})" if counts else "edits"
     lines = [f"skillopt: step {step.number} of {_shown(training.name)}: {what}", ""]
     decision = step.decision
     if decision and decision.mean is not None:
         gain = 100 * (decision.mean - decision.incumbent_mean)
-        lines.append(f"Selection estimate: {gain:+.1f} points on validation tasks. It was used to choose")
-        lines.append("this change and is optimistic; it is not a claim.")
+        others = len(edits) - 1
+        how = "alone" if others < 1 else "together"
+        if at is not None:
+            how = f"with {others} other{'s' if others > 1 else ''}"
+        lines.append(f"Selection estimate: {gain:+.1f} points on validation tasks, measured {how}.")
+        lines.append("It was used to choose this change and is optimistic; it is not a claim.")
     lines.append(f"Run: {training.run_id}")
     return "\n".join(lines) + "\n"
 

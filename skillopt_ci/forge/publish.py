@@ -9,6 +9,7 @@ from skillopt_ci.forge.refusal import MAY_NOT_OPEN, ApiError
 from skillopt_ci.forge.repository import Pull, RemoteEntry, Repository
 from skillopt_ci.forge.sticky import put_comment, same_text
 from skillopt_ci.forge.upsert import (
+    ON_BASE_LABEL,
     REBASE_LABEL,
     STALE_LABEL,
     Activity,
@@ -205,6 +206,8 @@ def _stale(repository: Repository, wanted: Publication, todo: Stale) -> Outcome:
 def _finish(repository: Repository, wanted: Publication, todo: Finish) -> Outcome:
     message = "the base branch has this text already"
     if todo.pull is not None:
+        # Before it is closed: a pull request that is closed without this label counts as rejected.
+        repository.add_labels(todo.pull.number, (ON_BASE_LABEL,))
         put_comment(repository, todo.pull.number, NOTE, "The base branch has this text already; nothing is left to do.")
         repository.edit_pull(todo.pull.number, state="closed")
         message += f"; #{todo.pull.number} is closed"

@@ -18,7 +18,10 @@ ACTIONS_LOGIN = "github-actions[bot]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """A pull request. `same_repository`: its branch is in the repository itself, not in a fork."""
+    """A pull request. `same_repository`: its branch is in the repository itself, not in a fork.
+
+    `labels` are names with their descriptions, `closed_at` is Unix time in seconds.
+    """
 
     number: int
     url: str
@@ -28,7 +31,7 @@ class Pull:
     same_repository: bool
     branch: str
     head_sha: str
-    labels: frozenset[str]
+    labels: Mapping[str, str]
     closed_at: float | None
     title: str
     body: str
@@ -68,6 +71,8 @@ class Repository:
         """The account that the token acts as; an installation token may not ask and is taken for the job's own."""
         if self._login:
             return self._login
+        if self.api.connection.token.startswith("ghs_"):
+            return ACTIONS_LOGIN
         try:
             return str(self.api.get("/user")["login"])
         except ApiError as error:
@@ -109,6 +114,13 @@ class Repository:
     def blob(self, sha: str) -> bytes:
         """The content of a file."""
         found = self.api.get(f"{{repo}}/git/blobs/{_part(sha)}")
+        return base64.b64decode(found["content"])
+
+    def file(self, path: str, commit: str) -> bytes | None:
+        """A file of at most a megabyte in a commit of our own (of a symbolic link it would be the target)."""
+        found = self.api.find(f"{{repo}}/contents/{_part(path)}", ref=commit)
+        if not isinstance(found, dict) or found.get("encoding") != "base64":
+            return None
         return base64.b64decode(found["content"])
 
     def create_blob(self, data: bytes) -> str:
@@ -192,6 +204,10 @@ class Repository:
         # Of a team that the token may not see GitHub says what it says of things that are not there yet.
         self.api.send("POST", place, {k: v for k, v in sent.items() if v}, again=not teams)
 
+    def permission(self, login: str) -> str:
+        """What an account may do here: admin, write, read or none."""
+        return str(self.api.get(f"{{repo}}/collaborators/{quote(login, safe='')}/permission")["permission"])
+
     # Comments
 
     def comments(self, number: int) -> Iterator[Comment]:
@@ -231,7 +247,7 @@ def pull(item: Mapping[str, Any]) -> Pull:
         same_repository=home is not None and home == (base.get("repo") or {}).get("full_name"),
         branch=str(head["ref"]),
         head_sha=str(head["sha"]),
-        labels=frozenset(str(label["name"]) for label in item.get("labels") or ()),
+        labels={str(label["name"]): str(label.get("description") or "") for label in item.get("labels") or ()},
         closed_at=datetime.fromisoformat(closed).timestamp() if closed else None,
         title=str(item.get("title") or ""),
         body=str(item.get("body") or ""),

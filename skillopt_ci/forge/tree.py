@@ -120,7 +120,8 @@ class StoredTree(Tree):
             # The real index decides how line ends of a tracked file are kept, so that an untouched file is unchanged.
             real = os.fsdecode(run_git(self.root, "rev-parse", "--git-path", "index").rstrip(b"\n"))
             if (self.root / real).is_file():
-                shutil.copyfile(self.root / real, index)
+                # With its time: by it git knows which files may have changed in the instant the index was written.
+                shutil.copy2(self.root / real, index)
             env = {"GIT_INDEX_FILE": str(index)}
             try:
                 run_git(self.root, "update-index", "--add", "--replace", "--", name, env=env)

@@ -13,6 +13,7 @@ from skillopt_ci.forge.repository import Pull
 REBASE_LABEL = "skillopt:rebase"
 REJECTED_LABEL = "skillopt:rejected"
 STALE_LABEL = "skillopt:stale"
+ON_BASE_LABEL = "skillopt:on-base"  # closed by us, as nothing was left to do: no reviewer rejected it
 _DAY_SECONDS = 86_400.0
 
 
@@ -125,7 +126,7 @@ def decide(wish: Wish, there: Situation, limits: Limits) -> Activity:
         return Finish(pull=own)
     if not wish.base_is_start:
         return Stale(pull=own)
-    refused = next((p for p in there.pulls if _rejected(p, wish, there.login)), None)
+    refused = next((p for p in there.pulls if _rejects(p, wish, there.login)), None)
     if refused is not None:
         what = f"previously rejected in #{refused.number}: it was closed without merging and is not opened again"
         return Leave(reason="rejected", message=what, pull=refused)
@@ -162,9 +163,14 @@ def commits_are_ours(commits: Sequence[Mapping[str, Any]], login: str) -> bool:
     return bool(commits)
 
 
-def _rejected(pull: Pull, wish: Wish, login: str) -> bool:
-    """Closed without merging: this very text, or with the label that wants no more of the skill."""
-    if pull.open or pull.merged or not is_own(pull, login):
+def was_rejected(pull: Pull, login: str) -> bool:
+    """One of ours that somebody closed without merging."""
+    return not pull.open and not pull.merged and is_own(pull, login) and ON_BASE_LABEL not in pull.labels
+
+
+def _rejects(pull: Pull, wish: Wish, login: str) -> bool:
+    """It was this very text, or it has the label that wants no more of the skill."""
+    if not was_rejected(pull, login):
         return False
     return REJECTED_LABEL in pull.labels or pull.marker.get("fingerprint") == wish.fingerprint
 
@@ -191,7 +197,7 @@ def _about_open(wish: Wish, there: Situation, current: Pull) -> Activity:
 
 
 def _about_none(there: Situation, limits: Limits) -> Activity:
-    closed = [p.closed_at for p in there.pulls if not p.merged and p.closed_at is not None and is_own(p, there.login)]
+    closed = [p.closed_at for p in there.pulls if p.closed_at is not None and was_rejected(p, there.login)]
     left = max(closed, default=0.0) + limits.cooldown_days * _DAY_SECONDS - there.now
     if left > 0:
         message = f"the last one was closed; pr.cooldown_days has {left / _DAY_SECONDS:.1f} days left"

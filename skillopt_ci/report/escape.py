@@ -20,6 +20,12 @@ _BREAKS = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u3164\uffa0")
 _SPACER = "&#8203;"  # breaks mentions, references and links where GitHub would make them
 _SECRET_MIN = 6
+# Keys by their form: OpenAI and Anthropic, GitHub, AWS, Google, Slack, PEM.
+_TOKENS = re.compile(
+    r"\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9._-]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{35}|\bxox[abprs]-[A-Za-z0-9-]{10,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[A-Za-z0-9+/=\s:,-]*?-----END [A-Z ]*PRIVATE KEY-----)?"
+)
 
 
 def visible(text: str) -> str:
@@ -97,6 +103,11 @@ def scrubber(secrets: Sequence[str]) -> Callable[[str], str]:
 def scrub(text: str, secrets: Sequence[str]) -> str:
     """`scrubber(secrets)` on one text."""
     return scrubber(secrets)(text)
+
+
+def mask_tokens(text: str) -> str:
+    """Replaces by `***` what has the form of a key, wherever it came from."""
+    return _TOKENS.sub("***", text)
 
 
 def _hidden(char: str) -> bool:

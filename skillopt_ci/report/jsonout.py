@@ -38,6 +38,7 @@ def gate_json(report: GateReport, *, simulated: bool = False) -> Json:
             "policy_changed": list(report.policy_changed),
             "skills": [_verdict(v) for v in report.skills],
             "spend": spend_json(report.paid, report.replayed),
+            **_policy(report),
         },
         report.message,
         simulated,
@@ -121,7 +122,35 @@ def _verdict(v: SkillVerdict) -> Json:
         ],
     }
     said = {"message": v.message} if v.message else {}
-    return {**entry, **({"notes": list(v.notes), "test_opened": v.test_opened} if c else {}), **said}
+    return {**entry, **(_details(v) if c else {}), **said}
+
+
+def _details(v: SkillVerdict) -> Json:
+    """What a measured comparison has to say besides."""
+    return {
+        "margin": v.margin,
+        "p_threshold": _round(v.look.threshold) if v.look else None,
+        "intervals": "not adjusted for early stopping",
+        "notes": list(v.notes),
+        "test_opened": v.test_opened,
+    }
+
+
+def _policy(report: GateReport) -> Json:
+    """What the head does to the rules, only where there is something to say."""
+    suites = [
+        {
+            "skill": s.skill,
+            "added": list(s.added),
+            "removed": list(s.removed),
+            "changed": [{"id": task, "fields": list(fields)} for task, fields in s.changed],
+            "unreadable": s.unreadable or None,
+        }
+        for s in report.suite_edits
+    ]
+    diffs = [{"path": path, "diff": diff} for path, diff in report.policy_diffs]
+    edits: Json = {"policy_edits": {"diffs": diffs, "tasks": suites}} if suites or diffs else {}
+    return {**edits, **({"head_policy": True} if report.head_policy else {})}
 
 
 def _training(entry: TrainEntry) -> Json:

@@ -84,9 +84,13 @@ def gate_junit(report: GateReport) -> str:
         status = "failed" if report.exit_code else "skipped"
     elif report.verdict != "pass":
         status = "error"
-    said = report.message or f"{report.verdict or 'no verdict'}: {report.reason}"
+    said = report.message or "; ".join(
+        [f"{report.verdict or 'no verdict'}: {report.reason}", *map(_told, report.skills)]
+    )
     cases = [Case(id="gate", classname="skillopt-ci", status=status, message=said)]
     properties = {"verdict": report.verdict or "none", "reason": report.reason}
+    if report.policy_changed:
+        properties["policy_changed"] = ", ".join(report.policy_changed)
     for v in report.skills:
         place = f"{v.name}.{v.target}"
         cases += _pair_cases(v, place)
@@ -137,6 +141,16 @@ def _task_case(task: str, place: str, rollouts: Sequence[Rollout], show: bool) -
     said = f"passed {len(scores) - len(lost)} of {len(scores)} runs, score {100 * mean:.1f}"
     detail = "\n".join(s.why for s in lost) if show else "held-out task: words are not shown"
     return Case(id=task, classname=place, status="failed", message=said, detail=detail, seconds=took)
+
+
+def _told(v: SkillVerdict) -> str:
+    """One skill's verdict with the effect on its suite."""
+    words = f"{v.name} on {v.target}: {v.verdict or 'no verdict'} ({v.reason})"
+    effect = v.suite_effect
+    if effect is None:
+        return words
+    low, mean, high = (f"{100 * x:+.1f}" for x in (effect.low, effect.mean, effect.high))
+    return f"{words}, {mean} pt [{low}, {high}], round {v.rounds}"
 
 
 def _pair_cases(v: SkillVerdict, place: str) -> list[Case]:

@@ -3,10 +3,12 @@
 The wording never says that nothing regressed: a gate can show a loss, rule one out, or leave it open.
 """
 
+from skillopt_ci.core.merge_gate import MergeRule
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import wilson_like
+from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict
-from skillopt_ci.report.escape import md_text
+from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import SIMULATED, bounds, capped, gain, ids, points, spending, table
 from skillopt_ci.report.training import pull_request_sections, train_summary
 
@@ -22,8 +24,10 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
     said = md_text(report.message or ("" if report.skills else report.reason))
     blocks.append(f"## Skill gate: {word}")
     blocks += [said] if said else []
+    if report.head_policy:
+        blocks.append("**Judged by the head's own rules and tasks (`--with-head-policy`)**: a trial, not a gate.")
     for v in report.skills:
-        blocks.append(f"**{md_text(v.name, 100)}** on {md_text(v.target, 100)}: {verdict_line(v, report)}")
+        blocks.append(f"**{md_text(v.name, 100)}** on {md_text(v.target, 100)}: {verdict_line(v)}")
     measured = [v for v in report.skills if v.comparison is not None]
     if measured:
         head = ("Skill", "Target", "Base", "Head", "This suite (pt)", "All tasks like these (pt)", "Rounds", "Tokens")
@@ -33,33 +37,41 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
         blocks += [*_about(v), *_changed_tasks(v)]
     if report.policy_changed:
         blocks.append(f"Changed in this pull request and not yet in force: {ids(report.policy_changed)}.")
-    blocks += [_refs(report), spending(report.paid, report.replayed)]
+    blocks += [_refs(report), spending(report.paid, report.replayed), *_policy(report)]
     return capped(blocks)
 
 
-def verdict_line(v: SkillVerdict, report: GateReport) -> str:
+def verdict_line(v: SkillVerdict) -> str:
     """One skill's outcome in one line of safe Markdown."""
+    if v.golden_failed:
+        return f"FAIL: golden task broken (at least 3 of 4 runs fail, the base passes it): {ids(v.golden_failed)}."
+    if v.look is not None and v.reason == "infrastructure":
+        missing = max(v.look.missing_base, v.look.missing_head)
+        why = md_text(v.message) or f"{100 * missing:.0f}% of the runs gave no result, too many to decide"
+        return f"INCONCLUSIVE: {why}; blocked."
     if v.look is None or v.look.difference is None:
         word = _WORDS.get(v.verdict or "", "NO VERDICT")
         return f"{word}: {md_text(v.message or v.reason)}"
-    if v.golden_failed:
-        return f"FAIL: golden task broken (3 of 4 runs failed, the base passes it): {ids(v.golden_failed)}."
     shown = f"{gain(v.look.difference)} pt on {v.look.n_tasks} tasks"
     rounds = f"round {v.rounds}/{v.rule.max_rounds}" if v.rule else f"round {v.rounds}"
     if v.verdict == "regression":
         told = f"; tasks that look worse: {ids(v.suspects)}" if v.suspects else ""
         return f"FAIL: regression shown: {shown}, {_p(v)}, {rounds}{told}."
     if v.verdict == "pass":
-        sure = "95%" if v.rule and v.rule.pass_rule != "usual" else "about 90%"
+        sure = _sure(v.rule) if v.rule else "this rule"
         margin = "the margin" if v.margin is None else f"{100 * v.margin:.3g} points"
         return f"PASS: a loss of {margin} or more ruled out ({sure}, this suite): {shown}, {rounds}."
-    if v.reason == "infrastructure":
-        missing = max(v.look.missing_base, v.look.missing_head)
-        return f"INCONCLUSIVE: {100 * missing:.0f}% of the runs gave no result, too many to decide; blocked."
     can = v.minimum_detectable_effect
     told = "" if can is None else f"; this suite can show regressions of {points(can)} pt or more"
-    blocks = "not blocked (policy: pass)" if report.exit_code == 0 else "blocked"
+    blocks = "blocked (policy: block)" if v.blocking else "not blocked (policy: pass)"
     return f"INCONCLUSIVE: {shown}, {_p(v)}, {rounds}{told}; {blocks}."
+
+
+def _sure(rule: MergeRule) -> str:
+    """How surely a PASS rules the margin out: with several looks at alpha each, a loss of it passes twice as often."""
+    if rule.pass_rule == "strict" or rule.max_rounds == 1:
+        return f"{100 * (1 - rule.alpha):.3g}%"
+    return f"about {100 * (1 - 2 * rule.alpha):.3g}%"
 
 
 def _p(v: SkillVerdict) -> str:
@@ -74,14 +86,37 @@ def _about(v: SkillVerdict) -> list[str]:
     lines = [md_text(note) for note in v.notes]
     if v.suspects and v.verdict != "regression":
         lines.append(f"Tasks whose own runs look worse (some do by chance): {ids(v.suspects)}.")
-    if v.minimum_detectable_effect is not None and v.margin is not None and v.minimum_detectable_effect > v.margin:
-        lines.append(
-            f"This suite shows losses of {points(v.minimum_detectable_effect)} pt or more, the margin is "
-            f"{points(v.margin)} pt: more tasks, more base runs or a larger margin would suit it."
-        )
-    if v.test_opened > 1:
-        lines.append(f"The test split of this suite was opened by {v.test_opened} runs so far.")
+    if v.minimum_detectable_effect is not None and v.margin is not None:
+        line = f"This suite shows losses of {points(v.minimum_detectable_effect)} pt or more (80% power)"
+        if v.minimum_detectable_effect > v.margin:
+            line += (
+                f", the margin is {points(v.margin)} pt: more tasks, more base runs or a larger margin would suit it"
+            )
+        lines.append(f"{line}.")
+    if v.base is not None and v.base.mean == 0:
+        lines.append("The base passes none of these tasks: no loss could show, and a pass says nothing.")
+    if v.test_opened:
+        runs = "1 run" if v.test_opened == 1 else f"{v.test_opened} runs"
+        lines.append(f"The test split of this suite was opened by {runs} so far.")
     return [f"{md_text(v.name, 100)}: {line}" for line in lines]
+
+
+def _policy(report: GateReport) -> list[str]:
+    """What the head does to the rules it is not judged by."""
+    blocks = [f"- {_suite_line(s)}" for s in report.suite_edits]
+    blocks = ["\n".join(blocks)] if blocks else []
+    for path, diff in report.policy_diffs:
+        blocks += [f"{md_text(path, 200)}:", md_fence(diff, "diff")]
+    return ["### Policy changed: not in force, and not run", *blocks] if blocks else []
+
+
+def _suite_line(edits: SuiteEdits) -> str:
+    name = f"tasks of {md_text(edits.skill, 100)}"
+    if edits.unreadable:
+        return f"{name}: cannot be read as they would be: {md_text(edits.unreadable, 300)}"
+    changed = [f"{i} ({', '.join(fields)})" for i, fields in edits.changed]
+    named = (("added", edits.added), ("removed", edits.removed), ("changed", changed))
+    return f"{name}: " + "; ".join(f"{word} ({len(found)}): {ids(found)}" for word, found in named if found)
 
 
 def eval_summary(report: EvalReport, *, simulated: bool) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.guard import run, write_text
+from skillopt_ci.cli.guard import run, write_output, write_text
 from skillopt_ci.cli.main import main
 from skillopt_ci.cli.options import Options
 from skillopt_ci.errors import GitError, SkilloptError
@@ -70,23 +70,29 @@ def test_a_place_that_goes_away_meanwhile_is_said_too(tmp_path: Path, capsys: py
     place = tmp_path / "out"
 
     def body(_console: Console) -> int:
-        place.write_text("a file in the way", encoding="utf-8")
-        raise GitError("no such commit")
-
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out").rmdir()
-
-    assert code_of(body, Options(json=place)) == 5
-    assert json.loads(place.read_text(encoding="utf-8"))["reason"] == "git"
-
-    def worse(_console: Console) -> int:
-        place.unlink()
         place.mkdir()
         raise GitError("no such commit")
 
-    assert code_of(worse, Options(json=place)) == 5
+    assert code_of(body, Options(json=place)) == 5
     told = capsys.readouterr().err.splitlines()
-    assert told[-2:] == ["error: no such commit", f"error: {place}: cannot be written: Is a directory"]
+    assert told == ["error: no such commit", f"error: {place}: cannot be written: Is a directory"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]  # nothing half-written is left
+
+
+def test_a_pipe_is_written_to_and_a_link_is_never_followed(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    link.symlink_to(tmp_path / "goal")
+    (tmp_path / "goal").write_text("old", encoding="utf-8")
+    assert code_of(lambda _: 0, Options(json=pipe, junit=link)) == 0  # probed, and nothing written
+    write_output(pipe, "{}")
+    write_text(link, "new")
+    assert os.read(reader, 10) == b"{}"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert (link.is_symlink(), link.read_text(encoding="utf-8")) == (False, "new")
+    assert (tmp_path / "goal").read_text(encoding="utf-8") == "old"
 
 
 def test_half_a_character_is_an_escape_in_a_file(tmp_path: Path) -> None:

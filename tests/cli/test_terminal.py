@@ -166,6 +166,9 @@ def test_a_summary_is_appended_and_the_runners_own_is_used(root: Path, tmp_path:
     runner = tmp_path / "runner.md"
     call(root, "eval", env={"GITHUB_STEP_SUMMARY": str(runner)})
     assert runner.read_text(encoding="utf-8").count("## Skill scores") == 1
+    lost = call(root, "eval", env={"GITHUB_STEP_SUMMARY": str(root)})
+    assert lost.code == 0
+    assert lost.lines[-1].startswith("warning: ")
 
 
 def test_json_is_written_also_when_a_command_fails(root: Path) -> None:

@@ -124,7 +124,16 @@ ADDED = [
     ("gate: {margin: .nan}", "5:16: gate.margin: must be a number above 0 and at most 1, not nan"),
     ("split: {train: 0, val: 0, test: 0}", "5:8: split: at least one of train, val and test must be above 0"),
     ("split: {train: 0.5}", "5:16: split.train: must be a whole number of at least 0, not 0.5"),
-    ("pr: {draft: true}", "5:6: 'pr.draft' is not built yet (planned); remove the key"),
+    ("sandbox: off", "5:1: 'sandbox' is not built yet (planned); remove the key"),
+    (
+        f"pr: {{labels: [{'x' * 51}]}}",
+        "5:15: pr.labels[0]: must be the name of a label: one line of at most 50 characters",
+    ),
+    (
+        "pr: {reviewers: ['@me']}",
+        "5:18: pr.reviewers[0]: must be the name of an account or a team, without '@' and without its organisation",
+    ),
+    ("pr: {max_open: 0}", "5:16: pr.max_open: must be a whole number of at least 1, not 0"),
     ("pr: {min_confidence: 1}", "5:22: pr.min_confidence: must be a number of at least 0.5 and below 1, not 1"),
     ("budget: {usd: '10'}", "5:15: budget.usd: must be a number above 0, not '10'"),
     ("budget: {usd: .inf}", "5:15: budget.usd: must be a number above 0, not inf"),

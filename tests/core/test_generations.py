@@ -19,8 +19,8 @@ def finished(generation: int, stopped_by: str = "", limit: object = None) -> Eve
     return generation, "finished", {"stopped_by": stopped_by, "limit": limit}
 
 
-def chosen(*events: Event, limits: Limits = Limits()) -> int:  # noqa: B008 - a frozen value
-    return next_generation(read_records(events), limits)
+def chosen(*events: Event, limits: Limits = Limits(), fresh: bool = False) -> int:  # noqa: B008 - a frozen value
+    return next_generation(read_records(events), limits, fresh=fresh)
 
 
 def test_a_run_id_is_sixteen_digits_of_lineage_and_generation() -> None:
@@ -51,20 +51,33 @@ def test_limits_that_pass_by_themselves_let_a_run_go_on(limit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stopped_by", "limit", "limits", "wanted"),
+    ("stopped_by", "limit", "limits", "raised"),
     [
-        ("calls", "100", Limits(calls=100), 2),
-        ("calls", "100", Limits(calls=50), 2),
-        ("calls", "100", Limits(calls=101), 1),
-        ("calls", "100", Limits(), 1),
-        ("calls", None, Limits(calls=5), 1),
-        ("usd", "1.50", Limits(usd=Decimal("1.5")), 2),
-        ("usd", "1.50", Limits(usd=Decimal("1.51")), 1),
-        ("usd", "1.50", Limits(calls=1), 1),
+        ("calls", "100", Limits(calls=100), False),
+        ("calls", "100", Limits(calls=50), False),
+        ("calls", "100", Limits(calls=101), True),
+        ("calls", "100", Limits(), True),
+        ("calls", None, Limits(calls=5), True),
+        ("calls", "damaged", Limits(calls=5), True),
+        ("usd", "1.50", Limits(usd=Decimal("1.5")), False),
+        ("usd", "1.50", Limits(usd=Decimal("1.51")), True),
+        ("usd", "1.50", Limits(calls=1), True),
     ],
 )
-def test_a_raised_limit_continues_the_run(stopped_by: str, limit: str | None, limits: Limits, wanted: int) -> None:
-    assert chosen(started(1), finished(1, stopped_by, limit), limits=limits) == wanted
+def test_a_run_that_its_budget_stopped_is_unfinished(
+    stopped_by: str, limit: str | None, limits: Limits, raised: bool
+) -> None:
+    events = (started(1), finished(1, stopped_by, limit))
+    assert chosen(*events, limits=limits) == 1
+    # A scheduled job asks for the next generation, unless the limit was raised and the old one can go on.
+    assert chosen(*events, limits=limits, fresh=True) == (1 if raised else 2)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_asking_for_the_next_never_leaves_an_unfinished_run(fresh: bool) -> None:
+    assert chosen(started(1), fresh=fresh) == 1
+    assert chosen(started(1), finished(1, "minutes", "60"), fresh=fresh) == 1
+    assert chosen(started(1), finished(1), fresh=fresh) == 2
 
 
 def test_what_was_said_last_counts() -> None:

@@ -227,3 +227,12 @@ def test_rounds_and_suites_that_do_not_fit_are_refused() -> None:
         look([[1.0]], [[1.0], [1.0]], 1, RULE)
     with pytest.raises(ValueError, match="must lie in"):
         look([[1.0]], [[7.0]], 1, RULE)
+
+
+def test_a_few_equal_single_runs_do_not_show_that_there_is_no_noise() -> None:
+    few = [[1.0]] * 4
+    assert look(few, few, 1, RULE).decision == "continue"
+    twice = [[1.0, 1.0]] * 4
+    assert look(twice, twice, 2, RULE).decision == "pass"
+    many = [[1.0]] * 50  # one coin-flip task among 50 cannot hide a loss of the margin
+    assert look(many, many, 1, RULE).decision == "pass"

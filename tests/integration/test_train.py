@@ -215,6 +215,16 @@ def test_a_budget_in_usd_is_kept_to_within_a_call(tmp_path: Path) -> None:
     )
 
 
+def test_what_the_month_has_cost_counts_for_the_monthly_limit(tmp_path: Path) -> None:
+    providers = {"models": {"type": "simulated", "price": {"input": 100, "output": 100}}}
+    write(tmp_path / "p", files(providers=providers))
+    assert call(tmp_path / "p", "eval", "--runs", "3").code == 0
+    write(tmp_path / "p", files(providers=providers, budget={"month_usd": 0.01}))
+    entry = train(tmp_path / "p")
+    assert (entry["exit_code"], paid(entry)) == (4, 0)
+    assert "budget.month_usd" in entry["message"]
+
+
 def test_prices_may_be_those_of_another_model(tmp_path: Path) -> None:
     providers = {"models": {"type": "simulated", "price_as": "gpt-4o-mini"}}
     write(tmp_path / "p", files(providers=providers, budget={"usd": 5}))

@@ -6,6 +6,7 @@ from decimal import Decimal
 from skillopt_ci.core.compare import Comparison, compare
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Action, Confirmation, Decision, EditRecord, EditStatus, Step, TrainResult
+from skillopt_ci.core.merge_gate import Look, MergeRule
 from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Sample, Score
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
@@ -140,6 +141,22 @@ def training(made: TrainResult | None = None, **changes: object) -> TrainEntry:
     return replace(entry, **changes)  # type: ignore[arg-type]
 
 
+LOOK = Look(
+    decision="regression",
+    reason="loss-shown",
+    round=1,
+    threshold=0.0194,
+    missing_base=0.0,
+    missing_head=0.0,
+    p=0.0041,
+    difference=-0.125,
+    se=0.05,
+    minimum_detectable_effect=0.083,
+    conditional_power=0.9,
+    n_tasks=4,
+)
+
+
 def verdict(**changes: object) -> SkillVerdict:
     base = evaluation((1.0,), (1.0,), (1.0,), (0.0,))
     head = evaluation((1.0,), (0.5,), (0.0,), (1.0,), owner=BEST)
@@ -149,7 +166,7 @@ def verdict(**changes: object) -> SkillVerdict:
         target="openai/gpt-5.4-mini",
         harness="chat",
         verdict="regression",
-        reason="regression",
+        reason="loss-shown",
         rounds=1,
         base_digest=START.digest,
         head_digest=BEST.digest,
@@ -159,6 +176,12 @@ def verdict(**changes: object) -> SkillVerdict:
         head_tokens=BEST.tokens,
         comparison=compared(base, head),
         margin=0.05,
+        look=LOOK,
+        rule=MergeRule(),
+        suite_effect=Effect(mean=-0.125, low=-0.21, high=-0.04),
+        minimum_detectable_effect=0.083,
+        suspects=(IDS[1], "t3"),
+        test_opened=1,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -166,7 +189,7 @@ def verdict(**changes: object) -> SkillVerdict:
 def gate(*skills: SkillVerdict, **changes: object) -> GateReport:
     made = GateReport(
         verdict="regression",
-        reason="regression",
+        reason="loss-shown",
         exit_code=1,
         base_ref="origin/main",
         base_sha="b" * 40,

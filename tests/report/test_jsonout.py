@@ -4,6 +4,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.verdict import EvalReport
 from skillopt_ci.report.jsonout import dump, dump_line, error_json, eval_json, gate_json, train_json
 from tests.report.samples import BEST, MISSING, START, evaluation, gate, result, scored, training, verdict
@@ -38,6 +39,7 @@ def test_gate_keys_are_those_of_the_contract() -> None:
             "suspects",
             "tasks",
         ),
+        *("margin", "p_threshold", "intervals", "notes", "test_opened"),
     }
     assert entry["base"]["mean"] == 0.75
     assert 0 < entry["base"]["low"] < 0.75 < entry["base"]["high"] < 1
@@ -45,9 +47,32 @@ def test_gate_keys_are_those_of_the_contract() -> None:
     assert entry["head"]["tokens"] == BEST.tokens
     assert entry["effect"]["mean"] == -0.125
     assert entry["effect"]["confidence"] == 0.95
-    assert (entry["suite_effect"], entry["p"], entry["minimum_detectable_effect"]) == (None, None, None)
+    assert entry["suite_effect"] == {"mean": -0.125, "low": -0.21, "high": -0.04}
+    assert (entry["p"], entry["p_threshold"], entry["minimum_detectable_effect"]) == (0.0041, 0.0194, 0.083)
+    assert (entry["margin"], entry["intervals"]) == (0.05, "not adjusted for early stopping")
+    assert (entry["golden_failed"], entry["golden_armed"], entry["suspects"]) == ([], True, ["t2|<b>", "t3"])
     assert (entry["n_tasks"], entry["n_rollouts"]) == (4, {"base": 4, "head": 4})
     assert [t["outcome"] for t in entry["tasks"]] == ["same", "regressed", "regressed", "improved"]
+
+
+def test_edits_of_the_rules_are_told_only_where_there_are_some() -> None:
+    edits = SuiteEdits(skill="invoices", added=("a",), removed=("b",), changed=(("c", ("prompt", "golden")),))
+    unread = SuiteEdits(skill="x", unreadable="f:1: no")
+    value = gate_json(gate(policy_diffs=(("skillopt.yml", "-a\n+b"),), suite_edits=(edits, unread), head_policy=True))
+    assert value["head_policy"] is True
+    assert value["policy_edits"] == {
+        "diffs": [{"path": "skillopt.yml", "diff": "-a\n+b"}],
+        "tasks": [
+            {
+                "skill": "invoices",
+                "added": ["a"],
+                "removed": ["b"],
+                "changed": [{"id": "c", "fields": ["prompt", "golden"]}],
+                "unreadable": None,
+            },
+            {"skill": "x", "added": [], "removed": [], "changed": [], "unreadable": "f:1: no"},
+        ],
+    }
 
 
 def test_gate_spend() -> None:
@@ -59,10 +84,22 @@ def test_gate_spend() -> None:
 
 
 def test_what_was_not_measured_is_null() -> None:
-    blank = verdict(verdict="not-applicable", comparison=None, base=None, head=None, base_digest=None, base_tokens=None)
+    blank = verdict(
+        verdict="not-applicable",
+        comparison=None,
+        base=None,
+        head=None,
+        base_digest=None,
+        base_tokens=None,
+        look=None,
+        suite_effect=None,
+        minimum_detectable_effect=None,
+    )
     (entry,) = json.loads(dump(gate_json(gate(blank, verdict=None))))["skills"]
     assert entry["base"] == {"digest": None, "mean": None, "low": None, "high": None, "tokens": None}
     assert (entry["effect"], entry["n_tasks"], entry["tasks"]) == (None, None, [])
+    assert (entry["suite_effect"], entry["p"], entry["minimum_detectable_effect"]) == (None, None, None)
+    assert "notes" not in entry
     nothing = evaluation((None,), (None,))
     entry = json.loads(dump(eval_json(scored(evaluation=nothing))))["skills"][0]
     assert (entry["mean"], entry["low"], entry["n_tasks"], entry["tasks"][0]["mean"]) == (None, None, 0, None)

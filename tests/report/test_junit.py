@@ -64,9 +64,10 @@ def test_words_of_held_out_tasks_stay_out() -> None:
 @pytest.mark.parametrize(
     ("verdict_", "reason", "code", "wanted"),
     [
-        ("pass", "not-worse", 0, "passed"),
+        ("pass", "loss-ruled-out", 0, "passed"),
         ("not-applicable", "nothing-changed", 0, "skipped"),
-        ("regression", "regression", 1, "failure"),
+        ("regression", "loss-shown", 1, "failure"),
+        ("regression", "golden-broken", 1, "failure"),
         ("inconclusive", "undecided", 0, "skipped"),
         ("inconclusive", "undecided", 3, "failure"),
         ("inconclusive", "infrastructure", 3, "error"),
@@ -82,11 +83,28 @@ def test_the_gate_case_follows_the_table(verdict_: str | None, reason: str, code
     assert outcomes(suite_of(gate_junit(report))) == {"gate": wanted}
 
 
-def test_a_lost_task_fails_only_where_the_gate_does() -> None:
-    blocked = outcomes(suite_of(gate_junit(gate())))
-    assert blocked == {"gate": "failure", "t1": "passed", "t2|<b>": "failure", "t3": "failure", "t4": "passed"}
+def test_the_gate_fails_and_its_tasks_inform() -> None:
+    suite = suite_of(gate_junit(gate(policy_changed=("skillopt.yml", HOSTILE))))
+    assert outcomes(suite) == {"gate": "failure", "t1": "passed", "t2|<b>": "passed", "t3": "passed", "t4": "passed"}
+    failure = suite.find("testcase[@name='gate']/failure")
+    assert failure is not None
+    assert failure.attrib["message"] == (
+        "regression: loss-shown; invoices on openai/gpt-5.4-mini: regression (loss-shown), -12.5 pt [-21.0, -4.0], "
+        "round 1"
+    )
+    assert [c.findtext("system-out") for c in suite.findall("testcase")[2:4]] == [
+        "regressed: 100.0 -> 50.0",
+        "regressed: 100.0 -> 0.0",
+    ]
+    assert properties(suite)["policy_changed"].startswith("skillopt.yml, @team")
     passed = gate(verdict(verdict="pass"), verdict="pass", exit_code=0)
     assert set(outcomes(suite_of(gate_junit(passed))).values()) == {"passed"}
+
+
+def test_each_skill_is_told_with_its_own_verdict() -> None:
+    blank = verdict(name="other", verdict=None, reason="provider", suite_effect=None, comparison=None, message="dead")
+    (case, *_) = suite_of(gate_junit(gate(verdict(), blank))).findall("testcase")
+    assert case[0].attrib["message"].endswith("; other on openai/gpt-5.4-mini: no verdict (provider)")
 
 
 def test_tasks_that_were_not_measured() -> None:

@@ -49,7 +49,9 @@ class Host:
         return place.root
 
 
-def pull_request(number: int, head: str, base: str, *, branch: str = "change", repository: str | None = REPOSITORY) -> Any:
+def pull_request(
+    number: int, head: str, base: str, *, branch: str = "change", repository: str | None = REPOSITORY
+) -> Any:
     """The payload of `pull_request`."""
     return {
         "action": "synchronize",
@@ -82,7 +84,13 @@ def repository_of() -> dict[str, Any]:
 
 
 def job(
-    folder: Path, workspace: Path, event: str, payload: Any, *, action: Path = ROOT, env: Mapping[str, str] | None = None
+    folder: Path,
+    workspace: Path,
+    event: str,
+    payload: Any,
+    *,
+    action: Path = ROOT,
+    env: Mapping[str, str] | None = None,
 ) -> Runner:
     """A job with an event, whose action finds its environment made already: the one that the tests run in."""
     temp = folder / "temp"

@@ -1,0 +1,142 @@
+"""What is wrong in a workflow file that uses this tool: pure, from the file's text to findings."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import yaml
+
+Level = Literal["ok", "warning", "error"]
+_USES = re.compile(r"(?:^|/)skillopt-ci(?:/[^@]*)?@(?P<ref>.+)$")
+_SHA = re.compile(r"[0-9a-f]{40}")
+_RUN = re.compile(r"(?:^|[\s;&|])skillopt-ci\s+([a-z]+)")
+_COMMANDS = ("train", "gate", "baseline", "pr", "publish", "eval", "check")
+_HISTORY = ("gate", "pr")
+_KEYS = re.compile(r"secrets\.[A-Z0-9_]*(?:OPENAI|ANTHROPIC|AZURE|API_KEY)[A-Z0-9_]*", re.IGNORECASE)
+_NEEDS = {"pr": ("contents", "pull-requests"), "publish": ("statuses",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at; `fix` says what to do when it is not ok."""
+
+    level: Level
+    what: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    name: str
+    spec: Mapping[str, Any]
+    commands: frozenset[str]
+    refs: tuple[str, ...]
+
+
+def check_workflow(name: str, text: str) -> tuple[list[Finding], frozenset[str]]:
+    """Findings of one file, and the commands of this tool that it runs; nothing at all for other people's files."""
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError, LookupError):
+        if "skillopt-ci" not in text:
+            return [], frozenset()
+        return [
+            Finding(level="error", what=f"{name} is not valid YAML", fix="repair it; GitHub ignores it")
+        ], frozenset()
+    jobs = [_job(str(key), spec) for key, spec in _mapping(_mapping(value).get("jobs")).items()]
+    ours = [job for job in jobs if job.commands or job.refs]
+    if not ours:
+        return [], frozenset()
+    commands = frozenset().union(*(job.commands for job in ours))
+    whole = _mapping(value)
+    found = [*_triggers(name, whole, commands)]
+    if "permissions" not in whole:
+        fix = "write `permissions: {}` at its top and give every job only what it needs"
+        found.append(
+            Finding(level="warning", what=f"{name}: the token has the repository's default permissions", fix=fix)
+        )
+    for job in ours:
+        found += _about_job(f"{name}, job {job.name}", job, _mapping(whole.get("permissions")))
+    return found, commands
+
+
+def _job(name: str, spec: Any) -> _Job:
+    commands: set[str] = set()
+    refs: list[str] = []
+    held = _mapping(spec)
+    steps = held.get("steps")
+    for step in map(_mapping, [held, *(steps if isinstance(steps, list) else [])]):
+        uses, run, given = str(step.get("uses", "")), str(step.get("run", "")), _mapping(step.get("with"))
+        at = _USES.search(uses)
+        if at:
+            refs.append(at["ref"])
+            commands.add(str(given.get("command", "")))
+            if "/workflows/" in uses:
+                commands.add(uses.rpartition("/")[2].partition(".")[0].rpartition("-")[2])
+        commands.update(_RUN.findall(run))
+    return _Job(name, held, frozenset(commands & set(_COMMANDS)), tuple(refs))
+
+
+def _triggers(name: str, whole: Mapping[str, Any], commands: frozenset[str]) -> Iterator[Finding]:
+    # YAML 1.1 reads the key `on` as true.
+    on = whole.get("on", whole.get(True))  # type: ignore[call-overload]
+    events = _mapping(on) or dict.fromkeys(on if isinstance(on, list) else [on])
+    if "pull_request_target" in events:
+        yield Finding(
+            level="error",
+            what=f"{name}: pull_request_target runs a stranger's change with your secrets",
+            fix="use pull_request, and workflow_dispatch for a fork's reviewed head; GitHub blocks this event",
+        )
+    if commands & {"gate", "publish"}:
+        for event in ("pull_request", "merge_group"):
+            held = _mapping(events.get(event))
+            if {"paths", "paths-ignore"} & set(held):
+                yield Finding(
+                    level="error",
+                    what=f"{name}: {event} has a path filter, so a required status stays open when it does not match",
+                    fix="take the filter away: the gate itself says that no skill changed, and buys nothing",
+                )
+        if "pull_request" in events and "merge_group" not in events:
+            fix = "add `merge_group:` before you turn a merge queue on"
+            yield Finding(level="warning", what=f"{name}: a merge queue would wait for ever for the gate", fix=fix)
+
+
+def _about_job(where: str, job: _Job, top: Mapping[str, Any]) -> Iterator[Finding]:
+    for ref in job.refs:
+        if not _SHA.fullmatch(ref):
+            fix = "pin the 40-digit commit with the version as a comment; a tag can be moved"
+            yield Finding(level="warning", what=f"{where}: uses skillopt-ci@{ref[:40]}", fix=fix)
+    held = _mapping(job.spec.get("permissions")) or top
+    writes = [area for area, level in held.items() if level == "write"]
+    if any("/workflows/" in str(job.spec.get("uses", "")) for _ in job.refs):
+        return
+    text = str(job.spec)
+    if _KEYS.search(text) and writes:
+        yield Finding(
+            level="error",
+            what=f"{where}: a model key and a token that may write ({', '.join(map(str, writes))}) in one job",
+            fix="measure in one job with the key, publish in another with the token",
+        )
+    for command, areas in _NEEDS.items():
+        lacks = [area for area in areas if held.get(area) != "write"]
+        if command in job.commands and lacks and "app-token" not in text:
+            told = ", ".join(f"`{area}: write`" for area in lacks)
+            yield Finding(
+                level="error", what=f"{where}: `{command}` needs {told}", fix=f"add {told} to its `permissions:`"
+            )
+    steps = job.spec.get("steps")
+    for step in steps if isinstance(steps, list) else []:
+        if not str(_mapping(step).get("uses", "")).startswith("actions/checkout@"):
+            continue
+        given = _mapping(_mapping(step).get("with"))
+        if job.commands & set(_HISTORY) and str(given.get("fetch-depth")) != "0":
+            fix = "give actions/checkout `fetch-depth: 0`"
+            yield Finding(level="error", what=f"{where}: the gate compares commits, and history is cut off", fix=fix)
+        if str(given.get("persist-credentials")).lower() != "false":
+            fix = "give actions/checkout `persist-credentials: false`"
+            yield Finding(level="warning", what=f"{where}: the token stays in the checkout", fix=fix)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

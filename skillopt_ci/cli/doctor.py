@@ -1,0 +1,154 @@
+"""`doctor`: what keys, token permissions, repository settings and workflow files lack, and how to fix each."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from skillopt_ci.actions.workflows import Finding, check_workflow
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import run, write_json
+from skillopt_ci.cli.hub import TOKEN_VARIABLES, clean_words, connected, login_option
+from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.options import Options, common
+from skillopt_ci.cli.project import Project, open_project
+from skillopt_ci.errors import ConfigError, ForgeError, SkilloptError, UsageError
+from skillopt_ci.forge.command import Refused, run_git
+from skillopt_ci.forge.git import Git
+from skillopt_ci.forge.refusal import SETTING
+from skillopt_ci.forge.settings import Settings, read_settings
+from skillopt_ci.forge.status import CONTEXT
+from skillopt_ci.wiring import provider_options
+
+_MARKS = {"ok": "ok     ", "warning": "warning", "error": "error  "}
+_WORKFLOWS = ".github/workflows"
+_MAX_BYTES = 512 * 1024
+
+
+@click.command(help=COMMANDS["doctor"])
+@common
+@click.option("--offline", is_flag=True, help="Do not ask GitHub.")
+@login_option
+def command(offline: bool, login: str, **shared: Any) -> None:
+    """See the help text above."""
+    options = Options(**shared)
+    run("doctor", options, lambda console: _doctor(console, options, offline, login))
+
+
+def _doctor(console: Console, options: Options, offline: bool, login: str) -> int:
+    console.scrub = clean_words()
+    found: list[Finding] = []
+    project = _project(options, found)
+    if project is not None:
+        found += _keys(project)
+    git = Git.discover(Path.cwd())
+    found += _clone(git, project.root if project else Path.cwd())
+    found += _workflows(git.root if git else Path.cwd())
+    if not offline:
+        found += _settings(console, login, project)
+    for finding in found:
+        if finding.level != "ok" or not options.quiet:
+            console.result(f"{_MARKS[finding.level]} {finding.what}" + (f": {finding.fix}" if finding.fix else ""))
+    code = UsageError.exit_code if any(f.level == "error" for f in found) else 0
+    if options.json is not None:
+        findings = [{"level": f.level, "what": f.what, "fix": f.fix} for f in found]
+        write_json(
+            options.json, {"schema": "skillopt-ci/doctor/1", "exit_code": code, "findings": findings}, console.scrub
+        )
+    return code
+
+
+def _project(options: Options, found: list[Finding]) -> Project | None:
+    try:
+        project = open_project(options)
+    except ConfigError as error:
+        fix = f"`skillopt-ci check` lists {len(error.problems) or 1} problems"
+        found.append(Finding(level="error", what="the configuration cannot be used", fix=fix))
+        return None
+    except SkilloptError as error:
+        found.append(Finding(level="error", what=str(error)))
+        return None
+    names = ", ".join(skill.name for skill in project.skills)
+    found.append(Finding(level="ok", what=f"{project.config_path}: {names}"))
+    return project
+
+
+def _keys(project: Project) -> Iterator[Finding]:
+    """The key of every provider that a skill uses, once."""
+    seen: set[str] = set()
+    for skill in project.skills:
+        for ref in (skill.target, skill.optimizer, skill.judge):
+            if ref is None or ref.provider in seen:
+                continue
+            seen.add(ref.provider)
+            try:
+                provider_options(ref, os.environ)
+            except ConfigError as error:
+                fix = "in a workflow, a repository or environment secret that the measuring job gets"
+                yield Finding(level="error", what=str(error), fix=fix)
+            else:
+                yield Finding(level="ok", what=f"provider '{ref.provider}' has what it needs")
+
+
+def _clone(git: Git | None, root: Path) -> Iterator[Finding]:
+    if git is None:
+        yield Finding(level="error", what="this is no git repository", fix="run this inside the repository")
+        return
+    if git.is_shallow():
+        fix = "fetch the whole history (actions/checkout: `fetch-depth: 0`)"
+        yield Finding(level="warning", what="the clone is shallow; the gate compares commits", fix=fix)
+    try:
+        run_git(root, "check-ignore", "-q", "--", ".skillopt/ledger.sqlite")
+    except Refused:
+        fix = "add `.skillopt/ledger.sqlite*` and `.skillopt/runs/` to .gitignore"
+        yield Finding(level="warning", what="the ledger of purchases could be committed by mistake", fix=fix)
+
+
+def _workflows(root: Path) -> Iterator[Finding]:
+    commands: set[str] = set()
+    for path in sorted((root / _WORKFLOWS).glob("*.y*ml")):
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_BYTES:
+            continue
+        found, runs = check_workflow(path.name, path.read_text(encoding="utf-8", errors="replace"))
+        yield from found
+        commands |= runs
+        if runs and not any(f.level == "error" for f in found):
+            yield Finding(level="ok", what=f"{path.name}: {', '.join(sorted(runs))}")
+    for name, why in (("gate", "changes of skills are not judged"), ("train", "skills are not trained")):
+        if name not in commands:
+            level = "error" if name == "gate" else "warning"
+            fix = "`skillopt-ci init` writes the workflows; commit them to the default branch"
+            yield Finding(level=level, what=f"no workflow runs `{name}`: {why}", fix=fix)  # type: ignore[arg-type]
+
+
+def _settings(console: Console, login: str, project: Project | None) -> Iterator[Finding]:
+    if not any(os.environ.get(variable) for variable in TOKEN_VARIABLES):
+        fix = "set GITHUB_TOKEN (`gh auth token` prints yours), or say --offline"
+        yield Finding(level="warning", what="GitHub was not asked: there is no token", fix=fix)
+        return
+    try:
+        with connected(console, login, project.config if project else None) as repository:
+            settings = read_settings(repository)
+    except (ForgeError, UsageError) as error:
+        yield Finding(level="error", what=str(error))
+        return
+    yield from _about(settings)
+
+
+def _about(settings: Settings) -> Iterator[Finding]:
+    if settings.may_open_pulls is None:
+        what = "whether workflows may open pull requests only an administrator's token can see"
+        yield Finding(level="warning", what=what, fix=f"look at {SETTING} ({settings.url}/settings/actions)")
+    elif settings.may_open_pulls:
+        yield Finding(level="ok", what="workflows may open pull requests")
+    else:
+        fix = f"turn it on at {SETTING} ({settings.url}/settings/actions), or publish with an App's token"
+        yield Finding(level="error", what="workflows may not open pull requests", fix=fix)
+    if settings.required is not None and CONTEXT in {context.lower() for context in settings.required}:
+        yield Finding(level="ok", what=f"{CONTEXT} is required on {settings.default_branch}")
+    else:
+        seen = "is not required" if settings.required is not None else "may or may not be required (it cannot be seen)"
+        fix = f"require the status check `{CONTEXT}` in a ruleset ({settings.url}/settings/rules), after its first run"
+        yield Finding(level="warning", what=f"{CONTEXT} {seen} on {settings.default_branch}", fix=fix)

@@ -1,0 +1,75 @@
+"""The connection to GitHub that `pr`, `publish` and `doctor` share."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from skillopt_ci.actions.context import EventContext, read_context
+from skillopt_ci.cli.console import Console
+from skillopt_ci.config.schema import Config
+from skillopt_ci.errors import GitError, UsageError
+from skillopt_ci.forge.git import Git
+from skillopt_ci.forge.github import Connection, GitHub, Waiter
+from skillopt_ci.forge.repository import Repository
+from skillopt_ci.report.escape import mask_tokens, scrubber
+from skillopt_ci.wiring import secret_values
+
+TOKEN_VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
+_REMOTE = re.compile(r"(?:https?://|ssh://|git@)[^\s]*?[/:]([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+?)(?:\.git)?/?")
+
+login_option = click.option(
+    "--login", metavar="NAME", default="", help="The account of the token (an App's is NAME[bot]); else found out."
+)
+
+
+@contextmanager
+def connected(console: Console, login: str, config: Config | None = None) -> Generator[Repository]:
+    """The repository on GitHub, by GITHUB_TOKEN (or GH_TOKEN), GITHUB_REPOSITORY (or origin) and GITHUB_API_URL.
+
+    From here on secrets are taken out of everything that is said or sent.
+
+    Raises:
+        UsageError: no token, or no repository.
+    """
+    scrub = clean_words(config)
+    console.scrub = scrub
+    token = next((os.environ[v].strip() for v in TOKEN_VARIABLES if os.environ.get(v, "").strip()), "")
+    if not token:
+        raise UsageError("GITHUB_TOKEN is not set; in a workflow: env: {GITHUB_TOKEN: ${{ github.token }}}")
+    context = read_context(os.environ)
+    connection = Connection(repository=repository_name(context), token=token, api_url=context.api_url)
+    api = GitHub(connection, Waiter(now=time.time, sleep=time.sleep), scrub)
+    try:
+        yield Repository(api, login)
+    finally:
+        console.detail(f"{api.requests} requests to {connection.api_url}")
+        api.close()
+
+
+def clean_words(config: Config | None = None) -> Callable[[str], str]:
+    """Takes out every secret of the environment, and whatever has the form of a key."""
+    known = scrubber(secret_values(config, os.environ))
+    return lambda text: mask_tokens(known(text))
+
+
+def repository_name(context: EventContext) -> str:
+    """`owner/name`: of the workflow run, else of the remote `origin`.
+
+    Raises:
+        UsageError: neither says.
+    """
+    if context.repository:
+        return context.repository
+    git = Git.discover(Path.cwd())
+    try:
+        found = _REMOTE.fullmatch(git.remote_url("origin")) if git else None
+    except GitError:
+        found = None
+    if not found:
+        raise UsageError("which repository? Set GITHUB_REPOSITORY to OWNER/NAME")
+    return f"{found[1]}/{found[2]}"

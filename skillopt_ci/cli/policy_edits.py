@@ -1,0 +1,86 @@
+"""What a head changes of the rules it is judged by: told to reviewers, never in force, never run."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skillopt_ci.cli.changes import head_skills
+from skillopt_ci.cli.project import Project, suite_problems
+from skillopt_ci.cli.sides import Sides
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.suite_edits import SuiteEdits, suite_edits
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.errors import ConfigError
+
+MOST_BYTES = 100_000  # of a file that is diffed
+MOST_LINES = 120
+MOST_FILES = 20
+_MOST_COLUMNS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyEdits:
+    """Configuration and task files that differ between the rules that hold and the head.
+
+    Attributes:
+        paths: the files.
+        diffs: (path, unified diff) of the configuration, and of task files where held-out words may be shown.
+        suites: what became of the tasks of each skill.
+    """
+
+    paths: tuple[str, ...] = ()
+    diffs: tuple[tuple[str, str], ...] = ()
+    suites: tuple[SuiteEdits, ...] = ()
+
+
+def policy_edits(sides: Sides, project: Project, compared: Sequence[str]) -> PolicyEdits:
+    """Find them. The tasks of a skill are compared when one of their files, or the configuration, differs.
+
+    Args:
+        sides: base and head.
+        project: as the rules have it.
+        compared: names of skills whose tasks are compared in any case: a file that comes with a task may differ.
+    """
+    patterns = [project.config_path, *(t.path for s in project.skills for t in s.tasks)]
+    both = (sides.policy, sides.head)
+    paths = {p for pattern in patterns for tree in both for p in tree.glob(pattern)}
+    changed = sorted(p for p in paths if _bytes(sides.policy, p) != _bytes(sides.head, p))
+    shown = [p for p in changed if p == project.config_path or project.config.report.show_heldout]
+    at_head = {s.path: s for s in head_skills(sides)[0]}
+    suites = []
+    for skill in project.skills:
+        files = {p for t in skill.tasks for tree in both for p in tree.glob(t.path)} | {project.config_path}
+        if skill.name in compared or files & set(changed):
+            suites.append(_suite(sides, skill, at_head.get(skill.path, skill)))
+    return PolicyEdits(
+        paths=tuple(changed),
+        diffs=tuple((p, _diff(_bytes(sides.policy, p), _bytes(sides.head, p))) for p in shown[:MOST_FILES]),
+        suites=tuple(s for s in suites if s),
+    )
+
+
+def _suite(sides: Sides, before: ResolvedSkill, after: ResolvedSkill) -> SuiteEdits:
+    old, _ = suite_problems(sides.policy, before, need=())
+    new, problems = suite_problems(sides.head, after, need=())
+    wrong = next((p for p in problems if not p.warning), None)
+    if wrong is not None:
+        return SuiteEdits(skill=before.name, unreadable=str(wrong))
+    return suite_edits(before.name, old, new)
+
+
+def _diff(before: bytes | None, after: bytes | None) -> str:
+    sides = [side or b"" for side in (before, after)]
+    if max(map(len, sides)) > MOST_BYTES:
+        return f"more than {MOST_BYTES} bytes: not shown here"
+    old, new = (side.decode("utf-8", "replace").splitlines() for side in sides)
+    lines = [line.rstrip("\n")[:_MOST_COLUMNS] for line in difflib.unified_diff(old, new, n=2)][2:]
+    more = [f"and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else []
+    return "\n".join([*lines[:MOST_LINES], *more])
+
+
+def _bytes(tree: Tree, path: str) -> bytes | None:
+    """The file, None when it is not there or cannot be read (a link, a submodule)."""
+    try:
+        return tree.read(path) if path in tree.glob(path) else None
+    except ConfigError:
+        return None

@@ -1,0 +1,53 @@
+"""What reviewers rejected: the edits of our own pull requests that were closed without merging."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from skillopt_ci.forge.proposal import HISTORY_LIMIT, branch_name, history_path
+from skillopt_ci.forge.repository import Pull, Repository
+from skillopt_ci.forge.upsert import was_rejected
+
+NEWEST = 5
+
+
+def rejected_by_reviewers(repository: Repository, name: str, path: str, folder: str = "") -> list[bytes]:
+    """Lines for a skill's memory, from the history files in the heads of its newest five closed pull requests.
+
+    Only heads that are as we left them count: author, marker and the head's commit must be ours, so that nobody else's
+    words steer training.
+    """
+    pulls = repository.pulls_of(branch_name(name, path))
+    closed = [p for p in pulls if was_rejected(p, repository.login) and _as_left(p, path)]
+    found: list[bytes] = []
+    for pull in reversed(closed[:NEWEST]):
+        data = repository.file(folder + history_path(name), pull.head_sha)
+        if data is not None and len(data) <= HISTORY_LIMIT:
+            found += _of_run(data, pull)
+    return found
+
+
+def merge_lines(*parts: Sequence[bytes]) -> bytes:
+    """Lines of a memory without repeats, the oldest left out at the size limit; what comes later in it is newer."""
+    lines = list(dict.fromkeys(line for part in parts for line in part if line.strip()))
+    size = sum(len(line) + 1 for line in lines)
+    while size > HISTORY_LIMIT:
+        size -= len(lines.pop(0)) + 1
+    return b"".join(line + b"\n" for line in lines)
+
+
+def _as_left(pull: Pull, path: str) -> bool:
+    return pull.marker.get("skill") == path and pull.marker.get("head_sha") == pull.head_sha
+
+
+def _of_run(data: bytes, pull: Pull) -> Iterator[bytes]:
+    """The lines of the run that was proposed; what it had accepted is rejected now."""
+    for line in data.splitlines():
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(value, dict) or value.get("run") != pull.marker["run_id"]:
+            continue
+        if value.get("status") == "accepted":
+            value |= {"status": "rejected", "reason": f"a reviewer closed pull request {pull.number} without merging"}
+        yield json.dumps(value, sort_keys=True, ensure_ascii=True).encode()
