@@ -16,6 +16,8 @@ lint: .venv/dev.done
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python scripts/lock.py --check
+	$(BIN)/python scripts/workflows.py --check
 
 docs: .venv/dev.done
 	$(BIN)/python docs/generate.py

@@ -81,13 +81,15 @@ def read_context(env: Mapping[str, str]) -> EventContext:
     repository = _match(_REPOSITORY, env.get("GITHUB_REPOSITORY")) or ""
     server = (_match(_URL, env.get("GITHUB_SERVER_URL")) or "https://github.com").rstrip("/")
     run = env.get("GITHUB_RUN_ID", "")
+    # A schedule runs on the default branch only, and its payload may say no more than the schedule.
+    scheduled = env.get("GITHUB_REF_NAME") if event == "schedule" else None
     common = EventContext(
         event=event if re.fullmatch(r"[a-z_]{1,64}", event) else "",
         kind=_KINDS.get(event, "other"),
         repository=repository,
         api_url=(_match(_URL, env.get("GITHUB_API_URL")) or "https://api.github.com").rstrip("/"),
         server_url=server,
-        default_branch=_branch(_at(payload, "repository", "default_branch")),
+        default_branch=_branch(_at(payload, "repository", "default_branch") or scheduled),
         actor=_match(_LOGIN, env.get("GITHUB_ACTOR")) or "",
         sha=_sha(env.get("GITHUB_SHA")),
         run_url=f"{server}/{repository}/actions/runs/{run}" if repository and re.fullmatch("[0-9]{1,20}", run) else "",

@@ -6,7 +6,6 @@ changes into the workspace only then. Whatever happens, outputs, annotations and
 
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -19,24 +18,23 @@ from skillopt_ci.actions.commands import masks, no_commands
 from skillopt_ci.actions.context import EventContext, read_context
 from skillopt_ci.actions.outputs import RunnerFiles
 from skillopt_ci.cli.action_inputs import (
-    SPENDING,
     Inputs,
     Places,
     Refs,
     command_line,
     gate_refs,
     read_inputs,
+    remembering,
     require_allowed,
     run_folders,
 )
 from skillopt_ci.cli.action_results import OUTPUTS, fallback_summary, lines, outputs
-from skillopt_ci.cli.work import LEDGER_VARIABLE
-from skillopt_ci.errors import GitError, InterruptedRunError, SkilloptError, UsageError
+from skillopt_ci.cli.action_setup import bring_state, find_run, keep_runs, prepare, with_head
+from skillopt_ci.cli.guard import write_json
+from skillopt_ci.errors import InterruptedRunError, SkilloptError, UsageError
 from skillopt_ci.report.escape import one_line, scrubber
 
 Json = Mapping[str, object]
-_FOLDER = "skillopt-ci"
-_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,10 @@ def act(world: World) -> int:
             world.write(line + "\n")
         context = read_context(world.env)
         require_allowed(inputs, context)
-        places = _prepare(world.env, inputs)
+        places = prepare(world.env, inputs)
         value, code = _carry_out(world, inputs, context, places)
     except SkilloptError as error:
-        value, code = {"reason": error.reason, "message": str(error)}, error.exit_code
+        value, code = _early(error, inputs, places), error.exit_code
     except KeyboardInterrupt:
         value, code = {"reason": InterruptedRunError.reason, "message": "interrupted"}, InterruptedRunError.exit_code
     world.shield()
@@ -94,53 +92,22 @@ def call(arguments: Sequence[str]) -> tuple[int, str]:
     return 0, ""
 
 
-def _prepare(env: MutableMapping[str, str], inputs: Inputs) -> Places:
-    """Put keys where the command looks for them, go to the workspace, and make a place for results.
-
-    Raises:
-        UsageError: there is no workspace, or nothing was checked out into it.
-    """
-    workspace = Path(env.get("GITHUB_WORKSPACE") or "")
-    if not env.get("GITHUB_WORKSPACE") or not workspace.is_dir() or not any(workspace.iterdir()):
-        raise UsageError("the workspace is empty: use actions/checkout (with fetch-depth: 0) before this action")
-    given = {"OPENAI_API_KEY": inputs.openai_api_key, "ANTHROPIC_API_KEY": inputs.anthropic_api_key}
-    for name in [n for n in env if n.startswith("INPUT_")]:
-        del env[name]
-    for name in _KEYS:
-        # Only what spends gets a model key.
-        if inputs.command not in SPENDING:
-            env.pop(name, None)
-        elif given[name]:
-            env[name] = given[name]
-    if inputs.github_token:
-        env["GITHUB_TOKEN"] = inputs.github_token
-    folder = Path(env.get("RUNNER_TEMP") or workspace / ".skillopt") / _FOLDER
-    env.setdefault(LEDGER_VARIABLE, str(folder / "ledger" / "ledger.sqlite"))
-    _trust(env, workspace)
-    places = Places(folder=folder / inputs.command, command=inputs.command)
-    shutil.rmtree(places.folder, ignore_errors=True)
-    places.folder.mkdir(parents=True)
-    os.chdir(workspace)
-    return places
-
-
-def _trust(env: MutableMapping[str, str], workspace: Path) -> None:
-    """In a container the workspace belongs to another user, and git would refuse to read it."""
-    count = int(env.get("GIT_CONFIG_COUNT") or 0)
-    env["GIT_CONFIG_COUNT"] = str(count + 1)
-    env[f"GIT_CONFIG_KEY_{count}"] = "safe.directory"
-    env[f"GIT_CONFIG_VALUE_{count}"] = str(workspace)
-
-
 def _carry_out(world: World, inputs: Inputs, context: EventContext, places: Places) -> tuple[Json, int]:
     """Run the command, for `pr` once for every run folder; returns the result and the exit code."""
     refs = Refs()
     if inputs.command == "gate":
-        refs = _with_head(gate_refs(inputs, context), inputs, context)
+        refs = with_head(gate_refs(inputs, context), inputs, context)
+    scrub = scrubber(inputs.secrets)
+
+    def say(text: str) -> None:
+        world.write(f"{one_line(scrub(text), 500)}\n")
+
+    bring_state(places.state, inputs, context, say)
+    _remember(world, inputs, places, say)
     options, folders = run_folders(inputs.args) if inputs.command == "pr" else (list(inputs.args), [])
     value: Json = {}
     code = 0
-    for positional in [[folder] for folder in folders] or [[]]:
+    for positional in [[find_run(places, folder)] for folder in folders] or [[]]:
         line = command_line(replace(inputs, args=(*options, *positional)), context, refs, places)
         with no_commands(world.write):
             ended, said = world.call(line)
@@ -148,37 +115,31 @@ def _carry_out(world: World, inputs: Inputs, context: EventContext, places: Plac
         # Of several pull requests the outputs name one that exists, and the job fails when any of them failed.
         value = found if ended or not value.get("url") else value
         code = code or ended
+    if inputs.command == "train":
+        keep_runs(places, outputs(value, code)["run-dir"])
+        _remember(world, inputs, places, say)
     return value, code
 
 
-def _with_head(refs: Refs, inputs: Inputs, context: EventContext) -> Refs:
-    """Make sure that the commit to judge is in the clone.
+def _remember(world: World, inputs: Inputs, places: Places, say: Callable[[str], None]) -> None:
+    """Before and after a training; it is nice to have, so a failure is only told."""
+    if inputs.command != "train" or not inputs.github_token:
+        return
+    with no_commands(world.write):
+        code, _ = world.call(remembering(inputs, places))
+    if code:
+        say("what reviewers and earlier runs rejected could not be brought up to date; the lines above say why")
 
-    Raises:
-        GitError: it cannot be fetched, or a dispatch names a commit that is no longer the pull request's head.
-    """
-    if refs.pull is None:
-        return refs
-    from skillopt_ci.forge.fetch import fetch_pull_head
-    from skillopt_ci.forge.git import Git
 
-    git = Git.discover(Path.cwd())
-    if git is None:
-        raise UsageError("the workspace is no git repository: use actions/checkout before this action")
-    if refs.head and not refs.exact:
-        try:
-            git.resolve(refs.head)
-        except GitError:
-            pass  # a fork's commit, or one of a clone that was made for another ref
-        else:
-            return refs
-    now = fetch_pull_head(git, refs.pull, server_url=context.server_url, token=inputs.github_token)
-    if refs.exact and refs.head and now != refs.head:
-        raise GitError(
-            f"pull request {refs.pull} is at {now[:12]} now, and {refs.head[:12]} was to be judged: review the new "
-            "head and start this again for it"
-        )
-    return refs if refs.head else refs._replace(head=now)
+def _early(error: SkilloptError, inputs: Inputs, places: Places) -> Json:
+    """The result of what ended before the command began, also as a file: the job that publishes tells it."""
+    from skillopt_ci.report.jsonout import error_json
+
+    scrub = scrubber(inputs.secrets)
+    value = error_json(inputs.command, exit_code=error.exit_code, reason=error.reason, message=scrub(str(error)))
+    if places.command:
+        write_json(places.json, value, scrub)
+    return value
 
 
 def _result(path: Path) -> dict[str, object]:

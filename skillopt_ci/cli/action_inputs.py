@@ -128,6 +128,11 @@ class Places:
     command: str
 
     @property
+    def state(self) -> Path:
+        """What the next run of this command goes on from: ledger and memories."""
+        return self.folder.parent / "state" / self.command
+
+    @property
     def json(self) -> Path:
         """The whole result."""
         return self.folder / f"{self.command}.json"
@@ -153,11 +158,28 @@ def command_line(inputs: Inputs, context: EventContext, refs: Refs, places: Plac
     if inputs.command in SPENDING:
         line += ["--junit", str(places.junit), "--summary", str(places.summary)]
         line += ["--max-usd", inputs.max_usd] if inputs.max_usd else []
+    if inputs.command == "train":
+        line += _training(inputs, context, places)
     if inputs.command == "gate":
         line += ["--base", refs.base] if refs.base else ["--into", refs.into] if refs.into else []
         line += ["--head", refs.head] if refs.head else []
         line += ["--without-key", "needs-maintainer"] if context.restricted else []
     return [*line, *inputs.args]
+
+
+def _training(inputs: Inputs, context: EventContext, places: Places) -> list[str]:
+    """A schedule trains anew every time; with a token there are memories of what was rejected."""
+    named = {argument.split("=")[0] for argument in inputs.args}
+    line = ["--memory", str(places.state / "memory")] if inputs.github_token and "--memory" not in named else []
+    anew = context.kind == "schedule" and not named & {"--next", "--run-dir", "--generation"}
+    return [*line, *(["--next"] if anew else [])]
+
+
+def remembering(inputs: Inputs, places: Places) -> list[str]:
+    """The command line that brings the memories up to date: from closed pull requests and from this run."""
+    line = ["pr", f"--remember={places.state / 'memory'}", "--quiet"]
+    line += ["--config", inputs.config] if inputs.config else []
+    return [*line, *(word for skill in inputs.skills for word in ("--skill", skill))]
 
 
 def run_folders(args: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -30,7 +30,8 @@ def outputs(value: Json, code: int) -> dict[str, str]:
     number = value.get("number")
     return {
         "verdict": _text(value.get("verdict")),
-        "reason": _text(value.get("reason")),
+        # `pr` says what it did: opened, updated, unchanged, rejected, ...
+        "reason": _text(value.get("reason")) or _text(value.get("action")),
         "exit-code": str(code),
         "effect": f"{min(effects):g}" if effects else "",
         "spend-usd": _spent(value, skills),

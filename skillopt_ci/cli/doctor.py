@@ -15,7 +15,7 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.errors import ConfigError, ForgeError, SkilloptError, UsageError
-from skillopt_ci.forge.command import Refused, run_git
+from skillopt_ci.forge.command import run_git
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.refusal import SETTING
 from skillopt_ci.forge.settings import Settings, read_settings
@@ -99,9 +99,8 @@ def _clone(git: Git | None, root: Path) -> Iterator[Finding]:
     if git.is_shallow():
         fix = "fetch the whole history (actions/checkout: `fetch-depth: 0`)"
         yield Finding(level="warning", what="the clone is shallow; the gate compares commits", fix=fix)
-    try:
-        run_git(root, "check-ignore", "-q", "--", ".skillopt/ledger.sqlite")
-    except Refused:
+    listed = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".skillopt/ledger.sqlite")
+    if run_git(root, *listed):
         fix = "add `.skillopt/ledger.sqlite*` and `.skillopt/runs/` to .gitignore"
         yield Finding(level="warning", what="the ledger of purchases could be committed by mistake", fix=fix)
 

@@ -7,6 +7,7 @@ import click
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
@@ -43,10 +44,10 @@ def command(split: str, runs: int, **shared: Any) -> None:
 def _eval(console: Console, options: Options, split: str, runs: int) -> int:
     project = open_project(options)
     skills = project.chosen(options.skill)
-    refs = [ref for s in skills for ref in (s.target, s.judge)]
+    refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
-        entries = tuple(_one(work, skill, split, runs) for skill in skills)
+        entries = tuple(_one(work, one, split, runs) for skill in skills for one in skill.each_target())
         missing = any(e.evaluation.missing_share > TOO_MUCH_MISSING for e in entries)
         report = EvalReport(
             exit_code=InconclusiveError.exit_code if missing else 0,
@@ -70,9 +71,12 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> EvalEntry:
     name = digest(["eval", skill.fingerprint(), suite.digest, measured.digest, split])[:16]
     meter = work.skill_meter(skill, name)
     lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])
-    work.console.say(f"{skill.name}: {len(tasks)} {split} tasks, {runs} run{'' if runs == 1 else 's'} each")
+    times = f"{runs} run{'' if runs == 1 else 's'} each"
+    work.console.say(f"{skill.name} on {skill.target.label}: {len(tasks)} {split} tasks, {times}")
     jobs = [Job(measured, t, lab.sample(t, f"eval/{split}", n)) for n in range(runs) for t in tasks]
     rollouts = lab.roll_out(jobs, what=f"{skill.name}, {split} tasks")
+    if split == "test":
+        work.console.detail(f"the test split of this suite was opened {times_opened(work.ledger, suite, name)} times")
     return EvalEntry(
         name=skill.name,
         path=skill.path,

@@ -12,8 +12,10 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.output import append
 from skillopt_ci.cli.project import CONFIG_NAMES
+from skillopt_ci.cli.workflow_files import REPOSITORY, Action, installed_from, own_action, read_action, workflow_files
 from skillopt_ci.core.task import SPLITS, STARTER_TAG
-from skillopt_ci.errors import UsageError
+from skillopt_ci.errors import GitError, UsageError
+from skillopt_ci.forge.git import Git
 
 # provider -> (target, optimizer)
 _MODELS = {
@@ -52,14 +54,30 @@ _ENTRY = """\
 
 @click.command(help=COMMANDS["init"])
 @click.option("--provider", type=click.Choice(list(_MODELS)), help="Default: the one whose key is set, else simulated.")
+@click.option(
+    "--action",
+    metavar="OWNER/NAME@COMMIT",
+    help="The action that the workflows use (default: the commit that this program was installed from).",
+)
+@click.option("--workflows", is_flag=True, help="Only write the workflows.")
 @click.option("--quiet", is_flag=True, help="Only errors.")
 @click.option("--debug", is_flag=True, help="Print the traceback of an unexpected error.")
-def command(provider: str | None, quiet: bool, debug: bool) -> None:
+def command(provider: str | None, action: str | None, workflows: bool, quiet: bool, debug: bool) -> None:
     """See the help text above."""
-    run("init", Options(quiet=quiet, debug=debug), lambda console: _init(console, Path.cwd(), provider))
+
+    def body(console: Console) -> int:
+        known = read_action(action) if action is not None else own_action(installed_from())
+        if not workflows:
+            _starters(console, Path.cwd(), provider)
+        _workflows(console, Path.cwd(), known)
+        first = "store the model keys as secrets" if workflows else "replace the starter tasks by your own (50 or more)"
+        console.say(f"Next: {first}, then `skillopt-ci {'doctor' if workflows else 'check'}`.")
+        return 0
+
+    run("init", Options(quiet=quiet, debug=debug), body)
 
 
-def _init(console: Console, root: Path, provider: str | None) -> int:
+def _starters(console: Console, root: Path, provider: str | None) -> None:
     for name in CONFIG_NAMES:
         if (root / name).exists():
             raise UsageError(f"{name} is here already; `skillopt-ci check` tells what it lacks")
@@ -73,8 +91,28 @@ def _init(console: Console, root: Path, provider: str | None) -> int:
     for name in names.values():
         _write(console, root / f"evals/{name}/tasks.jsonl", _tasks(name), root)
     _ignore(console, root)
-    console.say("Next: replace the starter tasks by your own (50 or more), then `skillopt-ci check` and `plan`.")
-    return 0
+
+
+def _workflows(console: Console, root: Path, action: Action | None) -> None:
+    """Workflows of a repository on GitHub; they stand at its top, wherever the project is in it."""
+    git = Git.discover(root)
+    if git is None:
+        console.say("no workflows: this is no git repository")
+        return
+    if action is None:
+        console.say(
+            f"no workflows: which commit of {REPOSITORY} this program is cannot be seen; "
+            f"`skillopt-ci init --workflows --action {REPOSITORY}@COMMIT` writes them"
+        )
+        return
+    try:
+        branch = git.default_branch().removeprefix("origin/")
+    except GitError:
+        branch = "main"  # nothing is committed yet
+    below = root.resolve().relative_to(git.root.resolve()).as_posix()
+    config = "" if below == "." else f"{below}/{CONFIG_NAMES[0]}"
+    for name, text in workflow_files(action, branch, config).items():
+        _write(console, git.root / ".github" / "workflows" / name, text, git.root)
 
 
 def _provider() -> str:

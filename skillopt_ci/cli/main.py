@@ -2,13 +2,14 @@
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
 from skillopt_ci import __version__
 
-# name -> what it is for; `cli/<name>.py` holds the function `command`. A test keeps the words in step with the
-# commands' own.
+# name -> what it is for; `cli/<name>.py` holds the function `command` (`import_.py` for the keyword `import`). A test
+# keeps the words in step with the commands' own.
 COMMANDS = {
     "init": "Write a starter configuration and tasks for the skills of a repository.",
     "check": "Check configuration, skills, tasks and splits, offline.",
@@ -40,7 +41,8 @@ class LazyGroup(click.Group):
         """Import and return one command; None when there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"skillopt_ci.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"skillopt_ci.cli.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

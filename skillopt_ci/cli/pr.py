@@ -64,11 +64,12 @@ def command(run_dir: Path | None, base: str | None, remember: Path | None, login
     options = Options(**flags)
 
     def body(console: Console) -> int:
-        job = _job(console, options)
         if remember is not None:
-            return _remember(job, remember, login)
+            return _remember(_job(console, options), remember, login)
         folder = run_dir or newest_run(options)
-        result = _worth_it(job, folder, anyway=anyway)
+        result = read_run(folder)
+        job = _job(console, options)
+        _require_worth(job, folder, result, anyway=anyway)
         if dry_run:
             return _dry_run(job, folder, result, base or "HEAD")
         with connected(console, login, job.project.config) as repository:
@@ -96,13 +97,12 @@ def _remember(job: Job, place: Path, login: str) -> int:
     return 0
 
 
-def _worth_it(job: Job, folder: Path, *, anyway: bool) -> Run:
-    """The run, checked again as data of another job.
+def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool) -> None:
+    """Check a run again, as data of another job.
 
     Raises:
         UsageError: nothing to propose, improvement not shown, not configured, against the policy, or a key in it.
     """
-    result = read_run(folder)
     if result.body is None:
         raise UsageError(f"{folder}: the run changed nothing; there is nothing to propose")
     if not result.proposal and not anyway:
@@ -118,7 +118,6 @@ def _worth_it(job: Job, folder: Path, *, anyway: bool) -> Run:
         raise UsageError(f"{folder}: train.policy refuses the new text: it {refused}")
     if job.console.scrub(result.best.text) != result.best.text:
         raise UsageError(f"{folder}: the new text holds a key, or what looks like one; nothing was sent")
-    return result
 
 
 def _dry_run(job: Job, folder: Path, result: Run, ref: str) -> int:

@@ -24,8 +24,9 @@ from skillopt_ci.forge.git import Git
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.jsonout import train_json
 from skillopt_ci.report.junit import train_junit
+from skillopt_ci.report.pull_request import Provenance, pull_request_body
 from skillopt_ci.report.run_folder import RunFolder
-from skillopt_ci.report.training import pull_request_sections, train_summary
+from skillopt_ci.report.training import train_summary
 
 # Of several skills' exit codes the most serious one is the command's.
 _SERIOUS = (0, 3, 4, 5)
@@ -109,7 +110,15 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         work.ledger.replay_only = replay_only
     entry = _finished(work, plan, meter, entry, result)
     says = simulated([skill.target, skill.optimizer, skill.judge])
-    body = "\n\n".join(pull_request_sections(entry, simulated=says)) if result.changed() else None
+    made_by = Provenance(
+        target=skill.target.label,
+        optimizer=skill.optimizer.label if skill.optimizer else "",
+        judge=skill.judge.label if skill.judge else "",
+        seed=plan.seed,
+        suite=plan.suite.digest,
+        commit=_commit(work.project) or "",
+    )
+    body = pull_request_body(entry, made_by, simulated=says) if result.changed() else None
     folder.finish(entry, simulated=says, pull_request=body)
     # Only now: a run that is killed while its files are written is unfinished, and the same command writes them.
     if not plan.finished and not work.ledger.replay_only:

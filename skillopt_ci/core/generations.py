@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.spend import Limits
 
-# Limits that pass by themselves: a run they stopped goes on the next time. One that calls or USD stopped goes on when the
-# limit was raised.
+# Limits that pass by themselves: a run they stopped goes on the next time. One that calls or USD stopped goes on when
+# the limit was raised.
 _PASSING = ("minutes", "month_usd")
 
 
@@ -44,8 +44,8 @@ def read_records(events: Sequence[tuple[int, str, Mapping[str, object]]]) -> lis
 def next_generation(records: Sequence[RunRecord], limits: Limits, *, fresh: bool = False) -> int:
     """The generation that `train` works on: the last one while it is unfinished, else the one after it.
 
-    A run that its budget stopped is unfinished: with the same limit the same command buys nothing more. `fresh` starts the
-    next generation instead, as a scheduled job does that may spend its budget every time.
+    A run that its budget stopped is unfinished: with the same limit the same command buys nothing more. `fresh` starts
+    the next generation instead, as a scheduled job does that may spend its budget every time.
     """
     if not records:
         return 1

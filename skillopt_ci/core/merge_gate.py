@@ -66,7 +66,7 @@ class MergeRule:
 
     @property
     def threshold(self) -> float:
-        """The nominal p-value of one look: .0194 for alpha .05, four rounds and one pair."""
+        """The nominal p-value of one look: .0193 for alpha .05, four rounds and one pair."""
         return 1 - _NORMAL.cdf(self.constant)
 
     @property

@@ -1,5 +1,6 @@
 """Repeated runs of the same tasks on two sides: rows of scores, one row a task."""
 
+import math
 from collections.abc import Sequence
 
 Row = Sequence[float | None]
@@ -38,9 +39,13 @@ def first_runs(rows: Rows, count: int) -> list[Row]:
 
 
 def missing_share(rows: Rows) -> float:
-    """Share of runs without a result, in [0, 1]; a side where nothing was run is missing as a whole."""
-    planned = sum(len(row) for row in rows)
-    return sum(v is None for row in rows for v in row) / planned if planned else 1.0
+    """Share of what was planned that has no result, in [0, 1]: the mean over tasks of each task's share.
+
+    Tasks weigh the same however many runs they have: many stored runs of some cannot hide that others have none. A task
+    where nothing was run is missing as a whole, and so is a side without tasks.
+    """
+    shares = [sum(v is None for v in row) / len(row) if row else 1.0 for row in rows]
+    return math.fsum(shares) / len(shares) if shares else 1.0
 
 
 def filled(rows: Rows, value: float) -> list[Row]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from skillopt_ci.core.edit import Edit, set_slow_update, slow_update_text
 from skillopt_ci.core.history import EditRecord, Step
-from skillopt_ci.core.policy import refuse, too_long
+from skillopt_ci.core.policy import refuse, refuse_change, too_long
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import epoch_order
 from skillopt_ci.core.skill import Skill
@@ -39,7 +39,11 @@ def slow_update_step(bench: Bench, state: State, before: Skill, epoch: int) -> S
         return skipped(bench, blank, "no lesson", spent)
     policy = bench.settings.policy
     edit = Edit(op="replace", target=current, content=guidance, rationale="slow update")
-    refused = refuse(edit, state.skill, policy) or too_long(candidate, state.skill, state.start, policy)
+    refused = (
+        refuse(edit, state.skill, policy)
+        or refuse_change(candidate, state.skill, policy)
+        or too_long(candidate, state.skill, state.start, policy)
+    )
     if refused:
         record = EditRecord(edit=edit, status="refused", reason=refused)
         return skipped(bench, replace(blank, edits=(record,)), "refused by policy", spent)

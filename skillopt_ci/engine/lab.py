@@ -102,7 +102,7 @@ class Lab:
         try:
             trajectory = self._harness.run(job.skill, job.task, job.sample)
             stage = "grader"
-            outcome = own_result(trajectory) or self._grader_of(job.task).grade(job.task, trajectory)
+            outcome = own_result(trajectory) or self._graded(job.task, trajectory)
         except CallFailedError as error:
             outcome = Failure(stage=stage, kind=error.kind, message=error.message)
         rollout = Rollout(
@@ -110,6 +110,13 @@ class Lab:
         )
         self._progress.advance(rollout)
         return rollout
+
+    def _graded(self, task: Task, trajectory: Trajectory) -> Score:
+        grader = self._grader_of(task)
+        try:
+            return grader.grade(task, trajectory)
+        except ValueError as error:  # a grader of somebody's own that gives a score outside [0, 1]
+            raise CallFailedError("grader", str(error)) from error
 
 
 def own_result(trajectory: Trajectory) -> Score | None:

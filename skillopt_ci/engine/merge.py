@@ -159,7 +159,7 @@ class MergeGate:
         elif now and self._known - now:  # a part of them is of a model that does not answer any more
             gone = ", ".join(sorted(self._known - now))
             self._drop(f"they are of a model that does not answer now ({gone})", _served_by(runs.stored, now))
-        elif number == 1 and self._settings.guard:
+        if number == 1 and self._settings.guard and any(runs.stored):
             found = drift(rows_of(runs.stored), rows_of(runs.fresh))
             if found.drifted:
                 self._drop(f"a fresh round of the base differs from them (p = {found.p:.3f})")

@@ -100,7 +100,7 @@ def _open(repository: Repository, wanted: Publication, todo: Open) -> Outcome:
         current = next((p for p in repository.pulls_of(branch) if p.open and is_own(p, repository.login)), None)
         if current is None:
             raise
-        return _renew(repository, wanted, Renew(pull=current, push=False, replaces=head))
+        made = current
     if wanted.labels:
         _try(warnings, lambda: repository.add_labels(made.number, wanted.labels))
     if wanted.reviewers:

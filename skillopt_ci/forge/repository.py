@@ -100,7 +100,7 @@ class Repository:
 
     def tree_of(self, commit: str) -> str:
         """The tree of a commit."""
-        return str(self.api.get(f"{{repo}}/git/commits/{_part(commit)}")["tree"]["sha"])
+        return str(self.api.get(f"{{repo}}/git/commits/{quote(commit, safe='')}")["tree"]["sha"])
 
     def entries(self, tree: str, paths: Sequence[str]) -> Mapping[str, RemoteEntry]:
         """Those of `paths` that are in a tree. One request, or in a huge repository one a folder on the way."""
@@ -113,7 +113,7 @@ class Repository:
 
     def blob(self, sha: str) -> bytes:
         """The content of a file."""
-        found = self.api.get(f"{{repo}}/git/blobs/{_part(sha)}")
+        found = self.api.get(f"{{repo}}/git/blobs/{quote(sha, safe='')}")
         return base64.b64decode(found["content"])
 
     def file(self, path: str, commit: str) -> bytes | None:
@@ -161,8 +161,10 @@ class Repository:
         self.api.send("DELETE", f"{{repo}}/git/refs/heads/{_part(branch)}")
 
     def commits_between(self, base: str, head: str) -> tuple[str, list[Mapping[str, Any]]]:
-        """Where two lines of history part, and the (at most 250) commits that `head` has more."""
-        found = self.api.get(f"{{repo}}/compare/{_part(base)}...{_part(head)}")
+        """Where two histories part, and the (at most 250) commits that `head` has more; nothing when they never met."""
+        found = self.api.find(f"{{repo}}/compare/{_part(base)}...{_part(head)}")
+        if found is None:
+            return "", []
         return str(found["merge_base_commit"]["sha"]), list(found["commits"])
 
     # Pull requests

@@ -10,6 +10,8 @@ State = Literal["pending", "success", "failure", "error"]
 CONTEXT = "skillopt/gate"
 DESCRIPTION_LIMIT = 140
 ACCEPT_PREFIX = "skillopt:accept-"
+# A label has at most 50 characters; of 12 digits somebody could compute a second commit that begins with them.
+ACCEPT_DIGITS = 32
 _MAY_WRITE = ("admin", "write")  # GitHub counts the role `maintain` as write here, and `triage` as read
 
 
@@ -52,7 +54,7 @@ def _last_status(repository: Repository, sha: str) -> dict[str, object] | None:
 
 def accept_label(sha: str) -> str:
     """The label that accepts one commit; its description is the reason."""
-    return ACCEPT_PREFIX + sha[:12]
+    return ACCEPT_PREFIX + sha[:ACCEPT_DIGITS]
 
 
 def find_acceptance(repository: Repository, pull: Pull, sha: str) -> tuple[Acceptance | None, str]:

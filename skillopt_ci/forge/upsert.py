@@ -199,7 +199,7 @@ def _about_open(wish: Wish, there: Situation, current: Pull) -> Activity:
 def _about_none(there: Situation, limits: Limits) -> Activity:
     closed = [p.closed_at for p in there.pulls if p.closed_at is not None and was_rejected(p, there.login)]
     left = max(closed, default=0.0) + limits.cooldown_days * _DAY_SECONDS - there.now
-    if left > 0:
+    if limits.cooldown_days and left > 0:
         message = f"the last one was closed; pr.cooldown_days has {left / _DAY_SECONDS:.1f} days left"
         return Leave(reason="cooldown", message=message)
     if there.others_open >= limits.max_open:

@@ -135,7 +135,7 @@ def comment_text(result: GateResult, run_url: str, accepted: Accepted | None, hi
     shas = f"Head {_sha(value['head']['sha'])}, base {_sha(value['base']['sha'])}"
     policy = f", rules and tasks from {_sha(value['base']['policy_sha'])}" if value["base"]["policy_sha"] else ""
     paid = value["spend"]["paid"]
-    usd = "price unknown" if paid["usd"] is None else f"{md_text(paid['usd'], 20)} USD"
+    usd = "price unknown" if paid["usd"] is None else f"{paid['usd']} USD"
     report = f" Report: {run_url} ." if run_url else ""
     blocks.append(f"{shas}{policy}. Paid: {paid['calls']:,} calls, {usd}.{report}")
     return capped(blocks, COMMENT_ROOM)
@@ -188,7 +188,7 @@ def _refuse_constant(name: str) -> float:
 _TEXT = {"type": "string", "maxLength": 4000}
 _NUMBER = {"type": ["number", "null"], "minimum": -1e9, "maximum": 1e9}
 _COUNT = {"type": ["integer", "null"], "minimum": 0, "maximum": 10**12}
-_SHA = {"type": ["string", "null"], "pattern": "^[0-9a-f]{40}([0-9a-f]{24})?$"}
+_SHA = {"type": ["string", "null"], "pattern": r"^[0-9a-f]{40}([0-9a-f]{24})?\Z"}
 _EFFECT = {
     "type": ["object", "null"],
     "required": ["mean", "low", "high"],
@@ -204,7 +204,10 @@ _TASK = {"type": "object", "required": ["id", "outcome"], "properties": {"id": _
 _PAID = {
     "type": "object",
     "required": ["calls", "usd"],
-    "properties": {"calls": {**_COUNT, "type": "integer"}, "usd": {"type": ["string", "null"], "maxLength": 40}},
+    "properties": {
+        "calls": {**_COUNT, "type": "integer"},
+        "usd": {"type": ["string", "null"], "pattern": r"^[0-9.eE+-]{1,40}\Z"},
+    },
 }
 _VERDICT = {"enum": ["pass", "regression", "inconclusive", "not-applicable", None]}
 _SKILL = {
@@ -224,7 +227,7 @@ SCHEMA: Mapping[str, Any] = {
     "properties": {
         "schema": {"const": "skillopt-ci/gate/1"},
         "verdict": _VERDICT,
-        "reason": {"type": "string", "pattern": "^[a-z][a-z-]{0,60}$"},
+        "reason": {"type": "string", "pattern": r"^[a-z][a-z-]{0,60}\Z"},
         "exit_code": {"type": "integer", "minimum": 0, "maximum": 255},
         "message": {"type": "string"},
         "base": {

@@ -46,7 +46,7 @@ def headline(entry: TrainEntry) -> str:
         return f"{_NOT_SHOWN}: the closing comparison on the test split was not made ({md_text(r.stopped)})."
     effect = r.confirmation.comparison.effect
     if entry.proposal and effect is not None and effect.low <= 0:
-        return f"Improvement shown on the test split one-sided only: the two-sided {interval(effect)} includes 0."
+        return f"Improvement shown on the test split, one-sided only: the {interval(effect)} includes 0."
     if entry.proposal:
         return "Improvement shown on the test split."
     return f"{_NOT_SHOWN} on the test split."

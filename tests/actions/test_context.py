@@ -72,6 +72,11 @@ def test_a_schedule_and_a_push_have_no_change_to_judge(tmp_path: Path) -> None:
         assert (found.kind, found.head_sha, found.default_branch) == (event, None, "main")
 
 
+def test_a_schedule_tells_the_default_branch_by_where_it_runs(tmp_path: Path) -> None:
+    assert read(tmp_path, "schedule", {"schedule": "0 0 * * *"}, GITHUB_REF_NAME="trunk").default_branch == "trunk"
+    assert read(tmp_path, "push", {}, GITHUB_REF_NAME="trunk").default_branch == ""
+
+
 @pytest.mark.parametrize("pr", ["12", 12])
 def test_a_dispatch_names_a_pull_request_and_its_reviewed_head(tmp_path: Path, pr: object) -> None:
     payload = {"inputs": {"pr": pr, "head_sha": A}, "repository": {"default_branch": "main"}}

@@ -194,7 +194,7 @@ def test_a_ledger_that_nobody_may_write_is_said(tmp_path: Path) -> None:
     [
         (["report"], "no finished run in "),
         (["report", "nowhere"], "nowhere/report.md: No such file or directory; name the folder of a finished run"),
-        (["pr"], "publishing on GitHub is not built yet"),
+        (["pr"], "no finished run in "),
         (["pr", "--dry-run"], "no finished run in "),
         (["ledger", "stats"], "there is no ledger yet"),
         (["ledger", "--ledger", "x", "merge", "y"], "x: there is no ledger yet"),

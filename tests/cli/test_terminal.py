@@ -64,7 +64,7 @@ def test_live_progress_is_for_terminals(root: Path) -> None:
     shown = in_terminal(root, "eval")
     assert "\x1b[" in shown
     assert "10/10" in shown
-    assert "invoices: 10 val tasks" in shown
+    assert "10 val tasks, 1 run each" in shown
     quiet = in_terminal(root, "eval", "--quiet", "--runs", "2")
     assert "10/10" not in quiet
     dumb = in_terminal(root, "eval", "--runs", "3", TERM="dumb")

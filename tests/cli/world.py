@@ -30,7 +30,8 @@ TASKS = "evals/invoices/tasks.jsonl"
 # Nothing of the machine that runs the tests may decide what a command does.
 _UNSET = (
     "OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "AZURE_OPENAI_API_KEY",
-    "GITHUB_STEP_SUMMARY", "NO_COLOR", "FORCE_COLOR",
+    "GITHUB_STEP_SUMMARY", "GITHUB_TOKEN", "GH_TOKEN", "GITHUB_REPOSITORY", "GITHUB_API_URL", "GITHUB_SERVER_URL",
+    "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_RUN_ID", "GITHUB_SHA", "NO_COLOR", "FORCE_COLOR",
 )  # fmt: skip
 _MONTHS = ("January", "February", "March", "April", "May", "June")
 

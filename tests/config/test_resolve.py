@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from skillopt_ci.config.resolve import ResolvedSkill, model_ref, provider_entry, resolve
 from skillopt_ci.config.overrides import merged
+from skillopt_ci.config.resolve import ResolvedSkill, model_ref, provider_entry, resolve
 from skillopt_ci.config.schema import TargetModel
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.policy import EditPolicy

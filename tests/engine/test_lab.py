@@ -59,6 +59,14 @@ def test_a_failed_call_is_tried_once_more_and_then_missing() -> None:
     assert hears.done == 6
 
 
+@pytest.mark.parametrize("value", ["1.5", "-0.1", "nan", "many"])
+def test_a_score_outside_of_0_to_1_is_a_failure_of_the_grader(value: str) -> None:
+    made = lab(Script(lambda *_: value))
+    (found,) = made.roll_out(jobs(made, 1), what="x")
+    assert isinstance(found.outcome, Failure)
+    assert (found.outcome.stage, found.outcome.kind) == ("grader", "grader")
+
+
 def test_a_broken_grader_is_a_failure_and_never_a_zero() -> None:
     made = lab(Script(lambda *_: "broken"))
     found = made.roll_out(jobs(made, 1), what="x")

@@ -138,3 +138,11 @@ def test_a_link_is_refused_in_one_line(tmp_path: Path) -> None:
     repo.commit({"a": "b"})
     with pytest.raises(ConfigError, match="is a symbolic link"):
         read_memory(repo.root, MemoryTree(), "x")
+
+
+def test_lines_that_the_user_names_come_last_and_change_the_digest(tmp_path: Path) -> None:
+    tree = MemoryTree({PATH: line(content="committed")})
+    found, digest = read_memory(tmp_path, tree, "x", line(content="named").encode())
+    assert [f.edit.content for f in found] == ["committed", "named"]
+    assert digest != read_memory(tmp_path, tree, "x")[1]
+    assert read_memory(tmp_path, tree, "x", b"x" * 10_000_000)[0] == found[:1]

@@ -2,6 +2,7 @@ import base64
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.proposal import (
     BODY_LIMIT,
     HISTORY_LIMIT,
+    MAX_COMMITS,
     CommitPlan,
     Training,
     branch_name,
@@ -146,6 +148,55 @@ class TestPropose:
     def test_steps_after_the_best_are_left_out(self) -> None:
         made = propose(training(best=skill("a\nb\n")), [])
         assert [c.message.split(":")[1].strip() for c in made.commits] == ["step 1 of invoices"]
+
+
+def edited(number: int, before: str, contents: tuple[str, ...], after: str | None = None) -> Step:
+    """An accepted step that appends texts."""
+    made = step(number, before, before + "".join(f"\n{c}\n" for c in contents) if after is None else after)
+    edits = tuple(
+        EditRecord(edit=Edit(op="add", target="", content=c, rationale=HOSTILE), status="kept") for c in contents
+    )
+    return replace(made, edits=edits)
+
+
+class TestOneCommitAnEdit:
+    def test_the_edits_of_a_step_are_told_apart(self) -> None:
+        steps = (edited(1, "a\n", ("b", "c", "d")), edited(2, "a\n\nb\n\nc\n\nd\n", ("e",)))
+        made = propose(training(steps=steps, best=steps[-1].candidate), [])
+        assert [c.message.splitlines()[0] for c in made.commits] == [
+            "skillopt: step 1 of invoices: add (1 of 3)",
+            "skillopt: step 1 of invoices: add (2 of 3)",
+            "skillopt: step 1 of invoices: add (3 of 3)",
+            "skillopt: step 2 of invoices: 1 edit (1 add)",
+        ]
+        texts = [c.files["skills/invoices/SKILL.md"].decode() for c in made.commits]
+        assert texts[0] == skill("a\n\nb\n").text
+        assert texts[-1] == steps[-1].candidate.text  # type: ignore[union-attr]
+        assert "measured with 2 others." in made.commits[0].message
+        assert "measured alone." in made.commits[3].message
+        assert "@team" not in "".join(c.message for c in made.commits)
+
+    def test_a_step_that_does_not_recompose_is_one_commit(self) -> None:
+        odd = edited(1, "a\n", ("b", "c"), after="something else\n")
+        (only,) = propose(training(steps=(odd,), best=odd.candidate), []).commits
+        assert only.message.startswith("skillopt: step 1 of invoices: 2 edits (2 add)\n")
+        assert "measured together." in only.message
+
+    def test_too_many_edits_are_a_commit_a_step(self) -> None:
+        many = tuple(f"line {n}" for n in range(MAX_COMMITS))
+        first = edited(1, "a\n", many)
+        assert first.candidate
+        second = edited(2, first.candidate.body, ("end",))
+        made = propose(training(steps=(first, second), best=second.candidate), [])
+        assert len(made.commits) == 2
+
+    def test_too_many_steps_are_one_commit(self) -> None:
+        steps, body = [], "a\n"
+        for number in range(1, MAX_COMMITS + 2):
+            steps.append(step(number, body, f"{body}{number}\n"))
+            body = f"{body}{number}\n"
+        (only,) = propose(training(steps=tuple(steps), best=skill(body)), []).commits
+        assert only.message.startswith("skillopt: train invoices\n")
 
 
 class TestHistory:

@@ -101,7 +101,7 @@ class Oracle:
     def _check(self, value: Any, schema: Mapping[str, Any], where: str) -> list[str]:
         whole = {**schema, "components": self._document["components"]}
         errors = Draft202012Validator(whole).iter_errors(value)
-        return [f"{where}: {'/'.join(map(str, e.absolute_path))}: {e.message[:300]}" for e in errors]
+        return [f"{where}: {'/'.join(map(str, e.absolute_path))}: {e.validator}: {e.message[:300]}" for e in errors]
 
     def _unknown(self, value: Any, schema: Any, where: str) -> list[str]:
         """Keys that no branch of the schema names: the description leaves objects open, and we do not."""

@@ -19,7 +19,10 @@ R = "/repos/{owner}/{repo}"
 OPERATIONS = {
     "/user": ("get",),
     R: ("get",),
+    f"{R}/actions/artifacts/{{artifact_id}}/{{archive_format}}": ("get",),
     f"{R}/actions/permissions/workflow": ("get",),
+    f"{R}/actions/runs/{{run_id}}/artifacts": ("get",),
+    f"{R}/actions/workflows/{{workflow_id}}/runs": ("get",),
     f"{R}/branches/{{branch}}": ("get",),
     f"{R}/check-runs": ("post",),
     f"{R}/check-runs/{{check_run_id}}": ("patch",),
@@ -96,7 +99,9 @@ def _clean(value: Any, *, loose: bool, names: bool = False) -> Any:
     for key, item in value.items():
         if not names and (key in _PROSE or key.startswith("x-") or (loose and key == "required")):
             continue
-        out[key] = _clean(item, loose=loose, names=key == "properties" and not names)
+        # Without `required` several alternatives of an answer fit at once.
+        word = "anyOf" if loose and key == "oneOf" and not names else key
+        out[word] = _clean(item, loose=loose, names=key == "properties" and not names)
     return out if names else _nullable(out)
 
 

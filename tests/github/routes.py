@@ -95,6 +95,12 @@ def _workflow(ask: Ask) -> tuple[int, Any]:
     }
 
 
+@route("actions/list-workflow-runs")
+def _runs(ask: Ask) -> tuple[int, Any]:
+    """No workflow has run yet; tests/forge/artifact_host.py is a host with runs and artifacts."""
+    return 200, {"total_count": 0, "workflow_runs": []}
+
+
 @route("repos/get-branch-rules")
 def _rules(ask: Ask) -> tuple[int, Any]:
     contexts = ask.store.rules.required_contexts

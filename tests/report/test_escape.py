@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 
 from skillopt_ci.report.escape import (
     html_text,
+    mask_tokens,
     md_code,
     md_fence,
     md_text,
@@ -213,3 +214,20 @@ class TestScrub:
         clean = scrubber([secret])
         if len(secret.strip()) >= 6 and "*" not in secret:
             assert secret.strip() not in clean(before + secret + after)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "sk-proj-" + "a1" * 12, "sk-ant-api03-" + "a1" * 12, "ghp_" + "a1" * 18, "ghs_" + "a1.-_" * 8,
+        "gho_" + "a1" * 18, "github_pat_" + "a1" * 20, "AKIA" + "A1" * 8, "AIza" + "a" * 35, "xoxb-123456-abcdef",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIabc+/=\n-----END RSA PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----",
+    ],
+)  # fmt: skip
+def test_keys_are_masked_by_their_form(token: str) -> None:
+    assert mask_tokens(f"use {token} now") == "use *** now"
+
+
+@pytest.mark.parametrize("text", ["task-1234567890123456789", "sk-short", "ghp_short", "a -----BEGIN CERTIFICATE-----"])
+def test_what_is_no_key_stays(text: str) -> None:
+    assert mask_tokens(text) == text

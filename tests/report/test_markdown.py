@@ -6,8 +6,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from skillopt_ci.core.compare import Comparison
+from skillopt_ci.core.merge_gate import MergeRule
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
+from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.verdict import EvalReport, SkillVerdict
 from skillopt_ci.report.html import page
 from skillopt_ci.report.markdown import eval_summary, gate_summary, pull_request_sections, train_summary, verdict_line
@@ -17,6 +19,7 @@ from tests.report.samples import (
     BETTER,
     HIDDEN,
     HOSTILE,
+    LOOK,
     MISSING,
     START,
     confirmation,
@@ -30,6 +33,7 @@ from tests.report.samples import (
     verdict,
 )
 
+BLIND = replace(LOOK, decision="inconclusive", reason="infrastructure", p=None, difference=None)
 SAME = confirmation((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0))
 SUMMARIES = [
     train_summary([training()], simulated=False),
@@ -99,7 +103,8 @@ def test_simulated_is_said_first() -> None:
 class TestTrain:
     def test_the_claim(self) -> None:
         text = train_summary([training()], simulated=False)
-        assert text.startswith("## Training of invoices\n\n**Improvement shown on the test split.**\n\n")
+        said = "Improvement shown on the test split, one-sided only: the 95% CI [-21.7, +88.3] includes 0."
+        assert text.startswith(f"## Training of invoices\n\n**{said}**\n\n")
         assert "Test split (touched once): 37.5 -> 87.5, +50.0 pt, 95% CI [" in text
         assert "], 4 tasks x 2 runs per arm. Validation score 75.0 was used for selection and is optimistic." in text
         assert "- Fixed (3): t1, t2&#124;&lt;b&gt;, t4\n- Broken (1): t3" in text
@@ -123,6 +128,7 @@ class TestTrain:
     def test_an_interval_above_0_gives_its_confidence(self) -> None:
         sure = replace(BETTER.comparison, effect=Effect(mean=0.5, low=0.1, high=0.9), confidence_better=0.987)
         text = train_summary([training(result(confirmation=replace(BETTER, comparison=sure)))], simulated=False)
+        assert "**Improvement shown on the test split.**" in text
         assert "+50.0 pt, 95% CI [+10.0, +90.0], 4 tasks" in text
         assert "optimistic. One-sided confidence that the best skill is better: 98.7%." in text
         assert "includes 0" not in text
@@ -169,36 +175,107 @@ class TestGate:
         text = gate_summary(gate(), simulated=False)
         first = "**invoices** on openai/gpt-5.4-mini: FAIL: regression shown: -12.5 pt"
         assert text.startswith(f"## Skill gate: FAIL\n\n{first}")
-        assert "on 4 tasks, 95% CI [" in text
-        assert "round 1; broken: t2&#124;&lt;b&gt;, t3." in text
+        told = "on 4 tasks, p=0.0041 (<= 0.0194), round 1/4; tasks that look worse: t2&#124;&lt;b&gt;, t3."
+        assert told in text
+        assert "| 75.0 (4 runs) | 62.5 (4 runs) | -12.5 [-21.0, -4.0] | -12.5 [" in text
+        assert "95% intervals, not adjusted for early stopping." in text
         assert "| t3 | 100.0 | 0.0 | regressed |" in text
+        assert (
+            "invoices: This suite shows losses of 8.3 pt or more (80% power), the margin is 5.0 pt: more tasks, more "
+            "base runs or a larger margin would suit it."
+        ) in text
+        assert "invoices: The test split of this suite was opened by 1 run so far." in text
         assert (
             "Base: origin/main (bbbbbbbbbbbb), configuration and tasks from cccccccccccc. Head: HEAD (not a commit)."
             in text
         )
 
     @pytest.mark.parametrize(
-        ("one", "code", "wanted"),
+        ("one", "wanted"),
         [
-            (verdict(verdict="pass"), 0, "PASS: a regression of 5 pt or more ruled out: -12.5 pt on 4 tasks"),
-            (verdict(verdict="pass", margin=None), 0, "PASS: a regression ruled out: "),
-            (verdict(verdict="inconclusive", reason="undecided"), 0, "; not blocked (policy: pass)."),
             (
-                verdict(verdict="inconclusive", reason="undecided", minimum_detectable_effect=0.083),
-                3,
-                "this suite can show regressions of 8.3 pt or more; blocked.",
+                verdict(verdict="pass"),
+                "PASS: a loss of 5 points or more ruled out (about 90%, this suite): -12.5 pt on 4 tasks, round 1/4.",
+            ),
+            (verdict(verdict="pass", rule=MergeRule(pass_rule="strict", alpha=0.01)), "ruled out (99%, this suite): "),
+            (verdict(verdict="pass", rule=MergeRule(max_rounds=1)), "ruled out (95%, this suite): "),
+            (verdict(verdict="pass", rule=MergeRule(alpha=0.1)), "ruled out (about 80%, this suite): "),
+            (verdict(verdict="pass", margin=None), "PASS: a loss of the margin or more ruled out "),
+            (
+                verdict(verdict="inconclusive", reason="undecided", look=replace(LOOK, p=0.231)),
+                "INCONCLUSIVE: -12.5 pt on 4 tasks, p=0.2310 (> 0.0194), round 1/4; this suite can show regressions of "
+                "8.3 pt or more; not blocked (policy: pass).",
+            ),
+            (verdict(verdict="inconclusive", reason="undecided", blocking=True), "; blocked (policy: block)."),
+            (
+                verdict(verdict="inconclusive", reason="infrastructure", look=replace(BLIND, missing_head=0.15)),
+                "INCONCLUSIVE: 15% of the runs gave no result, too many to decide; blocked.",
             ),
             (
-                verdict(verdict="not-applicable", reason="new-skill", message="a new skill"),
-                0,
+                verdict(verdict="inconclusive", reason="infrastructure", message="golden tasks without a result: t3"),
+                "INCONCLUSIVE: golden tasks without a result: t3; blocked.",
+            ),
+            (
+                verdict(reason="golden-broken", golden_failed=("t3",), look=BLIND),
+                "FAIL: golden task broken (at least 3 of 4 runs fail, the base passes it): t3.",
+            ),
+            (
+                verdict(verdict="not-applicable", reason="new-skill", message="a new skill", look=None),
                 "NOT APPLICABLE: a new skill",
             ),
-            (verdict(verdict=None, reason="provider"), 5, "NO VERDICT: provider"),
-            (verdict(verdict="pass", comparison=None, reason="odd"), 0, "PASS: odd"),
+            (verdict(verdict=None, reason="provider", look=None), "NO VERDICT: provider"),
         ],
     )
-    def test_words(self, one: SkillVerdict, code: int, wanted: str) -> None:
-        assert wanted in verdict_line(one, gate(one, exit_code=code))
+    def test_words(self, one: SkillVerdict, wanted: str) -> None:
+        assert wanted in verdict_line(one)
+
+    def test_a_policy_of_its_own_decides_what_an_undecided_skill_is_told(self) -> None:
+        undecided = verdict(verdict="inconclusive", reason="undecided", name="other")
+        text = gate_summary(gate(verdict(), undecided), simulated=False)  # the gate as a whole blocks
+        assert text.count("not blocked (policy: pass)") == 1
+
+    def test_what_a_reader_should_know_besides(self) -> None:
+        one = verdict(
+            verdict="pass",
+            notes=("400 stored base runs dropped: @team",),
+            base=evaluation((0.0,), (0.0,), (0.0,), (0.0,)),
+            minimum_detectable_effect=0.04,
+            test_opened=3,
+        )
+        text = gate_summary(gate(one), simulated=False)
+        for wanted in (
+            "invoices: 400 stored base runs dropped: @&#8203;team",
+            "invoices: Tasks whose own runs look worse (some do by chance): t2&#124;&lt;b&gt;, t3.",
+            "invoices: This suite shows losses of 4.0 pt or more (80% power).",
+            "invoices: The base passes none of these tasks: no loss could show, and a pass says nothing.",
+            "invoices: The test split of this suite was opened by 3 runs so far.",
+        ):
+            assert wanted in text
+
+    def test_edits_of_the_rules_are_listed_and_diffed_as_data(self) -> None:
+        many = tuple(f"n{i}" for i in range(60))
+        edits = SuiteEdits(skill="invoices", added=many, removed=(HOSTILE,), changed=(("t1", ("prompt", "golden")),))
+        report = gate(
+            policy_changed=("skillopt.yml",),
+            policy_diffs=(("skillopt.yml", f"-a: 1\n+b: {HOSTILE}"),),
+            suite_edits=(edits, SuiteEdits(skill="x", unreadable="evals/x.jsonl:3: no JSON")),
+        )
+        text = gate_summary(report, simulated=False)
+        assert "Changed in this pull request and not yet in force: skillopt.yml." in text
+        assert "### Policy changed: not in force, and not run" in text
+        assert "- tasks of invoices: added (60): n0, " in text
+        assert "n49 and 10 more; removed (1): @&#8203;team" in text
+        assert "; changed (1): t1 (prompt, golden)" in text
+        assert "- tasks of x: cannot be read as they would be: evals/x.jsonl:3: no JSON" in text
+        assert "skillopt.yml:\n\n````diff\n-a: 1\n+b: @team" in text
+        shown = _Page()
+        shown.feed(MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(text))
+        assert "script" not in {tag for tag, _ in shown.tags}
+
+    def test_a_trial_of_the_heads_rules_says_so(self) -> None:
+        text = gate_summary(gate(head_policy=True), simulated=False)
+        assert "**Judged by the head's own rules and tasks (`--with-head-policy`)**: a trial, not a gate." in text
+        assert "trial" not in gate_summary(gate(), simulated=False)
 
     def test_nothing_to_judge(self) -> None:
         report = replace(
@@ -226,8 +303,8 @@ class TestGate:
             missing_head=0.0,
         )
         text = gate_summary(gate(verdict(comparison=comparison)), simulated=False)
-        assert "and 70 more." in text
-        assert "t049 and 70 more" in text
+        assert "| t049 | 100.0 | 0.0 | regressed |\n\nand 70 more." in text
+        assert "| t050 |" not in text
 
 
 class TestEval:

@@ -11,6 +11,7 @@ import pytest
 
 from skillopt_ci.cli.action_results import OUTPUTS
 from tests.cli.world import CONFIG, TASKS, config, tasks
+from tests.forge.artifact_host import ArtifactHost, zipped
 from tests.loopback import Loopback, error_reply
 from tests.runner.composite import Done
 from tests.runner.world import (
@@ -183,6 +184,8 @@ def test_a_dispatch_for_a_head_that_has_moved_is_refused(host: Host, tmp_path: P
     done = gate(runner)
     assert (done.ok, done.outputs["reason"], done.outputs["exit-code"]) == (False, "git", "5")
     assert f"pull request 10 is at {new[:12]} now" in done.annotations[0].data
+    value = report(done)
+    assert (value["schema"], value["verdict"], value["exit_code"]) == ("skillopt-ci/gate/1", None, 5)
 
 
 def test_a_pull_request_that_does_not_exist(host: Host, tmp_path: Path) -> None:
@@ -215,12 +218,40 @@ def test_a_scheduled_training_proposes(tmp_path: Path) -> None:
     assert (done.outputs["proposal"], done.outputs["verdict"], done.outputs["exit-code"]) == ("true", "", "0")
     assert float(done.outputs["effect"]) > 0
     assert (workspace / done.outputs["run-dir"] / "best_skill.md").is_file()
-    assert (tmp_path / "temp/skillopt-ci/ledger/ledger.sqlite").is_file()
+    assert (tmp_path / "temp/skillopt-ci/state/train/ledger.sqlite").is_file()
     assert done.summary
+    # The next job has another checkout, and of this one only its results.
     run = done.outputs["run-dir"]
-    told = job(tmp_path, workspace, "schedule", repository_of()).use({"command": "pr", "args": f"--dry-run\n{run}"})
+    other = host.checkout(base, "other")
+    told = job(tmp_path, other, "schedule", repository_of()).use({"command": "pr", "args": f"--dry-run\n{run}"})
     assert told.ok, told.raw
-    assert (workspace / run / "pull_request" / "body.md").is_file()
+    kept = tmp_path / "temp/skillopt-ci/train/runs" / Path(run).name
+    assert (kept / "pull_request" / "body.md").is_file()
+    assert not (other / ".skillopt").exists()
+
+
+def test_a_gate_compares_with_the_base_that_the_default_branch_stored(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    first = job(tmp_path / "one", host.checkout(host.base, "stored"), "push", repository_of()).use(
+        {"command": "baseline"}
+    )
+    assert (first.ok, first.outputs["verdict"], first.outputs["exit-code"]) == (True, "", "0"), first.raw
+    head = host.change("second", {PATH: SKILL}, pull=15)
+    server = ArtifactHost()
+    try:
+        ledger = tmp_path / "one/temp/skillopt-ci/state/baseline/ledger.sqlite"
+        server.data = zipped({"ledger.sqlite": ledger.read_bytes()})
+        event = pull_request(15, head, host.base)
+        runner = job(
+            tmp_path, host.checkout(host.base, "judged"), "pull_request", event, env={"GITHUB_API_URL": server.url}
+        )
+        done = gate(runner, **{"github-token": "ghs_0123456789abcdef"})
+    finally:
+        server.close()
+    assert "8 of 8 base runs are stored" in done.raw
+    assert done.outputs["verdict"] == "regression"
+    assert report(done)["skills"][0]["n_rollouts"]["base"] == 8 * 12
+    assert "ghs_0123456789abcdef" not in done.shown
 
 
 @pytest.mark.parametrize("command", ["train", "baseline", "eval", "pr"])

@@ -1,0 +1,141 @@
+"""What the last run on the default branch left as an artifact: ledgers, and memories of skills.
+
+A ledger decides verdicts, so it is taken only from a run of the workflow that makes it, on the default branch, started
+by an event that no pull request can make; an artifact's name alone proves nothing.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from skillopt_ci.errors import ForgeError
+from skillopt_ci.forge.github import TIMEOUT_SECONDS, GitHub
+
+LEDGER = "ledger.sqlite"
+MAX_BYTES = 1024 * 1024 * 1024
+_MEMBER = re.compile(r"ledger\.sqlite(?:-wal)?|memory/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.jsonl")
+_EVENTS = ("push", "schedule", "workflow_dispatch")
+_RUNS = 20
+_TRIED = 3
+_MEMBERS = 1000
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Who makes an artifact: the file name of a workflow, and the artifact's name."""
+
+    workflow: str
+    artifact: str
+
+
+BASELINE = Source(workflow="skillopt-baseline.yml", artifact="skillopt-baseline")
+TRAINING = Source(workflow="skillopt-train.yml", artifact="skillopt-state")
+
+
+def fetch_artifact(api: GitHub, source: Source, branch: str, folder: Path) -> str:
+    """Bring the newest artifact of a branch into a folder; returns the page of its run, empty when there is none.
+
+    Raises:
+        ForgeError: GitHub refuses (the job lacks `actions: read`), or the artifact is not what such a run leaves.
+    """
+    for run in _runs(api, source, branch):
+        answer = api.get(f"{{repo}}/actions/runs/{int(run['id'])}/artifacts", name=source.artifact, per_page=10)
+        for artifact in answer.get("artifacts") or ():
+            if artifact.get("name") == source.artifact and not artifact.get("expired"):
+                with TemporaryFile() as file:
+                    _download(api, source, int(artifact["id"]), file)
+                    unpack(file, folder)
+                return str(run.get("html_url") or "")
+    return ""
+
+
+def unpack(file: IO[bytes], folder: Path, limit: int = MAX_BYTES) -> None:
+    """Write the members of an archive that are ledgers and memories by their names; others are left out.
+
+    Raises:
+        ForgeError: none is there, the archive is broken, or it has more than `limit` bytes.
+    """
+    written: list[Path] = []
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist()[:_MEMBERS]:
+                if _MEMBER.fullmatch(member.filename):
+                    place = folder / member.filename
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    written.append(place)
+                    with archive.open(member) as packed, place.open("wb") as target:
+                        limit -= _copy(packed, target, limit)
+    except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ForgeError) as error:
+        for place in written:
+            place.unlink(missing_ok=True)
+        if isinstance(error, ForgeError):
+            raise
+        raise ForgeError(f"an artifact is broken: {type(error).__name__}") from error
+    if not written:
+        raise ForgeError(f"an artifact holds no {LEDGER}")
+
+
+def _copy(packed: IO[bytes], target: IO[bytes], limit: int) -> int:
+    size = 0
+    while chunk := packed.read(_CHUNK):
+        size += len(chunk)
+        if size > limit:
+            raise ForgeError("an artifact is larger than any that we make")
+        target.write(chunk)
+    return size
+
+
+def _runs(api: GitHub, source: Source, branch: str) -> Iterator[Mapping[str, Any]]:
+    """Finished runs that may be believed, the newest first."""
+    where = f"{{repo}}/actions/workflows/{source.workflow}/runs"
+    listed = api.find(where, branch=branch, status="completed", per_page=_RUNS)
+    left = _TRIED
+    for run in (listed or {}).get("workflow_runs") or ():
+        path = str(run.get("path") or "").partition("@")[0]
+        home = (run.get("head_repository") or {}).get("full_name")
+        if (
+            run.get("head_branch") == branch
+            and run.get("event") in _EVENTS
+            and path == f".github/workflows/{source.workflow}"
+            and str(home).lower() == api.connection.repository.lower()
+        ):
+            yield run
+            left -= 1
+            if not left:
+                return
+
+
+def _download(api: GitHub, source: Source, artifact: int, file: IO[bytes]) -> None:
+    """GitHub answers with an address elsewhere, which must not get the token."""
+    import requests
+
+    what = f"the artifact {source.artifact} cannot be downloaded"
+    url = f"{api.connection.api_url.rstrip('/')}/repos/{api.connection.repository}/actions/artifacts/{artifact}/zip"
+    headers = {"Authorization": f"Bearer {api.connection.token}", "Accept": "application/vnd.github+json"}
+    api.requests += 1
+    try:
+        with requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False) as told:
+            where = told.headers.get("location", "")
+            if told.status_code != 302 or not where.startswith(("https://", "http://")):
+                raise ForgeError(f"{what}: GitHub answers {told.status_code}")
+        with requests.get(where, timeout=TIMEOUT_SECONDS, stream=True, auth=_nobody) as found:
+            if found.status_code != 200:
+                raise ForgeError(f"{what}: its store answers {found.status_code}")
+            size = 0
+            for chunk in found.iter_content(_CHUNK):
+                size += len(chunk)
+                if size > MAX_BYTES:
+                    raise ForgeError(f"{what}: it has more than {MAX_BYTES} bytes")
+                file.write(chunk)
+    except requests.RequestException as error:
+        raise ForgeError(f"{what}: {type(error).__name__}") from error
+
+
+def _nobody(request: Any) -> Any:
+    """No credentials, also not those that a .netrc has for the host."""
+    return request

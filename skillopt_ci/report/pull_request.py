@@ -1,0 +1,110 @@
+"""The body of a pull request: the story of the training, and what a reviewer needs to judge, undo and repeat it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skillopt_ci.core.history import TrainResult
+from skillopt_ci.core.verdict import TrainEntry
+from skillopt_ci.report.escape import md_code, md_text
+from skillopt_ci.report.parts import PULL_REQUEST_LIMIT, bounds, fitting, gain, points, table
+from skillopt_ci.report.training import pull_request_sections
+
+MAX_CHART_STEPS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What made the run. Digests and commit are whole; `judge` is empty when no grader asks one."""
+
+    target: str
+    optimizer: str
+    judge: str
+    seed: int
+    suite: str
+    commit: str
+
+
+def pull_request_body(entry: TrainEntry, made_by: Provenance, *, simulated: bool) -> str:
+    """The body in safe Markdown, at most 58,000 UTF-16 units: what is left out is left out from the end."""
+    sections = list(pull_request_sections(entry, simulated=simulated))
+    details = next((at for at, text in enumerate(sections) if text.startswith("### ")), len(sections))
+    r = entry.result
+    extra = (
+        []
+        if r is None
+        else [*_scores(r, made_by), *_chart(r), _changes(r), _howto(entry, made_by), _origin(entry, made_by)]
+    )
+    return "\n\n".join(fitting([*sections[:details], *extra, *sections[details:]], PULL_REQUEST_LIMIT))
+
+
+def _scores(r: TrainResult, made_by: Provenance) -> list[str]:
+    c = r.confirmation
+    if c is None:
+        return []
+    effect = c.comparison.effect
+    n = sum(p.base is not None and p.head is not None for p in c.comparison.pairs)
+    row = (
+        md_text(made_by.target, 100),
+        points(c.start.mean),
+        points(c.best.mean),
+        "not measured" if effect is None else f"{gain(effect.mean)} {bounds(effect)}",
+        str(n),
+        f"{r.start.tokens} -> {r.best.tokens}",
+    )
+    return [table(("Target", "Base", "New", "Effect (pt), 95% CI, test split", "Test tasks", "Skill tokens"), [row])]
+
+
+def _chart(r: TrainResult) -> list[str]:
+    """The validation score of the kept skill after each step; numbers only, nothing of a model's text."""
+    scores = [r.steps[0].incumbent_mean] if r.steps else []
+    for step in r.steps:
+        kept = step.action == "accept" and step.decision is not None and step.decision.mean is not None
+        scores.append(step.decision.mean if kept and step.decision and step.decision.mean is not None else scores[-1])
+    if not 2 <= len(scores) <= MAX_CHART_STEPS:
+        return []
+    axis = ", ".join(f'"{n}"' for n in range(len(scores)))
+    line = ", ".join(f"{100 * score:.1f}" for score in scores)
+    return [
+        "```mermaid\nxychart-beta\n"
+        '    title "Validation score after each step (selection estimate)"\n'
+        f'    x-axis "step" [{axis}]\n    y-axis "points" 0 --> 100\n    line [{line}]\n```'
+    ]
+
+
+def _changes(r: TrainResult) -> str:
+    """What changed, in words that no model wrote."""
+    ops: Counter[str] = Counter()
+    for step in r.accepted:
+        if step.kind == "edit":
+            ops.update(record.edit.op for record in step.edits if record.status == "kept")
+    words = {"add": "added", "replace": "replaced", "delete": "deleted"}
+    counts = [f"{ops[op]} {word}" for op, word in words.items() if ops[op]]
+    others = Counter(step.kind.replace("_", " ") for step in r.accepted if step.kind != "edit")
+    parts = [f"passages: {', '.join(counts)}" if counts else "", *(f"{kind}: {n}" for kind, n in others.items())]
+    return f"**What changed.** {'; '.join(p for p in parts if p) or 'see the diff'}. One commit an edit where possible."
+
+
+def _howto(entry: TrainEntry, made_by: Provenance) -> str:
+    again = f"skillopt-ci train --skill {entry.name} --seed {made_by.seed} --generation {entry.generation}"
+    return (
+        "**To reject it**, close it without merging: its edits are remembered as rejected and not proposed again. "
+        f"**To undo it** after the merge, revert the merge commit ({md_code('git revert -m 1 COMMIT')}). "
+        f"**To repeat it**: {md_code(again)} at the commit below; with the run's ledger nothing is bought."
+    )
+
+
+def _origin(entry: TrainEntry, made_by: Provenance) -> str:
+    r = entry.result
+    rows: Sequence[tuple[str, str]] = (
+        ("Target", made_by.target),
+        ("Optimizer", made_by.optimizer),
+        ("Judge", made_by.judge),
+        ("Run", entry.run_id),
+        ("Trained at commit", made_by.commit),
+        ("Tasks", made_by.suite),
+        ("Skill before", r.start.digest if r else ""),
+        ("Skill after", r.best.digest if r else ""),
+    )
+    shown = [(name, md_text(text, 100)) for name, text in rows if text]
+    return f"<details><summary>Models and hashes</summary>\n\n{table(('What', 'Which'), shown)}\n\n</details>"

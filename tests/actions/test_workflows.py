@@ -1,0 +1,103 @@
+"""What `doctor` says about workflow files."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillopt_ci.actions.workflows import check_workflow
+
+SHA = "a" * 40
+USES = f"skillopt-ci/skillopt-ci@{SHA}"
+CHECKOUT = f"actions/checkout@{SHA}"
+GOOD = f"""
+on: {{pull_request: , merge_group: , workflow_dispatch: }}
+permissions: {{}}
+jobs:
+  measure:
+    permissions: {{contents: read}}
+    steps:
+      - uses: {CHECKOUT}
+        with: {{fetch-depth: 0, persist-credentials: false}}
+      - uses: {USES}
+        with: {{command: gate, openai-api-key: "${{{{ secrets.OPENAI_API_KEY }}}}"}}
+  publish:
+    permissions: {{statuses: write, pull-requests: write}}
+    steps:
+      - uses: {USES}
+        with: {{command: publish}}
+"""
+
+
+def told(text: str) -> list[str]:
+    found, _ = check_workflow("x.yml", text)
+    assert all(f.fix for f in found)
+    return [f"{f.level}: {f.what}" for f in found]
+
+
+def test_a_good_one() -> None:
+    assert check_workflow("x.yml", GOOD) == ([], frozenset({"gate", "publish"}))
+
+
+@pytest.mark.parametrize(
+    "text", ["on: push\njobs: {a: {steps: [{run: make}]}}\n", "", "[]", "jobs: 3", "a: [", "on: !!python/object:x {}"]
+)
+def test_other_people_s_files(text: str) -> None:
+    assert check_workflow("x.yml", text) == ([], frozenset())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        ("pull_request:", "pull_request_target:", "error: x.yml: pull_request_target runs a stranger's change"),
+        ("pull_request:", "pull_request: {paths: [skills/**]}", "error: x.yml: pull_request has a path filter"),
+        (" merge_group: ,", "", "warning: x.yml: a merge queue would wait for ever"),
+        ("permissions: {}\n", "", "warning: x.yml: the token has the repository's default permissions"),
+        (USES, "skillopt-ci/skillopt-ci@v1", "warning: x.yml, job measure: uses skillopt-ci@v1"),
+        ("fetch-depth: 0, ", "", "error: x.yml, job measure: the gate compares commits, and history is cut off"),
+        (", persist-credentials: false", "", "warning: x.yml, job measure: the token stays in the checkout"),
+        ("{contents: read}", "{contents: write}", "error: x.yml, job measure: a model key and a token that may write"),
+        ("statuses: write, ", "", "error: x.yml, job publish: `publish` needs `statuses: write`"),
+    ],
+)
+def test_what_is_wrong(old: str, new: str, wanted: str) -> None:
+    assert old in GOOD
+    assert any(line.startswith(wanted) for line in told(GOOD.replace(old, new)))
+
+
+def test_pull_requests_need_two_permissions() -> None:
+    text = GOOD.replace("command: publish", "command: pr").replace("statuses: write, ", "")
+    assert told(text) == ["error: x.yml, job publish: `pr` needs `contents: write`"]
+    app = text.replace(
+        f"      - uses: {USES}\n        with: {{command: pr}}",
+        f"      - uses: actions/create-github-app-token@{SHA}\n      - uses: {USES}\n        with: {{command: pr}}",
+    )
+    assert told(app) == []
+
+
+def test_a_shell_command_counts() -> None:
+    text = "on: [push]\npermissions: {}\njobs: {a: {steps: [{run: 'skillopt-ci train --quiet'}]}}\n"
+    assert check_workflow("x.yml", text) == ([], frozenset({"train"}))
+
+
+def test_a_reusable_workflow_counts() -> None:
+    uses = f"skillopt-ci/skillopt-ci/.github/workflows/reusable-baseline.yml@{SHA}"
+    text = f"on: push\npermissions: {{}}\njobs: {{a: {{uses: {uses}, permissions: {{contents: write}}}}}}\n"
+    assert check_workflow("x.yml", text) == ([], frozenset({"baseline"}))
+
+
+def test_a_broken_file_of_ours() -> None:
+    assert told("# skillopt-ci\na: [") == ["error: x.yml is not valid YAML"]
+
+
+@given(st.text(max_size=200))
+def test_nothing_is_raised(text: str) -> None:
+    assert isinstance(check_workflow("x.yml", "# skillopt-ci\n" + text), tuple)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "workflows").glob("s*.yml")), ids=lambda p: p.name)
+def test_our_own_have_no_errors(path: Path) -> None:
+    found, commands = check_workflow(path.name, path.read_text(encoding="utf-8"))
+    assert [f.what for f in found if f.level == "error"] == []
+    assert commands

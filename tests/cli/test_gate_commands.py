@@ -1,0 +1,227 @@
+"""calibrate, power, ablate, and the gate's cost in plan."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, call, call_json, config, repository, task, write
+from tests.forge.repo import Repo
+from tests.integration.process import KEY
+from tests.loopback import Call, Loopback, Reply, chat_reply, error_reply
+
+ENV = {"LOCAL_KEY": KEY}
+QUIET = {"models": {"type": "simulated", "noise": 0}}
+NOISY = {"models": {"type": "simulated", "noise": 0.3}}
+
+
+def repo_of(root: Path, *, skill: str = GOOD, tests: int = 10, **changes: Any) -> Repo:
+    return repository(root, skill=skill, **{"sizes": (1, 12, tests), "providers": QUIET, **changes})
+
+
+def remote(server: Loopback) -> dict[str, Any]:
+    return {"models": {"type": "openai", "base_url": server.openai_url, "api_key_env": "LOCAL_KEY"}}
+
+
+def failing(share: int) -> Loopback:
+    """A server that answers, except for one task in `share`."""
+
+    def answer(made: Call) -> Reply:
+        number = int(made.user_text.partition("INV-")[2][:4])
+        return error_reply(400, "no") if number % share == 0 else chat_reply("x")
+
+    return Loopback(answer)
+
+
+# --- calibrate
+
+
+def test_calibrate_buys_its_runs_once_and_measures_the_gate(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo", providers=NOISY)
+    done, value = call_json(made.root, "calibrate", "--gates", "100", "--repeats", "2")
+    (entry,) = value["skills"]
+    assert (done.code, value["schema"]) == (0, "skillopt-ci/calibrate/1")
+    assert set(entry) == {
+        "name", "target", "n_tasks", "false_block_rate", "unchanged", "losses", "variance", "flip_rates",
+        "minimum_detectable_effect", "recommended", "live",
+    }  # fmt: skip
+    assert (entry["name"], entry["n_tasks"], entry["unchanged"]["gates"]) == ("invoices", 10, 100)
+    assert 0 <= entry["false_block_rate"] <= 0.2
+    assert [c["loss"] for c in entry["losses"]] == [0.05, 0.1]
+    assert entry["losses"][1]["regression"] >= entry["false_block_rate"]
+    assert len(entry["flip_rates"]) == 10
+    assert 0 < max(entry["flip_rates"].values()) <= 1
+    assert set(entry["recommended"]) == {"tasks", "rounds", "margin"}
+    assert entry["live"]["gates"] == 2
+    calls = value["spend"]["paid"]["calls"]
+    assert 12 * 10 + 2 * 10 <= calls <= 12 * 10 + 2 * 4 * 10
+    for words in ("100 simulated gates at each true loss", "| 5 pt |", "tasks that disagree with themselves most: t0"):
+        assert words in done.out
+    assert done.out.startswith("**Simulated models:**")
+    again = call_json(made.root, "calibrate", "--gates", "100", "--repeats", "2", "--replay-only")[1]
+    assert (again["spend"]["paid"]["calls"], again["skills"]) == (0, value["skills"])
+
+
+def test_calibrate_leaves_the_stored_base_alone(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo", tests=4)
+    call(made.root, "calibrate", "--gates", "100")
+    _, value = call_json(made.root, "baseline")
+    assert value["spend"]["paid"]["calls"] == 32
+
+
+def test_calibrate_on_a_deterministic_target(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo")
+    done, value = call_json(made.root, "calibrate", "--gates", "100", "--repeats", "1")
+    (entry,) = value["skills"]
+    assert (entry["false_block_rate"], entry["variance"], set(entry["flip_rates"].values())) == (0, 0, {0})
+    assert entry["live"] == {"gates": 1, "regressions": 0}
+    assert "tasks that disagree with themselves most: none" in done.out
+
+
+def test_a_golden_task_that_an_unchanged_skill_breaks_counts_in_the_live_gates(tmp_path: Path) -> None:
+    """The provider forgets one answer after the twelve runs: as the suite it passes, as a golden task it blocks."""
+    left = [12 * 40]
+
+    def answer(made: Call) -> Reply:
+        left[0] -= 1
+        number = int(made.user_text.partition("INV-")[2][:4])
+        return chat_reply("wrong" if left[0] < 0 and number == 3 else str(task(number, "test")["expected"]))
+
+    rows = [{**task(n, "test"), "golden": n == 3} for n in range(40)]
+    with Loopback(answer) as server:
+        made = repo_of(tmp_path / "repo", providers=remote(server), gate={"margin": 0.1})
+        write(made.root, {TASKS: "".join(json.dumps(row) + "\n" for row in rows)})
+        _, value = call_json(made.root, "calibrate", "--gates", "100", "--repeats", "1", env=ENV)
+    assert value["skills"][0]["live"] == {"gates": 1, "regressions": 1}
+
+
+def test_calibrate_without_enough_results_says_why(tmp_path: Path) -> None:
+    with failing(5) as server:
+        made = repo_of(tmp_path / "repo", providers=remote(server))
+        done, value = call_json(made.root, "calibrate", env=ENV)
+    assert (done.code, value["reason"]) == (3, "infrastructure")
+    assert "more than 5% of the runs gave no result; `ledger failures` says why" in done.lines[-1]
+
+
+def test_task_ids_in_the_summary_of_calibrate_are_data(tmp_path: Path) -> None:
+    rows = [{**task(n, "test"), "id": f"[l{n}](http://e.org) @team <b>"} for n in range(6)]
+    made = repo_of(tmp_path / "repo", providers=NOISY)
+    write(made.root, {TASKS: "".join(json.dumps(row) + "\n" for row in rows)})
+    done = call(made.root, "calibrate", "--gates", "100", "--repeats", "0")
+    assert done.code == 0
+    for bad in ("<b>", "@team", " [l", "http://"):
+        assert bad not in done.out
+
+
+# --- power
+
+
+def test_power_is_offline_and_needs_no_key(tmp_path: Path) -> None:
+    role = {"provider": "openai", "model": "gpt-5.4-mini"}
+    made = repo_of(tmp_path / "repo", tests=50, target=role, optimizer=role, providers=None)
+    done, value = call_json(made.root, "power")
+    (row,) = value["skills"]
+    assert (done.code, value["schema"], row["n_tasks"]) == (0, "skillopt-ci/power/1", 50)
+    assert (row["variance"], row["variance_measured"]) == (0.11, False)
+    assert row["minimum_detectable_effect"] == pytest.approx(0.083, abs=1e-3)  # the table of docs/gate.md
+    assert row["wanted"] == 0.05
+    assert 120 < row["tasks_for_wanted"] < 160
+    assert "50 tasks, variance of a run 0.110 (usual)" in done.out
+    assert "a gate shows losses of 8.4 points or more (80% power)" in done.out
+    assert call_json(made.root, "power", "--effect", "10")[1]["skills"][0]["tasks_for_wanted"] < 50
+
+
+def test_power_uses_the_stored_runs(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo")
+    call(made.root, "baseline")
+    done, value = call_json(made.root, "power")
+    (row,) = value["skills"]
+    assert (row["variance"], row["variance_measured"]) == (0, True)
+    assert row["minimum_detectable_effect"] == pytest.approx(0.1)  # one task of ten
+    assert "(measured)" in done.out
+
+
+def test_power_says_when_no_number_is_enough(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo", tests=3, gate={"margin": 0.001})
+    done = call(made.root, "power")
+    assert (
+        "more than 100,000 tasks with the rounds as they are; no number of rounds up to 16 shows 0.1 points" in done.out
+    )
+
+
+@pytest.mark.parametrize("effect", ["0", "-3", "101", "x"])
+def test_power_wants_an_effect_in_points(tmp_path: Path, effect: str) -> None:
+    assert call(repo_of(tmp_path / "repo").root, "power", "--effect", effect).code == 2
+
+
+# --- ablate
+
+
+@pytest.mark.parametrize(
+    ("skill", "verdict", "words"),
+    [(GOOD, "helps", "the body helps"), (SKILL.replace("- Answer", "- Do not answer"), "not-shown", "no effect")],
+)
+def test_ablate_says_whether_the_body_does_anything(tmp_path: Path, skill: str, verdict: str, words: str) -> None:
+    made = repo_of(tmp_path / "repo", skill=skill)
+    done, value = call_json(made.root, "ablate")
+    (row,) = value["skills"]
+    assert (done.code, value["schema"], row["verdict"]) == (0, "skillopt-ci/ablate/1", verdict)
+    assert (row["split"], row["n_tasks"], value["spend"]["paid"]["calls"]) == ("val", 12, 2 * 2 * 12)
+    assert words in done.out
+    assert "12 val tasks x 2 runs per arm" in done.out
+    assert call_json(made.root, "ablate", "--replay-only")[1]["skills"] == value["skills"]
+
+
+def test_ablate_sees_a_body_that_harms(tmp_path: Path) -> None:
+    def answer(made: Call) -> Reply:
+        number = int(made.user_text.partition("INV-")[2][:4])
+        alone = made.body["messages"][0]["role"] == "user"
+        return chat_reply(str(task(number, "val")["expected"]) if alone else "Gladly!")
+
+    with Loopback(answer) as server:
+        made = repo_of(tmp_path / "repo", providers=remote(server))
+        done, value = call_json(made.root, "ablate", "--runs", "1", env=ENV)
+    (row,) = value["skills"]
+    assert (row["verdict"], row["without"], row["with"]) == ("harms", 1, 0)
+    assert row["effect"]["high"] < 0
+    assert "the body HARMS" in done.out
+
+
+def test_ablate_without_enough_results_is_no_verdict(tmp_path: Path) -> None:
+    with failing(3) as server:
+        made = repo_of(tmp_path / "repo", providers=remote(server))
+        done, value = call_json(made.root, "ablate", env=ENV)
+    assert (done.code, value["skills"][0]["verdict"]) == (3, None)
+    assert "too many runs gave no result" in done.out
+
+
+def test_ablate_on_the_test_split_opens_it(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo")
+    assert call(made.root, "ablate", "--split", "test", "--runs", "1").code == 0
+    write(made.root, {PATH: SKILL})
+    assert call_json(made.root, "gate")[1]["skills"][0]["test_opened"] == 2
+
+
+# --- plan
+
+
+def test_plan_is_an_upper_bound_of_a_gate(tmp_path: Path) -> None:
+    targets = [{"provider": "models", "model": name} for name in ("small", "other")]
+    made = repo_of(tmp_path / "repo", providers=NOISY, target=None, targets=targets, gate={"max_rounds": 3})
+    rows = [{**task(n, "val" if n < 2 else "test"), "golden": n == 4} for n in range(12)]
+    rows.append({**task(20, "train")})
+    made.commit({TASKS: "".join(json.dumps(row) + "\n" for row in rows)})
+    planned = call_json(made.root, "plan")[1]["skills"][0]["gate"]["calls"]
+    assert planned == 2 * (10 * (3 + 3) + 1)  # two targets; a golden task is run four times
+    write(made.root, {PATH: GOOD.replace("only the value", "just the value")})
+    assert call_json(made.root, "gate")[1]["spend"]["paid"]["calls"] <= planned
+
+
+def test_each_command_refuses_a_suite_without_held_out_tasks(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo")
+    write(made.root, {CONFIG: config(providers=QUIET), TASKS: json.dumps(task(1, "train")) + "\n"})
+    for command in ("baseline", "calibrate", "power"):
+        done = call(made.root, command)
+        assert done.code == 2
+        assert "no task is in the split 'test', which is needed here" in done.err

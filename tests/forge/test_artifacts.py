@@ -1,0 +1,111 @@
+"""The stored base is taken from a run of the baseline workflow on the default branch, and from nothing else."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillopt_ci.errors import ForgeError
+from skillopt_ci.forge.artifacts import TRAINING, unpack
+from tests.forge.artifact_host import ArtifactHost as Host
+from tests.forge.artifact_host import run_of, zipped
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    made = Host()
+    yield made
+    made.close()
+
+
+def test_the_newest_runs_ledger_is_brought_with_few_requests(host: Host, tmp_path: Path) -> None:
+    place = tmp_path / "deep" / "ledger.sqlite"
+    assert host.fetch(place.parent) == run_of(1)["html_url"]
+    assert place.read_bytes() == b"a ledger"
+    assert [path.rpartition("/")[2] for path, _ in host.seen] == ["runs", "artifacts", "zip", "store"]
+    assert host.seen[2][1] == "Bearer ghs_secret"
+    assert host.seen[3][1] == ""  # whoever stores the bytes gets no token
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"event": "pull_request"},
+        {"event": "pull_request_target"},
+        {"event": "workflow_run"},
+        {"head_branch": "change"},
+        {"path": ".github/workflows/other.yml"},
+        {"path": None},
+        {"head_repository": {"full_name": "stranger/skills"}},
+        {"head_repository": None},
+    ],
+)
+def test_a_run_that_a_stranger_could_have_made_is_passed_over(
+    host: Host, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    place = tmp_path / "ledger.sqlite"
+    host.runs = [run_of(1, **change)]
+    assert host.fetch(tmp_path) == ""
+    assert not place.exists()
+    host.runs = [run_of(1, **change), run_of(2, path=".github/workflows/skillopt-baseline.yml@refs/heads/main")]
+    assert host.fetch(tmp_path).endswith("/2")
+
+
+def test_an_older_run_stands_in_for_one_whose_artifact_is_gone(host: Host, tmp_path: Path) -> None:
+    host.runs = [run_of(n) for n in range(1, 9)]
+    host.artifacts = {
+        1: [],
+        2: [{"id": 5, "name": "skillopt-baseline", "expired": True}, {"id": 6, "name": "other", "expired": False}],
+    }
+    assert host.fetch(tmp_path).endswith("/3")
+    host.artifacts = {n: [] for n in range(1, 9)}
+    host.seen.clear()
+    assert host.fetch(tmp_path) == ""
+    assert len(host.seen) == 4
+
+
+def test_there_is_no_baseline_workflow(host: Host, tmp_path: Path) -> None:
+    host.runs = None
+    assert host.fetch(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"no archive",
+        zipped({"other.txt": b"x"}),
+        zipped({"ledger.sqlite": b"x" * 5000})[:-80],
+        zipped({"../ledger.sqlite": b"x", "memory/../../x.jsonl": b"x", "/ledger.sqlite": b"x", "memory/.jsonl": b"x"}),
+    ],
+)
+def test_an_archive_that_is_none_of_ours(host: Host, tmp_path: Path, data: bytes) -> None:
+    host.data = data
+    with pytest.raises(ForgeError, match=r"holds no ledger\.sqlite|is broken: BadZipFile"):
+        host.fetch(tmp_path / "inner")
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize(("which", "status"), [("zip", 410), ("zip", 200), ("store", 403)])
+def test_a_download_that_fails(host: Host, tmp_path: Path, which: str, status: int) -> None:
+    host.status[which] = status
+    with pytest.raises(ForgeError, match=f"cannot be downloaded: .* {status}"):
+        host.fetch(tmp_path)
+
+
+def test_sizes_are_limited(tmp_path: Path) -> None:
+    data = zipped({"ledger.sqlite": b"12", "memory/a.jsonl": b"34"})
+    with pytest.raises(ForgeError, match="larger than any that we make"):
+        unpack(io.BytesIO(data), tmp_path, limit=3)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_what_training_left_are_purchases_and_memories(host: Host, tmp_path: Path) -> None:
+    files = {"ledger.sqlite": b"l", "ledger.sqlite-wal": b"w", "memory/invoices-1.jsonl": b"m"}
+    host.data = zipped({**files, "ledger.sqlite-shm": b"no", "memory/sub/x.jsonl": b"no", "x.py": b"no"})
+    host.runs = [run_of(1), run_of(2, path=".github/workflows/skillopt-train.yml")]
+    host.artifacts = {2: [{"id": 9, "name": "skillopt-state", "expired": False}]}
+    assert host.fetch(tmp_path, TRAINING).endswith("/2")
+    found = {p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert found == files

@@ -1,0 +1,80 @@
+"""The body of a pull request."""
+
+from dataclasses import replace
+
+from markdown_it import MarkdownIt
+
+from skillopt_ci.report.parts import PULL_REQUEST_LIMIT, SIMULATED
+from skillopt_ci.report.pull_request import MAX_CHART_STEPS, Provenance, pull_request_body
+from tests.report.samples import HIDDEN, HOSTILE, STEPS, record, result, training
+
+MADE_BY = Provenance(target="openai/m", optimizer="anthropic/o", judge="", seed=42, suite="s" * 64, commit="c" * 40)
+
+
+def body(**changes: object) -> str:
+    return pull_request_body(training(**changes), MADE_BY, simulated=False)  # type: ignore[arg-type]
+
+
+def test_what_a_reviewer_needs() -> None:
+    text = body()
+    places = [
+        text.index(words)
+        for words in (
+            "Improvement shown on the test split",
+            "| openai/m | 37.5 | 87.5 | +50.0 [",
+            '```mermaid\nxychart-beta\n    title "Validation score after each step (selection estimate)"',
+            "**What changed.** passages: 1 added, 1 replaced.",
+            "**To reject it**",
+            "`skillopt-ci train --skill invoices --seed 42 --generation 1`",
+            f"| Trained at commit | {'c' * 40} |",
+            "### Tasks of the test split that changed",
+            "### Accepted edits",
+            "### Edits that were not kept",
+        )
+    ]
+    assert places == sorted(places)
+    assert "| Judge |" not in text
+    assert 'x-axis "step" ["0", "1", "2", "3", "4"]' in text
+    assert "line [50.0, 75.0, 75.0, 75.0, 75.0]" in text
+
+
+def test_no_text_of_a_model_or_a_task_is_loose() -> None:
+    text = pull_request_body(training(name=HOSTILE), replace(MADE_BY, target=HOSTILE, judge=HOSTILE), simulated=True)
+    assert text.startswith(SIMULATED)
+    assert HIDDEN not in text
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    kinds = {inner.type for token in tokens for inner in (token, *(token.children or ()))}
+    assert not kinds & {"html_inline", "image", "link_open"}
+    raw = {token.content.strip() for token in tokens if token.type == "html_block"}
+    assert raw == {"<details><summary>Models and hashes</summary>", "</details>"}
+    assert [token.info for token in tokens if token.info == "mermaid"] == ["mermaid"]
+
+
+def test_without_a_closing_comparison_there_is_no_table() -> None:
+    assert "| openai/m | " not in body(result=result(confirmation=None), proposal=False).split("<details>")[0]
+
+
+def test_a_long_run_has_no_chart_and_a_short_one_neither() -> None:
+    many = tuple(replace(STEPS[0], number=n) for n in range(MAX_CHART_STEPS + 1))
+    assert "mermaid" not in body(result=result(steps=many))
+    assert "mermaid" not in body(result=result(steps=()))
+
+
+def test_a_slow_update_is_named() -> None:
+    steps = (replace(STEPS[0], kind="slow_update"), STEPS[1])
+    assert "**What changed.** slow update: 1." in body(result=result(steps=steps))
+    assert "**What changed.** see the diff." in body(result=result(steps=()))
+
+
+def test_a_training_that_did_not_finish() -> None:
+    text = pull_request_body(replace(training(), result=None, message="no money"), MADE_BY, simulated=False)
+    assert "Training did not finish: no money" in text
+    assert "mermaid" not in text
+
+
+def test_it_fits() -> None:
+    steps = tuple(replace(STEPS[0], number=n, edits=(record("kept"),) * 40) for n in range(1, 40))
+    text = body(result=result(steps=steps))
+    assert len(text.encode("utf-16-le")) // 2 <= PULL_REQUEST_LIMIT
+    assert "Left out because of the size limit" in text
+    assert "**To undo it**" in text

@@ -1,0 +1,184 @@
+"""The reusable workflows themselves, job by job, against the fake GitHub."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillopt_ci.forge.status import accept_label
+from tests.cli.world import GOOD, PATH, SKILL, files
+from tests.github.server import FakeGitHub
+from tests.runner.workflow import Event, JobResult, WorkflowRun
+from tests.runner.world import ROOT, dispatch, merge_group, pull_request
+
+NAME = "acme/skills"
+
+
+class Hub:
+    """The fake GitHub with a skill on main, and runs of our workflows on its events."""
+
+    def __init__(self, folder: Path, hub: FakeGitHub, **changes: Any) -> None:
+        self.folder, self.hub = folder, hub
+        hub.account("ghp_person", "octo")
+        self.base = hub.store.put("main", files(changes.pop("skill", GOOD), **changes))
+
+    def __call__(self, kind: str, event: Event, **secrets: str) -> dict[str, JobResult]:
+        count = len(list(self.folder.glob("run-*")))
+        env = {"GITHUB_API_URL": self.hub.url, "GITHUB_REPOSITORY": NAME, "GITHUB_SERVER_URL": self.hub.root}
+        run = WorkflowRun(self.folder / f"run-{count}", kind, self.hub.store.git.place, secrets, env)
+        return run.run(event, self.hub.token)
+
+    def pull(self, changes: dict[str, bytes | str | None], *, head: str = "change") -> tuple[int, str]:
+        """A person's pull request; returns its number and its head."""
+        self.hub.store.git("branch", "-f", head, "main")
+        sha = self.hub.store.put(head, changes)
+        answer = self.hub.answer(
+            "POST", f"/api/v3/repos/{NAME}/pulls", {"authorization": "token ghp_person"},
+            {"title": "A change", "body": "", "head": head, "base": "main"},
+        )  # fmt: skip
+        assert answer is not None
+        assert answer[0] == 201
+        self.hub.store.refresh()
+        return int(answer[2]["number"]), sha
+
+    def event(self, number: int, sha: str, **more: Any) -> Event:
+        payload = pull_request(number, sha, self.base, repository=more.get("repository", NAME))
+        return Event("pull_request", payload, sha=sha, base_ref="main")
+
+    @property
+    def states(self) -> list[tuple[str, str]]:
+        """Every status that was posted: commit and state."""
+        return [(s["sha"] if "sha" in s else s["on"], s["state"]) for s in self.hub.store.statuses]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    with FakeGitHub(tmp_path / "hub") as fake:
+        yield Hub(tmp_path, fake)
+
+
+def results(jobs: dict[str, JobResult]) -> dict[str, str]:
+    return {name: job.result for name, job in jobs.items()}
+
+
+def test_a_pull_request_that_breaks_a_skill(hub: Hub) -> None:
+    number, sha = hub.pull({PATH: SKILL})
+    jobs = hub("gate", hub.event(number, sha))
+    # Measuring has succeeded, so that running the failed jobs again buys nothing.
+    assert results(jobs) == {"check": "success", "pending": "success", "measure": "success", "publish": "failure"}
+    assert [state for _, state in hub.states] == ["pending", "failure"]
+    assert {commit for commit, _ in hub.states} == {sha}
+    assert len(hub.hub.store.comments) == 1
+    assert len(hub.hub.sent) <= 25
+
+
+def test_a_maintainers_word_and_only_the_failed_job_again(hub: Hub) -> None:
+    number, sha = hub.pull({PATH: SKILL})
+    env = {"GITHUB_API_URL": hub.hub.url, "GITHUB_REPOSITORY": NAME}
+    run = WorkflowRun(hub.folder / "run", "gate", hub.hub.store.git.place, {}, env)
+    assert results(run.run(hub.event(number, sha), hub.hub.token))["publish"] == "failure"
+    hub.hub.store.label(number, accept_label(sha), "octo", "shorter is worth it")
+    only = {name: job for name, job in run.definition["jobs"].items() if name == "publish"}
+    run.definition["jobs"] = only
+    run.folder = hub.folder / "again"
+    assert results(run.run(hub.event(number, sha), hub.hub.token))["publish"] == "success"
+    assert [state for _, state in hub.states] == ["pending", "failure", "success"]
+
+
+def test_a_change_of_words_passes(hub: Hub) -> None:
+    number, sha = hub.pull({PATH: GOOD.replace("Use when", "Useful when"), "README.md": "hello"})
+    jobs = hub("gate", hub.event(number, sha))
+    assert set(results(jobs).values()) == {"success"}
+    assert [state for _, state in hub.states] == ["pending", "success"]
+
+
+def test_a_fork_is_left_to_a_maintainer_who_dispatches(tmp_path: Path) -> None:
+    with FakeGitHub(tmp_path / "hub") as fake:
+        model = {"provider": "openai", "model": "gpt-5.4-mini"}
+        hub = Hub(tmp_path, fake, target=model, optimizer=None)
+        number, sha = hub.pull({PATH: SKILL})
+        jobs = hub("gate", hub.event(number, sha, repository="stranger/skills"))
+        assert set(results(jobs).values()) == {"success"}
+        assert jobs["measure"].steps["Gate"].outputs["reason"] == "needs-maintainer"
+        assert hub.states == []
+        assert hub.hub.store.comments == []
+
+
+def test_a_dispatch_for_a_reviewed_head(hub: Hub) -> None:
+    number, sha = hub.pull({PATH: SKILL})
+    event = Event("workflow_dispatch", _named(dispatch(pr=str(number), head_sha=sha)), sha=hub.base)
+    jobs = hub("gate", event)
+    assert results(jobs) == {"check": "skipped", "pending": "success", "measure": "success", "publish": "failure"}
+    assert hub.states == [(sha, "pending"), (sha, "failure")]
+
+
+def test_a_dispatch_for_an_old_head_ends_as_an_error(hub: Hub) -> None:
+    number, old = hub.pull({PATH: SKILL})
+    hub.hub.store.put("change", {"README.md": "more"})
+    event = Event("workflow_dispatch", _named(dispatch(pr=str(number), head_sha=old)), sha=hub.base)
+    jobs = hub("gate", event)
+    assert (jobs["measure"].result, jobs["publish"].result) == ("failure", "failure")
+    assert hub.states[-1] == (old, "error")
+
+
+def test_a_merge_group(hub: Hub) -> None:
+    _, sha = hub.pull({PATH: GOOD + "- Be brief.\n"})
+    jobs = hub("gate", Event("merge_group", _named(merge_group(sha, hub.base)), sha=sha))
+    assert jobs["check"].result == "skipped"
+    assert jobs["publish"].result == "success", jobs["publish"].raw
+    assert hub.states == [(sha, "pending"), (sha, "success")]
+
+
+def test_a_measurement_that_dies_leaves_an_error(hub: Hub) -> None:
+    number, sha = hub.pull({PATH: SKILL})
+    run = WorkflowRun(
+        hub.folder / "run",
+        "gate",
+        hub.hub.store.git.place,
+        {},
+        {"GITHUB_API_URL": hub.hub.url, "GITHUB_REPOSITORY": NAME},
+    )
+    steps = run.definition["jobs"]["measure"]["steps"]
+    run.definition["jobs"]["measure"]["steps"] = [{"name": "die", "run": "exit 137"}, *steps[2:3]]
+    jobs = run.run(hub.event(number, sha), hub.hub.token)
+    assert (jobs["measure"].result, jobs["publish"].result) == ("failure", "failure")
+    assert [state for _, state in hub.states] == ["pending", "error"]
+
+
+def test_a_scheduled_training_opens_a_pull_request_with_a_status(tmp_path: Path) -> None:
+    example = ROOT / "examples" / "demo"
+    names = ("skillopt.yml", "skills/invoice-fields/SKILL.md", "evals/invoice-fields/tasks.jsonl", ".gitignore")
+    with FakeGitHub(tmp_path / "hub") as fake:
+        hub = Hub(tmp_path, fake)
+        base = fake.store.put("main", {name: (example / name).read_bytes() for name in names})
+        event = Event("schedule", {"schedule": "17 4 * * 1"}, sha=base)
+        jobs = hub("train", event)
+        assert results(jobs) == dict.fromkeys(("train", "publish", "gate", "status"), "success"), [
+            j.raw for j in jobs.values()
+        ]
+        assert (fake.store.pulls[1].state, fake.store.pulls[1].labels) == ("open", ["skillopt"])
+        assert hub.states == [(fake.store.pulls[1].head_sha, "pending"), (fake.store.pulls[1].head_sha, "success")]
+        artifacts = tmp_path / "run-0" / "artifacts"
+        assert {p.name for p in artifacts.iterdir()} == {"skillopt-state", "skillopt-train", "skillopt-gate"}
+        assert (artifacts / "skillopt-state" / "ledger.sqlite").is_file()
+
+
+def test_a_training_without_a_proposal_ends_there(tmp_path: Path) -> None:
+    with FakeGitHub(tmp_path / "hub") as fake:
+        hub = Hub(tmp_path, fake, budget={"calls": 1})
+        jobs = hub("train", Event("schedule", {}, sha=hub.base))
+        assert results(jobs) == {"train": "failure", "publish": "skipped", "gate": "skipped", "status": "skipped"}
+        assert (tmp_path / "run-0/artifacts/skillopt-state/ledger.sqlite").is_file()
+
+
+def test_a_baseline_of_the_default_branch_only(hub: Hub) -> None:
+    jobs = hub("baseline", Event("push", _named({}), sha=hub.base))
+    assert results(jobs) == {"baseline": "success"}
+    assert (hub.folder / "run-0/artifacts/skillopt-baseline/ledger.sqlite").is_file()
+    elsewhere = Event("workflow_dispatch", _named(dispatch()), sha=hub.base, ref_name="topic")
+    assert results(hub("baseline", elsewhere)) == {"baseline": "skipped"}
+
+
+def _named(payload: dict[str, Any]) -> dict[str, Any]:
+    return {**payload, "repository": {"full_name": NAME, "default_branch": "main"}}
