@@ -6,6 +6,7 @@ import click
 
 from skillopt_ci.cli.bases import read_base
 from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.eval import scored
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, spending
@@ -13,12 +14,10 @@ from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
-from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
-from skillopt_ci.core.verdict import EvalEntry, EvalReport
+from skillopt_ci.core.verdict import EvalEntry
 from skillopt_ci.engine.base_runs import fill_base
-from skillopt_ci.errors import InconclusiveError
 from skillopt_ci.report.jsonout import eval_json
 from skillopt_ci.report.junit import eval_junit
 from skillopt_ci.report.markdown import eval_summary
@@ -39,14 +38,7 @@ def _baseline(console: Console, options: Options) -> int:
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         entries = tuple(_one(work, one) for skill in skills for one in skill.each_target())
-        missing = any(e.evaluation.missing_share > TOO_MUCH_MISSING for e in entries)
-        report = EvalReport(
-            exit_code=InconclusiveError.exit_code if missing else 0,
-            entries=entries,
-            paid=work.meter.paid,
-            replayed=work.meter.replayed,
-            message="too many runs gave no result; `skillopt-ci ledger failures` says why" if missing else "",
-        )
+        report = scored(work, entries)
     says = simulated(refs)
     summary = eval_summary(report, simulated=says)
     value = {**eval_json(report, simulated=says), "schema": "skillopt-ci/baseline/1"}

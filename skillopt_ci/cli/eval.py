@@ -48,19 +48,24 @@ def _eval(console: Console, options: Options, split: str, runs: int) -> int:
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         entries = tuple(_one(work, one, split, runs) for skill in skills for one in skill.each_target())
-        missing = any(e.evaluation.missing_share > TOO_MUCH_MISSING for e in entries)
-        report = EvalReport(
-            exit_code=InconclusiveError.exit_code if missing else 0,
-            entries=entries,
-            paid=work.meter.paid,
-            replayed=work.meter.replayed,
-            message="too many runs gave no result; `skillopt-ci ledger failures` says why" if missing else "",
-        )
+        report = scored(work, entries)
     says = simulated(refs)
     summary = eval_summary(report, simulated=says)
     junit = eval_junit(report, show_heldout=project.config.report.show_heldout)
     leave_results(console, options, json=eval_json(report, simulated=says), summary=summary, junit=junit, shown=summary)
     return report.exit_code
+
+
+def scored(work: Work, entries: tuple[EvalEntry, ...]) -> EvalReport:
+    """The report of what was scored; inconclusive when too much of it is missing."""
+    missing = any(e.evaluation.missing_share > TOO_MUCH_MISSING for e in entries)
+    return EvalReport(
+        exit_code=InconclusiveError.exit_code if missing else 0,
+        entries=entries,
+        paid=work.meter.paid,
+        replayed=work.meter.replayed,
+        message="too many runs gave no result; `skillopt-ci ledger failures` says why" if missing else "",
+    )
 
 
 def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> EvalEntry:
