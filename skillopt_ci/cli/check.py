@@ -1,6 +1,7 @@
 """`check`: everything that can be known without a model, in one go."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -9,12 +10,14 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import problem_json, run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
-from skillopt_ci.cli.project import Project, open_project, read_skill, suite_problems
+from skillopt_ci.cli.project import Project, open_project, read_all, read_skill
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.skill_rules import check_skill
 from skillopt_ci.core.task import SPLITS
 from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.graders.build import needs_judge
+from skillopt_ci.suites.base import Loss
+from skillopt_ci.suites.losses import report
 
 
 @click.command(help=COMMANDS["check"])
@@ -29,10 +32,12 @@ def command(files: Sequence[str], **shared: Any) -> None:  # noqa: ARG001 - pre-
 def _check(console: Console, options: Options) -> int:
     project = open_project(options)
     problems: list[Problem] = []
+    losses: list[Loss] = []
     rows: list[dict[str, object]] = []
     for skill in project.chosen(options.skill):
-        found, row = _check_skill(project, skill)
+        found, row, lost = _check_skill(project, skill)
         problems += found
+        losses += lost
         rows.append(row)
     errors = [p for p in problems if not p.warning]
     console.problems(tuple(problems))
@@ -46,12 +51,13 @@ def _check(console: Console, options: Options) -> int:
             "exit_code": code,
             "skills": rows,
             "problems": [problem_json(p) for p in problems],
+            "losses": [asdict(loss) for loss in losses],
         }
         write_json(options.json, value, console.scrub)
     return code
 
 
-def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem], dict[str, object]]:
+def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem], dict[str, object], list[Loss]]:
     tree = project.tree
     folder = skill.path.rpartition("/")[0].rpartition("/")[2]
     row: dict[str, object] = {"name": skill.name, "path": skill.path, "tokens": None, **dict.fromkeys(SPLITS)}
@@ -62,15 +68,15 @@ def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem],
     except ConfigError as error:
         problems = list(error.problems)
     need = ("train", "val", "test") if skill.optimizer else skill.gate.splits
-    suite, more = suite_problems(tree, skill, need)
-    problems += more
+    suite, more, losses = read_all(tree, skill, need)
+    problems += [*more, *report(losses)]
     row.update({s: len(suite.of([s])) for s in SPLITS})
     judged = [t for t in suite.tasks if needs_judge(skill.graders if t.graders is None else t.graders)]
     if judged and skill.judge is None:
         source = judged[0].source
         message = f"its grader asks a judge, and skills[{skill.name}] has no 'judge' model; add one"
         problems.append(Problem(source.file, source.line, 0, message))
-    return problems, row
+    return problems, row, losses
 
 
 def _count(number: int, word: str) -> str:

@@ -25,6 +25,7 @@ COMMANDS = {
     "publish": "Post a gate's result on GitHub: commit status and comment.",
     "doctor": "Say what keys, permissions, settings and workflow files lack.",
     "report": "Show the report of a training run.",
+    "import": "Convert other tools' evaluation files to native tasks.",
     "ledger": "Look into the ledger of purchases, or merge two.",
     "schema": "Print the JSON Schema of skillopt.yml.",
 }

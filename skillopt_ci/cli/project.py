@@ -18,7 +18,9 @@ from skillopt_ci.errors import ConfigError, Problem, UsageError
 from skillopt_ci.forge.tree import bundled
 from skillopt_ci.forge.worktree import WorkTree
 from skillopt_ci.graders.validate import validate
+from skillopt_ci.suites.base import Loss
 from skillopt_ci.suites.load import TaskEntry, load_suite
+from skillopt_ci.suites.losses import report
 
 CONFIG_NAMES = ("skillopt.yml", ".github/skillopt.yml")
 
@@ -100,10 +102,17 @@ def declared_name(tree: Tree, path: str) -> str | None:
 
 
 def suite_problems(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Suite, list[Problem]]:
-    """Read a skill's tasks and check its graders against them; everything that is wrong, errors and warnings."""
+    """As `read_all`; what foreign files lost is among the warnings, like with like."""
+    suite, problems, losses = read_all(tree, skill, need)
+    return suite, [*problems, *report(losses)]
+
+
+def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Suite, list[Problem], list[Loss]]:
+    """Read a skill's tasks and check its graders against them: errors and warnings, and what foreign files lost."""
     entries = [TaskEntry(pattern=t.path, format=t.format) for t in skill.tasks]
     weights = SplitWeights(**skill.split.model_dump())
-    suite, problems = load_suite(tree, entries, split=weights, need=need)
+    always_given = skill.harness == "chat"
+    suite, problems, losses = load_suite(tree, entries, split=weights, need=need, triggers=not always_given)
     starters = [t for t in suite.tasks if STARTER_TAG in t.tags]
     if starters:
         source = starters[0].source
@@ -115,7 +124,7 @@ def suite_problems(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tup
             if message not in said:  # a grader of the whole suite is wrong once, not once a task
                 said.add(message)
                 problems.append(Problem(task.source.file, task.source.line, 0, message))
-    return suite, problems
+    return suite, problems, losses
 
 
 def read_suite(console: Console, tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> Suite:

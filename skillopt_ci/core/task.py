@@ -49,7 +49,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One task. `graders` None means the skill's graders; `expected` holds every accepted answer."""
+    """One task; `expected` holds every accepted answer.
+
+    `graders` None means the skill's graders; an empty tuple that only triggering is tested (`should_trigger`).
+    """
 
     id: str
     prompt: str

@@ -36,6 +36,8 @@ class Unmet:
 
 
 Check = Callable[[Trajectory], Unmet | None]
+Fold = Callable[[str], str]
+"""How texts are made comparable: as they are, or without case."""
 
 
 def section(text: str, name: str) -> str | None:
@@ -77,22 +79,37 @@ def refuses(text: str) -> bool:
     return not said or (len(said) < _REFUSAL_CHARS and said.startswith(_REFUSALS))
 
 
-def _contains(arg: object) -> Check:
+def _contains(arg: object, fold: Fold) -> Check:
     text = _text("contains", arg)
-    unmet = Unmet(f"does not contain {wording.quoted(text)}", "a required text was not found")
-    return lambda t: None if text in t.answer else unmet
+    wanted, unmet = fold(text), Unmet(f"does not contain {wording.quoted(text)}", "a required text was not found")
+    return lambda t: None if wanted in fold(t.answer) else unmet
 
 
-def _not_contains(arg: object) -> Check:
+def _contains_any(arg: object, fold: Fold) -> Check:
+    if not isinstance(arg, list) or not arg:
+        raise ConfigError("check 'contains_any': 'arg' must be a list of texts")
+    texts = [_text("contains_any", one) for one in arg]
+    wanted = [fold(one) for one in texts]
+    unmet = Unmet(f"does not contain {wording.either(texts)}", "none of several required texts was found")
+    return lambda t: None if any(w in fold(t.answer) for w in wanted) else unmet
+
+
+def _not_contains(arg: object, fold: Fold) -> Check:
     text = _text("not_contains", arg)
-    said = f"must not contain {wording.quoted(text)}"
-    return lambda t: Unmet(said, said) if text in t.answer else None
+    wanted, said = fold(text), f"must not contain {wording.quoted(text)}"
+    return lambda t: Unmet(said, said) if wanted in fold(t.answer) else None
 
 
-def _regex(arg: object) -> Check:
-    pattern = patterns.compiled("rules", _text("regex", arg), "m")  # gbrain compiles with the flag m
+def _regex(arg: object, flags: str) -> Check:
+    pattern = patterns.compiled("rules", _text("regex", arg), flags)
     unmet = Unmet(f"does not match /{wording.clip(pattern.pattern)}/", "a required pattern was not found")
     return lambda t: None if patterns.found(pattern, t.answer, "rules") else unmet
+
+
+def _not_regex(arg: object, flags: str) -> Check:
+    pattern = patterns.compiled("rules", _text("not_regex", arg), flags)
+    unmet = Unmet(f"must not match /{wording.clip(pattern.pattern)}/", "a forbidden pattern was found")
+    return lambda t: unmet if patterns.found(pattern, t.answer, "rules") else None
 
 
 def _section_present(arg: object) -> Check:
@@ -176,9 +193,6 @@ def _no_refusal(arg: object) -> Check:
 
 _OPS: Mapping[str, Callable[[object], Check]] = MappingProxyType(
     {
-        "contains": _contains,
-        "not_contains": _not_contains,
-        "regex": _regex,
         "section_present": _section_present,
         "section_contains": _section_contains,
         "min_chars": _min_chars,
@@ -189,6 +203,13 @@ _OPS: Mapping[str, Callable[[object], Check]] = MappingProxyType(
         "no_refusal": _no_refusal,
     }
 )
+_TEXT_OPS: Mapping[str, Callable[[object, Fold], Check]] = MappingProxyType(
+    {"contains": _contains, "contains_any": _contains_any, "not_contains": _not_contains}
+)
+_PATTERN_OPS: Mapping[str, Callable[[object, str], Check]] = MappingProxyType(
+    {"regex": _regex, "not_regex": _not_regex}
+)
+_KNOWN = (*_TEXT_OPS, *_PATTERN_OPS, *_OPS)
 
 
 def _text(op: str, arg: object) -> str:
@@ -230,7 +251,8 @@ class _Rules:
 def rules(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """Checks of the answer and its tool calls; value is the share that is met, passed when all are.
 
-    Option `checks`: a list of `{op, arg}`. Texts are compared with their case, names of sections without.
+    Option `checks`: a list of `{op, arg}`. Texts are compared with their case, unless a check says `ignore_case: true`;
+    names of sections without. A pattern may have `flags` (letters of `aimsx`; without the key `m`, as in gbrain).
     """
     del judge
     check_options(spec, {"checks": list})
@@ -242,15 +264,28 @@ def rules(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 
 def _check(number: int, item: object) -> Check:
     where = f"grader 'rules', check {number}"
-    if not isinstance(item, Mapping) or "op" not in item or not set(item) <= {"op", "arg"}:
+    if not isinstance(item, Mapping) or "op" not in item or not set(item) <= {"op", "arg", "ignore_case", "flags"}:
         raise ConfigError(f"{where}: must be a mapping of 'op' and 'arg'")
     op = item["op"]
-    if not isinstance(op, str) or op not in _OPS:
-        close = get_close_matches(str(op), _OPS, n=1)
-        hint = f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(_OPS)}"
+    if not isinstance(op, str) or op not in _KNOWN:
+        close = get_close_matches(str(op), _KNOWN, n=1)
+        hint = f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(_KNOWN)}"
         raise ConfigError(f"{where}: unknown op {op!r}{hint}")
     try:
-        return _OPS[op](item.get("arg"))
+        return _made(op, item)
     except ConfigError as error:
         words = str(error).removeprefix("grader 'rules': ")
         raise ConfigError(f"{where}: {words}") from error
+
+
+def _made(op: str, item: Mapping[str, object]) -> Check:
+    ignore_case, flags = item.get("ignore_case", False), item.get("flags", "m")
+    if ("ignore_case" in item and op not in _TEXT_OPS) or ("flags" in item and op not in _PATTERN_OPS):
+        raise ConfigError(f"check '{op}' takes no '{'flags' if 'flags' in item else 'ignore_case'}'")
+    if not isinstance(ignore_case, bool) or not isinstance(flags, str):
+        raise ConfigError(f"check '{op}': 'ignore_case' must be true or false, 'flags' a text")
+    if op in _TEXT_OPS:
+        return _TEXT_OPS[op](item.get("arg"), str.casefold if ignore_case else str)
+    if op in _PATTERN_OPS:
+        return _PATTERN_OPS[op](item.get("arg"), flags)
+    return _OPS[op](item.get("arg"))

@@ -1,7 +1,6 @@
 """The grader `json`: a JSON value in the answer, checked by a schema and by its fields."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -19,9 +18,8 @@ from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.graders import patterns, wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options
+from skillopt_ci.graders.json_text import find_json, find_objects, loads
 
-_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)^[ \t]*\1", re.MULTILINE | re.DOTALL)
-_MAX_STARTS = 50  # places in prose where a JSON value may begin: a hostile `[[[[...` costs no more than this
 _MAX_ERRORS = 5
 _LIMITS = frozenset(
     {
@@ -30,45 +28,6 @@ _LIMITS = frozenset(
     }
 )
 _MISSING = object()
-
-
-def find_json(answer: str) -> object:
-    """The JSON value of an answer: all of it, else the last fenced block that is JSON, else the longest in the prose.
-
-    Raises:
-        ValueError: there is none.
-    """
-    for text in (answer, *(m[2] for m in reversed(list(_FENCE.finditer(answer))))):
-        try:
-            return _loads(text)
-        except ValueError:
-            continue
-    decoder = json.JSONDecoder(parse_constant=_no_constant)
-    best: tuple[int, object] | None = None
-    end = 0
-    for start in islice((m.start() for m in re.finditer(r"[\[{]", answer)), _MAX_STARTS):
-        if start < end:
-            continue
-        try:
-            value, end = decoder.raw_decode(answer, start)
-        except (ValueError, RecursionError):
-            continue
-        if best is None or end - start >= best[0]:
-            best = (end - start, value)
-    if best is None:
-        raise ValueError("no JSON found")
-    return best[1]
-
-
-def _loads(text: str) -> object:
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
 
 
 def same(first: object, second: object) -> bool:
@@ -120,14 +79,19 @@ class _Json:
     spec: GraderSpec
     validator: Any  # a jsonschema validator, or None without a schema
     fields: Mapping[str, object]
+    whole: bool
+    anywhere: bool
 
     def grade(self, _task: Task, trajectory: Trajectory, /) -> Score:
-        total = (self.validator is not None) + len(self.fields)
+        total = (self.whole or self.anywhere) + (self.validator is not None) + len(self.fields)
         try:
-            value = find_json(trajectory.answer)
+            value = self._find(trajectory.answer)
         except ValueError:
             why = f"no JSON found in {wording.quoted(trajectory.answer)}"
             hint = "no valid JSON found in the answer"
+            if self.whole:
+                why = f"not JSON as a whole: {wording.quoted(trajectory.answer)}"
+                hint = "the answer must be valid JSON and nothing else, without a code fence"
             return wording.scored(self.spec, 0.0, False, why=why, hint=hint, bare=hint)
         schema = self._violations(value)
         fields = [f for path, wanted in self.fields.items() for f in _field(path, wanted, look_up(value, path))]
@@ -140,6 +104,16 @@ class _Json:
         hint = "; ".join(dict.fromkeys(f.hint for f in findings))
         why, hint = f"{why} ({said})", f"{hint} ({said})"
         return wording.scored(self.spec, met / total, False, why=why, hint=hint, bare=said)
+
+    def _find(self, answer: str) -> object:
+        if self.whole:
+            return loads(answer)
+        if not self.anywhere:
+            return find_json(answer)
+        found = find_objects(answer)
+        if not found:
+            raise ValueError("no JSON object found")
+        return next((value for value in found if not self._violations(value)), found[0])
 
     def _violations(self, value: object) -> list[_Finding]:
         if self.validator is None:
@@ -239,17 +213,22 @@ def _is_pattern(value: object) -> bool:
 def json_grader(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """The answer holds JSON that fits; value is the share of checks met: the schema is one, each field is one.
 
-    Options: `schema` (JSON Schema; no reference leaves it) and `fields` (dotted path -> expected value).
+    Options: `schema` (JSON Schema; no reference leaves it), `fields` (dotted path -> expected value). `whole`
+    (false): the answer is nothing but JSON. `anywhere` (false): any JSON object in it may fit. Both are checks as well.
     """
     del judge
-    check_options(spec, {"schema": dict, "fields": dict})
+    check_options(spec, {"schema": dict, "fields": dict, "whole": bool, "anywhere": bool})
     schema, fields = spec.options.get("schema"), spec.options.get("fields")
-    if not schema and not fields:
+    whole, anywhere = (bool(spec.options.get(key, False)) for key in ("whole", "anywhere"))
+    if whole and anywhere:
+        raise ConfigError("grader 'json': 'whole' and 'anywhere' exclude each other")
+    if not schema and not fields and not whole and not anywhere:
         raise ConfigError("grader 'json': give it 'schema', 'fields' or both")
     paths = fields if isinstance(fields, dict) else {}
     if not all(isinstance(p, str) and p for p in paths):
         raise ConfigError("grader 'json': option 'fields' must map dotted paths (text) to values")
-    return _Json(spec, _validator(schema) if isinstance(schema, dict) and schema else None, paths)
+    validator = _validator(schema) if isinstance(schema, dict) and schema else None
+    return _Json(spec, validator, paths, whole, anywhere)
 
 
 def _validator(schema: dict[str, Any]) -> Any:

@@ -31,25 +31,27 @@ class _Fold:
 @dataclass(frozen=True, slots=True)
 class _Exact:
     spec: GraderSpec
+    values: tuple[str, ...]
     fold: _Fold
 
     def problem(self, task: Task) -> str | None:
-        return wording.no_expected(self.spec, task)
+        return None if self.values else wording.no_expected(self.spec, task)
 
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
         answer = wording.answer_of(trajectory, self.problem(task))
-        if self.fold(answer) in {self.fold(e) for e in task.expected}:
+        wanted = self.values or task.expected
+        if self.fold(answer) in {self.fold(e) for e in wanted}:
             return wording.right(self.spec, answer)
-        why = f"expected {wording.either(task.expected)}, got {wording.quoted(answer)}"
-        return wording.scored(self.spec, 0.0, False, why=why, hint=self._hint(task, answer), bare="wrong")
+        why = f"expected {wording.either(wanted)}, got {wording.quoted(answer)}"
+        return wording.scored(self.spec, 0.0, False, why=why, hint=self._hint(wanted, answer), bare="wrong")
 
-    def _hint(self, task: Task, answer: str) -> str:
+    def _hint(self, wanted: tuple[str, ...], answer: str) -> str:
         loose = " ".join(answer.casefold().split())
-        if any(loose == " ".join(e.casefold().split()) for e in task.expected):
+        if any(loose == " ".join(e.casefold().split()) for e in wanted):
             return "the answer differs from an accepted answer only in white space or in upper and lower case"
-        if wording.say_more(task.expected, answer):
+        if wording.say_more(wanted, answer):
             return wording.SAYS_MORE
-        return wording.compare_forms(task.expected, answer)
+        return wording.compare_forms(wanted, answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +178,10 @@ class _F1:
 
 
 def exact(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """The answer is one of the task's expected answers. Options: ignore_case (false), strip (true)."""
+    """The answer is one of `values`, without them an expected answer. Options: ignore_case (false), strip (true)."""
     del judge
-    check_options(spec, {"ignore_case": bool, "strip": bool})
-    return _Exact(spec, _Fold(_flag(spec, "ignore_case"), _flag(spec, "strip", True)))
+    check_options(spec, {"values": (str, list), "ignore_case": bool, "strip": bool})
+    return _Exact(spec, _values(spec), _Fold(_flag(spec, "ignore_case"), _flag(spec, "strip", True)))
 
 
 def contains(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:

@@ -9,19 +9,31 @@ from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import Problem
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Loss:
+    """Something that a foreign file says and native tasks cannot. `item` is the task's id, empty for the whole file."""
+
+    file: str
+    line: int
+    item: str
+    field: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadResult:
-    """Tasks of one file and everything wrong with it, errors and warnings."""
+    """Tasks of one file, everything wrong with it (errors and warnings), and what of it could not be expressed."""
 
     tasks: tuple[Task, ...]
     problems: tuple[Problem, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
 
 class Reader(Protocol):
     """Reads one file of a format; never executes anything in it."""
 
     def __call__(self, tree: Tree, path: str, data: bytes, /) -> ReadResult:
-        """Return the tasks with their line numbers, and all problems at once."""
+        """Return the tasks with their line numbers, all problems and all losses at once."""
         ...
 
 

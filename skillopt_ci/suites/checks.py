@@ -40,6 +40,24 @@ def repeated_prompts(tasks: Iterable[Task]) -> list[Problem]:
     return problems
 
 
+def about_triggering(tasks: Sequence[Task]) -> tuple[list[Problem], list[Task]]:
+    """The tasks without those that only make sense when an agent chooses skills, and one warning a file about them.
+
+    These are queries that nothing but triggering is tested with, and tasks that the skill should stay out of: with the
+    skill's body in the conversation they would measure something else.
+    """
+    out = [t for t in tasks if t.graders == () or t.should_trigger is False]
+    problems = []
+    for file in dict.fromkeys(t.source.file for t in out):
+        own = [t for t in out if t.source.file == file]
+        count = f"{len(own)} tasks are" if len(own) > 1 else f"the task {own[0].id!r} is"
+        advice = "which needs an agent harness; direct chat leaves them out"
+        message = f"{count} about whether the skill triggers, {advice}"
+        problems.append(Problem(file, own[0].source.line, 0, message, True))
+    left_out = set(map(id, out))
+    return problems, [t for t in tasks if id(t) not in left_out]
+
+
 def sizes(tasks: Sequence[Task], *, where: str, need: Sequence[str]) -> list[Problem]:
     """Empty splits that are needed (errors), and splits too small to show much (warnings)."""
     counts = {str(name): n for name, n in count_splits(tasks).items()}

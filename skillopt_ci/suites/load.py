@@ -1,22 +1,26 @@
 """From patterns of a configuration to a suite: find the files, read each in its format, divide, check."""
 
-import json
-import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, field
 
 from skillopt_ci import plugins
 from skillopt_ci.core.split import SplitWeights, assign_splits
 from skillopt_ci.core.task import Suite, Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem, UsageError
-from skillopt_ci.suites.base import Reader, ReadResult
-from skillopt_ci.suites.checks import duplicate_ids, repeated_prompts, sizes
-from skillopt_ci.suites.skillopt_splits import split_of
+from skillopt_ci.suites.base import Loss, Reader, ReadResult
+from skillopt_ci.suites.checks import about_triggering, duplicate_ids, repeated_prompts, sizes
+from skillopt_ci.suites.detect import NATIVE, PART, detect
+
+__all__ = ["MAX_FILE_BYTES", "TaskEntry", "detect", "load_suite", "read_files"]
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
-_SPLIT_FOLDERS = "{train,val,test}/items.json"
+_FOLDER_FILES = (
+    *("train/items.json", "val/items.json", "test/items.json"),
+    *("evals.json", "evals/evals.json", "eval_queries.json", "evals/eval_queries.json", "trigger_tests.yaml"),
+    *("promptfooconfig.yaml", "promptfooconfig.yml", "eval.yaml", "suite.yml", "*.eval.yaml", "*.prompt.yml"),
+    *("*/prompt.md", "*/case.yaml", "evals/*/prompt.md", "evals/*/case.yaml", "*/task.md", "evals/*/task.md"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +31,19 @@ class TaskEntry:
     format: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """What the files of several entries hold, before tasks are divided. `held_out`: a format's own test split."""
+
+    tasks: list[Task] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    held_out: bool = False
+
+
 def load_suite(
-    tree: Tree, entries: Sequence[TaskEntry], *, split: SplitWeights, need: Sequence[str] = ()
-) -> tuple[Suite, list[Problem]]:
+    tree: Tree, entries: Sequence[TaskEntry], *, split: SplitWeights, need: Sequence[str] = (), triggers: bool = True
+) -> tuple[Suite, list[Problem], list[Loss]]:
     """Read every task of a skill. Bad input is never raised, it is told in the problems, ordered by file and line.
 
     Args:
@@ -37,20 +51,18 @@ def load_suite(
         entries: in order; a file that two entries match is read once.
         split: weights and seed for tasks without a split of their own.
         need: splits that must not be empty.
+        triggers: whether tasks about triggering are kept; a harness that always gives the skill cannot run them.
 
     Returns:
-        The suite of all tasks that can be used, every split decided; and errors and warnings. With an error among
-        them the suite is not whole and must not be measured on.
+        The suite of all tasks that can be used, every split decided; errors and warnings; and what of foreign files
+        could not be expressed. With an error the suite is not whole and must not be measured on.
     """
-    problems: list[Problem] = []
-    tasks: list[Task] = []
-    held_out = False
-    for path, format_name in _files(tree, entries, problems):
-        name, result = _read(tree, path, format_name)
-        problems.extend(result.problems)
-        tasks.extend(result.tasks)
-        held_out = held_out or (name != "native" and any(t.split == "test" for t in result.tasks))
-    divided = assign_splits(tasks, split, held_out=held_out)
+    found = read_files(tree, entries)
+    problems, tasks = found.problems, found.tasks
+    if not triggers:
+        left_out, tasks = about_triggering(tasks)
+        problems += left_out
+    divided = assign_splits(tasks, split, held_out=found.held_out)
     problems += duplicate_ids(divided)
     problems += repeated_prompts(divided)
     # Sizes of a suite that could not be read whole would only mislead.
@@ -60,25 +72,48 @@ def load_suite(
             problems += sizes(divided, where=where, need=need)
         else:
             problems.append(Problem(where, 0, 0, "there are no tasks"))
-    return Suite(tasks=divided), sorted(problems, key=lambda p: (p.file, p.line, p.column, p.warning, p.message))
+    ordered = sorted(problems, key=lambda p: (p.file, p.line, p.column, p.warning, p.message))
+    return Suite(tasks=divided), ordered, sorted(found.losses)
 
 
-def detect(path: str, data: bytes) -> str:
-    """The format of a task file, by its name and its first object."""
-    if split_of(path):
-        return "skillopt-splits"
-    if path.lower().endswith(".jsonl"):
-        lines = (line.strip() for line in BytesIO(data))
-        first = next((line for line in lines if line and not line.startswith(b"#")), b"")
-        try:
-            value = json.loads(first)
-        except (ValueError, RecursionError):
-            gbrain = b'"task_id"' in first and b'"judge"' in first
-        else:
-            gbrain = isinstance(value, dict) and "task_id" in value and "judge" in value
-        if gbrain:
-            return "gbrain"
-    return "native"
+def read_files(tree: Tree, entries: Sequence[TaskEntry]) -> Files:
+    """Read every file of the entries; one that another file has read as a part of it is no suite of its own.
+
+    A file that an entry names exactly is always read.
+    """
+    problems: list[Problem] = []
+    results: dict[str, tuple[str, ReadResult]] = {}
+    parts: dict[str, set[str]] = {}
+    exact = {entry.pattern for entry in entries}
+    for path, format_name in _files(tree, entries, problems):
+        watched = _Watched(tree)
+        name, result = _read(watched, path, format_name)
+        if name != PART or path in exact:
+            results[path] = (name, result)
+            parts[path] = watched.paths - {path}
+    owned = {p for path, own in parts.items() for p in own if not (path in parts.get(p, ()) and p < path)}
+    kept = [r for path, r in results.items() if path in exact or path not in owned]
+    return Files(
+        tasks=[t for _, result in kept for t in result.tasks],
+        problems=problems + [p for _, result in kept for p in result.problems],
+        losses=[loss for _, result in kept for loss in result.losses],
+        held_out=any(name != NATIVE and any(t.split == "test" for t in r.tasks) for name, r in kept),
+    )
+
+
+class _Watched:
+    """A tree that notes which files were read."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.paths: set[str] = set()
+
+    def read(self, path: str, /) -> bytes:
+        self.paths.add(path)
+        return self._tree.read(path)
+
+    def glob(self, pattern: str, /) -> Sequence[str]:
+        return self._tree.glob(pattern)
 
 
 def _files(tree: Tree, entries: Sequence[TaskEntry], problems: list[Problem]) -> Iterator[tuple[str, str | None]]:
@@ -86,15 +121,15 @@ def _files(tree: Tree, entries: Sequence[TaskEntry], problems: list[Problem]) ->
     seen: set[str] = set()
     for entry in entries:
         try:
-            paths = [p for p in tree.glob(entry.pattern) if posixpath.basename(p) != "split_manifest.json"]
-            if not paths and entry.format in (None, "skillopt-splits"):
+            paths = list(tree.glob(entry.pattern))
+            if not paths:
                 folder = entry.pattern.rstrip("/")
-                paths = [p for s in ("train", "val", "test") for p in tree.glob(f"{folder}/{s}/items.json")]
+                paths = sorted({p for name in _FOLDER_FILES for p in tree.glob(f"{folder}/{name}")})
         except ConfigError as error:
             problems.extend(_problems(entry.pattern, error))
             continue
         if not paths:
-            advice = f"name task files, or a folder that holds {_SPLIT_FOLDERS}"
+            advice = "name task files, or a folder that holds {train,val,test}/items.json or another known layout"
             problems.append(Problem(entry.pattern, 0, 0, f"no task file is here; {advice}"))
         for path in paths:
             if path not in seen:
@@ -109,6 +144,9 @@ def _read(tree: Tree, path: str, format_name: str | None) -> tuple[str, ReadResu
         if len(data) > MAX_FILE_BYTES:
             raise ConfigError([Problem(path, 0, 0, f"{len(data)} bytes; a task file may have {MAX_FILE_BYTES}")])
         name = format_name or detect(path, data)
+        if name == PART:
+            message = "not a suite of tasks but a part of one; name the file it belongs to"
+            return name, ReadResult(tasks=(), problems=(Problem(path, 0, 0, message),))
         reader: Reader = plugins.load("suites", name)
         return name, reader(tree, path, data)
     except ConfigError as error:

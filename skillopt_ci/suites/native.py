@@ -132,6 +132,8 @@ def _graders(fields: Fields) -> tuple[GraderSpec, ...] | None:
     value = fields.get("graders")
     if value is None:
         return None
+    if value == [] and fields.get("should_trigger") is not None:
+        return ()  # nothing is graded but whether the skill triggers
     if not isinstance(value, list) or not value:
         fields.wrong("'graders' must be a list such as [{type: exact}]; without it the skill's graders hold", "graders")
         return None

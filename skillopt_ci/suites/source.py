@@ -59,7 +59,7 @@ def parse_jsonl(path: str, text: str) -> tuple[list[Item], list[Problem]]:
             continue
         try:
             value = _json_value(line)
-        except _JsonError as error:
+        except JsonError as error:
             problems.append(Problem(path, number, error.position + 1, str(error)))
             continue
         if isinstance(value, dict):
@@ -83,8 +83,8 @@ def parse_json_list(path: str, text: str) -> tuple[list[Item], list[Problem]]:
                 problems.append(Problem(path, line, 0, f"a task must be an object {{...}}, not {kind(value)}"))
             if len(problems) >= MAX_PROBLEMS:
                 break
-    except _JsonError as error:
-        line, column = _place(text, error.position)
+    except JsonError as error:
+        line, column = place_of(text, error.position)
         problems.append(Problem(path, line, column, str(error)))
     return items, problems
 
@@ -124,7 +124,9 @@ def unusable(value: object, raw: str) -> str | None:
     return None
 
 
-class _JsonError(Exception):
+class JsonError(Exception):
+    """What is wrong with a JSON text, and at which character."""
+
     def __init__(self, message: str, position: int) -> None:
         self.position = position
         super().__init__(message)
@@ -145,60 +147,62 @@ def _constant(text: str) -> object:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=WrittenFloat, parse_constant=_constant)
 
 
-def _decode_at(text: str, at: int) -> tuple[object, int]:
+def decode_at(text: str, at: int) -> tuple[object, int]:
     """The JSON value at a position, and where it ends."""
     try:
         value, end = _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
-        raise _JsonError(f"not valid JSON: {error.msg}", error.pos) from error
+        raise JsonError(f"not valid JSON: {error.msg}", error.pos) from error
     except ValueError as error:
-        raise _JsonError(f"not valid JSON: {error}", at) from error
+        raise JsonError(f"not valid JSON: {error}", at) from error
     except RecursionError as error:
-        raise _JsonError(f"nested deeper than {MAX_DEPTH} levels", at) from error
+        raise JsonError(f"nested deeper than {MAX_DEPTH} levels", at) from error
     wrong = unusable(value, text[at:end])
     if wrong:
-        raise _JsonError(wrong, at)
+        raise JsonError(wrong, at)
     return value, end
 
 
 def _json_value(line: str) -> object:
     start = len(line) - len(line.lstrip())
-    value, end = _decode_at(line, start)
+    value, end = decode_at(line, start)
     rest = line[end:]
     if rest.strip():
-        raise _JsonError("not valid JSON: more text after the object", end + len(rest) - len(rest.lstrip()))
+        raise JsonError("not valid JSON: more text after the object", end + len(rest) - len(rest.lstrip()))
     return value
 
 
 def _elements(text: str) -> Iterator[tuple[int, object]]:
     """The elements of a JSON list with their positions."""
-    at = _skip_space(text, 0)
+    at = skip_space(text, 0)
     if text[at : at + 1] != "[":
-        raise _JsonError("must be a list of tasks: [{...}, ...]", at)
-    at = _skip_space(text, at + 1)
+        raise JsonError("must be a list of tasks: [{...}, ...]", at)
+    at = skip_space(text, at + 1)
     while text[at : at + 1] != "]":
-        value, end = _decode_at(text, at)
+        value, end = decode_at(text, at)
         yield at, value
-        at = _skip_space(text, end)
+        at = skip_space(text, end)
         if text[at : at + 1] == ",":
-            at = _skip_space(text, at + 1)
+            at = skip_space(text, at + 1)
             if text[at : at + 1] == "]":
-                raise _JsonError("not valid JSON: a comma before the end of the list", at)
+                raise JsonError("not valid JSON: a comma before the end of the list", at)
         elif text[at : at + 1] != "]":
-            raise _JsonError("not valid JSON: expected ',' or ']'", at)
+            raise JsonError("not valid JSON: expected ',' or ']'", at)
     if text[at + 1 :].strip():
-        raise _JsonError("not valid JSON: more text after the list", at + 1)
+        raise JsonError("not valid JSON: more text after the list", at + 1)
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def _skip_space(text: str, at: int) -> int:
+def skip_space(text: str, at: int) -> int:
+    """Where the next character stands that is no JSON white space."""
     found = _SPACE.match(text, at)
     return found.end() if found else at
 
 
-def _place(text: str, at: int) -> tuple[int, int]:
+def place_of(text: str, at: int) -> tuple[int, int]:
+    """Line and column of a character, both from 1."""
     return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 

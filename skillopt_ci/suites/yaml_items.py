@@ -1,4 +1,4 @@
-"""YAML lists of tasks, by events: lines and columns of fields, bounded aliases, no objects."""
+"""YAML by events: lists of tasks and whole documents, with lines and columns, bounded aliases, no objects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ import yaml
 from yaml.reader import Reader as YamlReader
 
 from skillopt_ci.errors import Problem
-from skillopt_ci.suites.source import MAX_DEPTH, MAX_PROBLEMS, Item, kind, plain_scalar
+from skillopt_ci.suites.source import MAX_DEPTH, MAX_PROBLEMS, Item, kind, place_of, plain_scalar
 
+Places = dict[tuple[str | int, ...], tuple[int, int]]
+"""Line and column of values by their path: the key of a mapping, the beginning of a list's element."""
 MAX_NODES = 1_000_000
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = {"!", "tag:yaml.org,2002:str"}
@@ -23,24 +25,46 @@ def parse_yaml_list(path: str, text: str, *, loader: Any = LOADER) -> tuple[list
     """
     items: list[Item] = []
     problems: list[Problem] = []
-    odd = YamlReader.NON_PRINTABLE.search(text)
+    odd = _odd_character(path, text)
     if odd:
-        line, column = text.count("\n", 0, odd.start()) + 1, odd.start() - text.rfind("\n", 0, odd.start())
-        message = f"not valid YAML: the character U+{ord(odd.group()):04X} is not allowed"
-        return [], [Problem(path, line, column, message)]
+        return [], [odd]
     try:
-        for found in _Builder(text, loader).items():
+        for found in _Builder(text, loader, record=1).items():
             if isinstance(found, Item):
                 items.append(found)
             elif len(problems) < MAX_PROBLEMS:
                 problems.append(Problem(path, found.line, found.column, found.message))
-    except _YamlError as error:
-        problems.append(Problem(path, error.line, error.column, error.message))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        problems.append(Problem(path, line, column, f"not valid YAML: {error.problem or error.context}"))
+    except (_YamlError, yaml.MarkedYAMLError) as error:
+        problems.append(_problem(path, error))
     return items, problems
+
+
+def parse_yaml_document(path: str, text: str, *, loader: Any = LOADER) -> tuple[object, Places, list[Problem]]:
+    """The value of a file with one YAML document (null when it is empty), and where everything in it stands."""
+    odd = _odd_character(path, text)
+    if odd:
+        return None, {}, [odd]
+    builder = _Builder(text, loader, record=MAX_DEPTH)
+    try:
+        return builder.document(), builder.places, []
+    except (_YamlError, yaml.MarkedYAMLError) as error:
+        return None, {}, [_problem(path, error)]
+
+
+def _odd_character(path: str, text: str) -> Problem | None:
+    odd = YamlReader.NON_PRINTABLE.search(text)
+    if not odd:
+        return None
+    message = f"not valid YAML: the character U+{ord(odd.group()):04X} is not allowed"
+    return Problem(path, *place_of(text, odd.start()), message)
+
+
+def _problem(path: str, error: "_YamlError | yaml.MarkedYAMLError") -> Problem:
+    if isinstance(error, _YamlError):
+        return Problem(path, error.line, error.column, error.message)
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    return Problem(path, line, column, f"not valid YAML: {error.problem or error.context}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +84,12 @@ class _YamlError(Exception):
 
 
 class _Builder:
-    """Builds values from parser events, one element of the list at a time."""
+    """Builds values from parser events, and records the places of what is at most `record` levels deep."""
 
-    def __init__(self, text: str, loader: Any) -> None:
+    def __init__(self, text: str, loader: Any, *, record: int) -> None:
         self._events: Iterator[Any] = yaml.parse(text, Loader=loader)
+        self._record = record
+        self.places: Places = {}
         self._anchors: dict[str, tuple[object, int]] = {}
         self._nodes = 0
 
@@ -77,21 +103,35 @@ class _Builder:
         if not isinstance(event, yaml.SequenceStartEvent):
             raise _YamlError(event, "must be a list of tasks: every task starts with '- '")
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            places: dict[str, tuple[int, int]] = {}
-            value = self._value(event, 1, places)
+            self.places = {}
+            value = self._value(event, 1, ())
             line, column = _place(event)
             if isinstance(value, dict):
-                yield Item(value=value, line=line, places=places)
+                yield Item(value=value, line=line, places={str(k): at for (k, *_), at in self.places.items()})
             else:
                 yield _Found(line, column, f"a task must be a mapping of fields, not {kind(value)}")
+        self._end()
+
+    def document(self) -> object:
+        """The file's only document; null when there is none."""
+        event = self._next()
+        while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
+            event = self._next()
+        if isinstance(event, yaml.StreamEndEvent):
+            return None
+        value = self._value(event, 1, ())
+        self._end()
+        return value
+
+    def _end(self) -> None:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
-                raise _YamlError(event, "a second document ('---'); keep all tasks in one list")
+                raise _YamlError(event, "a second document ('---'); keep everything in one")
 
     def _next(self) -> Any:
         return next(self._events)
 
-    def _value(self, event: Any, depth: int, places: dict[str, tuple[int, int]] | None = None) -> object:
+    def _value(self, event: Any, depth: int, at: tuple[str | int, ...]) -> object:
         if depth > MAX_DEPTH:
             raise _YamlError(event, f"nested deeper than {MAX_DEPTH} levels")
         before = self._nodes
@@ -107,22 +147,25 @@ class _Builder:
         elif event.tag not in _COLLECTION_TAGS:
             raise _YamlError(event, f"the tag {event.tag[:60]!r} is not supported")
         elif isinstance(event, yaml.SequenceStartEvent):
-            value = self._list(depth)
+            value = self._list(depth, at)
         else:
-            value = self._mapping(depth, places)
+            value = self._mapping(depth, at)
         if self._nodes > MAX_NODES:
             raise _YamlError(event, f"more than {MAX_NODES} values, aliases included")
         if event.anchor and not isinstance(event, yaml.AliasEvent):
             self._anchors[event.anchor] = (value, self._nodes - before)
         return value
 
-    def _list(self, depth: int) -> list[object]:
+    def _list(self, depth: int, at: tuple[str | int, ...]) -> list[object]:
         made: list[object] = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            made.append(self._value(event, depth + 1))
+            here = (*at, len(made))
+            if len(here) <= self._record and self._record > 1:
+                self.places[here] = _place(event)
+            made.append(self._value(event, depth + 1, here))
         return made
 
-    def _mapping(self, depth: int, places: dict[str, tuple[int, int]] | None) -> dict[str, object]:
+    def _mapping(self, depth: int, at: tuple[str | int, ...]) -> dict[str, object]:
         made: dict[str, object] = {}
         merged: dict[str, object] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
@@ -131,7 +174,8 @@ class _Builder:
             key = event.value
             if key in made:
                 raise _YamlError(event, f"the key {key[:60]!r} is there twice")
-            value = self._value(self._next(), depth + 1)
+            here = (*at, key)
+            value = self._value(self._next(), depth + 1, here)
             if key == "<<" and not event.style:
                 for source in value if isinstance(value, list) else [value]:
                     if not isinstance(source, dict):
@@ -139,8 +183,8 @@ class _Builder:
                     merged = {**source, **merged}
                 continue
             made[key] = value
-            if places is not None:
-                places[key] = _place(event)
+            if len(here) <= self._record:
+                self.places[here] = _place(event)
         return {**merged, **made} if merged else made
 
 

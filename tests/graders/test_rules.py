@@ -133,7 +133,7 @@ def test_refusals() -> None:
         ([], "at least one"),
         ("max_chars", "must be list, not str"),
         ([{"arg": 1}], "check 1: must be a mapping of 'op' and 'arg'"),
-        ([{"op": "contains", "arg": "x", "flags": "i"}], "must be a mapping of 'op' and 'arg'"),
+        ([{"op": "contains", "arg": "x", "flags": "i"}], "check 'contains' takes no 'flags'"),
         (
             [{"op": "contains", "arg": "x"}, {"op": "max_char", "arg": 1}],
             "check 2: unknown op 'max_char'; perhaps you meant 'max_chars'",
@@ -154,3 +154,46 @@ def test_refusals() -> None:
 def test_bad_checks(checks: object, words: str) -> None:
     with pytest.raises(ConfigError, match=words.replace("(", r"\(")):
         build([GraderSpec(type="rules", options={"checks": checks})], None)
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "passed"),
+    [
+        ({"op": "contains", "arg": "Paris", "ignore_case": True}, "PARIS", True),
+        ({"op": "contains", "arg": "Paris", "ignore_case": False}, "PARIS", False),
+        ({"op": "not_contains", "arg": "Paris", "ignore_case": True}, "PARIS", False),
+        ({"op": "contains_any", "arg": ["a", "B"]}, "xB", True),
+        ({"op": "contains_any", "arg": ["a", "B"]}, "xb", False),
+        ({"op": "contains_any", "arg": ["a", "B"], "ignore_case": True}, "xb", True),
+        ({"op": "regex", "arg": "^b"}, "a\nb", True),
+        ({"op": "regex", "arg": "^b", "flags": ""}, "a\nb", False),
+        ({"op": "regex", "arg": "^B", "flags": "im"}, "a\nb", True),
+        ({"op": "not_regex", "arg": "b$"}, "ab\nc", False),
+        ({"op": "not_regex", "arg": "b$", "flags": ""}, "ab\nc", True),
+    ],
+)
+def test_case_flags_and_alternatives(check: dict[str, object], answer: str, passed: bool) -> None:
+    assert grade(spec("rules", checks=[check]), answer).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ({"op": "max_chars", "arg": 1, "ignore_case": True}, "check 'max_chars' takes no 'ignore_case'"),
+        ({"op": "regex", "arg": "x", "ignore_case": True}, "check 'regex' takes no 'ignore_case'"),
+        ({"op": "contains", "arg": "x", "ignore_case": "yes"}, "'ignore_case' must be true or false"),
+        ({"op": "regex", "arg": "x", "flags": 1}, "'flags' a text"),
+        ({"op": "regex", "arg": "x", "flags": "q"}, "unknown regex flag 'q'"),
+        ({"op": "contains_any", "arg": []}, "'arg' must be a list of texts"),
+        ({"op": "contains_any", "arg": [" "]}, "'arg' must be a text that is not empty"),
+    ],
+)
+def test_options_of_checks_that_do_not_fit(check: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        grade(spec("rules", checks=[check]), "x")
+
+
+def test_a_forbidden_pattern_is_not_given_away() -> None:
+    score = grade(spec("rules", checks=[{"op": "not_regex", "arg": "se.ret"}]), "a secret")
+    assert "se.ret" in score.why
+    assert "se.ret" not in score.hint

@@ -161,3 +161,28 @@ def test_values_of_yaml_that_json_has_not_are_shown() -> None:
     score = grade(spec("json", fields={"day": datetime.date(2024, 3, 1)}), '{"day": "2024-03-01"}')
     assert not score.passed
     assert "2024-03-01" in score.why
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "passed"),
+    [
+        ({"whole": True}, ' {"a": 1}\n', True),
+        ({"whole": True}, "[1]", True),
+        ({"whole": True}, '```json\n{"a": 1}\n```', False),
+        ({"whole": True, "schema": {"type": "array"}}, "{}", False),
+        ({"whole": True, "schema": {"const": {"a": 1}}}, '{"a": 1}', True),
+        ({"anywhere": True}, 'so {"a": 1} it is', True),
+        ({"anywhere": True}, "so [1] it is", False),
+        ({"anywhere": True, "schema": {"required": ["b"]}}, '{"a": 1, "c": {"b": 1}} and {"b": 2}', True),
+        ({"anywhere": True, "schema": {"required": ["b"]}}, '{"a": {"b": 1}} {x', False),
+    ],
+)
+def test_json_alone_or_anywhere(options: dict[str, object], answer: str, passed: bool) -> None:
+    score = grade(spec("json", **options), answer)
+    assert score.passed is passed
+    assert score.why
+
+
+def test_alone_and_anywhere_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match="exclude each other"):
+        grade(spec("json", whole=True, anywhere=True), "{}")

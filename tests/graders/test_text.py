@@ -193,3 +193,11 @@ def test_a_hint_never_holds_the_expected_answer(kind: str, answer: str, expected
     for text in (answer, expected.upper(), f"{expected}?", f"it is {expected}"):
         score = grade(spec(kind), text, expected)
         assert expected.casefold() not in score.hint.casefold() or expected == "999999"
+
+
+def test_exact_with_texts_of_its_own() -> None:
+    grader = spec("exact", values=["yes", "Yes."], strip=False)
+    assert grade(grader, "Yes.").passed
+    assert not grade(grader, " yes").passed
+    assert not grade(grader, "no", "no").passed
+    assert grade(spec("exact", values="YES", ignore_case=True), " yes ").passed

@@ -97,7 +97,7 @@ def read_world(
 ) -> World:
     """A world from files."""
     tree = MemoryTree({p.name: p.read_bytes() for p in tasks})
-    suite, problems = load_suite(
+    suite, problems, _ = load_suite(
         tree, [TaskEntry(pattern=p.name) for p in tasks], split=SplitWeights(train=4, val=3, test=test)
     )
     assert [p for p in problems if not p.warning] == []

@@ -31,7 +31,8 @@ def load(
     files: dict[str, bytes | str], *patterns: str, need: Sequence[str] = (), form: str | None = None
 ) -> tuple[Suite, list[Problem]]:
     entries = [TaskEntry(pattern=p, format=form) for p in patterns]
-    return load_suite(MemoryTree(files), entries, split=SplitWeights(), need=need)
+    suite, problems, _ = load_suite(MemoryTree(files), entries, split=SplitWeights(), need=need)
+    return suite, problems
 
 
 def errors(problems: list[Problem]) -> list[str]:
@@ -41,7 +42,7 @@ def errors(problems: list[Problem]) -> list[str]:
 @pytest.mark.parametrize("seed", ["seed-missing-structure", "seed-verbose"])
 def test_the_published_seeds_fill_all_splits(seed: str) -> None:
     entries = [TaskEntry(pattern=f"{seed}/benchmark.jsonl"), TaskEntry(pattern=f"{seed}/held-out.jsonl")]
-    suite, problems = load_suite(WorkTree(SEEDS), entries, split=SplitWeights(), need=["train", "val", "test"])
+    suite, problems, _ = load_suite(WorkTree(SEEDS), entries, split=SplitWeights(), need=["train", "val", "test"])
     assert errors(problems) == []
     assert count_splits(suite.tasks) == {"train": 6, "val": 9, "test": 6}
     assert [str(p) for p in problems] == [
@@ -136,12 +137,13 @@ def test_what_cannot_be_found_or_read_is_told_with_the_rest(tmp_path: Path) -> N
     (tmp_path / "t.jsonl").write_text(lines({"prompt": "p", "splt": 1}))
     (tmp_path / "link.jsonl").symlink_to(tmp_path / "t.jsonl")
     entries = [TaskEntry(pattern=p) for p in ("nothing/*.jsonl", "../x.jsonl", "link.jsonl", "t.jsonl")]
-    suite, problems = load_suite(WorkTree(tmp_path), entries, split=SplitWeights(), need=["test"])
+    suite, problems, _ = load_suite(WorkTree(tmp_path), entries, split=SplitWeights(), need=["test"])
     assert suite.tasks == ()
     assert [str(p) for p in problems] == [
         "../x.jsonl: not a path below the root; write it from there, without '..'",
         "link.jsonl: 'link.jsonl' is a symbolic link; only files of the repository itself are read",
-        "nothing/*.jsonl: no task file is here; name task files, or a folder that holds {train,val,test}/items.json",
+        "nothing/*.jsonl: no task file is here; name task files, or a folder that holds {train,val,test}/items.json or "
+        "another known layout",
         "t.jsonl:1: unknown field 'splt'; perhaps you meant 'split'?",
     ]
 
@@ -173,6 +175,21 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
         ("a.jsonl", b"", "native"),
         ("a.jsonl", b"[" * 100000, "native"),
         ("a.yaml", b"- task_id: a\n  judge: {}\n", "native"),
+        ("a.yaml", b"# x\n---\n- query: a\n  should_trigger: true\n- x", "triggers"),
+        ("a.yaml", b"  - query: a\n    should_trigger: true\n", "triggers"),
+        ("a.yaml", b"tests:\n- vars: {}\n", "promptfoo"),
+        ("a.json", b'[{"id": 1, "intent": "x"}, broken', "skillopt-sleep"),
+        ("a.json", b"[", "native"),
+        ("a.json", b"{", "native"),
+        ("a.json", b'{"tests": [{"input": 1, "expected": {}}]}', "upskill"),
+        ("a.json", b'{"tests": 5}', "promptfoo"),
+        ("a.json", b'{"name": "x"}', "native"),
+        ("a.json", b'[{"vars": {}, "assert": []}]', "promptfoo"),
+        ("x/criteria.json", b"{}", "part"),
+        ("x/a.md", b"x", "part"),
+        ("a.csv", b"q,__expected\n", "part"),
+        ("evals.json", b'[{"prompt": "p"}]', "evals-json"),
+        ("\xe9.yaml", b"\xff", "native"),
     ],
 )
 def test_formats_are_told_by_name_and_first_object(path: str, data: bytes, expected: str) -> None:

@@ -314,3 +314,8 @@ def test_broken_files_give_problems_and_never_a_traceback(name: str, at: int, ju
 @given(st.sampled_from(sorted(_SAMPLES)), st.binary(max_size=60))
 def test_any_bytes_are_read_without_a_traceback(name: str, data: bytes) -> None:
     assert all(p.file == name for p in read(TREE, name, data).problems)
+
+
+def test_a_task_about_triggering_alone_has_no_graders() -> None:
+    assert one({"prompt": "p", "should_trigger": True, "graders": []}).graders == ()
+    assert said('{"prompt": "p", "graders": []}')[0].startswith("evals/tasks.jsonl:1: 'graders' must be a list such as")

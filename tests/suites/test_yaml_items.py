@@ -64,7 +64,7 @@ def test_aliases_and_merge_keys(loader: Any) -> None:
         ("- {a: !!python/name:os.system x}\n", "t.yaml:1:7: the tag 'tag:yaml.org,2002:python/name:os.system'"),
         ("- !!omap [a: 1]\n", "t.yaml:1:3: the tag 'tag:yaml.org,2002:omap' is not supported"),
         ("- {a: " + "[" * 70 + "]" * 70 + "}\n", "t.yaml:1:70: nested deeper than 64 levels"),
-        ("- {a: 1}\n---\n- {b: 1}\n", "t.yaml:2:1: a second document ('---'); keep all tasks in one list"),
+        ("- {a: 1}\n---\n- {b: 1}\n", "t.yaml:2:1: a second document ('---'); keep everything in one"),
         ("- a: x\x01\n", "t.yaml:1:7: not valid YAML: the character U+0001 is not allowed"),
         (BOMB, "t.yaml:"),
         ('- {a: "\\ud800"}\n', "t.yaml:1:"),

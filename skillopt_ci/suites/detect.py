@@ -1,0 +1,155 @@
+"""Which format a task file has, by its name and by the fields it begins with; nothing but shapes is looked at."""
+
+import json
+import posixpath
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any
+
+from skillopt_ci.suites.base import decode
+from skillopt_ci.suites.document import parse_document
+from skillopt_ci.suites.skillopt_splits import split_of
+from skillopt_ci.suites.source import JsonError, decode_at, skip_space
+
+PART = "part"
+"""Not a suite: a file that belongs to another one, such as a grader beside a prompt."""
+NATIVE = "native"
+_FIRST_BYTES = 256 * 1024
+_NAMES: Mapping[str, str] = {
+    "prompt.md": "plugin-eval",
+    "case.yaml": "plugin-eval",
+    "task.md": "tessl",
+    "criteria.json": PART,
+    "split_manifest.json": PART,
+}
+
+
+def detect(path: str, data: bytes) -> str:
+    """The format of a task file; `native` when nothing speaks for another one."""
+    name = posixpath.basename(path).lower()
+    if split_of(path):
+        return "skillopt-splits"
+    if name in _NAMES:
+        return _NAMES[name]
+    if name.endswith(".md"):
+        return PART
+    if name.endswith((".prompt.yml", ".prompt.yaml")):
+        return "prompt-yml"
+    if name.endswith(".csv"):  # promptfoo's tables of tests have no prompts of their own
+        return PART if b"__expected" in data.split(b"\n", 1)[0] else "inspect"
+    shape = _jsonl(data) if name.endswith(".jsonl") else _document(path, data)
+    if isinstance(shape, dict):
+        return _mapping(shape)
+    if isinstance(shape, list) and shape and isinstance(shape[0], dict):
+        found = _element(shape[0], lines=name.endswith(".jsonl"))
+        return "evals-json" if found == NATIVE and name.startswith("evals.") else found
+    return NATIVE
+
+
+def _jsonl(data: bytes) -> object:
+    """The first object of JSON Lines, as a list of one; its keys alone when the line is broken."""
+    lines = (line.strip() for line in BytesIO(data.removeprefix(b"\xef\xbb\xbf")))
+    first = next((line for line in lines if line and not line.startswith(b"#")), b"")
+    try:
+        return [json.loads(first)]
+    except (ValueError, RecursionError):
+        return [{"task_id": "", "judge": {}}] if b'"task_id"' in first and b'"judge"' in first else None
+
+
+def _document(path: str, data: bytes) -> object:
+    """The value of a JSON or YAML file; of a list, its first element alone: native suites may be long."""
+    text, wrong = decode(path, data)
+    if wrong:
+        return None
+    if path.lower().endswith(".json") and text.lstrip()[:1] == "[":
+        try:
+            return [decode_at(text, skip_space(text, text.index("[") + 1))[0]]
+        except JsonError:
+            return None
+    if text.startswith("- ") or "\n- " in text[:_FIRST_BYTES]:
+        listed = _first_element(path, text)
+        if listed is not None:
+            return listed
+    document, _ = parse_document(path, text)
+    return document.value if document else None
+
+
+def _first_element(path: str, text: str) -> object:
+    """The first element of a YAML list that starts at the margin; None when the file is no such list."""
+    kept: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith("- ") or line == "-":
+            if any(one.startswith("-") for one in kept):
+                break
+        elif line[:1] not in ("", " ", "#", "\t", "\r") and not line.startswith("---"):
+            return None
+        kept.append(line)
+    document, _ = parse_document(path, "\n".join(kept))
+    return document.value if document and isinstance(document.value, list) else None
+
+
+def _has(value: Any, *keys: str) -> bool:
+    return isinstance(value, dict) and all(key in value for key in keys)
+
+
+def _any(value: Any, *keys: str) -> bool:
+    return isinstance(value, dict) and any(key in value for key in keys)
+
+
+def _first(value: Mapping[str, Any], key: str) -> Any:
+    """The first element of a list, an empty mapping otherwise."""
+    listed = value.get(key)
+    return listed[0] if isinstance(listed, list) and listed else {}
+
+
+def _element(first: dict[str, Any], *, lines: bool) -> str:
+    """The format of a list, by its first element."""
+    if lines and _has(first, "task_id", "judge"):
+        return "gbrain"
+    for name, fits in _LISTS.items():
+        if fits(first):
+            return name
+    return NATIVE
+
+
+def _mapping(value: dict[str, Any]) -> str:
+    """The format of a file that is one mapping."""
+    for name, fits in _MAPPINGS.items():
+        if fits(value):
+            return name
+    return NATIVE
+
+
+_LISTS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
+    "triggers": lambda v: _has(v, "query", "should_trigger"),
+    "skillopt-sleep": lambda v: _has(v, "id", "intent"),
+    "upskill": lambda v: _has(v, "input") and _has(v.get("expected"), "contains"),
+    "evals-json": lambda v: (
+        _any(v, "assertions", "expectations", "expected_output", "expected_behavior", "ground_truth")
+        and _any(v, "prompt", "input", "question")
+    ),
+    "promptfoo": lambda v: _has(v, "vars") and _any(v, "assert", "description"),
+    "inspect": lambda v: _has(v, "input") and (_any(v, "target", "choices") or isinstance(v["input"], list)),
+}
+_MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
+    "skillopt-sleep": lambda v: (
+        str(v.get("format", "")).startswith("skillopt_sleep") or _has(_first(v, "tasks"), "intent")
+    ),
+    "triggers": lambda v: (
+        _any(v, "should_trigger_prompts", "should_not_trigger_prompts")
+        or any(_has(_first(v, k), "query", "should_trigger") for k in ("queries", "evals", "tests", "cases"))
+    ),
+    "adewale": lambda v: "cases" in v and _any(v, "variants", "skill_paths", "ablations", "split_policy"),
+    "evals-json": lambda v: "evals" in v,
+    "vally": lambda v: _any(v, "stimuli", "scenarios") and "prompts" not in v,
+    "prompt-yml": lambda v: "messages" in v and _any(v, "testData", "evaluators", "model"),
+    "databricks": lambda v: "test_cases" in v,
+    "coder-eval": lambda v: _has(v, "initial_prompt") or _has(v, "task_id", "success_criteria"),
+    "upskill": lambda v: _has(_first(v, "tests"), "input", "expected") or _has(_first(v, "cases"), "input", "expected"),
+    "fastxyz": lambda v: _has(_first(v, "cases"), "task") and _has(_first(_first(v, "cases"), "graders"), "command"),
+    "skill-lens": lambda v: _has(_first(v, "cases"), "task"),
+    "decimal-labs": lambda v: _has(_first(v, "cases"), "prompt"),
+    "skillgrade": lambda v: _has(_first(v, "tasks"), "instruction"),
+    "promptfoo": lambda v: _any(v, "prompts", "tests") or _has(v, "providers"),
+    "waza": lambda v: _any(v, "tasks", "tasks_from") or _has(v, "inputs"),
+}

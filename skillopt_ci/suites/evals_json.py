@@ -1,0 +1,144 @@
+"""`evals/evals.json` of skill-creator and agentskills.io, and its dialects, as JSON, JSON Lines or YAML.
+
+Sources: anthropics/skills `skills/skill-creator/references/schemas.md`; agentskills/agentskills
+`docs/skill-creation/evaluating-skills.mdx`; NVIDIA/SkillEvaluator `evals_spec.py` (also a flat array with `question`);
+tardigrde/skill-evals `schemas/evals.schema.json`; netresearch/skill-repo-skill `validate-evals.sh`, `run-ab-evals.sh`.
+Expectations and assertions in words become a judge's criteria; `expected_output` is its context, or its only criterion
+when there are no others.
+"""
+
+import re
+from types import MappingProxyType
+
+from skillopt_ci.core.task import Task
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.suites.base import ReadResult
+from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, Node, Report, top
+from skillopt_ci.suites.making import (
+    NO_PATTERN,
+    Checks,
+    Draft,
+    attach,
+    clean_id,
+    described,
+    make,
+    skill_roots,
+    split_named,
+)
+
+PROMPT = ("prompt", "input", "question")
+CRITERIA = ("expectations", "expected_behavior", "expected_behaviors", "expect")
+DESCRIBED = ("expected_output", "ground_truth")
+_REASONS = MappingProxyType(
+    {
+        "force_skill_invocation": "an agent harness decides how a skill is invoked; direct chat always gives it",
+        "stage_files": AGENT,
+        "expected_script": AGENT,
+        "acceptable_skills": "which of several skills is chosen " + AGENT,
+        "acceptable_alternates": "which of several skills is chosen " + AGENT,
+        "setup": AGENT,
+        "samples": "samples that test the graders themselves",
+        "timeout": LIMITS,
+        "timeout_seconds": LIMITS,
+        "max_turns": LIMITS,
+        "model": MODELS,
+        "runs": MODELS,
+        "validator": CODE,
+        "script": CODE,
+    }
+)
+_NOTES = ("name", "eval_name", "title", "description", "category", "difficulty", "priority", "notes", "rationale")
+WORDS = ("text", "description", "assertion", "expectation", "criterion", "check", "name")
+TEXT = "content_contains"
+PATTERNS = ("content", "content_regex", "must_not")
+WORKSPACE = re.compile(
+    r"\bfiles?\b.{0,80}\b(?:exists?|created|written|saved)\b|\b(?:ran|executed|modif(?:y|ied)|overwr(?:ite|ote))\b"
+    r"|\bcommit(?:s|ted)?\b|\bbranch\b|\bpull request\b|\bpushed\b|\bwr(?:ite|iting|ites|itten|ote) .{0,40}\bfiles?\b",
+    re.IGNORECASE,
+)
+WORKSPACE_LOST = "what an agent does in its workspace: only a judge who reads the answer is left of it"
+AGENT_KINDS = ("tool_use", "tool_used", "tool_call", "file_exists", "file_contains", "command", "script", "trajectory")
+
+
+def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
+    """The tasks of one evals file."""
+    report = Report(tree, path)
+    tasks: list[Task | None] = []
+    for node in top(report, data):
+        if "evals" not in node.item.value:
+            tasks.append(_task(node, None))
+            continue
+        skill = node.get("skill_name")
+        tasks += [_task(one.as_item(), skill if isinstance(skill, str) else None) for one in node.nodes("evals")]
+        for key in ("version", "description", "$schema", "schema_version", "metadata", "name"):
+            node.get(key)
+        node.lose_rest(_REASONS)
+    return report.result(tasks)
+
+
+def _task(node: Node, skill: str | None) -> Task | None:
+    key = node.one_of(PROMPT)
+    identity = next(iter(node.present(("id", "eval_name", "name"))), None)
+    given = node.get(identity) if identity else None
+    node.name = clean_id(str(given)) if isinstance(given, str | int) else ""
+    checks = Checks()
+    checks.context = "\n".join(t for k in DESCRIBED for t in node.some_texts(k))
+    for name in (*CRITERIA, "assertions"):
+        _criteria(node, name, checks)
+    notes = {n: node.get(n) for n in _NOTES if n != identity and node.item.value.get(n) is not None}
+    if checks.context and not checks.criteria:
+        if checks.rules or checks.lost:  # it is graded by those; the description is for people
+            notes["expected_output"] = checks.context
+        else:
+            checks.criteria, checks.context = [described(checks.context)], ""
+    draft = Draft(
+        id=node.name,
+        prompt=node.prompt(key) if key else "",
+        files=attach(node, "files", node.some_texts("files"), skill_roots(node, skill)),
+        split=split_named(node),
+        should_trigger=_trigger(node),
+        tags=node.some_texts("tags"),
+        metadata=MappingProxyType({**node.mapping("metadata"), **notes}),
+    )
+    node.lose_rest(_REASONS)
+    return make(node, draft, checks)
+
+
+def _criteria(node: Node, key: str, checks: Checks) -> None:
+    """A list of criteria in words and of typed assertions; a single text is one criterion."""
+    if isinstance(node.get(key), str):
+        checks.criteria += node.some_texts(key)
+        return
+    for number, one in enumerate(node.entries(key, also=(str,))):
+        if isinstance(one, Node):
+            _assertion(one, checks)
+        elif isinstance(one, str) and one.strip():
+            checks.criteria.append(one)
+            if WORKSPACE.search(one):
+                node.lose_part(key, WORKSPACE_LOST, number)
+
+
+def _trigger(node: Node) -> bool | None:
+    """Whether the skill should trigger; NVIDIA says it with `expected_skill`, null for a negative."""
+    said = node.flag("should_trigger")
+    if said is None and "expected_skill" in node.item.value:
+        return node.get("expected_skill") is not None
+    return said
+
+
+def _assertion(node: Node, checks: Checks) -> None:
+    """A typed assertion: patterns are searched as `grep -iE` does, line by line; one that is only words is judged."""
+    kind = node.text("type")
+    key = next(iter(node.present(("pattern", "value"))), None)
+    wanted = node.get(key) if key else None
+    words = [t for t in map(node.get, WORDS) if isinstance(t, str) and t.strip()]
+    if isinstance(wanted, str) and wanted.strip() and kind in (TEXT, *PATTERNS):
+        if kind == TEXT:
+            checks.contains([wanted], ignore_case=True)
+        elif not checks.pattern(wanted, "ere", flags="i", negate=kind == "must_not"):
+            checks.lose(node, NO_PATTERN)
+    elif words and wanted is None and kind not in AGENT_KINDS:
+        checks.criteria.append(words[0])
+    else:
+        checks.lose(node, AGENT if kind in AGENT_KINDS else f"the assertion type {kind[:60]!r} has no grader here")
+    node.lose_rest(_REASONS)

@@ -1,0 +1,144 @@
+"""Samples of inspect_ai: `input`, `target`, `choices`, as a JSON list, JSON Lines or CSV.
+
+Source: UKGovernmentBEIS/inspect_ai, `src/inspect_ai/dataset/_dataset.py`, `_sources/{json,csv}.py`. The scorer is not
+in the data: the skill's graders hold, except for `choices`, which are listed in the prompt and graded by `choice`.
+"""
+
+import base64
+import binascii
+import csv
+from io import StringIO
+from types import MappingProxyType
+from urllib.parse import unquote_to_bytes
+
+from skillopt_ci.core.task import Attachment, Task
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.suites.base import ReadResult
+from skillopt_ci.suites.document import Document, parse_json
+from skillopt_ci.suites.fields import beside, safe_name
+from skillopt_ci.suites.foreign import AGENT, Node, Report, top, written
+from skillopt_ci.suites.making import Checks, Draft, clean_id, make, spec
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_CHAT = "a conversation of several turns"
+_SYSTEM = "a system prompt of its own; the skill takes its place"
+_REASONS = MappingProxyType({"sandbox": AGENT, "setup": AGENT, "checkpoint": AGENT})
+_JSON_COLUMNS = ("choices", "metadata", "files", "sandbox")
+
+
+def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
+    """The samples of one file."""
+    report = Report(tree, path)
+    nodes = _rows(report, data) if path.lower().endswith(".csv") else top(report, data)
+    return report.result([_task(node) for node in nodes])
+
+
+def _rows(report: Report, data: bytes) -> list[Node]:
+    text = report.text(report.path, data)
+    if text is None:
+        return []
+    made: list[Node] = []
+    reader = csv.reader(StringIO(text, newline=""))
+    try:
+        header = [h.strip() for h in next(reader, [])]
+        line = reader.line_num + 1
+        for row in reader:
+            cells: dict[str, object] = {k: v for k, v in zip(header, row, strict=False) if k and v.strip()}
+            for key in _JSON_COLUMNS:
+                cells[key] = _structure(key, cells.get(key))
+            if any(cells.values()):
+                made.append(Node(report, Document(path=report.path, value=cells, places={}, first=line)).as_item())
+            line = reader.line_num + 1
+    except csv.Error as error:
+        report.wrong(f"not a valid table: {error}", line=reader.line_num)
+    return made
+
+
+def _structure(key: str, cell: object) -> object:
+    """A cell that holds a list or mapping; choices may also stand between commas."""
+    if not isinstance(cell, str):
+        return None
+    try:
+        return parse_json(cell)
+    except ValueError:
+        return [c.strip() for c in cell.split(",")] if key == "choices" else cell
+
+
+def _task(node: Node) -> Task | None:
+    given = node.get("id")
+    node.name = clean_id(str(given)) if isinstance(given, str | int) and not isinstance(given, bool) else ""
+    prompt = _prompt(node)
+    if prompt is None:
+        node.lose_item(_CHAT)
+        return None
+    choices = node.some_texts("choices")
+    checks = Checks()
+    expected = tuple(t for t in node.some_texts("target") if t.strip())
+    if choices:
+        if not 2 <= len(choices) <= len(_LETTERS) or len(set(choices)) < len(choices):
+            node.wrong(f"'choices' must be 2 to {len(_LETTERS)} different texts", "choices")
+        listed = "\n".join(
+            f"{letter}) {' '.join(text.split())}" for letter, text in zip(_LETTERS, choices, strict=False)
+        )
+        prompt = f"{prompt}\n\n{listed}"
+        checks.others.append(spec("choice", choices=list(choices)))
+    draft = Draft(
+        id=node.name,
+        prompt=prompt,
+        expected=expected,
+        files=_files(node),
+        metadata=MappingProxyType(node.mapping("metadata")),
+    )
+    node.lose_rest(_REASONS)
+    return make(node, draft, checks)
+
+
+def _prompt(node: Node) -> str | None:
+    """The input's text; None for a conversation."""
+    value = node.get("input")
+    if not isinstance(value, list):
+        return written(value) or ""
+    messages = node.nodes("input")
+    users = [m for m in messages if m.get("role") == "user"]
+    systems = [m for m in messages if m.get("role") in ("system", "developer")]
+    if len(users) != 1 or len(users) + len(systems) != len(messages):
+        return None
+    for one in systems:
+        one.lose_item(_SYSTEM)
+    content = users[0].get("content")
+    if isinstance(content, list):
+        parts = users[0].nodes("content")
+        for one in parts:
+            if one.get("type") != "text":
+                one.lose_item("a part of a message that is no text")
+        content = "\n".join(one.text("text") for one in parts if one.get("type") == "text")
+    return content if isinstance(content, str) else ""
+
+
+def _files(node: Node) -> tuple[Attachment, ...]:
+    """Files as inspect finds them: a data URL, a path that exists beside the samples, else the text itself."""
+    made = []
+    for name, content in sorted(node.mapping("files").items()):
+        if not safe_name(name) or not isinstance(content, str):
+            node.wrong(f"'files': {name[:60]!r} must be a relative path with a text", "files")
+            continue
+        data = _data_url(content) if content.startswith("data:") else _read(node, content)
+        made.append(Attachment(name=name, data=content.encode() if data is None else data))
+    return tuple(made)
+
+
+def _data_url(url: str) -> bytes | None:
+    head, _, body = url.partition(",")
+    try:
+        return base64.b64decode(body, validate=True) if head.endswith(";base64") else unquote_to_bytes(body)
+    except binascii.Error:
+        return None
+
+
+def _read(node: Node, name: str) -> bytes | None:
+    place = beside(node.path, name) if "\n" not in name and len(name) < 500 else None
+    try:
+        return node.report.tree.read(place) if place and node.report.tree.glob(place) else None
+    except ConfigError:
+        return None

@@ -1,0 +1,234 @@
+"""`promptfooconfig.yaml`: prompts with variables, tests with assertions; every test is a task for each prompt.
+
+Source: promptfoo/promptfoo, `site/docs/configuration/`. Lists among the variables make a matrix. What belongs to the
+run (providers, options) and whatever is code is lost.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from types import MappingProxyType
+
+from skillopt_ci.core.digest import digest
+from skillopt_ci.core.task import Task
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.suites.base import ReadResult
+from skillopt_ci.suites.document import Document, parse_json
+from skillopt_ci.suites.foreign import CODE, LIMITS, MODELS, WEIGHTS, Node, Report, top
+from skillopt_ci.suites.making import Checks, Draft, clean_id, make
+from skillopt_ci.suites.promptfoo_asserts import add
+from skillopt_ci.suites.promptfoo_tests import load_tests, load_text
+from skillopt_ci.suites.templates import LOGIC, as_text, render, render_all
+
+MOST_TASKS = 100_000
+SYSTEM = "a system prompt of its own; the skill takes its place"
+_CHAT = "a conversation of several turns"
+_FILE_REASONS = MappingProxyType(
+    {
+        **dict.fromkeys(("providers", "targets", "evaluateOptions", "env", "commandLineOptions"), MODELS),
+        **dict.fromkeys(("extensions", "nunjucksFilters", "redteam"), CODE),
+        **dict.fromkeys(("outputPath", "sharing", "writeLatestResults", "metadata", "tracing"), "about its own runs"),
+        "derivedMetrics": WEIGHTS,
+    }
+)
+_TEST_REASONS = MappingProxyType(
+    {
+        "threshold": WEIGHTS,
+        "provider": MODELS,
+        "providers": MODELS,
+        "providerOutput": "an answer from elsewhere",
+        "assertScoringFunction": CODE,
+        "prompts": "which of the prompts a test is for",
+        "options": "options of its own runs",
+    }
+)
+_OPTION_REASONS = MappingProxyType(
+    {
+        **dict.fromkeys(("transform", "postprocess", "transformVars"), CODE),
+        **dict.fromkeys(("provider", "repeat", "runSerially"), MODELS),
+        "timeout": LIMITS,
+        "rubricPrompt": "the judge's prompt is pinned",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Suite:
+    """What all tests of a file share."""
+
+    node: Node
+    prompts: tuple[str, ...]
+    default: Node | None
+    ids: dict[str, int]
+
+
+def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
+    """The tests of one configuration as tasks."""
+    report = Report(tree, path)
+    tasks: list[Task | None] = []
+    for node in top(report, data):
+        suite = _Suite(node=node, prompts=_prompts(node), default=_default(node), ids={})
+        for test in _tests(node):
+            tasks += _tasks(suite, test)
+        for key in ("description", "tags", "$schema", "assertionTemplates"):
+            node.get(key)
+        if suite.default:
+            suite.default.lose_rest(_TEST_REASONS)
+        node.lose_rest(_FILE_REASONS)
+    return report.result(tasks)
+
+
+def _default(node: Node) -> Node | None:
+    """`defaultTest`, written here or in a file of its own."""
+    value = node.get("defaultTest")
+    if isinstance(value, str):
+        found = load_tests(node, "defaultTest", value)
+        return found[0] if found else None
+    return node.node("defaultTest")
+
+
+def _tests(node: Node) -> Iterator[Node]:
+    value = node.get("tests")
+    if isinstance(value, str):
+        yield from load_tests(node, "tests", value)
+    elif isinstance(value, dict):
+        node.lose("tests", CODE)
+    elif isinstance(value, list):
+        for one in node.entries("tests", also=(str,)):
+            if isinstance(one, str):
+                yield from load_tests(node, "tests", one)
+            elif isinstance(one, Node) and isinstance(one.item.value.get("path"), str) and "vars" not in one.item.value:
+                yield from load_tests(one, "path", str(one.get("path")))
+            elif isinstance(one, Node):
+                yield one.as_item()
+    elif "scenarios" not in node.item.value:  # promptfoo then runs every prompt once
+        yield Node(node.report, Document(path=node.path, value={}, places={}, first=node.item.line))
+    for scenario in node.nodes("scenarios"):
+        scenario.lose_item("scenarios: write their tests out under 'tests'")
+
+
+def _prompts(node: Node) -> tuple[str, ...]:
+    """The templates, from the file itself or from text files; without any, the variable `prompt` is the prompt."""
+    value = node.get("prompts")
+    if value is None:
+        return ("{{prompt}}",)
+    made: list[str] = []
+    listed = value if isinstance(value, list) else [value]
+    for number, one in enumerate(listed):
+        text = one.get("raw") or one.get("file") or one.get("id") if isinstance(one, dict) else one
+        if isinstance(text, str) and text.strip():
+            made += _prompt(node, text)
+        else:
+            node.wrong(f"'prompts[{number}]' must be a text or a file", "prompts")
+    return tuple(made)
+
+
+def _prompt(node: Node, text: str) -> list[str]:
+    name = text.removeprefix("file://")
+    ending = posixpath.splitext(name)[1].lower()
+    if not text.startswith("file://") and (" " in name or "\n" in name or "{{" in name or not ending):
+        return _message(node, text)
+    if ending in (".js", ".mjs", ".cjs", ".ts", ".py", ".rb", ".sh") or ".py:" in name or ".js:" in name:
+        node.lose_part("prompts", CODE)
+        return []
+    texts = load_text(node, "prompts", name)
+    split = [part.strip() for one in texts for part in (one.split("\n---\n") if ending == ".txt" else [one])]
+    return [made for part in split if part for made in _message(node, part)]
+
+
+def _message(node: Node, text: str) -> list[str]:
+    """A prompt that may be written as a list of chat messages; only the user's words are kept."""
+    if not text.lstrip().startswith("["):
+        return [text]
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return [text]
+    if not isinstance(value, list) or not all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in value):
+        return [text]
+    system = [m for m in value if m["role"] in ("system", "developer")]
+    others = [m for m in value if m not in system]
+    if system:
+        node.lose_part("prompts", SYSTEM)
+    if len(others) != 1 or not isinstance(others[0].get("content"), str):
+        node.lose_part("prompts", _CHAT)
+        return []
+    return [str(others[0]["content"])]
+
+
+def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
+    described = node.text("description")
+    node.name = clean_id(described)
+    default = suite.default
+    values = {**(default.mapping("vars") if default else {}), **_values(node)}
+    options = [n.node("options") for n in (node, default) if n]
+    expand = not any(o and o.flag("disableVarExpansion") for o in options)
+    prefix, suffix = (next((t for o in options if o and (t := o.text(k))), "") for k in ("prefix", "suffix"))
+    for one in options:
+        if one:
+            one.lose_rest(_OPTION_REASONS)
+    notes = {**(default.mapping("metadata") if default else {}), **node.mapping("metadata")}
+    asserts = [*(default.nodes("assert") if default else []), *node.nodes("assert")]
+    lists = {k: v for k, v in values.items() if isinstance(v, list) and expand and v}
+    if prod(map(len, lists.values())) * max(1, len(suite.prompts)) > MOST_TASKS:
+        node.wrong(f"its variables make more than {MOST_TASKS} tasks")
+        return []
+    made: list[Task | None] = []
+    for chosen in product(*lists.values()):
+        full = _rendered({**values, **dict(zip(lists, chosen, strict=True))})
+        for template in suite.prompts:
+            prompt = None if full is None else render(f"{prefix}{template}{suffix}", full)
+            if full is None or prompt is None:
+                node.lose_item(LOGIC)
+                continue
+            checks = Checks()
+            for one in asserts:
+                add(_referenced(suite.node, one), full, checks)
+            draft = Draft(id=_id(suite, node.name, prompt, full), prompt=prompt, metadata=MappingProxyType(notes))
+            made.append(make(node, draft, checks))
+    node.lose_rest(_TEST_REASONS)
+    return made
+
+
+def _values(node: Node) -> dict[str, object]:
+    """The variables of a test; a text file's content stands for its name."""
+    value = node.get("vars")
+    if isinstance(value, str | list):
+        node.lose("vars", "variables from files")
+        return {}
+    made = dict(node.mapping("vars"))
+    for key, one in made.items():
+        if isinstance(one, str) and one.startswith("file://"):
+            texts = load_text(node, "vars", one.removeprefix("file://"))
+            made[key] = texts[0] if texts else ""
+    return made
+
+
+def _rendered(values: Mapping[str, object]) -> dict[str, object] | None:
+    """Variables may name each other."""
+    try:
+        return {key: render_all(one, values) for key, one in values.items()}
+    except ValueError:
+        return None
+
+
+def _referenced(suite: Node, node: Node) -> Node:
+    """An assertion, or the template it refers to."""
+    name = node.item.value.get("$ref")
+    templates = suite.node("assertionTemplates")
+    if not isinstance(name, str) or templates is None:
+        return node
+    return templates.node(name.rpartition("/")[2]) or node
+
+
+def _id(suite: _Suite, described: str, prompt: str, values: Mapping[str, object]) -> str:
+    """The description where it is unique; tests that differ in nothing but their assertions are counted."""
+    plain = digest([prompt, {k: as_text(v) for k, v in sorted(values.items())}])[:12]
+    made = described or plain
+    seen = suite.ids.get(made, 0)
+    suite.ids[made] = seen + 1
+    if seen and described:
+        return clean_id(_id(suite, "", prompt, values) if len(described) > 150 else f"{described} {plain}-{seen}")
+    return f"{made}-{seen}" if seen else made

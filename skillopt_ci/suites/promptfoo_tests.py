@@ -1,0 +1,92 @@
+"""Files that a promptfoo configuration names: tables of tests, lists of tests, texts."""
+
+import csv
+import posixpath
+from io import StringIO
+
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.suites.document import Document
+from skillopt_ci.suites.fields import beside
+from skillopt_ci.suites.foreign import CODE, Node, Report, top
+from skillopt_ci.suites.promptfoo_asserts import from_text
+
+REMOTE = "tests from a web address"
+BINARY = "a file that is no text"
+_COLUMNS = {"__description": "description", "__metric": "metric", "__threshold": "threshold"}
+_OPTIONS = {"__prefix": "prefix", "__suffix": "suffix"}
+
+
+def load_tests(node: Node, key: str, name: str) -> list[Node]:
+    """The tests of the files that `name` stands for; code and web addresses are lost."""
+    if name.startswith(("http://", "https://", "huggingface://", "sharepoint://", "az://", "s3://")):
+        node.lose(key, REMOTE)
+        return []
+    made: list[Node] = []
+    for path in _paths(node, key, name.removeprefix("file://")):
+        ending = posixpath.splitext(path)[1].lower()
+        if ending not in (".csv", ".json", ".jsonl", ".yaml", ".yml"):
+            node.lose_part(key, CODE if ending in (".js", ".ts", ".mjs", ".cjs", ".py") else BINARY)
+            continue
+        data = node.report.read(path, line=node.line_of(key))
+        if data is None:
+            continue
+        inner = Report(node.report.tree, path)
+        inner.problems, inner.losses = node.report.problems, node.report.losses
+        made += rows(inner, data) if ending == ".csv" else top(inner, data)
+    return made
+
+
+def load_text(node: Node, key: str, name: str) -> list[str]:
+    """The texts of the files that `name` stands for."""
+    made = []
+    for path in _paths(node, key, name):
+        data = node.report.read(path, line=node.line_of(key))
+        text = None if data is None or b"\x00" in data[:4096] else node.report.text(path, data)
+        if text is None:
+            node.lose_part(key, BINARY)
+        else:
+            made.append(text)
+    return made
+
+
+def _paths(node: Node, key: str, name: str) -> list[str]:
+    """Paths for a name or pattern relative to the file; an error when there are none."""
+    place = beside(node.path, name)
+    try:
+        found = list(node.report.tree.glob(place)) if place else []
+    except ConfigError:
+        found = []
+    if not found:
+        node.wrong(f"'{key}': there is no file {name[:200]!r}", key)
+    return found
+
+
+def rows(report: Report, data: bytes) -> list[Node]:
+    """The rows of a table as tests: `__expected` columns are assertions, the other columns variables."""
+    text = report.text(report.path, data)
+    if text is None:
+        return []
+    reader = csv.reader(StringIO(text, newline=""))
+    made: list[Node] = []
+    try:
+        header = [h.strip() for h in next(reader, [])]
+        line = reader.line_num + 1
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                made.append(_row(report, dict(zip(header, row, strict=False)), line))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        report.wrong(f"not a valid table: {error}", path=report.path, line=reader.line_num)
+    return made
+
+
+def _row(report: Report, cells: dict[str, str], line: int) -> Node:
+    value: dict[str, object] = {"vars": {k: v for k, v in cells.items() if not k.startswith("__")}}
+    value["assert"] = [from_text(v) for k, v in cells.items() if k.startswith("__expected") and v.strip()]
+    value.update({_COLUMNS[k]: v for k, v in cells.items() if k in _COLUMNS and v.strip()})
+    options = {_OPTIONS[k]: v for k, v in cells.items() if k in _OPTIONS and v}
+    value.update({"options": options} if options else {})
+    value["metadata"] = {k.partition(":")[2]: v for k, v in cells.items() if k.startswith("__metadata:") and v.strip()}
+    known = ("__expected", "__metadata:", *_COLUMNS, *_OPTIONS)
+    value.update({k: v for k, v in cells.items() if k.startswith("__") and not k.startswith(known)})
+    return Node(report, Document(path=report.path, value=value, places={}, first=line)).as_item()

@@ -1,0 +1,64 @@
+"""Texts with `{{name}}` in them, as promptfoo (Nunjucks) and GitHub Models write them; nothing is evaluated."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from skillopt_ci.suites.foreign import written
+
+LOGIC = "a template with more than plain variables in it"
+_EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+_STEPS = re.compile(r"\.?([A-Za-z_]\w*)|\[(?:([0-9]{1,6})|\"([^\"]*)\"|'([^']*)')\]|\.([0-9]{1,6})")
+_NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.\w+|\[[^\]]+\])*")
+
+
+def render(text: str, values: Mapping[str, object]) -> str | None:
+    """The text with its variables filled in, unknown ones as nothing; None when it holds more than variables."""
+    if "{%" in text or "{#" in text:
+        return None
+    made: list[str] = []
+    end = 0
+    for match in _EXPRESSION.finditer(text):
+        name = match[1].strip()
+        if not _NAME.fullmatch(name) or name.split(".")[0] == "env":
+            return None
+        made += [text[end : match.start()], as_text(_look_up(name, values))]
+        end = match.end()
+    return "".join(made) + text[end:]
+
+
+def render_all(value: object, values: Mapping[str, object]) -> object:
+    """A value with every text in it rendered. Raises `ValueError` when one holds more than variables."""
+    if isinstance(value, str):
+        made = render(value, values)
+        if made is None:
+            raise ValueError(LOGIC)
+        return made
+    if isinstance(value, dict):
+        return {key: render_all(one, values) for key, one in value.items()}
+    return [render_all(one, values) for one in value] if isinstance(value, list) else value
+
+
+def as_text(value: object) -> str:
+    """A value as it reads inside a text: numbers as written, mappings and lists as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    plain = written(value)
+    return json.dumps(value, ensure_ascii=False) if plain is None else plain
+
+
+def _look_up(name: str, values: Mapping[str, object]) -> object:
+    if name in values:
+        return values[name]
+    value: object = values
+    for step in _STEPS.finditer(name):
+        key = next(part for part in step.groups() if part is not None)
+        if isinstance(value, Mapping):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value

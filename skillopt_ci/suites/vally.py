@@ -1,0 +1,147 @@
+"""Vally's `eval.yaml` with `stimuli`, and the older .NET skill-validator's with `scenarios`.
+
+Sources: microsoft.github.io/vally/reference/graders; dotnet/skills `tests/*/eval.yaml` and, for `scenarios`,
+`eng/skill-validator/src/Services/{EvalSchema,AssertionEvaluator}.cs`. Vally compares texts without case unless told,
+and its patterns are JavaScript's with `(?flags)` in front; the older tool ignores case in both and has .NET's patterns.
+"""
+
+import posixpath
+from types import MappingProxyType
+
+from skillopt_ci.core.task import Attachment, Task
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.suites.base import ReadResult
+from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, WEIGHTS, Node, Report, top
+from skillopt_ci.suites.making import NO_PATTERN, Checks, Draft, clean_id, inline, make, stage
+from skillopt_ci.suites.patterns import inline_flags
+
+# An empty answer scores 0 here whatever the graders say: nothing of these is lost.
+_NOT_EMPTY = ("completed", "exit-success", "exit_success")
+_ENVIRONMENTS = ("environment", "agent_environment", "setup")
+_REASONS = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("defaults", "config", "timeout", "runs", "model", "executor", "max_turns", "max_tokens"), LIMITS
+        ),
+        **dict.fromkeys(("constraints", "max_duration"), LIMITS),
+        **dict.fromkeys(("expect_tools", "reject_tools", "reject_skills", "skills", "commands", "mcp_servers"), AGENT),
+        "copy_test_files": AGENT,
+        "scoring": WEIGHTS,
+        "weight": WEIGHTS,
+        "threshold": WEIGHTS,
+        "turns": "a conversation of several turns",
+        "prompts": "a conversation of several turns",
+    }
+)
+_CONFIG = MappingProxyType({"scoring": WEIGHTS, "threshold": WEIGHTS, "model": MODELS, "judge_model": MODELS})
+_QUIET = ("name", "description", "version", "type", "skill", "tags", "owner", "$schema")
+
+
+def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
+    """The stimuli or scenarios of one file as tasks."""
+    report = Report(tree, path)
+    tasks: list[Task | None] = []
+    for node in top(report, data):
+        shared = node.nodes("graders")
+        common = [n for key in _ENVIRONMENTS if (n := node.node(key))]
+        tasks += [_task(one.as_item(), shared, common) for one in node.nodes("stimuli")]
+        tasks += [_task(one.as_item(), [], common) for one in node.nodes("scenarios")]
+        for key in _QUIET:
+            node.get(key)
+        for one in common:
+            one.lose_rest(_REASONS)
+        node.lose_rest(_REASONS)
+    return report.result(tasks)
+
+
+def _task(node: Node, shared: list[Node], common: list[Node]) -> Task | None:
+    node.name = clean_id(node.text("name"))
+    checks = Checks()
+    checks.criteria += node.some_texts("rubric")
+    for one in (*shared, *node.nodes("graders")):
+        _grader(one, checks)
+    for one in node.nodes("assertions"):
+        _assertion(one, checks)
+    own = [n for key in _ENVIRONMENTS if (n := node.node(key))]
+    files = {a.name: a for one in (*common, *own) for a in _files(one)}
+    draft = Draft(
+        id=node.name,
+        prompt=node.text("prompt"),
+        files=tuple(files[name] for name in sorted(files)),
+        should_trigger=node.flag("expect_activation"),
+        metadata=MappingProxyType({"tags": tags} if isinstance(tags := node.get("tags"), dict) else {}),
+        tags=tuple(t for t in tags if isinstance(t, str)) if isinstance(tags, list) else (),
+    )
+    node.get("description")
+    for one in own:
+        one.lose_rest(_REASONS)
+    node.lose_rest(_REASONS)
+    return make(node, draft, checks)
+
+
+def _files(node: Node) -> tuple[Attachment, ...]:
+    """Files of an environment: copied ({src, dest}, {source, path}) or written out ({path, content})."""
+    written: dict[str, str] = {}
+    copied: list[tuple[str, str]] = []
+    for one in node.nodes("files"):
+        source = one.text("src") or one.text("source")
+        target = one.text("dest") or one.text("path") or posixpath.basename(source)
+        content = one.get("content")
+        if isinstance(content, str):
+            written[target] = content
+        elif source:
+            copied.append((target, source))
+        else:
+            one.wrong("a file has neither 'src' nor 'content'")
+        one.lose_rest(_REASONS)
+    roots = (posixpath.dirname(node.path),)
+    return (*inline(node, "files", written), *stage(node, "files", copied, roots))
+
+
+def _grader(node: Node, checks: Checks) -> None:
+    kind = node.text("type")
+    config = node.node("config")
+    negate = "-not-" in kind or bool(config and config.flag("negate"))
+    base = kind.replace("-not-", "-")
+    node.get("name")
+    reason = ""
+    if kind in _NOT_EMPTY:
+        pass
+    elif base == "output-contains" and config:
+        texts = [t for key in ("substring", "value", "strings", "text") for t in config.some_texts(key)]
+        add = checks.lacks if negate else checks.contains
+        add(texts, ignore_case=not config.flag("case_sensitive"))
+        reason = "" if texts else "it names no text"
+    elif base == "output-matches" and config:
+        pattern, flags = inline_flags(config.text("pattern"))
+        reason = "" if checks.pattern(pattern, "javascript", flags=flags, negate=negate) else NO_PATTERN
+    elif kind == "prompt":
+        checks.criteria += config.some_texts("prompt") if config else ()
+    elif kind == "pairwise":
+        reason = "comparison with another answer"
+    else:
+        reason = CODE if kind == "run-command" else AGENT
+    if reason:
+        checks.lose(node, reason)
+        return
+    if config:
+        config.lose_rest(_CONFIG)
+    node.lose_rest(_REASONS)
+
+
+def _assertion(node: Node, checks: Checks) -> None:
+    """An assertion of the older format."""
+    kind, value, pattern = node.text("type"), node.text("value"), node.text("pattern")
+    reason = ""
+    if kind in _NOT_EMPTY:
+        pass
+    elif kind in ("output_contains", "output_not_contains") and value:
+        (checks.lacks if "_not_" in kind else checks.contains)([value], ignore_case=True)
+    elif kind in ("output_matches", "output_not_matches") and pattern:
+        matched = checks.pattern(pattern, "dotnet", flags="i", negate="_not_" in kind)
+        reason = "" if matched else NO_PATTERN
+    else:
+        reason = AGENT
+    if reason:
+        checks.lose(node, reason)
+    node.lose_rest(_REASONS)

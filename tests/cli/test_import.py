@@ -1,0 +1,112 @@
+"""`import`, and what `check` says of foreign files."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.world import TASKS, call, call_json, config, files, write
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copytree(DATA / "evals-json" / "review-diff", tmp_path / "p" / "skills" / "review-diff")
+    return tmp_path / "p"
+
+
+def test_a_file_becomes_native_and_its_losses_are_told(root: Path) -> None:
+    done, value = call_json(root, "import", "skills/review-diff/evals/evals.json", "-o", "evals/own.jsonl")
+    assert done.code == 0
+    assert done.out == "3 tasks written to evals/own.jsonl; 3 not imported\n"
+    assert [line.partition(": warning: not imported: ")[2].partition(":")[0] for line in done.lines] == [
+        "'force_skill_invocation' of 'explicit-invoke'",
+        "'assertions[]' of 'explicit-invoke' and 1 more like it",
+    ]
+    assert value["schema"] == "skillopt-ci/import/1"
+    assert value["tasks"] == 3
+    assert len(value["files"]) == 3
+    assert value["losses"][0] == {
+        "file": "skills/review-diff/evals/evals.json",
+        "line": 9,
+        "item": "explicit-invoke",
+        "field": "force_skill_invocation",
+        "reason": "an agent harness decides how a skill is invoked; direct chat always gives it",
+    }
+    lines = [json.loads(line) for line in (root / "evals/own.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines] == ["explicit-invoke", "implicit-invoke", "negative-control"]
+    assert sorted(lines[0]["files"]) == ["changes.diff", "orders.py"]
+    again = call(root, "import", "evals/own.jsonl", "-o", "evals/again.jsonl", "--quiet")
+    assert (again.code, again.err) == (0, "")
+    first = (root / "evals/own.jsonl").read_text().replace("own_files", "again_files")
+    assert (root / "evals/again.jsonl").read_text() == first
+
+
+def test_a_file_from_elsewhere_and_graders_for_tasks_without(root: Path) -> None:
+    source = DATA / "formats" / "inspect" / "samples.jsonl"
+    shutil.copytree(source.parent, root.parent / "outside" / "data")
+    place = str(root.parent / "outside" / "data" / source.name)
+    assert call(root, "import", place, "-o", "t.jsonl", "--grader", "exact", "--format", "inspect").code == 0
+    graders = [json.loads(line)["graders"] for line in (root / "t.jsonl").read_text().splitlines()]
+    assert graders == [[{"type": "exact"}], [{"type": "exact"}], [{"type": "choice", "choices": ["stone", "apple"]}]]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("none.json", "-o", "t.jsonl"), "does not exist"),
+        (("bad.json", "-o", "t.jsonl"), "bad.json:1:3: 'prompt' must be a string"),
+        (("empty.json", "-o", "t.jsonl"), "empty.json: there are no tasks"),
+        (("good.json", "-o", "t.yaml"), "the name of a native task file ends in .jsonl"),
+        (("good.json", "-o", "t.jsonl", "--grader", "exakt"), "perhaps you meant 'exact'?"),
+        (("good.json", "-o", "t.jsonl", "--format", "evals"), "unknown task format 'evals'"),
+        (("good.json", "-o", "good.json/t.jsonl"), "cannot be written"),
+        (("twice.json", "-o", "t.jsonl"), "the id '1' is taken by"),
+        (("good.json",), "Missing option"),
+    ],
+)
+def test_mistakes(root: Path, words: tuple[str, ...], expected: str) -> None:
+    one = {"id": 1, "prompt": "p", "expectations": ["x"]}
+    write(
+        root,
+        {
+            "bad.json": '[{"prompt": 5, "expectations": ["x"]}]',
+            "empty.json": '{"evals": []}',
+            "good.json": json.dumps({"evals": [one]}),
+            "twice.json": json.dumps({"evals": [one, {**one, "prompt": "q"}]}),
+        },
+    )
+    done = call(root, "import", *words)
+    assert done.code == 2
+    assert expected in done.err
+    assert not (root / "t.jsonl").exists()
+
+
+def test_an_attachment_that_cannot_be_written(root: Path) -> None:
+    write(root, {"evals/own_files": "in the way"})
+    done = call(root, "import", "skills/review-diff/evals/evals.json", "-o", "evals/own.jsonl")
+    assert done.code == 2
+    assert "evals/own_files/" in done.err
+    assert "cannot be written" in done.err
+
+
+def test_check_shows_losses_and_lists_them_as_json(tmp_path: Path) -> None:
+    root = tmp_path / "p"
+    write(root, files())
+    shutil.copytree(DATA / "evals-json" / "review-diff", root / "evals" / "diff")
+    shutil.copytree(DATA / "formats" / "triggers", root / "evals" / "triggers")
+    skill = {
+        **json.loads(config())["skills"][0],
+        "tasks": [TASKS, "evals/diff/evals/evals.json", "evals/triggers"],
+        "judge": {"provider": "models", "model": "large"},
+    }
+    write(root, {"skillopt.yml": config(skills=[skill])})
+    done, value = call_json(root, "check")
+    assert done.code == 0
+    assert value["skills"][0]["train"] + value["skills"][0]["val"] + value["skills"][0]["test"] == 32
+    assert [loss["field"] for loss in value["losses"]] == ["force_skill_invocation", "assertions[5]", "assertions[4]"]
+    told = "\n".join(done.lines)
+    assert "evals/diff/evals/evals.json:9: warning: not imported: 'force_skill_invocation'" in told
+    assert "2 tasks are about whether the skill triggers" in told

@@ -1,0 +1,36 @@
+"""coder_eval."""
+
+from tests.suites.samples import graders, lost, said, sample, text
+
+
+def test_rows_become_tasks() -> None:
+    result = sample("coder-eval/task.yaml")
+    late, weather = result.tasks
+    assert (late.id, late.prompt, late.split, late.should_trigger) == (
+        "refunds/late",
+        "Use refunds. May 1234 be refunded?",
+        "test",
+        True,
+    )
+    assert (weather.id, weather.split, weather.should_trigger) == ("refunds/weather", None, False)
+    assert graders(late) == {"judge": {"rubric": "Does it answer May 1234 be refunded?"}}
+    assert [field for _, _, field in lost(result)] == [
+        "agent",
+        "sandbox",
+        "run_limits",
+        "success_criteria[0].weight",
+        "success_criteria[2]",
+        "success_criteria[3]",
+    ]
+
+
+def test_a_task_without_rows_a_skipped_one_and_one_without_checks() -> None:
+    result = text("coder-eval", "task_id: a\ninitial_prompt: p\nsuccess_criteria: [{type: llm_judge, prompt: x}]\n")
+    assert [t.id for t in result.tasks] == ["a"]
+    result = text("coder-eval", "task_id: a\nskip: true\ninitial_prompt: p\n")
+    assert (result.tasks, lost(result)) == ((), [(1, "a", "")])
+    result = text("coder-eval", "task_id: a\ninitial_prompt: p\nsuccess_criteria: [{type: file_exists, weight: 0}]\n")
+    assert (result.tasks, len(result.losses)) == ((), 2)
+    assert said(text("coder-eval", "task_id: a\ninitial_prompt: p\ndataset: {paths: [none.jsonl]}\n")) == [
+        "f.yaml:3: cannot be read: none.jsonl: no such file"
+    ]

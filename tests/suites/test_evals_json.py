@@ -1,0 +1,139 @@
+"""evals.json in its dialects."""
+
+import json
+
+import pytest
+
+from skillopt_ci.suites.base import ReadResult
+from skillopt_ci.suites.evals_json import read
+from tests.fakes import MemoryTree
+from tests.suites.samples import graders, lost, rules, said, sample, text
+
+ONE = {"id": 1, "prompt": "p", "expectations": ["Says x"]}
+PATH = "skills/a/evals/evals.json"
+
+
+def one(changes: dict[str, object], files: dict[str, bytes | str] | None = None, skill: str = "a") -> ReadResult:
+    value = {"skill_name": skill, "evals": [{k: v for k, v in {**ONE, **changes}.items() if v is not None}]}
+    data = json.dumps(value, indent=1)
+    return read(MemoryTree({PATH: data, **(files or {})}), PATH, data.encode())
+
+
+def test_expectations_become_criteria_and_the_expected_output_their_context() -> None:
+    first, second, third = sample("evals-json/evals.json").tasks
+    assert graders(first) == {
+        "judge": {
+            "rubric": "- The answer names the order\n- The answer is polite\n\n"
+            "For context, not a criterion, a good answer is like this:\nA refusal that names the window."
+        }
+    }
+    assert [(f.name, f.data) for f in first.files] == [("order.txt", b"order 1234, 45 days ago\n")]
+    assert graders(second)["judge"]["rubric"] == (
+        "The answer does what this description says: Paris, without a word about refunds."
+    )
+    assert [t.should_trigger for t in (first, second, third)] == [None, False, True]
+    assert graders(third) == {"judge": {"rubric": ["The file log.txt exists", "The refund is confirmed"]}}
+    assert lost(sample("evals-json/evals.json")) == [(21, "3", "expected_script"), (22, "3", "assertions[0]")]
+
+
+def test_typed_assertions_and_flat_arrays() -> None:
+    result = sample("evals-typed/evals.json")
+    docker, compose, legacy = result.tasks
+    assert rules(docker) == [
+        ("regex", r"FROM[^\S\n]+node", "im"),
+        ("contains", "EXPOSE ((", True),
+        ("not_regex", "^ADD ", "im"),
+    ]
+    assert dict(docker.metadata) == {"expected_output": "A Dockerfile"}
+    assert graders(compose) == {"judge": {"rubric": "It names a service"}}
+    assert (legacy.prompt, legacy.id) == ("How much?", "legacy")
+    assert lost(result) == [
+        (10, "dockerfile", "assertions[3]"),
+        (11, "dockerfile", "assertions[4]"),
+        (13, "dockerfile", "samples"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["skills/a/evals/files/x.txt", "skills/a/files/x.txt", "skills/b/files/x.txt", "skills/a/evals/evals/files/x.txt"],
+)
+def test_files_are_tried_beside_the_file_and_from_the_skill(place: str) -> None:
+    listed = "evals/files/x.txt" if "evals/evals" in place else "files/x.txt"
+    skill = "b" if "/b/" in place else "a"
+    extra = {f"skills/{skill}/SKILL.md": "x"} if skill == "b" else {}
+    (task,) = one({"files": [listed]}, {place: "hello", **extra}, skill=skill).tasks
+    assert [(f.name, f.data) for f in task.files] == [("x.txt", b"hello")]
+
+
+def test_the_skill_root_is_the_nearest_folder_with_a_skill() -> None:
+    files: dict[str, bytes | str] = {"skills/a/SKILL.md": "x", "README.md": "outer"}
+    assert said(one({"files": ["README.md"]}, files)) == [
+        f"{PATH}:10:4: 'files': there is no file 'README.md' (looked below 'skills/a/evals' and 'skills/a')"
+    ]
+
+
+def test_folders_equal_names_and_paths_that_lead_outside() -> None:
+    files: dict[str, bytes | str] = {"skills/a/evals/d/a.txt": "1", "skills/a/evals/d/b/a.txt": "2", "secret": "s"}
+    (task,) = one({"files": ["d"]}, files).tasks
+    assert [f.name for f in task.files] == ["d/a.txt", "d/b/a.txt"]
+    (task,) = one({"files": ["d/a.txt", "d/b/a.txt"]}, files).tasks
+    assert [f.name for f in task.files] == ["d/a.txt", "d/b/a.txt"]
+    assert "there is no file '../../../../secret'" in said(one({"files": ["../../../../secret"]}, files))[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"prompt": ""}, "'prompt' is empty"),
+        ({"prompt": None}, "the prompt is missing or empty"),
+        ({"prompt": 5}, "'prompt' must be a string, not a number"),
+        ({"input": "q"}, "both 'prompt' and 'input' are given"),
+        ({"should_trigger": "no"}, "'should_trigger' must be true or false"),
+        ({"files": [1, None]}, "'files' must be a text or a list of texts"),
+        ({"expectations": 5}, "'expectations' must be a list, not a number"),
+        ({"assertions": [5]}, "'assertions': an element must be a mapping, not a number"),
+        ({"assertions": [{"type": 5}]}, "'type' must be a string"),
+    ],
+)
+def test_mistakes_have_their_line(changes: dict[str, object], expected: str) -> None:
+    message = said(one(changes))[0]
+    assert message.startswith(f"{PATH}:")
+    assert expected in message
+
+
+def test_without_anything_to_grade_by_the_skills_graders_hold_and_a_lost_one_leaves_the_task_out() -> None:
+    (task,) = one({"expectations": None}).tasks
+    assert task.graders is None
+    result = one(
+        {"expectations": None, "assertions": [{"type": "file_exists", "path": "x"}, {"type": "odd", "value": "x"}]}
+    )
+    assert result.tasks == ()
+    assert [loss.reason for loss in result.losses] == [
+        "needs an agent harness with a workspace",
+        "the assertion type 'odd' has no grader here",
+        "the task is left out: nothing that grades it could be imported",
+    ]
+
+
+def test_an_assertion_in_words_is_a_criterion() -> None:
+    (task,) = one({"expectations": "Says x", "assertions": [{"id": "a", "text": "Says y"}]}).tasks
+    assert graders(task)["judge"]["rubric"] == ["Says x", "Says y"]
+
+
+def test_json_lines_and_yaml() -> None:
+    lines = text(
+        "evals-json", '{"prompt": "a", "expected_output": "x"}\n{"prompt": "b", "assertions": ["y"]}\n', "evals.jsonl"
+    )
+    assert [t.source.line for t in lines.tasks] == [1, 2]
+    listed = text("evals-json", "evals:\n- {id: 1, prompt: a, assertions: [y]}\n", "evals.yaml")
+    assert [t.source.line for t in listed.tasks] == [2]
+    assert said(text("evals-json", "5", "evals.json")) == ["evals.json:1: must be a mapping or a list, not a number"]
+
+
+def test_tasks_that_ask_the_same_stay_in_one_split() -> None:
+    value = json.dumps([{**ONE, "id": n, "prompt": "Same " * (n < 3) + "q"} for n in (1, 2, 3)])
+    first, second, third = text("evals-json", value, "evals.json").tasks
+    assert first.cluster == second.cluster
+    assert first.cluster is not None
+    assert third.cluster is None

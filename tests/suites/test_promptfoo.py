@@ -1,0 +1,200 @@
+"""promptfoo: prompts, variables, tables, assertions."""
+
+import pytest
+
+from skillopt_ci.suites.promptfoo_asserts import from_text
+from tests.suites.samples import graders, lost, rules, said, sample, text
+
+
+def config_of(*asserts: str, more: str = "") -> str:
+    return "prompts: [p]\ntests:\n- vars: {a: 1}\n  assert:\n" + "".join(f"  - {a}\n" for a in asserts) + more
+
+
+def test_the_sample() -> None:
+    result = sample("promptfoo/promptfooconfig.yaml")
+    prompts = {t.prompt: t for t in result.tasks}
+    assert sorted(prompts) == [
+        "Answer in English: Hello?",
+        "Answer in English: How much?",
+        "Answer in French: Hello?",
+        "Answer in French: Why?",
+        "Hello? in English",
+        "Hello? in French",
+        "How much? in English",
+        "Reply to Hello? (English)",
+        "Reply to Hello? (French)",
+        "Reply to How much? (English)",
+        "Reply to Why? (French)",
+        "Why? in French",
+    ]
+    first = prompts["Answer in French: Hello?"]
+    assert rules(first) == [
+        ("contains", "French", True),
+        ("not_contains", "sorry"),
+        ("not_contains", "Hello?"),
+        ("regex", r"^[A-Za-z0-9_]+\Z", ""),
+        ("regex", r"\AHi\ \(", ""),
+    ]
+    assert graders(first)["judge"] == {"rubric": "Is polite in French"}
+    assert [dict(g.options) for g in first.graders or () if g.type == "json"] == [
+        {"whole": True, "schema": {"type": "object", "required": ["a"]}},
+        {"anywhere": True},
+        {"whole": True, "schema": {"const": {"a": 1}}},
+    ]
+    price = prompts["Answer in English: How much?"]
+    assert (price.id, price.source.file, price.source.line) == ("price", "promptfoo/tests.csv", 2)
+    assert rules(price) == [("contains_any", ["five", "5"])]
+    assert graders(prompts["Why? in French"])["exact"] == {"values": ["Because"], "strip": False}
+    assert len({t.id for t in result.tasks}) == 12
+    assert lost(result) == [
+        (2, "", "providers"),
+        (2, "price", ""),
+        (2, "price", "assert[1]"),
+        (3, "", ""),
+        (4, "", "prompts"),
+        (12, "", "defaultTest.assert[1]"),
+        (15, "greeting", ""),
+        (26, "greeting", "assert[3]"),
+        (32, "greeting", "assert[5].weight"),
+        (36, "greeting", "assert[8]"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{type: contains, value: 5}", [("contains", "5")]),
+        ("{type: not-icontains, value: x}", [("not_contains", "x", True)]),
+        ('{type: contains-all, value: "a, b"}', [("contains", "a"), ("contains", "b")]),
+        ("{type: icontains-any, value: [a, b]}", [("contains_any", ["a", "b"], True)]),
+        ("{type: not-contains-all, value: [a]}", [("not_contains", "a")]),
+        ("{type: not-regex, value: 'a.b'}", [("not_regex", r"a[^\n\r\u2028\u2029]b", "")]),
+        ("{type: not-ends-with, value: '.'}", [("not_regex", r"\.\Z", "")]),
+        ("{type: not-equals, value: yes}", [("not_regex", r"\Ayes\Z", "")]),
+    ],
+)
+def test_deterministic_assertions(written: str, expected: list[object]) -> None:
+    (task,) = text("promptfoo", config_of(written)).tasks
+    assert rules(task) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("{type: python, value: x}", "code is never run on import"),
+        ("{type: cost, threshold: 1}", "limits of time"),
+        ("{type: skill-used, value: x}", "needs an agent harness"),
+        ("{type: 'trajectory:tool-used', value: x}", "needs an agent harness"),
+        ("{type: select-best, value: x}", "it compares the answers of several prompts"),
+        ("{type: not-contains-all, value: [a, b]}", "the assertion not-contains-all has no equal grader here"),
+        ("{type: contains-any, value: ' '}", "it names no texts"),
+        ("{type: not-llm-rubric, value: x}", "the assertion not-llm-rubric has no equal grader here"),
+        ("{type: llm-rubric}", "it has no rubric of its own"),
+        ("{type: regex, value: '(?i)x'}", "a pattern that cannot be written"),
+        ("{type: contains, value: '{{ a | upper }}'}", "a template with more than plain variables"),
+        ("{type: contains, value: 'file://a.js'}", "code is never run on import"),
+        ("{type: contains, value: x, weight: 0}", "its weight is 0"),
+        ("{type: not-equals, value: {a: 1}}", "equality with nothing, or inequality with a structure"),
+        ("{type: is-json, value: '['}", "its JSON Schema cannot be read"),
+        ("{type: is-json, value: [1]}", "its JSON Schema cannot be read"),
+        ("{}", "the assertion (none) has no equal grader here"),
+    ],
+)
+def test_what_is_lost_and_leaves_the_task_out(written: str, reason: str) -> None:
+    result = text("promptfoo", config_of(written))
+    assert result.tasks == ()
+    assert result.losses[0].reason.startswith(reason)
+    assert result.losses[0].line == 5
+
+
+def test_values_from_files_sets_and_templates_of_assertions() -> None:
+    content = config_of(
+        "{type: llm-rubric, value: 'file://r.txt'}",
+        "{type: is-json, value: 'file://s.json'}",
+        "{type: contains-json, value: '{type: object}'}",
+        "{type: assert-set, threshold: 0.5, assert: [{type: contains, value: x}]}",
+        "{$ref: '#/assertionTemplates/polite'}",
+        more="assertionTemplates: {polite: {type: contains, value: please}}\n",
+    )
+    result = text("promptfoo", content, **{"r.txt": "Is {{a}} kind?", "s.json": '{"type": "array"}'})
+    (task,) = result.tasks
+    assert rules(task) == [("contains", "x"), ("contains", "please")]
+    assert graders(task)["judge"] == {"rubric": "Is 1 kind?"}
+    assert graders(task)["json"] == {"anywhere": True, "schema": {"type": "object"}}
+    assert [loss.field for loss in result.losses] == ["assert[3].threshold"]
+
+
+def test_prompts_in_their_forms() -> None:
+    content = (
+        "prompts:\n- {raw: '{{a}}', label: x}\n- {id: 'file://p.md'}\n- p.py\n- 'file://many.json'\n- 5\n"
+        "tests: [{vars: {a: 1}, assert: [{type: contains, value: x}]}]\n"
+    )
+    many = '[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]'
+    result = text("promptfoo", content, **{"p.md": "Text {{a}}", "many.json": many})
+    assert [t.prompt for t in result.tasks] == ["1", "Text 1"]
+    assert said(result) == ["f.yaml:1:1: 'prompts[4]' must be a text or a file"]
+    assert [loss.reason for loss in result.losses] == ["code is never run on import", "a conversation of several turns"]
+
+
+def test_tests_in_their_forms() -> None:
+    content = (
+        "prompts: ['{{q}}']\ndefaultTest: 'file://default.yaml'\ntests:\n- 'file://t/*.yaml'\n- t.jsonl\n- gen.js\n"
+        "- https://example.org/sheet\n- {path: 'file://gen.py:make'}\n- {vars: 'file://v.yaml', description: v}\n"
+        "scenarios: [{config: []}]\n"
+    )
+    files = {
+        "default.yaml": "assert: [{type: contains, value: '{{q}}'}]\nvars: {q: d}\noptions: {prefix: '> '}\n",
+        "t/one.yaml": "- {vars: {q: 1}}\n",
+        "t.jsonl": '{"vars": {"q": [2, 3]}, "options": {"disableVarExpansion": true, "transform": "x"}}\n',
+        "gen.js": "code",
+    }
+    result = text("promptfoo", content, **files)
+    assert [t.prompt for t in result.tasks] == ["> 1", "> [2, 3]", "> d"]
+    assert said(result) == ["f.yaml:8:4: 'path': there is no file 'gen.py:make'"]
+    assert {loss.field for loss in result.losses} == {"tests", "options.transform", "vars", "scenarios[0]"}
+
+
+def test_variables_from_files_and_of_each_other_and_without_tests() -> None:
+    variables = "{prompt: '{{ b }}!', b: 'file://b.txt', c: 'file://c.bin'}"
+    content = f"tests: [{{vars: {variables}, assert: [{{type: equals, value: true}}]}}]\n"
+    result = text("promptfoo", content, **{"b.txt": "Hi", "c.bin": "\x00"})
+    (task,) = result.tasks
+    assert task.prompt == "Hi!"
+    assert graders(task)["exact"]["values"] == ["true"]
+    (task,) = text("promptfoo", "prompts: [p]\ndefaultTest: {assert: [{type: contains, value: x}]}\n").tasks
+    assert task.prompt == "p"
+
+
+def test_a_matrix_that_is_too_large_is_refused() -> None:
+    numbers = ", ".join(map(str, range(400)))
+    content = f"prompts: [p]\ntests: [{{vars: {{a: [{numbers}], b: [{numbers}]}}}}]\n"
+    assert "its variables make more than" in said(text("promptfoo", content))[0]
+
+
+def test_tables_that_are_broken() -> None:
+    content = "prompts: [p]\ntests: t.csv\n"
+    result = text("promptfoo", content, **{"t.csv": "a,__threshold,__prefix,__odd\n" + "x" * 200_000 + "\n"})
+    assert said(result) == ["t.csv:2: not a valid table: field larger than field limit (131072)"]
+    result = text("promptfoo", content, **{"t.csv": "a,__threshold,__prefix,__odd\n1,0.5,> ,z\n\n"})
+    assert [t.prompt for t in result.tasks] == ["> p"]
+    assert [loss.field for loss in result.losses] == ["threshold", "__odd"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("Paris", {"type": "equals", "value": "Paris"}),
+        ("note: this", {"type": "equals", "value": "note: this"}),
+        ("is-json", {"type": "is-json", "value": ""}),
+        ("icontains:a", {"type": "icontains", "value": "a"}),
+        ("contains-any: a, b", {"type": "contains-any", "value": ["a", "b"]}),
+        ("similar(0.9):x", {"type": "similar", "value": "x", "threshold": 0.9}),
+        ("grade: kind", {"type": "llm-rubric", "value": " kind"}),
+        ("fn: x", {"type": "javascript", "value": " x"}),
+        ("python: x", {"type": "python", "value": " x"}),
+        ("file://a.py", {"type": "python", "value": "file://a.py"}),
+        ("file://a.js", {"type": "javascript", "value": "file://a.js"}),
+    ],
+)
+def test_assertions_in_cells(written: str, expected: dict[str, object]) -> None:
+    assert from_text(written) == expected

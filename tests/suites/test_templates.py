@@ -1,0 +1,31 @@
+"""Templates with variables, and nothing else."""
+
+import pytest
+
+from skillopt_ci.suites.templates import render, render_all
+
+VALUES = {"a": "x", "n": 4, "b": True, "m": {"k": ["y", {"z": 1}]}, "none": None, "dotted.name": "d"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{a}} {{ n }} {{- b -}}", "x 4 true"),
+        ("{{m.k[0]}}{{ m.k[1] }}", 'y{"z": 1}'),
+        ("{{missing}}{{m.x.y}}{{m.k[9]}}{{none}}", ""),
+        ("{{dotted.name}} {a} }}", "d {a} }}"),
+        ("{{ a | upper }}", None),
+        ("{% if a %}x{% endif %}", None),
+        ("{# note #}", None),
+        ("{{env.HOME}}", None),
+        ("{{ a + 1 }}", None),
+    ],
+)
+def test_render(text: str, expected: str | None) -> None:
+    assert render(text, VALUES) == expected
+
+
+def test_structures() -> None:
+    assert render_all({"k": ["{{a}}", 1]}, VALUES) == {"k": ["x", 1]}
+    with pytest.raises(ValueError, match="more than plain variables"):
+        render_all(["{% x %}"], VALUES)
