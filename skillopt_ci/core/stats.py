@@ -27,7 +27,7 @@ def plus_two(differences: Sequence[float], *, runs: float, confidence: float = 0
 
     Args:
         differences: one per task (or cluster), each in [-1, 1].
-        runs: runs per task and arm; the harmonic mean when the arms differ.
+        runs: runs per task and arm; `compare.interval_runs` where the arms differ or the target has no noise.
         confidence: two-sided.
     """
     if not differences:

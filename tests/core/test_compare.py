@@ -1,6 +1,6 @@
 import pytest
 
-from skillopt_ci.core.compare import TaskPair, cluster_differences, compare
+from skillopt_ci.core.compare import TaskPair, cluster_differences, compare, interval_runs
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import plus_two
 from skillopt_ci.core.task import Source, Task
@@ -34,7 +34,7 @@ def test_tasks_are_paired_and_what_is_missing_is_left_out() -> None:
     head = measured(a=(1.0,), b=(1.0,), c=(1.0,), d=(None,))
     found = compare(base, head, [task(name) for name in "abcde"])
     assert [p.outcome for p in found.pairs] == ["improved", "improved", "not-measured", "not-measured", "not-measured"]
-    assert found.effect == plus_two([0.5, 1.0], runs=2 / (1 / 2 + 1 / 1))
+    assert found.effect == plus_two([0.5, 1.0], runs=1)
     assert (found.missing_base, found.missing_head) == (0.25, 0.25)
     assert found.too_much_missing
 
@@ -46,6 +46,39 @@ def test_the_unit_is_the_cluster() -> None:
     tasks = [task("a", "one"), task("b", "one"), task("c")]
     found = compare(measured(a=(0.0,), b=(0.0,), c=(0.0,)), measured(a=(1.0,), b=(0.0,), c=(0.5,)), tasks)
     assert found.effect == plus_two([0.5, 0.5], runs=1)
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "runs"),
+    [
+        ([(1.0, 0.0), (1.0, 1.0)], [(1.0, 1.0), (0.0, 0.0)], 2),
+        ([(1.0, 0.0) * 4, (1.0,) * 8], [(1.0,) * 4, (0.0,) * 4], 4),  # of the side with fewer
+        ([(1.0,) * 4, (0.5,) * 4], [(0.0,) * 4, (0.1 + 0.2, 0.3)], 1),  # no noise to average out
+        ([(1.0, None), (1.0, 0.0)], [(1.0, 1.0), (None, None)], 1.5),
+        ([(1.0,), (0.0,)], [(0.0,), (1.0,)], 1),
+        ([(None,)], [(None,)], 1),
+        ([], [], 1),
+    ],
+)
+def test_runs_that_the_interval_counts_with(
+    base: list[tuple[float | None, ...]], head: list[tuple[float | None, ...]], runs: float
+) -> None:
+    assert interval_runs(base, head) == interval_runs(head, base) == runs
+
+
+def test_repeats_on_a_target_without_noise_do_not_narrow_the_interval() -> None:
+    tasks = [task(f"t{n}") for n in range(20)]
+    base = {t.id: 1.0 for t in tasks}
+    head = {**base, "t0": 0.0}
+    once, often = (
+        compare(
+            measured(**{i: (v,) * runs for i, v in base.items()}),
+            measured(**{i: (v,) * runs for i, v in head.items()}),
+            tasks,
+        ).effect
+        for runs in (1, 4)
+    )
+    assert once == often
 
 
 def test_nothing_measured_decides_nothing() -> None:
