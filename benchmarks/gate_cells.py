@@ -17,10 +17,11 @@ from gate_worlds import (
     suite,
 )
 
+from skillopt_ci.core.compare import interval_runs
 from skillopt_ci.core.drift import drift
 from skillopt_ci.core.golden import armed, golden_state
 from skillopt_ci.core.merge_gate import Look, MergeRule, look
-from skillopt_ci.core.stats import Effect, harmonic_runs, plus_two
+from skillopt_ci.core.stats import Effect, plus_two
 from skillopt_ci.core.suite_effect import suite_effect
 
 BASE_RUNS = 8
@@ -99,20 +100,21 @@ def _broken(runs_of_head: list[bool]) -> bool:
 
 
 def coverage_cell(
-    world: str, effect: float, n_tasks: int, n_runs: int, repeats: int, seed: tuple[int, ...]
+    world: str, effect: float, n_tasks: int, n_runs: tuple[int, int], repeats: int, seed: tuple[int, ...]
 ) -> Counter[str]:
-    """Population intervals at a fixed number of runs on either side. Shares of tasks are exact, so the truth is too."""
+    """Population intervals at a fixed number of runs of base and head. Shares of tasks are exact: so is the truth."""
     rng = np.random.default_rng(seed)
     counts: Counter[str] = Counter()
-    a, b = MERGE_BETA[world]
+    a, b = MERGE_BETA.get(world, MERGE_BETA["ushape"])
     for number in range(repeats):
         p = suite(rng, world, n_tasks, MERGE_BETA)
         q = p if effect == 0 else population_change(rng, p, a / (a + b), effect, CHURN)
-        base, head = np.array(runs(rng, p, n_runs, world)), np.array(runs(rng, q, n_runs, world))
-        difference = head.mean(axis=1) - base.mean(axis=1)
-        counts.update({"n": 1, "covered": _covers(plus_two(difference.tolist(), runs=n_runs), effect)})
+        base, head = runs(rng, p, n_runs[0], world), runs(rng, q, n_runs[1], world)
+        difference = np.array(head).mean(axis=1) - np.array(base).mean(axis=1)
+        interval = plus_two(difference.tolist(), runs=interval_runs(base, head))
+        counts.update({"n": 1, "covered": _covers(interval, effect)})
         truth = float((q - p).mean())
-        counts["suite"] += _covers(suite_effect(base.tolist(), head.tolist()), truth)
+        counts["suite"] += _covers(suite_effect(base, head), truth)
         if number < repeats // 5:
             low, high = bootstrap(rng, difference)
             counts.update({"n bootstrap": 1, "bootstrap": low - 1e-9 <= effect <= high + 1e-9})
@@ -131,7 +133,7 @@ def stopping_cell(world: str, effect: float, n_tasks: int, repeats: int, seed: t
         k = judge(base, head, rule).round
         head = [row[:k] for row in head]
         difference = (np.array(head).mean(axis=1) - np.array(base).mean(axis=1)).tolist()
-        population = plus_two(difference, runs=harmonic_runs(BASE_RUNS, k))
+        population = plus_two(difference, runs=interval_runs(base, head))
         counts.update({"n": 1, "covered": _covers(population, effect)})
         counts["suite"] += _covers(suite_effect(base, head), float((q - p).mean()))
     return counts

@@ -59,8 +59,8 @@ def other_cells(scale: float) -> list[tuple[Key, Callable[..., Result], tuple[ob
         for effect in (0.0, -0.05, -0.10):
             for n in (10, 20, 50, 100):
                 for k in (1, 4):
-                    key = ("coverage", world, effect, n, k)
-                    cells.append((key, coverage_cell, (world, effect, n, k), int(6000 * scale)))
+                    key = ("coverage", world, effect, n, (k, k))
+                    cells.append((key, coverage_cell, (world, effect, n, (k, k)), int(6000 * scale)))
             for n in (20, 50, 100):
                 cells.append((("stopping", world, effect, n), stopping_cell, (world, effect, n), int(2000 * scale)))
     return cells
@@ -78,10 +78,22 @@ def training_cells(scale: float) -> list[tuple[Key, Callable[..., Result], tuple
     return cells
 
 
+def more_coverage_cells(scale: float) -> list[tuple[Key, Callable[..., Result], tuple[object, ...], int]]:
+    """Intervals on a target without noise, and as a gate has them: eight stored runs, four of the head."""
+    cells: list[tuple[Key, Callable[..., Result], tuple[object, ...], int]] = []
+    for world in ("ushape", "noisy", "graded", "det"):
+        for effect in (0.0, -0.05, -0.10):
+            for n in (10, 20, 50, 100):
+                for k in ((1, 1), (4, 4), (8, 4)) if world == "det" else ((8, 4),):
+                    key = ("coverage", world, effect, n, k)
+                    cells.append((key, coverage_cell, (world, effect, n, k), int(6000 * scale)))
+    return cells
+
+
 def plan(scale: float, seed: int) -> list[Cell]:
     """Every cell in chunks, each with random numbers of its own."""
     chunks = []
-    everything = [*merge_cells(scale), *other_cells(scale), *training_cells(scale)]
+    everything = [*merge_cells(scale), *other_cells(scale), *training_cells(scale), *more_coverage_cells(scale)]
     for number, (key, work, arguments, repeats) in enumerate(everything):
         for chunk in range(CHUNKS):
             share = repeats // CHUNKS + (chunk < repeats % CHUNKS)

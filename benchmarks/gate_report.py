@@ -115,7 +115,7 @@ def _intervals(figures: Figures, bars: Bars) -> None:
     fixed: list[tuple[float, tuple[object, ...]]] = []
     peers: list[float] = []
     for n in (10, 20, 50, 100):
-        for k in (1, 4):
+        for k in ((1, 1), (4, 4), (8, 4)):
             keys = [key for key in figures.keys("coverage") if key[3] == n and key[4] == k]
             cells = [figures.percent("covered", *key) for key in keys]
             suites = [figures.percent("suite", *key) for key in keys]
@@ -123,7 +123,7 @@ def _intervals(figures: Figures, bars: Bars) -> None:
             fixed += zip(cells, keys, strict=True)
             peers += boots
             row = "  ".join(f"{sum(x) / len(x):.1f} [{min(x):.1f}]" for x in (cells, suites, boots))
-            print(f"  fixed, V={n}, {k}+{k} runs: {row}")
+            print(f"  fixed, V={n}, {k[0]}+{k[1]} runs: {row}")
     for n in (20, 50, 100):
         keys = [key for key in figures.keys("stopping") if key[3] == n]
         both = ([figures.percent(name, *key) for key in keys] for name in ("covered", "suite"))

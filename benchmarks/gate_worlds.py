@@ -58,10 +58,13 @@ def changed(rng: Rng, p: Array, effect: float, gaining: float) -> Array:
 
 
 def population_change(rng: Rng, p: Array, mean: float, effect: float, gaining: float) -> Array:
-    """Every task gains or loses by its own dice, so that `effect` holds for the population, not for the suite."""
-    losing = (MEAN_SHARE * gaining * (1 - mean) - effect) / (MEAN_SHARE * mean)
+    """Every task gains or loses by its own dice, so that `effect` holds for the population, not for the suite. In the
+    deterministic world a touched task changes wholly."""
+    whole = bool(np.all((p == 0) | (p == 1)))
+    touch = 1.0 if whole else MEAN_SHARE
+    losing = (touch * gaining * (1 - mean) - effect) / (touch * mean)
     dice = rng.random(len(p))
-    share = rng.beta(2, 1, len(p))
+    share = np.ones(len(p)) if whole else rng.beta(2, 1, len(p))
     return np.where(dice < gaining, p + share * (1 - p), np.where(dice < gaining + losing, p * (1 - share), p))
 
 
