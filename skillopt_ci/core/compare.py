@@ -78,8 +78,8 @@ def interval_runs(base: Rows, head: Rows) -> float:
     """The `runs` of `stats.plus_two`: those of the side with fewer, and 1 where no task ever disagreed with itself.
 
     The pseudo-tasks shrink with the runs because runs average noise out. A target without noise has none to average:
-    shrunk, the interval of 20 tasks covered 91% instead of 95%. With eight runs on one side and four on the other, the
-    harmonic mean let it cover 93.3%.
+    shrunk, a 95% interval of 20 tasks covered 91%. With eight runs on one side and four on the other, the harmonic mean
+    let it cover 93.3%.
     """
     rows = [[v for v in row if v is not None] for row in (*base, *head)]
     if all(max(row) - min(row) <= _SAME for row in rows if row):
