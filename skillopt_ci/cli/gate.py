@@ -92,20 +92,33 @@ def _gate(console: Console, options: Options, sides: Sides, blank: GateReport) -
     project = sides.project()
     changes, unreadable = find_changes(sides, project, options.skill)
     if unreadable:
-        console.warn(f"the head's configuration cannot be read, the base's holds: {unreadable}")
+        console.warn(_unusable(unreadable))
     compared = [c.skill for c in changes if not c.reason]
     edits = policy_edits(sides, project, [s.name for s in compared])
     report = replace(blank, policy_changed=edits.paths, policy_diffs=edits.diffs, suite_edits=edits.suites)
     refs = [r for s in compared for r in (*s.targets, s.judge)]
     if not compared:
-        return _leave(console, options, _summed(report, [_unmeasured(c) for c in changes]), says=False)
+        summed = _summed(report, [_unmeasured(c) for c in changes])
+        return _leave(console, options, _told(summed, unreadable), says=False)
     require_prices(limits_of(options, project), refs)
     pairs = [pair for c in changes if not c.reason for pair in _pairs(console, sides, c)]
     with at_work(console, options, project) as work:
         verdicts = [_unmeasured(c) for c in changes if c.reason]
         verdicts += judge_pairs(work, pairs)
         report = replace(report, paid=work.meter.paid, replayed=work.meter.replayed)
-    return _leave(console, options, _summed(report, verdicts), says=simulated(refs))
+    return _leave(console, options, _told(_summed(report, verdicts), unreadable), says=simulated(refs))
+
+
+def _unusable(why: str) -> str:
+    return f"the head's configuration cannot be used, the base's holds; merging it breaks later gates: {why}"
+
+
+def _told(report: GateReport, unreadable: str) -> GateReport:
+    """The report, saying also that the head's configuration is broken: in force once it is merged."""
+    if not unreadable:
+        return report
+    said = _unusable(unreadable)
+    return replace(report, message=f"{report.message}; {said}" if report.message else said)
 
 
 def _leave(console: Console, options: Options, report: GateReport, *, says: bool) -> int:

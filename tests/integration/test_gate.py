@@ -344,7 +344,9 @@ def test_a_configuration_that_cannot_be_read_at_the_head_leaves_the_bases_in_for
     repo.commit({PATH: SKILL, CONFIG: "version: 1\nskils: []\n"})
     done, value = call_json(repo.root, "gate", "--base", "main")
     assert (done.code, value["verdict"], value["policy_changed"]) == (1, "regression", [CONFIG])
-    assert "the head's configuration cannot be read, the base's holds: skillopt.yml" in done.err
+    said = "the head's configuration cannot be used, the base's holds; merging it breaks later gates: skillopt.yml"
+    assert said in done.err
+    assert said in value["message"]
 
 
 def test_a_broken_configuration_of_the_base_names_the_commit(repo: Repo) -> None:
