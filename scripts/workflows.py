@@ -37,11 +37,15 @@ def standalone(caller: str, reusable: str) -> str:
     text = "\n".join(_job(job) for job in jobs)
     pin = f"{NO_COMMIT.repository}@{NO_COMMIT.sha} # {NO_COMMIT.version}"
     text = text.replace("uses: $/\n", f"uses: {pin}\n")
-    text = re.sub(r"inputs\.(app-client-id)", "vars.SKILLOPT_APP_CLIENT_ID", text)
+    text = re.sub(r"inputs\.app-(client-id|slug)", lambda m: f"vars.SKILLOPT_APP_{_variable(m[1])}", text)
     # A workflow of one's own has no inputs to hand on: what it wants it writes here.
     text = re.sub(r"^ +(?:config|skills|max-usd): \$\{\{ inputs\..*\n", "", text, flags=re.MULTILINE)
     first, _, rest = head.partition("\nname: ")
     return f"{first}\n{_NOTE}name: {rest}\n\njobs:\n{text}"
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def _job(text: str) -> str:

@@ -23,7 +23,11 @@ TOKEN_VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
 _REMOTE = re.compile(r"(?:https?://|ssh://|git@)[^\s]*?[/:]([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+?)(?:\.git)?/?")
 
 login_option = click.option(
-    "--login", metavar="NAME", default="", help="The account of the token (an App's is NAME[bot]); else found out."
+    "--login",
+    metavar="NAME",
+    default="",
+    envvar="SKILLOPT_CI_LOGIN",
+    help="The account of the token (an App's is NAME[bot]); else SKILLOPT_CI_LOGIN, else found out.",
 )
 
 

@@ -1,10 +1,10 @@
-"""The expressions `${{ }}` that action.yml uses: contexts, texts, ==, !=, !, &&, ||, brackets and status functions."""
+"""The expressions `${{ }}` in use: contexts, texts, ==, !=, !, &&, ||, brackets, format, status functions."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-_TOKEN = re.compile(r"\s*(?:('(?:[^']|'')*')|(==|!=|&&|\|\||!|\(|\))|([A-Za-z_][\w.-]*)|(\d+))")
+_TOKEN = re.compile(r"\s*(?:('(?:[^']|'')*')|(==|!=|&&|\|\||!|\(|\)|,)|([A-Za-z_][\w.-]*)|(\d+))")
 _WHOLE = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
 
@@ -73,6 +73,10 @@ def _one(tokens: list[str], contexts: Mapping[str, Any]) -> tuple[Any, list[str]
         return value, rest[1:]
     if token.startswith("'"):
         return token[1:-1].replace("''", "'"), rest
+    if token == "format":
+        template, rest = _one(rest[1:], contexts)
+        value, rest = _or(rest[1:], contexts)
+        return template.replace("{0}", _string(value)), rest[1:]
     if rest[:2] == ["(", ")"]:
         failed = bool(contexts.get("failed"))
         return {"always": True, "success": not failed, "failure": failed, "cancelled": False}[token], rest[2:]

@@ -9,6 +9,7 @@ import pytest
 from skillopt_ci.forge.status import accept_label
 from tests.cli.world import GOOD, PATH, SKILL, files
 from tests.github.server import FakeGitHub
+from tests.github.store import Account
 from tests.runner.workflow import Event, JobResult, WorkflowRun
 from tests.runner.world import ROOT, dispatch, merge_group, pull_request
 
@@ -162,6 +163,28 @@ def test_a_scheduled_training_opens_a_pull_request_with_a_status(tmp_path: Path)
         artifacts = tmp_path / "run-0" / "artifacts"
         assert {p.name for p in artifacts.iterdir()} == {"skillopt-state", "skillopt-train", "skillopt-gate"}
         assert (artifacts / "skillopt-state" / "ledger.sqlite").is_file()
+
+
+def test_an_app_knows_its_own_pull_request_and_comment(tmp_path: Path) -> None:
+    example = ROOT / "examples" / "demo"
+    names = ("skillopt.yml", "skills/invoice-fields/SKILL.md", "evals/invoice-fields/tasks.jsonl", ".gitignore")
+    with FakeGitHub(tmp_path / "hub") as fake:
+        fake.store.accounts["ghs_app"] = Account("train-bot[bot]", permissions=dict(fake.bot.permissions))
+        base = fake.store.put("main", {name: (example / name).read_bytes() for name in names})
+        env = {"GITHUB_API_URL": fake.url, "GITHUB_REPOSITORY": NAME, "GITHUB_SERVER_URL": fake.root}
+        run = WorkflowRun(tmp_path / "run", "train", fake.store.git.place, {}, env)
+        run.inputs |= {"app-client-id": "Iv1", "app-slug": "train-bot"}
+        run.app = {"token": "ghs_app", "app-slug": "train-bot"}
+        event = Event("schedule", {"schedule": "17 4 * * 1"}, sha=base)
+        jobs = run.run(event, fake.token)
+        assert set(results(jobs).values()) == {"success"}, [j.raw for j in jobs.values()]
+        assert fake.store.pulls[1].author.login == "train-bot[bot]"
+        del run.definition["jobs"]["train"]
+        run.folder = tmp_path / "again"
+        run.definition["jobs"]["gate"]["if"] = run.definition["jobs"]["status"]["if"] = "always()"
+        jobs = run.run(event, fake.token)
+        assert jobs["publish"].outputs["action"] == "unchanged"
+        assert [c["user"]["login"] for c in fake.store.comments] == ["train-bot[bot]"]
 
 
 def test_a_training_without_a_proposal_ends_there(tmp_path: Path) -> None:

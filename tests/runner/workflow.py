@@ -57,6 +57,8 @@ class WorkflowRun:
         self.artifacts = folder / "artifacts"
         self.artifacts.mkdir(parents=True)
         self.jobs: dict[str, JobResult] = {}
+        self.inputs = {k: v["default"] for k, v in self.definition[True]["workflow_call"]["inputs"].items()}
+        self.app: dict[str, str] = {}  # outputs of create-github-app-token
 
     def run(self, event: Event, token: str) -> dict[str, JobResult]:
         """Every job, in the order of the file, which is that of their needs."""
@@ -67,7 +69,7 @@ class WorkflowRun:
                     "event_name": event.name, "event": event.payload, "sha": event.sha, "base_ref": event.base_ref,
                     "ref_name": event.ref_name, "token": token,
                 },
-                "inputs": {k: v["default"] for k, v in self.definition[True]["workflow_call"]["inputs"].items()},
+                "inputs": self.inputs,
                 "secrets": self.secrets,
                 "needs": {n: {"outputs": self.jobs[n].outputs, "result": self.jobs[n].result} for n in needs},
             }  # fmt: skip
@@ -82,7 +84,9 @@ class WorkflowRun:
         folder = self.folder / name
         workspace = folder / "workspace"
         workspace.mkdir(parents=True)
-        runner = job(folder, workspace, event.name, event.payload, env={**self.env, "GITHUB_REF_NAME": event.ref_name})
+        env = {k: fill(v, contexts) for k, v in spec.get("env", {}).items()}
+        env |= {**self.env, "GITHUB_REF_NAME": event.ref_name}
+        runner = job(folder, workspace, event.name, event.payload, env=env)
         contexts |= {"runner": {"temp": str(runner.temp)}, "steps": {}}
         result = JobResult("success")
         for step in spec["steps"]:
@@ -94,6 +98,8 @@ class WorkflowRun:
                 done = runner.use(given)
                 result.steps[step["name"]] = done
                 ok, outputs = done.ok, done.outputs
+            elif step.get("uses", "").startswith("actions/create-github-app-token@"):
+                ok, outputs = True, self.app
             elif "uses" in step:
                 ok = self._uses(step["uses"], given, workspace, event)
             else:
