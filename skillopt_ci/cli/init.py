@@ -12,7 +12,15 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.output import append
 from skillopt_ci.cli.project import CONFIG_NAMES
-from skillopt_ci.cli.workflow_files import REPOSITORY, Action, installed_from, own_action, read_action, workflow_files
+from skillopt_ci.cli.workflow_files import (
+    REPOSITORY,
+    Action,
+    installed_from,
+    own_action,
+    read_action,
+    released,
+    workflow_files,
+)
 from skillopt_ci.core.task import SPLITS, STARTER_TAG
 from skillopt_ci.errors import GitError, UsageError
 from skillopt_ci.forge.git import Git
@@ -66,7 +74,7 @@ def command(provider: str | None, action: str | None, workflows: bool, quiet: bo
     """See the help text above."""
 
     def body(console: Console) -> int:
-        known = read_action(action) if action is not None else own_action(installed_from())
+        known = read_action(action) if action is not None else own_action(installed_from()) or released()
         if not workflows:
             _starters(console, Path.cwd(), provider)
         _workflows(console, Path.cwd(), known)

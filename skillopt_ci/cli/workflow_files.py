@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 from skillopt_ci import __version__
 from skillopt_ci.errors import UsageError
@@ -171,4 +172,12 @@ def installed_from() -> str | None:
     try:
         return metadata.distribution("skillopt-ci").read_text("direct_url.json")
     except metadata.PackageNotFoundError:
+        return None
+
+
+def released(package: Path = Path(__file__).parents[1]) -> Action | None:
+    """The action at the commit that a released package was built from; None for one that was not released."""
+    try:
+        return read_action(f"{REPOSITORY}@{(package / 'commit.txt').read_text(encoding='ascii').strip()}")
+    except OSError:
         return None

@@ -1,5 +1,7 @@
 """The workflow files: as they would be made now, without findings of zizmor, as GitHub's schema wants them."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +11,10 @@ import pytest
 import yaml
 
 from scripts.lock import LOCK, problems, wanted
+from scripts.release import version_of
 from scripts.workflows import KINDS, made, stale
-from skillopt_ci.cli.workflow_files import Action, own_action, read_action, workflow_files
+from skillopt_ci import __version__
+from skillopt_ci.cli.workflow_files import Action, own_action, read_action, released, workflow_files
 from skillopt_ci.errors import UsageError
 from tests.cli.world import call
 from tests.forge.repo import Repo
@@ -50,6 +54,44 @@ def test_the_lock_fits_the_project() -> None:
         "requirements.lock has rich None, and pyproject.toml asks for rich",
         "requirements.lock: no hash for regex==2026.1",
     ]
+
+
+def test_a_release_needs_one_version_everywhere() -> None:
+    project, package, log = '[project]\nversion = "1.2.3"\n', '__version__ = "1.2.3"\n', "## [1.2.3] - 2026-11-21\n"
+    assert version_of(project, package, log) == "1.2.3"
+    for texts in (
+        (project.replace("1.2.3", "1.2"), package, log),
+        (project, package.replace("1.2.3", "1.2.4"), log),
+        (project, package, "## [Unreleased]\n"),
+        (project, package, "## [1.2.30] - 2026-11-21\n"),
+    ):
+        with pytest.raises(ValueError, match=r"version|does not say|section"):
+            version_of(*texts)
+
+
+def test_a_release_publishes_without_a_password() -> None:
+    jobs = jobs_of(ROOT / ".github" / "workflows" / "release.yml")
+    assert jobs["pypi"]["permissions"] == {"id-token": "write"}
+    assert all("environment" in job for job in jobs.values() if "write" in job["permissions"].values())
+    assert "secrets." not in str(jobs)
+
+
+def test_a_released_program_knows_its_commit(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "CHANGELOG.md"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    log = tmp_path / "CHANGELOG.md"
+    log.write_text(f"## [{__version__}] - 2026-11-21\n" + log.read_text(encoding="utf-8"), encoding="utf-8")
+    for name in ("skillopt_ci", "scripts"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "commit.txt"))
+    assert released(tmp_path / "skillopt_ci") is None
+    env = {"GITHUB_OUTPUT": str(tmp_path / "output"), "PATH": os.environ["PATH"]}
+    script = [sys.executable, str(tmp_path / "scripts" / "release.py")]
+    assert subprocess.run([*script, "main"], env=env, capture_output=True, check=False).returncode == 1
+    done = subprocess.run([*script, SHA], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    major = __version__.partition(".")[0]
+    assert (tmp_path / "output").read_text(encoding="utf-8") == f"version={__version__}\nmajor=v{major}\n"
+    assert released(tmp_path / "skillopt_ci") == Action(repository="skillopt-ci/skillopt-ci", sha=SHA)
 
 
 def test_zizmor_finds_nothing(tmp_path: Path) -> None:
