@@ -20,7 +20,8 @@ from skillopt_ci.cli.remember import remember
 from skillopt_ci.cli.report import newest_run
 from skillopt_ci.cli.sides import inside
 from skillopt_ci.core.policy import refuse_change
-from skillopt_ci.errors import GitError, UsageError
+from skillopt_ci.errors import ForgeError, GitError, UsageError
+from skillopt_ci.forge.accepted import accepted_lines
 from skillopt_ci.forge.commits import format_patches, write_commits
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.proposal import Proposal, Training, history_path, propose
@@ -150,7 +151,7 @@ def _publish(job: Job, folder: Path, result: Run, repository: Repository, branch
     memory = job.folder + history_path(str(result.config["name"]))
     base = read_base(repository, branch, (path, memory))
     history = repository.blob(base.entries[memory].sha) if memory in base.entries else b""
-    proposal = _proposal(job, result, base.sha, history)
+    proposal = _proposal(job, result, base.sha, _with_accepted(job, repository, base, path, history))
     _for_artifact(job, folder / "pull_request", proposal, base)
     settings = job.project.config.pr
     run_url = read_context(os.environ).run_url
@@ -172,6 +173,16 @@ def _publish(job: Job, folder: Path, result: Run, repository: Repository, branch
     job.console.result(outcome.message + (f": {outcome.pull.url}" if outcome.pull else ""))
     _leave(job, proposal, {"draft": wanted.draft, **_told(outcome), "requests": repository.api.requests})
     return 0
+
+
+def _with_accepted(job: Job, repository: Repository, base: Base, path: str, history: bytes) -> bytes:
+    """The history with what maintainers accepted against the gate's word; nice to have, so a refusal is only told."""
+    try:
+        lines = accepted_lines(repository, base.branch, path, history)
+    except ForgeError as error:
+        job.console.warn(f"warning: what maintainers accepted is not in the history: {error}")
+        return history
+    return b"\n".join([history.rstrip(b"\n"), *lines]) + b"\n" if lines else history
 
 
 def _told(outcome: Outcome) -> dict[str, object]:

@@ -20,7 +20,8 @@ ACTIONS_LOGIN = "github-actions[bot]"
 class Pull:
     """A pull request. `same_repository`: its branch is in the repository itself, not in a fork.
 
-    `labels` are names with their descriptions, `closed_at` is Unix time in seconds.
+    `labels` are names with their descriptions, `closed_at` is Unix time in seconds, `base_sha` was the tip of the
+    branch that it is for when it was last pushed to.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Pull:
     closed_at: float | None
     title: str
     body: str
+    base_sha: str = ""
 
     @property
     def marker(self) -> Mapping[str, str]:
@@ -167,6 +169,11 @@ class Repository:
             return "", []
         return str(found["merge_base_commit"]["sha"]), list(found["commits"])
 
+    def paths_between(self, base: str, head: str) -> frozenset[str]:
+        """The (at most 300) files that `head` changed since it left `base`."""
+        found = self.api.find(f"{{repo}}/compare/{_part(base)}...{_part(head)}") or {}
+        return frozenset(str(file["filename"]) for file in found.get("files") or ())
+
     # Pull requests
 
     def pulls_of(self, branch: str) -> list[Pull]:
@@ -178,6 +185,17 @@ class Repository:
     def open_pulls(self) -> Iterator[Pull]:
         """Open pull requests, the newest first."""
         return (pull(item) for item in self.api.pages("{repo}/pulls", state="open"))
+
+    def closed_pulls(self, base: str) -> list[Pull]:
+        """The hundred pull requests for a branch that were closed and changed last."""
+        asked: dict[str, str | int] = {
+            "state": "closed",
+            "base": base,
+            "sort": "updated",
+            "direction": "desc",
+            "per_page": 100,
+        }
+        return [pull(item) for item in self.api.get("{repo}/pulls", **asked)]
 
     def pull(self, number: int) -> Pull:
         """One pull request."""
@@ -253,6 +271,7 @@ def pull(item: Mapping[str, Any]) -> Pull:
         closed_at=datetime.fromisoformat(closed).timestamp() if closed else None,
         title=str(item.get("title") or ""),
         body=str(item.get("body") or ""),
+        base_sha=str(base.get("sha") or ""),
     )
 
 

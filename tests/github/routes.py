@@ -261,7 +261,7 @@ def _compare(ask: Ask) -> tuple[int, Any]:
         "behind_by": len(git("rev-list", f"{head}..{base}").split()),
         "total_commits": len(commits),
         "commits": commits[:250],
-        "files": [],
+        "files": [{"filename": name} for name in git("diff", "--name-only", f"{fork}..{head}").splitlines()],
     }
 
 
@@ -334,7 +334,9 @@ def _pulls(ask: Ask) -> tuple[int, Any]:
     found = [
         p
         for p in sorted(ask.store.pulls.values(), key=lambda p: -p.number)
-        if state in ("all", p.state) and (not head or (p.head == head and p.head_owner == owner))
+        if state in ("all", p.state)
+        and ask.query.get("base", p.base) == p.base
+        and (not head or (p.head == head and p.head_owner == owner))
     ]
     return 200, Listed([shapes.pull(ask.store, p) for p in found])
 

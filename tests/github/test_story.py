@@ -1,11 +1,13 @@
 """The whole life of a skill on GitHub, by the commands that the workflows run; only GitHub and models are fakes."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from skillopt_ci.forge.status import accept_label
 from tests.cli.world import GOOD, PATH, SKILL, call_json, repository
 from tests.forge.repo import Repo
 from tests.github.server import FakeGitHub
@@ -102,6 +104,23 @@ def test_from_training_to_a_gate_that_blocks(tmp_path: Path) -> None:
         worded = good.replace("# Invoices", "# Invoices and bills")
         assert worded != good
         assert story.gate(story.change("words", worded))["state"] == "success"
+
+
+def test_what_a_maintainer_accepted_is_in_the_next_history(tmp_path: Path) -> None:
+    with FakeGitHub(tmp_path / "hub") as hub:
+        hub.account("ghp_person", "octo")
+        story = Story(tmp_path, hub)
+        number = story.change("shorter", SKILL.replace("# Invoices", "# Bills"))
+        hub.store.refresh()
+        hub.store.label(number, accept_label(hub.store.pulls[number].head_sha), "octo", "it must be shorter")
+        hub.store.merge(number)
+        story.update()
+        story.run("train")
+        opened = story.run("pr")
+        assert opened["action"] == "opened"
+        lines = hub.store.read(hub.store.pulls[2].head, ".skillopt/history/invoices.jsonl").splitlines()
+        assert json.loads(lines[0])["reason"] == "it must be shorter"
+        assert story.run("pr")["action"] == "unchanged"
 
 
 def test_a_candidate_that_a_person_closed_stays_closed(tmp_path: Path) -> None:
