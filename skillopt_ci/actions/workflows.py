@@ -8,7 +8,10 @@ from typing import Any, Literal
 import yaml
 
 Level = Literal["ok", "warning", "error"]
-_USES = re.compile(r"(?:^|/)skillopt-ci(?:/[^@]*)?@(?P<ref>.+)$")
+# This repository under whatever owner, or a mirror of another name by the workflows that only it has.
+_USES = re.compile(
+    r"(?:(?:^|/)skillopt-ci(?:/[^@]*)?|/\.github/workflows/reusable-(?:gate|train|baseline)\.yml)@(?P<ref>.+)$"
+)
 _SHA = re.compile(r"[0-9a-f]{40}")
 _RUN = re.compile(r"(?:^|[\s;&|])skillopt-ci\s+([a-z]+)")
 _COMMANDS = ("train", "gate", "baseline", "pr", "publish", "eval", "check")

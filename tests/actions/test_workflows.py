@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.actions.workflows import check_workflow
+from skillopt_ci.cli.workflow_files import Action, workflow_files
 
 SHA = "a" * 40
 USES = f"skillopt-ci/skillopt-ci@{SHA}"
@@ -101,3 +102,11 @@ def test_our_own_have_no_errors(path: Path) -> None:
     found, commands = check_workflow(path.name, path.read_text(encoding="utf-8"))
     assert [f.what for f in found if f.level == "error"] == []
     assert commands
+
+
+def test_what_init_writes_for_a_mirror_is_recognised() -> None:
+    action = Action(repository="octo/mirror", sha="0123456789" * 4)
+    for name, text in workflow_files(action, "main").items():
+        found, commands = check_workflow(name, text)
+        assert commands == {name.removeprefix("skillopt-").removesuffix(".yml")}
+        assert found == []
