@@ -35,7 +35,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What is sent back; `delay` in seconds before it. `hang`: nothing is sent until the server closes."""
+    """What is sent back; `delay` in seconds before it. `hang`: nothing is sent until the server closes.
+    `drip`: first a hundred spaces, so many seconds apart."""
 
     status: int = 200
     body: bytes | Mapping[str, Any] = b""
@@ -43,6 +44,7 @@ class Reply:
     content_type: str = "application/json"
     delay: float = 0.0
     hang: bool = False
+    drip: float = 0.0
 
 
 Handler = Callable[[Call], Reply]
@@ -104,6 +106,14 @@ class Loopback:
             time.sleep(reply.delay)
         return reply
 
+    def drip(self, client: Any, seconds: float) -> None:
+        """A hundred spaces, until the server closes or the client gives up (`OSError`)."""
+        for _ in range(100):
+            if self._closing.wait(seconds):
+                return
+            client.write(b" ")
+            client.flush()
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
@@ -157,6 +167,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.end_headers()
+            if reply.drip:
+                self.server.loopback.drip(self.wfile, reply.drip)
             self.wfile.write(body)
             self.wfile.flush()
         except OSError:

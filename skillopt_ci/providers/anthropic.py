@@ -10,6 +10,7 @@ import anthropic
 
 from skillopt_ci.core.trajectory import StopReason, Usage
 from skillopt_ci.providers.base import Completion, ProviderOptions, Request
+from skillopt_ci.providers.deadline import whole_answer_within
 from skillopt_ci.providers.sdk import (
     Endpoint,
     checked_url,
@@ -44,7 +45,10 @@ def make(options: ProviderOptions) -> "AnthropicProvider":
     """
     key = credential(options, _VARIABLE, own_endpoint=options.base_url is not None)
     timeout = anthropic.Timeout(options.timeout_seconds, connect=min(options.timeout_seconds, _CONNECT_SECONDS))
-    client = anthropic.Anthropic(api_key=key, base_url=checked_url(options), timeout=timeout, max_retries=0)
+    http_client = anthropic.DefaultHttpxClient(event_hooks=whole_answer_within(options.timeout_seconds))
+    client = anthropic.Anthropic(
+        api_key=key, base_url=checked_url(options), timeout=timeout, max_retries=0, http_client=http_client
+    )
     return AnthropicProvider(client, options, key)
 
 

@@ -10,6 +10,7 @@ import openai
 from skillopt_ci.core.trajectory import StopReason, Usage
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.providers.base import Completion, ProviderOptions, Request
+from skillopt_ci.providers.deadline import whole_answer_within
 from skillopt_ci.providers.retrying import RetryableError
 from skillopt_ci.providers.sdk import (
     Endpoint,
@@ -39,7 +40,13 @@ def make(options: ProviderOptions) -> "OpenAIProvider":
         ConfigError: no key, or a base_url that is none.
     """
     key = credential(options, "OPENAI_API_KEY", own_endpoint=options.base_url is not None)
-    client = openai.OpenAI(api_key=key, base_url=checked_url(options), timeout=_timeout(options), max_retries=0)
+    client = openai.OpenAI(
+        api_key=key,
+        base_url=checked_url(options),
+        timeout=_timeout(options),
+        max_retries=0,
+        http_client=_http_client(options),
+    )
     return OpenAIProvider(client, options, "OPENAI_API_KEY")
 
 
@@ -57,6 +64,7 @@ def make_azure(options: ProviderOptions) -> "OpenAIProvider":
             api_version=options.api_version,
             timeout=_timeout(options),
             max_retries=0,
+            http_client=_http_client(options),
         )
     except ValueError as error:
         raise ConfigError(
@@ -68,6 +76,10 @@ def make_azure(options: ProviderOptions) -> "OpenAIProvider":
 
 def _timeout(options: ProviderOptions) -> openai.Timeout:
     return openai.Timeout(options.timeout_seconds, connect=min(options.timeout_seconds, _CONNECT_SECONDS))
+
+
+def _http_client(options: ProviderOptions) -> openai.DefaultHttpxClient:
+    return openai.DefaultHttpxClient(event_hooks=whole_answer_within(options.timeout_seconds))
 
 
 class OpenAIProvider:

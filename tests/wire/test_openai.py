@@ -199,6 +199,19 @@ def test_a_hang_is_a_timeout() -> None:
     assert caught.value.kind == "timeout"
 
 
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_an_answer_that_drips_for_ever_is_a_timeout(kind: str) -> None:
+    # Some gateways keep the line open with spaces; every one of them starts the SDK's own clock anew.
+    reply = Reply(body=b"{" + b" " * 200, drip=0.02)
+    with (
+        Loopback(scripted(reply)) as server,
+        connected(server, kind, timeout_seconds=0.2) as provider,
+        pytest.raises(CallFailedError, match=r"no answer within 0\.2 s") as caught,
+    ):
+        provider.complete(request())
+    assert caught.value.kind == "timeout"
+
+
 def test_a_dead_address_is_given_up_after_three_calls() -> None:
     with socket.socket() as taken:  # bound but not listening: connections are refused
         taken.bind(("127.0.0.1", 0))
