@@ -5,7 +5,7 @@ from skillopt_ci.ledger import Ledger
 
 
 def times_opened(ledger: Ledger, suite: Suite, run: str) -> int:
-    """How many runs have opened this suite's test split up to this one, which is noted as one of them.
+    """How many runs or confirmations have opened this suite's test split up to this one, which is noted as one of them.
 
     Other train or validation tasks do not make it a new one.
     """

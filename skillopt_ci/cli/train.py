@@ -143,12 +143,17 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
         entry,
         result=result,
         proposal=result.proposal(work.project.config.pr.min_confidence),
-        test_opened=times_opened(work.ledger, plan.suite, plan.run_id) if confirmation is not None else 0,
+        test_opened=_opened(work, plan, result) if confirmation is not None else 0,
         paid=meter.paid,
         replayed=meter.replayed,
         exit_code=code,
         message=message,
     )
+
+
+def _opened(work: Work, plan: Plan, result: TrainResult) -> int:
+    """How often the test split was looked at. A run that goes on after a budget's end may confirm a second skill."""
+    return times_opened(work.ledger, plan.suite, f"{plan.run_id}/{result.best.digest}")
 
 
 def run_config(project: Project, plan: Plan) -> dict[str, object]:

@@ -182,6 +182,19 @@ def test_a_budget_of_calls_is_kept_and_raising_it_continues_the_same_run(tmp_pat
     assert derived(tight, done) == derived(tmp_path / "free", free)
 
 
+def test_a_run_that_confirmed_another_skill_at_a_budgets_end_says_that_the_test_split_was_opened_twice(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, files(concurrency=8))
+    stopped = train(tmp_path, "--max-calls", "85")
+    again = train(tmp_path, "--max-calls", "85")
+    done = train(tmp_path, "--max-calls", "200")
+    assert done["best"] != stopped["best"]
+    assert [entry["test"]["opened"] for entry in (stopped, again, done)] == [1, 1, 2]
+    report = (tmp_path / done["run_dir"] / "report.md").read_text(encoding="utf-8")
+    assert "Test split (opened 2 times for this suite)" in report
+
+
 def test_a_budget_that_cannot_cover_the_confirmation_is_refused_before_anything_is_bought(root: Path) -> None:
     entry = train(root, "--max-calls", "48")  # 12 test tasks, two skills, two runs
     assert (entry["exit_code"], paid(entry), entry["test"]) == (4, 0, None)
