@@ -17,6 +17,7 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.core.task import Suite
 from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, FEWEST_TASKS, STRICT
+from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.engine.confirm import confirm, confirmation_runs
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.state import Bench, TrainSettings
@@ -25,7 +26,7 @@ from skillopt_ci.errors import BudgetReachedError, UsageError
 from skillopt_ci.forge.memory import read_memory
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.run_folder import RunFolder
-from skillopt_ci.wiring import judge_calls
+from skillopt_ci.wiring import judge_calls, pricer
 
 RUNS = ".skillopt/runs"
 RULES = {"confirm": CONFIRM, "strict": STRICT, "careful": CAREFUL}
@@ -180,6 +181,8 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         else:
             folder.write_step(event)
             work.console.say(step_line(event.as_json()))
+            if event.action == "accept" and event.candidate is not None:
+                reserve.grow(growth_price(skill, event.candidate.tokens - plan.start.tokens, answers // 2))
     reserve.release()
     return closing(lab, suite, result, work.console.say)
 
@@ -212,7 +215,8 @@ class Reserve:
         self._meters = meters
         self._share = share * RESERVE_ROOM
         self._calls = calls
-        self._known = False
+        self._grown = Decimal(0)
+        self._usd: Decimal | None = None
         for meter in meters:
             if meter.limits.calls is not None and meter.limits.calls <= calls:
                 raise BudgetReachedError(
@@ -228,18 +232,31 @@ class Reserve:
         Raises:
             BudgetReachedError: what was bought passes a limit less the reserve.
         """
-        if not self._known:
-            self._known = True
-            for meter in self._meters:
-                usd = (self._meters[-1].total.usd or Decimal(0)) * self._share
-                meter.reserve = Spend(calls=self._calls, usd=usd)
+        if self._usd is None and self._meters:
+            self._usd = (self._meters[-1].total.usd or Decimal(0)) * self._share
+            self._set()
         for meter in self._meters:
             meter.check()
+
+    def grow(self, usd: Decimal) -> None:
+        """Keep so much more back: the skill to be confirmed is longer than the one whose price was measured."""
+        self._grown = usd
+        self._set()
+
+    def _set(self) -> None:
+        for meter in self._meters:
+            meter.reserve = Spend(calls=self._calls, usd=(self._usd or Decimal(0)) + self._grown)
 
     def release(self) -> None:
         """Now the confirmation may have it."""
         for meter in self._meters:
             meter.reserve = Spend()
+
+
+def growth_price(skill: ResolvedSkill, tokens: int, answers: int) -> Decimal:
+    """USD that a skill longer by `tokens` adds to that many answers, with the usual room; 0 for a price not known."""
+    usage = Usage(input_tokens=max(0, tokens) * answers)
+    return (pricer(skill.target).price(skill.target.model, usage) or Decimal(0)) * RESERVE_ROOM
 
 
 def settings(plan: Plan) -> TrainSettings:
