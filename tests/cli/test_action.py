@@ -199,7 +199,8 @@ def test_the_ledger_of_the_last_baseline_is_brought_to_a_gate(tmp_path: Path, st
         step.run((0, {}), command="gate", github_token="ghs_0123456789", head=A)
         assert "brought from https://github.example/octo/skills/actions/runs/1" in "\n".join(step.log.text)
         ledger = tmp_path / "temp/skillopt-ci/state/gate/ledger.sqlite"
-        assert Ledger(ledger).spend_by_stream()["base"].calls == 32
+        with Ledger(ledger) as stored:
+            assert stored.spend_by_stream()["base"].calls == 32
         ledger.unlink()
         host.runs = []
         step.run((0, {}), command="gate", github_token="ghs_0123456789", head=A)

@@ -169,7 +169,7 @@ def test_all_problems_of_a_file_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"prompt": "a",}', ":1:16: not valid JSON: "),
+        ('{"prompt": "a" "b"}', ":1:16: not valid JSON: "),
         ('{"prompt": "a"} x', ":1:17: not valid JSON: more text after the object"),
         ('\n  {"a": 1, "a": 2}', ":2:3: not valid JSON: the key 'a' is there twice"),
         ('{"a": NaN}', ":1:1: not valid JSON: NaN is not a JSON number"),
