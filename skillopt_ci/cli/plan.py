@@ -15,6 +15,7 @@ from skillopt_ci.cli.training import RULES
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.costs import Calls, Shape, train_calls
 from skillopt_ci.core.golden import RUNS
+from skillopt_ci.core.screening import LOOKS
 from skillopt_ci.core.skill import Skill, estimate_tokens
 from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.task import Suite, Task
@@ -70,6 +71,9 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
         meta_notes=t.meta_notes,
         slow_sample=SAMPLE,
         confirm_runs=confirmation_runs(len(test)),
+        edit_budget=max(t.edit_budget.start, t.edit_budget.end),
+        screen_runs=LOOKS * t.screen.runs,
+        prune=t.prune,
         gate_rounds=RULES[t.gate].max_rounds if len(val) >= FEWEST_TASKS else 1,
     )
     calls = train_calls(shape)
@@ -104,6 +108,7 @@ def _parts(calls: Calls) -> dict[str, int]:
     return {
         "start_validation": calls.start_validation,
         "rollouts": calls.rollouts,
+        "screening": calls.screening,
         "validation": calls.validation,
         "slow_update": calls.slow_update,
         "confirmation": calls.confirmation,

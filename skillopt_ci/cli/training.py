@@ -3,21 +3,22 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 
 from skillopt_ci.cli.memory import memory_file, read_memory_file
 from skillopt_ci.cli.project import read_skill, read_suite
+from skillopt_ci.cli.reserve import Reserve, growth_price
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.generations import RunRecord, next_generation, read_records, run_id
 from skillopt_ci.core.history import Notes, Rejected, TrainResult
+from skillopt_ci.core.leakage import leakage_of
+from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
-from skillopt_ci.core.spend import Limits, Spend
+from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import Suite
 from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, FEWEST_TASKS, STRICT
-from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.engine.confirm import confirm, confirmation_runs
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.state import Bench, TrainSettings
@@ -26,12 +27,10 @@ from skillopt_ci.errors import BudgetReachedError, UsageError
 from skillopt_ci.forge.memory import read_memory
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.run_folder import RunFolder
-from skillopt_ci.wiring import judge_calls, pricer
+from skillopt_ci.wiring import judge_calls
 
 RUNS = ".skillopt/runs"
 RULES = {"confirm": CONFIRM, "strict": STRICT, "careful": CAREFUL}
-# Answers differ in length: what the confirmation will cost is taken from the first measurement with some room.
-RESERVE_ROOM = Decimal("1.25")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +147,15 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     lab = work.workshop.lab(skill, work.progress, run=plan.run_id, meters=meters, replica=plan.replica)
     optimizer = work.workshop.optimizer(skill, run=plan.run_id, meters=meters)
     test = suite.of(["test"])
-    per_answer = 1 + judge_calls(skill.graders, test) / len(test)
-    answers = 2 * len(test) * confirmation_runs(len(test))
     val = suite.of(["val"])
     # A finished run that is named again buys nothing: limits of today do not end it earlier than it ended then.
-    limited = [] if plan.finished else meters
-    reserve = Reserve(limited, calls=round(answers * per_answer), share=Decimal(answers) / len(val))
+    answers = 2 * len(test) * confirmation_runs(len(test))
+    reserve = Reserve(
+        [] if plan.finished else meters,
+        answers=answers,
+        calls=1 + judge_calls(skill.graders, test) / len(test),
+        measured=len(val),
+    )
     if len(val) < FEWEST_TASKS and skill.train.gate != "strict":
         work.console.warn(
             f"{skill.name}: warning: {len(val)} validation tasks are too few for train.gate {skill.train.gate}; the "
@@ -166,6 +168,8 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         val=val,
         settings=settings(plan),
         spent=lambda: meter.total,
+        leakage=leakage_of(suite.tasks, skill.graders, plan.start.body),
+        keep_back=reserve.keep,
         checkpoint=reserve.check,
     )
     folder = RunFolder(plan.folder, work.console.scrub)
@@ -198,67 +202,6 @@ def closing(lab: Lab, suite: Suite, result: TrainResult, say: Callable[[str], No
         return replace(result, stopped=str(reached), stopped_by=reached.limit)
 
 
-class Reserve:
-    """Keeps back what the closing confirmation will cost, until it is time for it."""
-
-    def __init__(self, meters: list[Meter], *, calls: int, share: Decimal) -> None:
-        """Reserve calls at once, USD at the first check.
-
-        Args:
-            meters: whose limits are kept; the last one is the run's own.
-            calls: that the confirmation takes.
-            share: its answers per answer of the first validation, whose price is then known.
-
-        Raises:
-            BudgetReachedError: the limit of calls cannot even cover the confirmation.
-        """
-        self._meters = meters
-        self._share = share * RESERVE_ROOM
-        self._calls = calls
-        self._grown = Decimal(0)
-        self._usd: Decimal | None = None
-        for meter in meters:
-            if meter.limits.calls is not None and meter.limits.calls <= calls:
-                raise BudgetReachedError(
-                    f"budget.calls: {meter.limits.calls} calls cannot cover the closing comparison on the test split, "
-                    f"which takes {calls}; raise it, or use fewer test tasks",
-                    limit="calls",
-                )
-            meter.reserve = Spend(calls=calls)
-
-    def check(self) -> None:
-        """At a barrier: fix the reserve in USD once the first validation is paid, then hold the limits.
-
-        Raises:
-            BudgetReachedError: what was bought passes a limit less the reserve.
-        """
-        if self._usd is None and self._meters:
-            self._usd = (self._meters[-1].total.usd or Decimal(0)) * self._share
-            self._set()
-        for meter in self._meters:
-            meter.check()
-
-    def grow(self, usd: Decimal) -> None:
-        """Keep so much more back: the skill to be confirmed is longer than the one whose price was measured."""
-        self._grown = usd
-        self._set()
-
-    def _set(self) -> None:
-        for meter in self._meters:
-            meter.reserve = Spend(calls=self._calls, usd=(self._usd or Decimal(0)) + self._grown)
-
-    def release(self) -> None:
-        """Now the confirmation may have it."""
-        for meter in self._meters:
-            meter.reserve = Spend()
-
-
-def growth_price(skill: ResolvedSkill, tokens: int, answers: int) -> Decimal:
-    """USD that a skill longer by `tokens` adds to that many answers, with the usual room; 0 for a price not known."""
-    usage = Usage(input_tokens=max(0, tokens) * answers)
-    return (pricer(skill.target).price(skill.target.model, usage) or Decimal(0)) * RESERVE_ROOM
-
-
 def settings(plan: Plan) -> TrainSettings:
     """Hyperparameters of a run."""
     t = plan.skill.train
@@ -275,6 +218,8 @@ def settings(plan: Plan) -> TrainSettings:
         seed=plan.seed,
         replica=plan.replica,
         policy=t.policy.as_edit_policy(),
+        screen=ScreenRule(runs=t.screen.runs, share=t.screen.share),
+        prune=t.prune,
     )
 
 

@@ -112,12 +112,24 @@ class Policy(Section):
     max_skill_tokens: Positive = Field(default=5000, description="Tokens of the body (four characters each).")
     allow_urls: Flag = Field(default=False, description="Let edits bring URLs and links to files.")
     allow_commands: Flag = Field(default=False, description="Let edits bring shell commands.")
+    allow_tools: Flag = Field(default=False, description="Let edits speak of tool permissions (`allowed-tools`).")
 
     def as_edit_policy(self) -> "EditPolicy":
         """The same as the value that `core` works with."""
         from skillopt_ci.core.policy import EditPolicy  # with it comes the Markdown parser
 
         return EditPolicy(**self.model_dump())
+
+
+class Screen(Section):
+    """Every edit runs alone on its own evidence before it is gated: train tasks, some rollouts each."""
+
+    runs: Annotated[int, Strict(), Field(ge=0, le=16)] = Field(
+        default=4, description="Rollouts of an edit, twice as many where they leave it open; 0 screens nothing."
+    )
+    share: Number = Field(
+        default=0.5, gt=0, le=1, description="Mean gain on its failed tasks from which an edit is gated."
+    )
 
 
 class Train(Section):
@@ -139,6 +151,8 @@ class Train(Section):
     )
     slow_update: Flag = Field(default=True, description="Write longer-term guidance at the end of every epoch.")
     meta_notes: Flag = Field(default=True, description="Keep the optimizer's notes on which edits work.")
+    screen: Screen = Field(default=Screen(), description="Try each edit alone before its bundle is gated.")
+    prune: Flag = Field(default=False, description="Before the run ends, take out what the skill does as well without.")
     seed: Whole = Field(default=42, description="Seed of the order of tasks.")
     policy: Policy = Field(default=Policy(), description="What an edit may bring into a skill.")
 

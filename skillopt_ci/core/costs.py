@@ -3,12 +3,21 @@
 from dataclasses import dataclass
 from math import ceil
 
+SCREENED = 3  # edits that a step screens for each that it may keep
+PRUNE_RUNS = 8  # of the skill without an edit, where edits are not screened
+PRUNE_ROUNDS = 2  # runs of a validation task with the shorter skill
+PRUNINGS = 3  # removals that may be gated: all of them, then half as many, then half of those
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """Sizes that decide the number of calls: tasks per split, and hyperparameters.
 
-    `gate_rounds`: runs per task that the training gate takes of a candidate, at most.
+    Attributes:
+        gate_rounds: runs per task that the training gate takes of a candidate, at most.
+        edit_budget: edits that a step may keep, at most.
+        screen_runs: rollouts that an edit alone takes, at most; 0 when edits are not screened.
+        prune: whether the run ends with pruning.
     """
 
     train: int
@@ -22,6 +31,9 @@ class Shape:
     slow_sample: int
     confirm_runs: int
     gate_rounds: int = 1
+    edit_budget: int = 4
+    screen_runs: int = 0
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +42,7 @@ class Calls:
 
     start_validation: int
     rollouts: int
+    screening: int
     validation: int
     slow_update: int
     confirmation: int
@@ -38,7 +51,8 @@ class Calls:
     @property
     def target(self) -> int:
         """Calls of the target model."""
-        return self.start_validation + self.rollouts + self.validation + self.slow_update + self.confirmation
+        training = self.rollouts + self.screening + self.validation + self.slow_update
+        return self.start_validation + training + self.confirmation
 
 
 def train_calls(shape: Shape) -> Calls:
@@ -47,6 +61,9 @@ def train_calls(shape: Shape) -> Calls:
     T = E*ceil(N/B) steps. Exact stops, early stops and steps without failures make it less. The optimizer is asked
     once per minibatch (failures and successes apart), for one merge and one ranking a step, and twice an epoch from
     the second on; malformed answers, which are asked again once, are not counted.
+
+    A step that screens tries at most `SCREENED` edits for each that it may keep, and once some of them together; the
+    better half of a bundle that is not kept may be gated again. Pruning tries every kept edit, and gates three times.
     """
     steps_per_epoch = ceil(shape.train / shape.batch_size)
     steps = shape.epochs * steps_per_epoch
@@ -54,14 +71,26 @@ def train_calls(shape: Shape) -> Calls:
     minibatches = shape.epochs * sum(ceil(size / shape.minibatch_size) + 1 for size in sizes)
     slow_epochs = shape.epochs - 1 if shape.slow_update else 0
     notes = max(0, shape.epochs - 2) if shape.meta_notes else 0
-    decisions, rounds = steps + slow_epochs, shape.gate_rounds
-    # The start is measured as often as a candidate may be; an accepted candidate brings two runs or more of its own.
-    again = (rounds - 1) + decisions * max(0, rounds - 2)
+    screened = steps * (SCREENED * shape.edit_budget + 1) * shape.screen_runs
+    pruned = steps * shape.edit_budget * (shape.screen_runs or PRUNE_RUNS) if shape.prune else 0
     return Calls(
         start_validation=shape.val,
         rollouts=shape.epochs * shape.train,
-        validation=shape.val * (decisions * rounds + again),
+        screening=screened + pruned,
+        validation=shape.val * _runs_per_task(shape, steps, slow_epochs),
         slow_update=2 * slow_epochs * min(shape.slow_sample, shape.train),
         confirmation=2 * shape.test * shape.confirm_runs,
         optimizer=minibatches + 2 * steps + slow_epochs + notes,
     )
+
+
+def _runs_per_task(shape: Shape, steps: int, slow_epochs: int) -> int:
+    """Most runs that a validation task takes after the first one of the start."""
+    rounds = shape.gate_rounds
+    decisions = steps * (2 if shape.screen_runs else 1) + slow_epochs
+    # The start is measured as often as a candidate may be; an accepted candidate brings two runs or more of its own,
+    # one when its edits were screened.
+    own = 1 if shape.screen_runs else 2
+    again = (rounds - 1) + decisions * max(0, rounds - own)
+    pruning = PRUNINGS * (max(PRUNE_ROUNDS, rounds) + 1) if shape.prune else 0
+    return decisions * rounds + again + pruning

@@ -7,26 +7,34 @@ from typing import Literal
 from skillopt_ci.core.compare import Comparison
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.rollout import Evaluation, Failure, Rollout
+from skillopt_ci.core.screening import Screening
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
 
-# `undecided`: the gate could not measure its candidate, which says nothing about the edit.
-EditStatus = Literal["kept", "rejected", "unmatched", "refused", "over-budget", "undecided"]
+# `rejected`: with its bundle, by the gate; `rejected-alone`: on its own train tasks; `refused`: by policy or leakage
+# lint; `waiting`: promising alone, looked at again in the next step; `undecided`: its candidate could not be measured,
+# or was tried again without the others, which says nothing about the edit.
+EditStatus = Literal[
+    "kept", "rejected", "rejected-alone", "pruned", "unmatched", "refused", "over-budget", "waiting", "undecided"
+]
+NOT_KEPT = ("rejected", "rejected-alone", "pruned", "refused")  # what is remembered as not worth buying again
 StepKind = Literal["edit", "slow_update", "prune"]
 Action = Literal["accept", "reject", "skip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditRecord:
-    """An edit and what became of it, with the reason when it was not kept."""
+    """An edit and what became of it, with the reason when it was not kept; `screening`: what it did alone."""
 
     edit: Edit
     status: EditStatus
     reason: str = ""
+    screening: Screening | None = None
 
     def as_json(self) -> dict[str, object]:
         """The form of `history.json`."""
+        s = self.screening
         return {
             "op": self.edit.op,
             "target": self.edit.target,
@@ -36,6 +44,7 @@ class EditRecord:
             "support": self.edit.support,
             "status": self.status,
             "reason": self.reason,
+            "screening": None if s is None else {"gain": _round(s.gain), "runs": s.runs},
         }
 
 
@@ -187,8 +196,8 @@ def rejected_edits(steps: Sequence[Step]) -> list[Rejected]:
     for step in steps:
         effect = step.decision.effect.mean if step.decision and step.decision.effect else None
         for record in step.edits:
-            if record.status in ("rejected", "refused"):
-                own = effect if record.status == "rejected" else None  # what was refused was never measured
+            if record.status in NOT_KEPT:
+                own = effect if record.status == "rejected" else None  # the others were never measured on validation
                 found.append(Rejected(edit=record.edit, reason=record.reason or step.reason, effect=own))
     return found
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from skillopt_ci.core.edit import Edit, apply_edits, hand_protected
 from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.statements import repeats
+from skillopt_ci.core.wellformed import malformed
 
 _URL = re.compile(
     r"\b[a-z][a-z0-9+.-]*://\S*|\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*|\bwww\.\S*"
@@ -22,6 +24,14 @@ _COMMAND = re.compile(
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)")
 _SHELL = re.compile(
     r"\{?\s*\.?(?:(?:ba|z|fi|c|k|da)?sh|shell\w*|console|terminal|powershell|pwsh|ps1|cmd|bat(?:ch)?)\b", re.IGNORECASE
+)
+# What grants an agent more than it was given: keys of frontmatters and settings, switches of the common agents.
+_PERMISSION = re.compile(
+    r"\b(?:allowed|disallowed)[-_ ]?tools\b|\bpermission[-_ ]?mode\b|\bbypass[-_ ]?permissions\b|\baccept[-_ ]?edits\b"
+    r"|--?(?:dangerously\S*|yolo|full-auto|no-sandbox|auto-approve|allow-all\S*|trust-all\S*)"
+    r"|\bsandbox[-_ ]?mode\b|\bapproval[-_ ]?(?:policy|mode)\b"
+    r"|^\s*[-*]?\s*[\"']?(?:tools|permissions|mcp[-_]?servers)[\"']?\s*[:=]\s*(?:[\[{*]|[A-Z]\w+\s*[,(]|$)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _VISIBLE = {"\u200d", "\ufe0f"}  # zero-width joiner and emoji selector: part of emoji
 # Letters and marks that show nothing: fillers, joiners and variation selectors (which can carry a whole message).
@@ -39,6 +49,7 @@ class EditPolicy:
     max_skill_tokens: int = 5000
     allow_urls: bool = False
     allow_commands: bool = False
+    allow_tools: bool = False
 
 
 def hidden_characters(text: str) -> list[str]:
@@ -66,14 +77,25 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = 
     if edit.content.lstrip("\ufeff\r\n").startswith("---"):
         return "would read as frontmatter"
     # The body as it would be, too: a harmless piece can turn a URL or a command that is there into another.
+    now = apply_edits(skill, kept).skill.body
     after = apply_edits(skill, [*kept, edit]).skill.body
-    if not policy.allow_urls and (_urls(edit.content) | _urls(after)) - _urls(skill.body):
-        return "brings a URL or a link to a file"
-    if not policy.allow_commands and (_commands(edit.content) | _commands(after)) - _commands(skill.body):
-        return "brings a command"
-    wanted = _lf(edit.content.strip())
-    if edit.op == "add" and wanted and wanted in _lf(skill.body):
-        return "says what the skill says already"
+    brought = _brings(edit.content, after, skill.body, policy)
+    if brought:
+        return brought
+    if broken := malformed(_lf(now), _lf(after)):
+        return broken
+    return "says what the skill says already" if repeats(_lf(now), _lf(after)) else None
+
+
+def _brings(content: str, after: str, before: str, policy: EditPolicy) -> str | None:
+    """What is in a text, or in the body as it would be, and not in the body as it was; None for nothing."""
+    for allowed, find, what in (
+        (policy.allow_urls, _urls, "a URL or a link to a file"),
+        (policy.allow_commands, _commands, "a command"),
+        (policy.allow_tools, _permissions, "a tool permission"),
+    ):
+        if not allowed and (find(content) | find(after)) - find(before):
+            return f"brings {what}"
     return None
 
 
@@ -86,10 +108,10 @@ def refuse_change(best: Skill, start: Skill, policy: EditPolicy) -> str | None:
     hidden = [name for name in hidden_characters(best.body) if name not in hidden_characters(start.body)]
     if hidden:
         return f"brings hidden characters: {', '.join(hidden[:3])}"
-    if not policy.allow_urls and _urls(best.body) - _urls(start.body):
-        return "brings a URL or a link to a file"
-    if not policy.allow_commands and _commands(best.body) - _commands(start.body):
-        return "brings a command"
+    if brought := _brings("", best.body, start.body, policy):
+        return brought
+    if broken := malformed(_lf(start.body), _lf(best.body)):
+        return broken
     return too_long(best, start, start, policy)
 
 
@@ -115,8 +137,14 @@ def _commands(text: str) -> set[str]:
     return found
 
 
+def _permissions(text: str) -> set[str]:
+    """Every line that speaks of tool permissions, without the space around it."""
+    plain = unicodedata.normalize("NFKC", text)
+    return {line.strip() for line in plain.splitlines() if _PERMISSION.search(line)}
+
+
 def _lf(text: str) -> str:
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def too_long(candidate: Skill, skill: Skill, start: Skill, policy: EditPolicy) -> str | None:

@@ -16,16 +16,31 @@ from skillopt_ci.engine.lab import Job, Lab
 VAL = "val"
 
 
-def fitting_rule(rule: TrainingRule, n_tasks: int, seen: Sequence[Evaluation]) -> TrainingRule:
-    """The rule that suits what is known: strict on fewer than 10 tasks, where repeats prove nothing, and on a target
-    that always agreed with itself, where they tell nothing."""
+def fitting_rule(
+    rule: TrainingRule, n_tasks: int, seen: Sequence[Evaluation], *, screened: bool = False
+) -> TrainingRule:
+    """The rule that suits what is known.
+
+    Strict on fewer than 10 tasks, where repeats prove nothing, and on a target that always agreed with itself, where
+    they tell nothing. Edits that were screened bring evidence of their own: clear cases may end in the first round.
+    """
     if n_tasks < FEWEST_TASKS or deterministic(*seen):
         return replace(STRICT, exact_stop=rule.exact_stop)
-    return rule
+    return replace(rule, min_accept_round=1, incumbent_runs=1) if screened else rule
+
+
+def empty(skill: Skill, tasks: Sequence[Task]) -> Evaluation:
+    """A skill before its first run."""
+    return _evaluation(skill, tasks, [() for _ in tasks])
 
 
 def decide(
-    lab: Lab, skills: tuple[Skill, Skill], incumbent: Evaluation, tasks: Sequence[Task], rule: TrainingRule
+    lab: Lab,
+    skills: tuple[Skill, Skill],
+    incumbent: Evaluation,
+    tasks: Sequence[Task],
+    rule: TrainingRule,
+    measured: Evaluation | None = None,
 ) -> Decision:
     """Decide whether a candidate replaces the incumbent.
 
@@ -35,10 +50,11 @@ def decide(
         incumbent: the incumbent's runs so far, tasks in order; the decision has them with what was added.
         tasks: the validation tasks.
         rule: how much evidence is wanted.
+        measured: the candidate's runs so far, where it has any.
     """
     clusters = {t.id: t.cluster for t in tasks}
     before = [list(row) for row in incumbent.values]
-    after: list[list[float | None]] = [[] for _ in tasks]
+    after = [list(row) for row in measured.values] if measured else [[] for _ in tasks]
     while True:
         base, head = _evaluation(skills[0], tasks, before), _evaluation(skills[1], tasks, after)
         move = next_move(base, head, rule, clusters=clusters)

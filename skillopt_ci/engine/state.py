@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from skillopt_ci.core.history import Rejected, Step, StepKind, rejected_edits
+from skillopt_ci.core.history import EditRecord, Rejected, Step, StepKind, rejected_edits
+from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Evaluation, Rollout
 from skillopt_ci.core.schedule import Shape
+from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
@@ -31,6 +33,13 @@ class TrainSettings:
     seed: int
     replica: str
     policy: EditPolicy
+    screen: ScreenRule = ScreenRule()
+    prune: bool = True
+
+
+def _nothing(rollouts: int) -> None:
+    """Keep nothing back: there is no budget."""
+    del rollouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +50,8 @@ class Bench:
         train: train tasks.
         val: validation tasks; test tasks are not here at all.
         spent: everything this run has used so far, at recorded prices.
+        leakage: what no edit may say; made of hashes, so that no test task is here.
+        keep_back: keeps the price of so many rollouts back, for the pruning at the end; 0 releases it.
         checkpoint: raises `BudgetReachedError` when a limit is passed; called at barriers, where the sum does not
             depend on concurrency.
     """
@@ -52,6 +63,8 @@ class Bench:
     settings: TrainSettings
     spent: Callable[[], Spend]
     checkpoint: Callable[[], None]
+    leakage: Leakage = Leakage()
+    keep_back: Callable[[int], None] = _nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +79,14 @@ class State:
     versions: tuple[Skill, ...] = ()
     notes: str = ""
     rejected: tuple[Rejected, ...] = field(default=())
+    waiting: tuple[EditRecord, ...] = ()
 
     def after(self, step: Step) -> "State":
         """The state after a step: an accepted candidate is the incumbent, what was not kept is remembered."""
         state = replace(self, steps=(*self.steps, step), rejected=(*self.rejected, *rejected_edits([step])))
+        if step.edits:
+            waiting = tuple(r for r in step.edits if r.status == "waiting")
+            state = replace(state, waiting=waiting)
         decision = step.decision
         if decision is not None and decision.incumbent is not None:
             state = replace(state, val=decision.incumbent, mean=decision.incumbent.mean or 0.0)
@@ -77,13 +94,23 @@ class State:
             return state
         assert decision.evaluation is not None  # noqa: S101 - an accepted candidate was measured whole
         assert decision.mean is not None  # noqa: S101
+        # What an edit did alone was true of the skill as it was: beside the new lines it may do something.
+        alone = {r.edit.key() for s in state.steps for r in s.edits if r.status == "rejected-alone"}
         return replace(
             state,
+            rejected=tuple(r for r in state.rejected if r.edit.key() not in alone),
             skill=step.candidate,
             val=decision.evaluation,
             mean=decision.mean,
             versions=(*state.versions, step.candidate),
         )
+
+    @property
+    def rejected_alone(self) -> tuple[EditRecord, ...]:
+        """Edits that did nothing for their own tasks beside the skill as it is now; asked again, the answer stands."""
+        since = [s.action for s in self.steps][::-1]
+        steps = self.steps[len(since) - since.index("accept") :] if "accept" in since else self.steps
+        return tuple(r for s in steps for r in s.edits if r.status == "rejected-alone")
 
     def blank_step(self, epoch: int, kind: StepKind, budget: int) -> Step:
         """The next step before anything happened: skipped, nothing gated, nothing spent."""

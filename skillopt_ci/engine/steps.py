@@ -9,9 +9,10 @@ from skillopt_ci.core.schedule import edit_budget
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
-from skillopt_ci.engine.candidates import build_candidate
+from skillopt_ci.engine.candidates import Rules, build_candidate, vet
 from skillopt_ci.engine.decide import decide, fitting_rule
 from skillopt_ci.engine.lab import Job
+from skillopt_ci.engine.screen import screen
 from skillopt_ci.engine.state import Bench, State
 
 
@@ -27,9 +28,30 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> 
         return skipped(bench, blank, "infrastructure" if failures else "no failures in the batch", before)
     proposal = bench.optimizer.propose(state.skill, state.evidence(settings, blank, tuple(batch), rollouts))
     blank = replace(blank, failures=(*failures, *proposal.failures))
-    if not proposal.edits:
+    if not proposal.edits and not state.waiting:
         return skipped(bench, blank, "infrastructure" if proposal.failures else "no edits proposed", before)
-    candidate, records = build_candidate(state.skill, state.start, proposal.edits, blank.edit_budget, settings.policy)
+    rules = Rules(start=state.start, policy=settings.policy, leakage=bench.leakage)
+    vetted = vet(state.skill, proposal.edits, rules, state.waiting)
+    if settings.screen.runs:
+        vetted, more = screen(bench, state, vetted, rollouts, blank.edit_budget)
+        failures += tuple(r.outcome for r in more if isinstance(r.outcome, Failure))
+        blank = replace(blank, rollouts=(*rollouts, *more), failures=(*failures, *proposal.failures))
+    candidate, records = build_candidate(state.skill, vetted, blank.edit_budget, rules)
+    blank = replace(blank, edits=records)
+    if candidate is None:
+        return skipped(bench, blank, "no edit could be applied", before)
+    return gated(bench, state, blank, candidate, before)
+
+
+def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
+    """Try the promising part of a rejected bundle; None when it has none."""
+    again = [replace(r, status="kept", reason="") for r in last.edits if r.status == "undecided"]
+    if last.action != "reject" or not again:
+        return None
+    before = bench.spent()
+    blank = state.blank_step(last.epoch, "edit", last.edit_budget)
+    rules = Rules(start=state.start, policy=bench.settings.policy, leakage=bench.leakage)
+    candidate, records = build_candidate(state.skill, again, last.edit_budget, rules)
     blank = replace(blank, edits=records)
     if candidate is None:
         return skipped(bench, blank, "no edit could be applied", before)
@@ -50,7 +72,8 @@ def gated(bench: Bench, state: State, blank: Step, candidate: Skill, before: Spe
         decision = replace(earlier, n_rollouts=0, incumbent=None)
     else:
         seen = [state.val, *(d.evaluation for d in known if d.evaluation is not None)]
-        rule = fitting_rule(bench.settings.rule, len(bench.val), seen)
+        shown = [r.screening for r in blank.edits if r.status == "kept"]
+        rule = fitting_rule(bench.settings.rule, len(bench.val), seen, screened=bool(shown) and all(shown))
         decision = decide(bench.lab, (state.skill, candidate), state.val, bench.val, rule)
     bench.checkpoint()
     action: Action
@@ -64,15 +87,28 @@ def gated(bench: Bench, state: State, blank: Step, candidate: Skill, before: Spe
     others = sum(r.status == "kept" for r in blank.edits) - 1
     bundle = f" (with {others} more in its bundle)" if others > 0 else ""
     reason = "" if decision.accept else decision.reason + bundle
+    records = [_judged(r, status, reason) for r in blank.edits]
+    if action == "reject" and blank.kind == "edit":
+        records = _promising(records)
     return replace(
         blank,
         action=action,
         reason=decision.reason,
         candidate=candidate,
         decision=decision,
-        edits=tuple(_judged(r, status, reason) for r in blank.edits),
+        edits=tuple(records),
         cost=bench.spent().minus(before),
     )
+
+
+def _promising(records: Sequence[EditRecord]) -> list[EditRecord]:
+    """The better half of a rejected bundle by what its edits did alone is not rejected yet."""
+    bundle = [i for i, r in enumerate(records) if r.status == "rejected"]
+    if any(records[i].screening is None for i in bundle):
+        return list(records)
+    half = set(bundle[: len(bundle) // 2])
+    reason = "its bundle was not kept; tried again with the better half of it"
+    return [replace(r, status="undecided", reason=reason) if i in half else r for i, r in enumerate(records)]
 
 
 def _same_question(step: Step, incumbent: Skill, candidate: Skill) -> bool:

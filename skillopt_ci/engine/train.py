@@ -4,6 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
+from skillopt_ci.core.costs import PRUNINGS
 from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.schedule import chunks, epoch_order
@@ -12,8 +13,9 @@ from skillopt_ci.core.strict import TOLERANCE
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.decide import VAL
 from skillopt_ci.engine.epoch_end import meta_notes, slow_update_step
+from skillopt_ci.engine.prune import prune_again, prune_cost, prune_step, removable
 from skillopt_ci.engine.state import Bench, State
-from skillopt_ci.engine.steps import edit_step
+from skillopt_ci.engine.steps import edit_step, retry_step
 from skillopt_ci.errors import BudgetReachedError, InconclusiveError
 
 NOTHING_LEFT = "nothing left to gain on validation"
@@ -24,8 +26,8 @@ def train(
 ) -> Generator[Step | Notes, None, TrainResult]:
     """Train a skill; yields every step as it is decided, and the notes after an epoch.
 
-    Ends when the epochs are over, when validation is perfect, or when the budget is reached. The result has no
-    confirmation yet.
+    Ends when the epochs are over, when validation is perfect, or when the budget is reached; then what carries no
+    weight is taken out again. The result has no confirmation yet.
 
     Args:
         bench: what the loop works with.
@@ -46,9 +48,9 @@ def train(
             for batch in _batches(bench, epoch):
                 if perfect(state):
                     break
-                step = edit_step(bench, state, epoch, batch)
-                state = state.after(step)
-                yield step
+                for step in _tries(bench, state, epoch, batch):
+                    state = state.after(step)
+                    yield step
             if perfect(state):
                 stopped = NOTHING_LEFT
                 break
@@ -59,6 +61,12 @@ def train(
             if 1 < epoch < bench.settings.epochs and bench.settings.meta_notes:
                 state = replace(state, notes=meta_notes(bench, state, epoch))
                 yield Notes(epoch=epoch, text=state.notes)
+    except BudgetReachedError as reached:
+        stopped, stopped_by = str(reached), reached.limit
+    try:
+        for step in _prunings(bench, state):
+            state = state.after(step)
+            yield step
     except BudgetReachedError as reached:
         stopped, stopped_by = str(reached), reached.limit
     return TrainResult(
@@ -77,6 +85,30 @@ def train(
 def perfect(state: State) -> bool:
     """Validation cannot get better: no candidate could be strictly better than the incumbent."""
     return state.mean >= 1 - TOLERANCE
+
+
+def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> Generator[Step, None, None]:
+    """The step of a batch; when its bundle is rejected, one more with the better half of it."""
+    bench.keep_back(prune_cost(state, bench))
+    step = edit_step(bench, state, epoch, batch)
+    yield step
+    again = retry_step(bench, state.after(step), step)
+    if again is not None:
+        yield again
+
+
+def _prunings(bench: Bench, state: State) -> Generator[Step, None, None]:
+    """The steps that take out what carries no weight: all of it together, else the better half, and half of that."""
+    if not bench.settings.prune or not removable(state):
+        return
+    bench.keep_back(0)
+    step: Step | None = prune_step(bench, state, state.steps[-1].epoch)
+    for _ in range(PRUNINGS):
+        if step is None:
+            break
+        yield step
+        state = state.after(step)
+        step = prune_again(bench, state, step)
 
 
 def _measure_start(bench: Bench, start: Skill) -> tuple[Evaluation, float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from skillopt_ci.core.edit import Edit, apply_edits
-from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.history import NOT_KEPT, EditRecord, Step
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.forge.marker import marker_line
 
@@ -113,7 +113,7 @@ def history_lines(training: Training) -> bytes:
         json.dumps(_history_entry(training.run_id, step, record), sort_keys=True, ensure_ascii=True).encode()
         for step in training.steps
         for record in step.edits
-        if record.status in ("kept", "rejected", "refused")
+        if record.status in ("kept", *NOT_KEPT) and not (step.kind == "prune" and record.status == "kept")
     ]
     lines = [*old, *new]
     size = sum(len(line) + 1 for line in lines)
@@ -201,7 +201,8 @@ def _message(training: Training, step: Step, at: int | None = None) -> str:
 
 
 def _history_entry(run_id: str, step: Step, record: EditRecord) -> dict[str, object]:
-    effect = step.decision.effect.mean if step.decision and step.decision.effect else None
+    gated = record.status in ("kept", "rejected")  # the others were never measured on validation
+    effect = step.decision.effect.mean if gated and step.decision and step.decision.effect else None
     return {
         "v": 1,
         "run": run_id,

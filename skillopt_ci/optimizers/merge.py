@@ -3,16 +3,15 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import SequenceMatcher
 
 from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.statements import statements
 
-NEAR_DUPLICATE = 0.85
 _NUMBER = re.compile(r"\d+")
 
 
 def merge_by_rule(edits: Sequence[Edit]) -> list[Edit]:
-    """Identical, contained and near-duplicate edits become one; the earlier one's words stay.
+    """Identical edits, those that differ in wording alone, and those another begins with become one; the earlier stays.
 
     Support is the number of readers' edits that became one, evidence the union of theirs.
     """
@@ -57,14 +56,11 @@ def _same(one: Edit, other: Edit) -> bool:
         return False
     if one.op == "delete":
         return True
-    first, second = _plain(one.content), _plain(other.content)
-    if first == second or (min(len(first), len(second)) > 20 and (first in second or second in first)):
+    # One word decides what a rule says ("at most 50 words", "the amber form"), so likeness of letters proves nothing.
+    if statements(one.content) == statements(other.content):
         return True
-    if _NUMBER.findall(first) != _NUMBER.findall(second):
-        return False  # "at most 50 words" and "at most 80 words" look alike and are opposites
-    likeness = SequenceMatcher(None, first, second, autojunk=False)
-    # The quick ones are upper bounds: most pairs need no more.
-    return all(r() >= NEAR_DUPLICATE for r in (likeness.real_quick_ratio, likeness.quick_ratio, likeness.ratio))
+    first, second = sorted((_plain(one.content), _plain(other.content)), key=len)
+    return len(first) > 20 and second.startswith(first) and _NUMBER.findall(first) == _NUMBER.findall(second)
 
 
 def _plain(text: str) -> str:

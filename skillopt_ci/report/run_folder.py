@@ -14,7 +14,7 @@ from skillopt_ci.report.jsonout import dump, dump_line, train_json
 from skillopt_ci.report.junit import train_junit
 from skillopt_ci.report.training import train_summary
 
-_TRAIN_STREAMS = ("train/", "slow/")  # streams of train tasks: the only ones whose text is written
+_TRAIN_STREAMS = ("train/", "slow/", "screen")  # streams of train tasks: the only ones whose text is written
 
 
 class RunFolder:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from skillopt_ci.core.edit import Edit, Op
 from skillopt_ci.core.history import Action, Decision, EditRecord, EditStatus, Step, StepKind
+from skillopt_ci.core.screening import Screening
 from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
@@ -146,7 +147,13 @@ def _edit(item: Mapping[str, Any]) -> EditRecord:
         evidence=tuple(str(e) for e in item["evidence"]),
         support=int(item["support"]),
     )
-    return EditRecord(edit=edit, status=_one_of(item["status"], get_args(EditStatus)), reason=str(item["reason"]))
+    alone = item.get("screening")
+    return EditRecord(
+        edit=edit,
+        status=_one_of(item["status"], get_args(EditStatus)),
+        reason=str(item["reason"]),
+        screening=None if alone is None else Screening(gain=_finite(alone["gain"]), runs=int(alone["runs"])),
+    )
 
 
 def _number(value: object) -> float | None:

@@ -20,6 +20,13 @@ from skillopt_ci.report.parts import (
 
 MAX_REJECTED = 30
 _NOT_SHOWN = "Improvement not shown"
+_WORDS = {
+    "rejected": "rejected with its bundle",
+    "rejected-alone": "rejected alone",
+    "refused": "refused by policy",
+    "undecided": "not decided",
+    "over-budget": "over budget",
+}
 
 
 def train_summary(entries: Sequence[TrainEntry], *, simulated: bool) -> str:
@@ -118,9 +125,10 @@ def _tasks(result: TrainResult) -> list[str]:
 
 def _accepted(result: TrainResult) -> list[str]:
     blocks = []
+    pruned = {r.edit.key() for step in result.accepted for r in step.edits if r.status == "pruned"}
     for step in result.accepted:
         for record in step.edits:
-            if record.status == "kept":
+            if record.status == "kept" and record.edit.key() not in pruned:
                 blocks.append(f"**Step {step.number}: {record.edit.op}**{_why(record)}\n\n{_diff(record)}")
     return [f"### Accepted edits\n\n{blocks[0]}", *blocks[1:]] if blocks else []
 
@@ -151,7 +159,7 @@ def _row(step: Step) -> tuple[str, ...]:
     counts: dict[str, int] = {}
     for record in step.edits:
         counts[record.status] = counts.get(record.status, 0) + 1
-    edits = ", ".join(f"{n} {status}" for status, n in counts.items()) or "none"
+    edits = ", ".join(f"{n} {status.replace('-', ' ')}" for status, n in counts.items()) or "none"
     result = {"accept": "accepted", "reject": "rejected", "skip": "skipped"}[step.action]
     kind = step.kind.replace("_", " ")
     return (str(step.number), str(step.epoch), kind, result, _estimate(step), edits, md_text(step.reason, 200) or "-")
@@ -172,13 +180,15 @@ def _rejected(result: TrainResult) -> list[str]:
     lines = []
     for step in result.steps:
         for record in step.edits:
-            if record.status == "kept" and step.action == "accept":
+            if record.status == "kept" and (step.action == "accept" or step.kind == "prune"):
                 continue
             if record.status == "over-budget":
                 continue
             what = md_text(record.edit.content or record.edit.target, 160)
             reason = md_text(record.reason or step.reason, 200)
-            lines.append(f"- Step {step.number}, {record.edit.op}, {record.status}: {what} ({reason})")
+            lines.append(
+                f"- Step {step.number}, {record.edit.op}, {_WORDS.get(record.status, record.status)}: {what} ({reason})"
+            )
     if not lines:
         return []
     more = [f"- and {len(lines) - MAX_REJECTED} more"] if len(lines) > MAX_REJECTED else []

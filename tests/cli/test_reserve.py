@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from skillopt_ci.cli.training import Reserve
+from skillopt_ci.cli.reserve import Reserve
 from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError
@@ -20,7 +20,7 @@ def spent(meter: Meter, usd: str) -> None:
 
 def test_the_first_validation_prices_the_confirmation_and_a_longer_skill_makes_it_dearer() -> None:
     meter = Meter(Limits(usd=Decimal(1)), ["r"])
-    reserve = Reserve([meter], calls=20, share=Decimal(2))
+    reserve = Reserve([meter], answers=20, calls=1, measured=10)
     assert meter.reserve == Spend(calls=20)
     spent(meter, "0.10")
     reserve.check()
@@ -38,4 +38,4 @@ def test_the_first_validation_prices_the_confirmation_and_a_longer_skill_makes_i
 
 def test_a_limit_that_cannot_cover_the_confirmation_is_refused_at_once() -> None:
     with pytest.raises(BudgetReachedError, match="20"):
-        Reserve([Meter(Limits(calls=20))], calls=20, share=Decimal(1))
+        Reserve([Meter(Limits(calls=20))], answers=10, calls=2, measured=10)

@@ -46,6 +46,18 @@ def test_the_papers_size() -> None:
     assert calls.optimizer == 40 * (6 + 2) + 3 + 2
 
 
+def test_screening_and_pruning_are_counted_at_their_worst() -> None:
+    screened = train_calls(replace(SEARCHQA, screen_runs=8, gate_rounds=3))
+    assert screened.screening == 40 * (3 * 4 + 1) * 8
+    # 80 bundles and halves, 3 slow updates: three rounds each, two more of every new incumbent and of the start.
+    assert screened.validation == 200 * (83 * 3 + 2 + 83 * 2)
+    pruned = train_calls(replace(SEARCHQA, screen_runs=8, gate_rounds=3, prune=True))
+    assert pruned.screening - screened.screening == 40 * 4 * 8
+    assert pruned.validation - screened.validation == 200 * 3 * (3 + 1)
+    assert train_calls(replace(SEARCHQA, prune=True)).screening == 40 * 4 * 8
+    assert pruned.target == sum((200, 1600, pruned.screening, pruned.validation, 120, 2800))
+
+
 def test_what_is_switched_off_costs_nothing() -> None:
     plain = train_calls(replace(SEARCHQA, slow_update=False, meta_notes=False))
     assert (plain.slow_update, plain.validation, plain.optimizer) == (0, 200 * 40, 320)

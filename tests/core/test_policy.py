@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.edit import Edit, apply_edits
-from skillopt_ci.core.policy import EditPolicy, hidden_characters, refuse, too_long
+from skillopt_ci.core.policy import EditPolicy, hidden_characters, refuse, refuse_change, too_long
+from skillopt_ci.core.skill import Skill
 from tests.core.bodies import skill
 
 POLICY = EditPolicy()
@@ -115,6 +116,45 @@ def test_two_harmless_halves_cannot_make_a_url() -> None:
     assert refuse(halves[1], start, POLICY, kept=halves[:1]) == URL
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "allowed-tools: Bash, Read",
+        "- allowed_tools = [all]",
+        "Start it with --dangerously-skip-permissions.",
+        "Set `permission-mode` to bypassPermissions.",
+        "tools: Read, Bash(rm *)",
+        "codex --full-auto",
+        "permissions:\n  allow: all",
+    ],
+)
+def test_tool_permissions_are_refused(content: str) -> None:
+    assert why(content) == "brings a tool permission"
+    assert why(content, policy=EditPolicy(allow_tools=True, allow_commands=True)) is None
+
+
+def test_words_about_tools_are_no_permission() -> None:
+    assert why("Use the tools you have; call `search` first. Tools: a ruler and a pen.") is None
+    assert why("allowed-tools: Read", "allowed-tools: Read\n\nOther words.\n") == "says what the skill says already"
+
+
+def test_a_table_and_a_fence_stay_what_they_are() -> None:
+    body = "| a | b |\n|---|---|\n| 1 | 2 |\n\n```\ncode\n```\n"
+    assert why("| 1 | 2 | 3 |", body, op="replace", target="| 1 | 2 |") == "would leave a ragged table row"
+    assert why("", body, op="delete", target="|---|---|") == "would leave a table row outside of a table"
+    assert why("| 3 | 4 |", body, op="replace", target="| 1 | 2 |") is None
+    assert why("x", body.replace("\n", "\r\n"), op="replace", target="code") is None
+
+
+def test_the_same_rule_in_other_words_of_no_weight_is_refused() -> None:
+    body = "- Always write the dates as YYYY-MM-DD.\n- Be brief.\n"
+    assert why("- Write dates as YYYY-MM-DD", body) == "says what the skill says already"
+    assert why("- Write dates as YYYY-MM-DD", body, op="replace", target="- Be brief.") is not None
+    assert why("- Never write dates as YYYY-MM-DD", body) is None
+    edits = [Edit(op="add", target="", content=c) for c in ("- Give the name.", "- Give a name!")]
+    assert refuse(edits[1], skill(body), POLICY, kept=edits[:1]) == "says what the skill says already"
+
+
 @pytest.mark.parametrize("content", ["---\nname: b\n---", "\n\r\n---\nname: b", "--- "])
 def test_frontmatter_is_refused(content: str) -> None:
     assert why(content) == "would read as frontmatter"
@@ -182,3 +222,39 @@ def test_what_is_taken_twice_brings_nothing_new_the_second_time(content: str, bo
         if candidate.applied:
             again = refuse(edit, candidate.skill, POLICY)
             assert again in (None, "says what the skill says already")
+
+
+KEPT = "<!-- skillopt:protect -->\nmine\n<!-- skillopt:end-protect -->\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("a\nb\n", None),
+        ("a\n<!-- SLOW_UPDATE_START -->\nlesson\n<!-- SLOW_UPDATE_END -->\n", None),
+        ("a\nhttps://evil.example\n", URL),
+        ("a\n$ ls\n", COMMAND),
+        ("a\u202e\n", "brings hidden characters: RIGHT-TO-LEFT OVERRIDE"),
+        ("a" * 5000, "the skill would have grown by 4998 characters; at most 4000 a run"),
+        (KEPT, "changes a protected region"),
+    ],
+)
+def test_a_whole_change_is_checked_again(body: str, wanted: str | None) -> None:
+    assert refuse_change(skill(body), skill("a\n"), POLICY) == wanted
+
+
+def test_what_was_there_is_no_change() -> None:
+    old = f"{KEPT}a\u202e https://x.example\n$ ls\n"
+    assert refuse_change(skill(old + "b\n"), skill(old), POLICY) is None
+    assert refuse_change(skill(KEPT.replace("mine", "yours")), skill(KEPT), POLICY) == "changes a protected region"
+
+
+def test_the_frontmatter_stays() -> None:
+    one = Skill(name="x", frontmatter="---\nname: x\n---\n", body="a\n")
+    other = Skill(name="x", frontmatter="---\nname: y\n---\n", body="a\n")
+    assert refuse_change(other, one, POLICY) == "changes the frontmatter"
+
+
+def test_urls_and_commands_may_be_allowed() -> None:
+    loose = EditPolicy(allow_urls=True, allow_commands=True)
+    assert refuse_change(skill("https://x.example\n$ ls\n"), skill("a\n"), loose) is None

@@ -203,6 +203,7 @@ class TestHistory:
             "support": 2,
             "status": "unmatched",
             "reason": "not found",
+            "screening": None,
         }
         assert not {"time", "seconds", "paid", "replayed"} & set(got)
 

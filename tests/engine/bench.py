@@ -8,6 +8,7 @@ from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
 from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Rollout, Sample, Score
+from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Source, Task
@@ -143,6 +144,8 @@ SETTINGS = TrainSettings(
     seed=1,
     replica="1/1",
     policy=EditPolicy(),
+    screen=ScreenRule(runs=0),
+    prune=False,
 )
 
 
@@ -154,7 +157,11 @@ def bench(optimizer: Scripted, harness: Script | None = None, **changes: object)
     """A bench; `changes` are fields of the bench or of its settings."""
     if "exact_stop" in changes:
         changes["rule"] = replace(STRICT, exact_stop=bool(changes.pop("exact_stop")))
-    own = {k: changes.pop(k) for k in ("lab", "train", "val", "spent", "checkpoint") if k in changes}
+    own = {
+        k: changes.pop(k)
+        for k in ("lab", "train", "val", "spent", "checkpoint", "leakage", "keep_back")
+        if k in changes
+    }
     made = Bench(
         lab=lab(harness or Script()),
         optimizer=optimizer,

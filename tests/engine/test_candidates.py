@@ -2,9 +2,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.policy import EditPolicy
-from skillopt_ci.engine.candidates import build_candidate
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.engine import candidates
+from skillopt_ci.engine.candidates import Rules
 from tests.engine.bench import FRONT, add, skill
+
+
+def build_candidate(
+    now: Skill, start: Skill, edits: list[Edit], budget: int, policy: EditPolicy
+) -> tuple[Skill | None, tuple[EditRecord, ...]]:
+    records = [EditRecord(edit=e, status="kept") for e in edits]
+    return candidates.build_candidate(now, records, budget, Rules(start=start, policy=policy))
+
 
 BODY = "# Title\n\n- one\n- two\n- three\n"
 

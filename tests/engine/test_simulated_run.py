@@ -7,6 +7,7 @@ import pytest
 
 from skillopt_ci.core.costs import Shape, train_calls
 from skillopt_ci.core.history import Confirmation, Notes, Step, TrainResult
+from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import GraderSpec, Source, Split, Task
@@ -97,9 +98,16 @@ def noisy() -> Run:
 
 def test_the_plan_is_an_upper_bound_stage_by_stage() -> None:
     tight = 0
-    for epochs, batch, mini, exact in ((1, 5, 2, True), (3, 7, 3, True), (4, 12, 1, False), (2, 40, 8, False)):
+    for epochs, batch, mini, exact, screen in (
+        (1, 5, 2, True, 0),
+        (3, 7, 3, True, 2),
+        (4, 12, 1, False, 0),
+        (2, 40, 8, False, 4),
+        (4, 6, 2, True, 4),
+    ):
         rule = replace(CONFIRM if exact else STRICT, exact_stop=exact)
-        made = Run(epochs=epochs, batch_size=batch, minibatch_size=mini, rule=rule, noise=0.4)
+        settings = {"screen": ScreenRule(runs=screen), "prune": bool(screen)}
+        made = Run(epochs=epochs, batch_size=batch, minibatch_size=mini, rule=rule, noise=0.4, **settings)
         bound = train_calls(
             Shape(
                 train=12,
@@ -109,6 +117,8 @@ def test_the_plan_is_an_upper_bound_stage_by_stage() -> None:
                 batch_size=batch,
                 minibatch_size=mini,
                 gate_rounds=rule.max_rounds,
+                screen_runs=2 * screen,
+                prune=bool(screen),
                 slow_update=True,
                 meta_notes=True,
                 slow_sample=SAMPLE,
@@ -118,11 +128,12 @@ def test_the_plan_is_an_upper_bound_stage_by_stage() -> None:
         provider = made.provider
         assert len(provider.of("val")) <= bound.start_validation + bound.validation
         assert len(provider.of("train")) <= bound.rollouts
+        assert len(provider.of("screen")) <= bound.screening
         assert len(provider.of("slow")) <= bound.slow_update
         assert len(provider.of("test", "base")) == bound.confirmation
         assert len(provider.of("optimizer")) <= bound.optimizer
-        assert len(provider.of("val", "train", "slow", "test", "base")) <= bound.target
-        assert sum(len(provider.of(s)) for s in ("val", "train", "slow", "test", "base", "optimizer")) == len(
+        assert len(provider.of("val", "train", "screen", "slow", "test", "base")) <= bound.target
+        assert sum(len(provider.of(s)) for s in ("val", "train", "screen", "slow", "test", "base", "optimizer")) == len(
             provider.requests
         )
         tight += len(provider.of("train")) == bound.rollouts

@@ -210,6 +210,21 @@ class TestHistory:
         assert lines[1]["reason"] == "not better"
         assert lines[0]["content"] == HOSTILE
 
+    def test_every_edit_that_was_not_kept_is_remembered_and_only_what_was_gated_has_an_effect(self) -> None:
+        statuses: tuple[EditStatus, ...] = (
+            "kept", "rejected", "rejected-alone", "refused", "waiting", "undecided", "unmatched", "over-budget",
+        )  # fmt: skip
+        first = replace(STEPS[0], edits=tuple(record(s, content=s) for s in statuses))
+        last = replace(STEPS[4], edits=(record("pruned", content="pruned"), record("kept", content="stays")))
+        lines = [json.loads(line) for line in history_lines(training(steps=(first, last))).splitlines()]
+        assert [(x["content"], x["status"], x["effect"]) for x in lines] == [
+            ("kept", "accepted", 0.06),
+            ("rejected", "rejected", 0.06),
+            ("rejected-alone", "rejected", None),
+            ("refused", "rejected", None),
+            ("pruned", "rejected", None),
+        ]
+
     def test_publishing_again_replaces_its_own_lines(self) -> None:
         once = history_lines(training(history=b'{"run": "older"}\nnot json\n[]\n'))
         assert once.startswith(b'{"run": "older"}\nnot json\n[]\n')

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.world import GOOD, bytes_of, call, call_json, files, write
+from tests.cli.world import GOOD, TASKS, bytes_of, call, call_json, files, write
+from tests.loopback import Call, Loopback, Reply, chat_reply
 
 RESULT = ("best_skill.md", "history.json")
 # How much was paid and replayed differs by nature; everything else of a run folder is the same bytes.
@@ -186,9 +187,9 @@ def test_a_run_that_confirmed_another_skill_at_a_budgets_end_says_that_the_test_
     tmp_path: Path,
 ) -> None:
     write(tmp_path, files(concurrency=8))
-    stopped = train(tmp_path, "--max-calls", "85")
-    again = train(tmp_path, "--max-calls", "85")
-    done = train(tmp_path, "--max-calls", "200")
+    stopped = train(tmp_path, "--max-calls", "105")
+    again = train(tmp_path, "--max-calls", "105")
+    done = train(tmp_path, "--max-calls", "300")
     assert done["best"] != stopped["best"]
     assert [entry["test"]["opened"] for entry in (stopped, again, done)] == [1, 1, 2]
     report = (tmp_path / done["run_dir"] / "report.md").read_text(encoding="utf-8")
@@ -203,7 +204,7 @@ def test_a_budget_that_cannot_cover_the_confirmation_is_refused_before_anything_
 
 
 def test_a_stopped_run_still_has_its_confirmation_and_report(root: Path) -> None:
-    stopped = train(root, "--max-calls", "82")
+    stopped = train(root, "--max-calls", "100")
     assert stopped["exit_code"] == 4
     assert stopped["accepted"] == 1
     assert stopped["test"]["n_tasks"] == 12
@@ -298,3 +299,28 @@ def test_training_without_an_optimizer_says_so(tmp_path: Path) -> None:
     done = call(tmp_path / "p", "train")
     assert done.code == 2
     assert "training needs an 'optimizer' model" in done.lines[-1]
+
+
+def test_an_edit_that_carries_a_held_out_answer_never_reaches_a_target(tmp_path: Path) -> None:
+    answer = json.loads(files()[TASKS].splitlines()[-1])["expected"]  # of a test task
+
+    def reply(call: Call) -> Reply:
+        if "messages" in call.body and "skill_edits" in json.dumps(call.body):
+            edit = {"op": "add", "target": "", "rationale": "It is right.", "evidence": []}
+            good, bad = ({**edit, "content": text} for text in ("- Give the value.", f"- The answer is {answer}."))
+            return chat_reply(json.dumps({"reasoning": "", "edits": [bad, good]}))
+        return chat_reply("no idea")
+
+    with Loopback(reply) as server:
+        providers = {"models": {"type": "openai", "base_url": server.openai_url}}
+        settings = {"epochs": 1, "batch_size": 8, "minibatch_size": 8, "gate": "strict"}
+        write(tmp_path / "p", files(providers=providers, train=settings))
+        entry = train(tmp_path / "p")
+        sent = [m["content"] for call in server.calls for m in call.body["messages"] if m["role"] == "system"]
+    history = json.loads((tmp_path / "p" / entry["run_dir"] / "history.json").read_bytes())
+    told = {e["content"]: (e["status"], e["reason"]) for e in history[0]["edits"]}
+    assert told[f"- The answer is {answer}."][0] == "refused"
+    assert told[f"- The answer is {answer}."][1].startswith("leakage: ")
+    assert told["- Give the value."][0] == "rejected-alone"
+    assert any("- Give the value." in text for text in sent)
+    assert not any(answer in text for text in sent)

@@ -23,6 +23,7 @@ from tests.report.samples import (
     MISSING,
     START,
     confirmation,
+    decision,
     evaluation,
     gate,
     record,
@@ -101,6 +102,26 @@ def test_simulated_is_said_first() -> None:
 
 
 class TestTrain:
+    def test_what_became_of_every_edit(self) -> None:
+        dead, good = record("kept"), record("kept", "replace")
+        alone = replace(record("rejected-alone", "delete"), reason="alone it gained +0 points")
+        pruned = replace(dead, status="pruned", reason="no worse with less text")
+        steps = (
+            step(1, "accept", decision(0.75), (dead, good, alone, replace(alone, status="refused"))),
+            replace(step(2, "accept", decision(0.75), (pruned,)), kind="prune"),
+            replace(step(3, "reject", decision(0.7), (good, replace(good, status="undecided"))), kind="prune"),
+        )
+        text = train_summary([training(result(steps=steps))], simulated=False)
+        accepted = text.split("### Accepted edits")[1].split("###")[0]
+        assert "new ``` line" in accepted
+        assert "script" not in accepted  # pruned later
+        assert "- Step 1, delete, rejected alone: gone (alone it gained +0 points)" in text
+        assert "- Step 1, delete, refused by policy: gone" in text
+        assert "- Step 2, add, pruned: " in text
+        assert "(no worse with less text)" in text
+        assert "- Step 3, replace, not decided: " in text
+        assert "- Step 3, replace, kept" not in text
+
     def test_the_claim(self) -> None:
         text = train_summary([training()], simulated=False)
         said = "Improvement shown on the test split, one-sided only: the 95% CI [-21.7, +88.3] includes 0."

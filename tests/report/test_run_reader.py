@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.history import Step
+from skillopt_ci.core.screening import Screening
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.report.run_reader import MAX_BYTES, read_json, read_run, read_text
@@ -54,6 +55,17 @@ def _told(step: Step) -> dict[str, object]:
     for key in ("candidate", "cost", "failures"):
         del value[key]
     return json.loads(json.dumps(value, default=str).encode("utf-8", "backslashreplace"))  # type: ignore[no-any-return]
+
+
+def test_what_an_edit_did_alone_is_read_back(folder: Path) -> None:
+    def tell(steps: list[dict[str, Any]]) -> object:
+        steps[0]["edits"][0]["screening"] = {"gain": 0.25, "runs": 8}
+        del steps[0]["edits"][1]["screening"]  # as an older version wrote it
+        return steps
+
+    change(folder, "history.json", tell)
+    first, second = read_run(folder).steps[0].edits[:2]
+    assert (first.screening, second.screening) == (Screening(gain=0.25, runs=8), None)
 
 
 def test_a_run_that_changed_nothing_has_no_body(tmp_path: Path) -> None:

@@ -1,0 +1,255 @@
+"""How good training is: true quality of the final skill for the same number of target rollouts, ours and rivals'.
+
+Every run talks to the same kind of server over loopback (`training_world.py`), which knows nothing of who asks and
+tells in the end, exactly, what a skill is worth. All arms get the same tasks and the same budget of target rollouts;
+the closing comparison on the test split is ours alone and is counted apart. Rivals run in an environment of their own:
+    python -m venv build/rivals && build/rivals/bin/pip install gepa==0.1.4
+
+Run: python benchmarks/training.py [--seeds 1-20] [--worlds latent-0.1,...] [--arms ours,gepa,...]
+Seeds from 100 on were used while the method was developed; they are no evidence.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from training_world import running
+
+from skillopt_ci.core.history import TrainResult
+from skillopt_ci.core.policy import EditPolicy
+from skillopt_ci.core.rollout import Rollout
+from skillopt_ci.core.screening import ScreenRule
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.task import GraderSpec, Source, Split, Task
+from skillopt_ci.core.training_gate import CONFIRM, STRICT
+from skillopt_ci.engine.confirm import confirm
+from skillopt_ci.engine.lab import Lab
+from skillopt_ci.engine.state import Bench, TrainSettings
+from skillopt_ci.engine.train import train
+from skillopt_ci.errors import BudgetReachedError
+from skillopt_ci.graders.build import build
+from skillopt_ci.harnesses.chat import Chat
+from skillopt_ci.optimizers.skillopt import SkillOpt
+from skillopt_ci.pool import Pool
+from skillopt_ci.providers.base import Completion, Model, ProviderOptions, Request
+from skillopt_ci.providers.openai import make
+
+BUDGET, TRAIN, VAL, TEST = 800, 80, 40, 100
+START = "# Orders\n\nCarry out every order with care.\n"
+CONFIDENCE = 0.9
+WORLDS = ("latent-0.1", "latent-0", "soft-0.1", "placebo-0.2")
+# Enough epochs that the budget of rollouts ends the run.
+OURS = TrainSettings(
+    epochs=12,
+    batch_size=40,
+    minibatch_size=8,
+    budget_start=8,
+    budget_end=8,
+    budget_shape="constant",
+    rule=CONFIRM,
+    slow_update=False,
+    meta_notes=False,
+    seed=1,
+    replica="1/1",
+    policy=EditPolicy(),
+)
+NO_SCREEN = ScreenRule(runs=0)
+ARMS: Mapping[str, TrainSettings] = {
+    "ours": OURS,
+    "budget 4 to 2": replace(OURS, budget_start=4, budget_end=2, budget_shape="cosine"),
+    "strict gate": replace(OURS, rule=STRICT),
+    "no pruning": replace(OURS, prune=False),
+    "no second look": replace(OURS, screen=ScreenRule(margin=0.0)),
+    "no screening": replace(OURS, screen=NO_SCREEN),
+    "the paper's": replace(
+        OURS, screen=NO_SCREEN, prune=False, rule=STRICT, budget_start=4, budget_end=2, budget_shape="cosine"
+    ),
+    "with slow update": replace(OURS, slow_update=True, meta_notes=True),
+}
+RIVALS = {"gepa": Path(__file__).parent / "rival_gepa.py"}
+RIVAL_PYTHON = Path(__file__).parents[1] / "build/rivals/bin/python"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run left: its skill, the gain it claims (None for no claim), whether it proposes, its closing rollouts."""
+
+    skill: str
+    claim: float | None
+    proposal: bool
+    closing: int = 0
+
+
+class Counted:
+    """A provider that stops at the budget of target rollouts, as the product's meter does at its limits."""
+
+    def __init__(self, url: str) -> None:
+        self._inner = make(ProviderOptions(name="world", type="openai", api_key="none", base_url=f"{url}/v1"))
+        self.rollouts = 0
+        self.kept_back = 0
+
+    def complete(self, request: Request, /) -> Completion:
+        """Answer, or say that the budget is spent; the closing comparison is free."""
+        if request.schema is None and request.stream not in ("base", "test"):
+            self.check()
+            self.rollouts += 1
+        return self._inner.complete(request)
+
+    def check(self) -> None:
+        if self.rollouts >= BUDGET - self.kept_back:
+            raise BudgetReachedError("the budget of rollouts is spent", limit="calls")
+
+    def keep_back(self, rollouts: int) -> None:
+        self.kept_back = rollouts
+
+
+class Silence:
+    """Shows nothing."""
+
+    def begin(self, what: str, count: int, /) -> None: ...
+
+    def advance(self, rollout: Rollout, /) -> None: ...
+
+
+def orders(split: Split, count: int) -> tuple[Task, ...]:
+    return tuple(
+        Task(
+            id=f"{split}-{n}",
+            prompt=f"Please carry out order {split}-{n}.",
+            split=split,
+            source=Source(file="orders", line=n + 1),
+        )
+        for n in range(count)
+    )
+
+
+def ours(url: str, model: str, settings: TrainSettings) -> Found:
+    provider = Counted(url)
+    target = Model(provider=provider, model=model, temperature=1.0, max_output_tokens=4096)
+    grader = build([GraderSpec(type="regex", options={"pattern": "was done"})], None)
+    # One at a time: the n-th answer to a prompt is then the same in every run of the benchmark.
+    pool = Pool(1)
+    lab = Lab(Chat(target), lambda _task: grader, pool, Silence(), settings.replica)
+    bench = Bench(
+        lab=lab,
+        optimizer=SkillOpt(target, pool),
+        train=orders("train", TRAIN),
+        val=orders("val", VAL),
+        settings=settings,
+        spent=Spend,
+        checkpoint=provider.check,
+        keep_back=provider.keep_back,
+    )
+    result = _finished(bench, Skill(name="orders", frontmatter="", body=START))
+    if not result.changed():
+        return Found(result.best.body, None, proposal=False)
+    closing = replace(result, confirmation=confirm(lab, result.start, result.best, orders("test", TEST)))
+    last = closing.confirmation
+    effect = last.comparison.effect if last else None
+    runs = last.start.n_runs + last.best.n_runs if last else 0
+    return Found(result.best.body, effect.mean if effect else None, closing.proposal(CONFIDENCE), runs)
+
+
+def _finished(bench: Bench, start: Skill) -> TrainResult:
+    steps = train(bench, start)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: TrainResult = end.value
+            return result
+
+
+def rival(url: str, model: str, script: Path) -> Found:
+    """A rival in its own environment: its final text, and the gain that its own validation claims."""
+    told = {"url": url, "model": model, "budget": BUDGET, "train": TRAIN, "val": VAL, "start": START, "seed": 1}
+    done = subprocess.run(
+        [RIVAL_PYTHON, script], input=json.dumps(told), capture_output=True, text=True, check=True, timeout=600
+    )
+    value = json.loads(done.stdout.splitlines()[-1])
+    return Found(value["skill"], value["claim"], proposal=value["skill"].strip() != START.strip())
+
+
+def ask(url: str, path: str, **value: object) -> dict[str, Any]:
+    request = urllib.request.Request(f"{url}/{path}", json.dumps(value).encode())
+    with urllib.request.urlopen(request) as answer:
+        told: dict[str, Any] = json.loads(answer.read())
+    return told
+
+
+def measured(url: str, arm: str, model: str) -> dict[str, float]:
+    """One run of an arm in one world, judged by the server."""
+    ask(url, "start")
+    began = time.perf_counter()
+    run: Callable[[], Found] = (
+        (lambda: rival(url, model, RIVALS[arm])) if arm in RIVALS else (lambda: ours(url, model, ARMS[arm]))
+    )
+    found = run()
+    spent = ask(url, "spent", model=model)
+    best, start = (ask(url, "truth", model=model, skill=text) for text in (found.skill, START))
+    right, harmful, useless = best["named"]
+    row = {
+        "truth": best["truth"],
+        "ceiling": best["best"],
+        "gain": best["truth"] - start["truth"],
+        "right": right,
+        "harmful": harmful,
+        "useless": useless,
+        "rollouts": spent["rollouts"] - found.closing,
+        "optimizer_tokens": spent["optimizer_tokens"],
+        "proposal": float(found.proposal),
+        "seconds": time.perf_counter() - began,
+    }
+    return row if found.claim is None else {**row, "claim": found.claim}
+
+
+def table(url: str, arm: str, world: str, seeds: range) -> None:
+    rows = [measured(url, arm, f"{world}-{seed}") for seed in seeds]
+    mean = {key: statistics.fmean(row[key] for row in rows) for key in rows[0] if key != "claim"}
+    error = statistics.stdev(row["truth"] for row in rows) / len(rows) ** 0.5 if len(rows) > 1 else 0.0
+    claims = [row["claim"] - row["gain"] for row in rows if "claim" in row]
+    over = f"{100 * statistics.fmean(claims):+.1f}" if claims else "none"
+    print(
+        f"{world:12} {arm:17} {100 * mean['truth']:5.1f} +- {100 * error:3.1f} of {100 * mean['ceiling']:3.0f} | right "
+        f"{mean['right']:4.1f} harmful {mean['harmful']:.2f} useless {mean['useless']:.2f} | claim - truth {over} | "
+        f"proposals {sum(r['proposal'] for r in rows):.0f} of {len(rows)} | rollouts {mean['rollouts']:.0f}, optimizer "
+        f"{mean['optimizer_tokens'] / 1000:.0f}k tokens, {mean['seconds']:.0f} s",
+        flush=True,
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="1-20")
+    parser.add_argument("--worlds", default=",".join(WORLDS))
+    parser.add_argument("--arms", default=",".join([*ARMS, *RIVALS]))
+    parser.add_argument("--jobs", type=int, default=1, help="tables at once, each with a server of its own")
+    chosen = parser.parse_args()
+    first, last = chosen.seeds.split("-")
+    seeds = range(int(first), int(last) + 1)
+
+    def one(job: tuple[str, str]) -> None:
+        world, arm = job
+        with running() as url:
+            table(url, arm, world, seeds)
+
+    jobs = [(world, arm) for world in chosen.worlds.split(",") for arm in chosen.arms.split(",")]
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        list(pool.map(one, jobs))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

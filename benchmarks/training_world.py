@@ -1,0 +1,235 @@
+"""A server for a world in which it is known what a skill is worth: latent procedures that a skill may name.
+
+The world answers two kinds of prompts and knows nothing of who asks. A *target* prompt is an order beside some text;
+whether it is done depends on the procedures that the text names. Any other prompt is an *optimizer's*: the world looks
+for orders that were not done in it and names procedures: right ones, harmful ones and useless ones. `truth` is the
+exact probability that an order of the world's population is done.
+"""
+
+import hashlib
+import json
+import random
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+UNDONE = re.compile(r"\border ([a-z]+-\d+) was not done")
+NAMED = re.compile(r"\b(?:Apply|apply) the ([a-z]+) procedure\b")
+LIMIT = re.compile(r"[Aa]t most (\d+) edit")
+USEFUL = ("amber", "birch", "cobalt", "dahlia", "ember", "fjord", "garnet", "hazel", "indigo", "jasper", "kelp",
+          "lotus", "maple", "nickel")  # fmt: skip
+HARMFUL = ("vulture", "wasp", "xenon", "yonder", "zephyr", "thistle", "nettle", "hemlock", "bramble", "cinder")
+USELESS = ("quartz", "river", "saffron", "umber", "pebble", "willow", "meadow", "copper", "linen", "velvet", "walnut",
+           "barley")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class World:
+    """One world.
+
+    Attributes:
+        seed: of everything that is fixed in it.
+        noise: chance that the outcome of an order is turned round.
+        kind: `latent` (procedures decide), `soft` (they shift the chance), `placebo` (nothing that is named matters).
+        right, harmful: shares of an optimizer's proposals; the rest is useless.
+    """
+
+    seed: int
+    noise: float = 0.1
+    kind: str = "latent"
+    right: float = 0.45
+    harmful: float = 0.25
+
+    @classmethod
+    def named(cls, model: str) -> "World":
+        """The world of a model's name, such as `latent-0.1-7`: kind, noise, seed."""
+        kind, noise, seed = model.rsplit("-", 2)
+        return cls(seed=int(seed), noise=float(noise), kind=kind)
+
+    def needs(self, order: str) -> frozenset[str]:
+        """The one or two procedures that an order needs."""
+        draw = self._draw("needs", order)
+        return frozenset(draw.sample(USEFUL, 1 if draw.random() < 0.5 else 2))
+
+    def harmed_by(self, order: str) -> frozenset[str]:
+        """The procedures that spoil an order: every harmful one spoils about three in ten."""
+        draw = self._draw("harm", order)
+        return frozenset(name for name in HARMFUL if draw.random() < 0.3)
+
+    def chance(self, skill: str, order: str) -> float:
+        """The exact chance that an order is done beside this text."""
+        said = set(NAMED.findall(skill))
+        if self.kind == "placebo":
+            done = float(self._draw("placebo", order).random() < 0.5)
+        elif self.kind == "soft":
+            have = len(said & self.needs(order)) / len(self.needs(order))
+            done = max(0.0, 0.3 + 0.6 * have - 0.4 * bool(said & self.harmed_by(order)))
+        else:
+            done = float(self.needs(order) <= said and not said & self.harmed_by(order))
+        return done * (1 - self.noise) + (1 - done) * self.noise
+
+    def truth(self, skill: str, orders: int = 2000) -> float:
+        """Mean chance over the population that train, validation and test orders are drawn from."""
+        return sum(self.chance(skill, f"all-{n}") for n in range(orders)) / orders
+
+    def proposals(self, prompt: str, count: int, draw: random.Random) -> list[tuple[str, list[str]]]:
+        """Procedures with the orders they are said to answer; what the prompt names already is mostly left alone."""
+        undone = sorted(set(UNDONE.findall(prompt)))
+        known = Counter(NAMED.findall(prompt))
+        found: dict[str, list[str]] = {}
+        for _ in range(count if undone else 0):
+            luck = draw.random()
+            if luck < self.right and self.kind != "placebo":
+                wanted = Counter(name for order in undone for name in self.needs(order))
+                pool = list(wanted.elements())
+            else:
+                pool = list(HARMFUL if luck < self.right + self.harmful else USELESS)
+            pool = [name for name in pool if name not in found and (name not in known or draw.random() < 0.1)]
+            if pool:
+                name = draw.choice(sorted(pool))
+                answers = [order for order in undone if name in self.needs(order)]
+                found[name] = answers or draw.sample(undone, min(4, len(undone)))
+        return list(found.items())
+
+    def _draw(self, *parts: str) -> random.Random:
+        return random.Random(hashlib.sha256("\x1f".join((str(self.seed), *parts)).encode()).digest())
+
+
+class Server:
+    """Answers prompts; the n-th time the same prompt comes it gets the n-th answer, whoever asks and in what order."""
+
+    def __init__(self) -> None:
+        self._asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.rollouts: Counter[str] = Counter()
+        self.optimizer_characters: Counter[str] = Counter()
+
+    def answer(self, model: str, system: str, user: str) -> str:
+        """The answer of a model to a prompt."""
+        world = World.named(model)
+        key = hashlib.sha256("\x1f".join((model, system, user)).encode()).hexdigest()
+        with self._lock:
+            self._asked[key] += 1
+            draw = random.Random(f"{key}/{self._asked[key]}")
+            asked = re.fullmatch(r"Please carry out order ([a-z]+-\d+)\.", user.strip())
+            if asked:
+                self.rollouts[model] += 1
+            else:
+                self.optimizer_characters[model] += len(system) + len(user)
+        if asked:
+            done = draw.random() < world.chance(system, asked[1])
+            return f"The order {asked[1]} was {'done' if done else 'not done'}."
+        return _optimize(world, f"{system}\n\n{user}", draw)
+
+
+def _optimize(world: World, prompt: str, draw: random.Random) -> str:
+    """JSON edits, a ranking, guidance or notes; or a whole new text where the prompt asks for one in a fence."""
+    if "```" in prompt and "edits" not in prompt:
+        return _rewrite(world, prompt, draw)
+    if "Order all of them" in prompt:
+        count = len(re.findall(r"^\d+\. \[", prompt, re.MULTILINE))
+        return json.dumps({"order": draw.sample(range(1, count + 1), count)})
+    if "guidance block" in prompt:
+        named = world.proposals(prompt, 1, draw)
+        return json.dumps({"reasoning": "", "guidance": "\n".join(line(n) for n, _ in named)})
+    if "Write notes to yourself" in prompt:
+        return json.dumps({"notes": ""})
+    limit = LIMIT.search(prompt)
+    edits = [
+        {"op": "add", "target": "", "content": line(name), "rationale": "It answers them.", "evidence": orders}
+        for name, orders in world.proposals(prompt, int(limit[1]) if limit else 4, draw)
+    ]
+    return json.dumps({"reasoning": "They were not done.", "edits": edits})
+
+
+def _rewrite(world: World, prompt: str, draw: random.Random) -> str:
+    """The text of the first fence with a line or two more."""
+    text = prompt.split("```")[1].strip()
+    more = [line(name) for name, _ in world.proposals(prompt, 2, draw)]
+    return "```\n" + "\n".join([text, *more]) + "\n```"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Chat completions; `/truth` tells what a skill is worth, `/start` forgets what was asked, `/spent` counts it."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    world = Server()
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/truth":
+            world, skill = World.named(asked["model"]), asked["skill"]
+            best = "\n".join(map(line, USEFUL))
+            said = NAMED.findall(skill)
+            counts = [len(set(said) & set(names)) for names in (USEFUL, HARMFUL, USELESS)]
+            self._say({"truth": world.truth(skill), "best": world.truth(best), "named": counts})
+        elif self.path == "/start":
+            Handler.world = Server()
+            self._say({})
+        elif self.path == "/spent":
+            told, model = self.world, asked["model"]
+            self._say({"rollouts": told.rollouts[model], "optimizer_tokens": told.optimizer_characters[model] // 4})
+        else:
+            self._complete(asked)
+
+    def _complete(self, asked: dict[str, Any]) -> None:
+        parts: dict[str, str] = {"system": "", "user": ""}
+        for message in asked["messages"]:
+            parts["system" if message["role"] == "system" else "user"] += message["content"]
+        text = self.world.answer(asked["model"], parts["system"], parts["user"])
+        usage = {"prompt_tokens": sum(map(len, parts.values())) // 4, "completion_tokens": len(text) // 4}
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+        usage["total_tokens"] = sum(usage.values())
+        self._say(
+            {
+                "id": "x",
+                "object": "chat.completion",
+                "created": 0,
+                "model": asked["model"],
+                "choices": [choice],
+                "usage": usage,
+            }
+        )
+
+    def _say(self, value: object) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """The address of a server in a process of its own."""
+    process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def line(name: str) -> str:
+    """A skill's line that names a procedure."""
+    return f"- Apply the {name} procedure."
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    print(server.server_address[1], flush=True)
+    server.serve_forever()

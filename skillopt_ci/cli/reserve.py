@@ -1,0 +1,85 @@
+"""Keeping back what the end of a training run will cost, so that it is never without its closing comparison."""
+
+from decimal import Decimal
+
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.trajectory import Usage
+from skillopt_ci.errors import BudgetReachedError
+from skillopt_ci.providers.meter import Meter
+from skillopt_ci.wiring import pricer
+
+# Answers differ in length: what the confirmation will cost is taken from the first measurement with some room.
+RESERVE_ROOM = Decimal("1.25")
+
+
+class Reserve:
+    """Keeps back what the closing confirmation, and before it the pruning, will cost, until it is time for it."""
+
+    def __init__(self, meters: list[Meter], *, answers: int, calls: float, measured: int) -> None:
+        """Reserve calls at once, USD at the first check.
+
+        Args:
+            meters: whose limits are kept; the last one is the run's own.
+            answers: that the confirmation takes.
+            calls: of models for one answer.
+            measured: answers of the first validation, whose price is then known.
+
+        Raises:
+            BudgetReachedError: the limit of calls cannot even cover the confirmation.
+        """
+        self._meters = meters
+        self._answers = answers
+        self._calls = calls
+        self._measured = measured
+        self._pruning = 0
+        self._grown = Decimal(0)
+        self._usd: Decimal | None = None
+        wanted = round(answers * calls)
+        for meter in meters:
+            if meter.limits.calls is not None and meter.limits.calls <= wanted:
+                raise BudgetReachedError(
+                    f"budget.calls: {meter.limits.calls} calls cannot cover the closing comparison on the test split, "
+                    f"which takes {wanted}; raise it, or use fewer test tasks",
+                    limit="calls",
+                )
+        self._set()
+
+    def keep(self, rollouts: int) -> None:
+        """Keep the price of so many rollouts back as well."""
+        self._pruning = rollouts
+        self._set()
+
+    def grow(self, usd: Decimal) -> None:
+        """Keep so much more back: the skill to be confirmed is longer than the one whose price was measured."""
+        self._grown = usd
+        self._set()
+
+    def check(self) -> None:
+        """At a barrier: fix the reserve in USD once the first validation is paid, then hold the limits.
+
+        Raises:
+            BudgetReachedError: what was bought passes a limit less the reserve.
+        """
+        if self._usd is None and self._meters:
+            self._usd = (self._meters[-1].total.usd or Decimal(0)) / self._measured * RESERVE_ROOM
+            self._set()
+        for meter in self._meters:
+            meter.check()
+
+    def release(self) -> None:
+        """Now the confirmation may have it."""
+        for meter in self._meters:
+            meter.reserve = Spend()
+
+    def _set(self) -> None:
+        answers = self._answers + self._pruning
+        usd = (self._usd or Decimal(0)) * answers + self._grown
+        for meter in self._meters:
+            meter.reserve = Spend(calls=round(answers * self._calls), usd=usd)
+
+
+def growth_price(skill: ResolvedSkill, tokens: int, answers: int) -> Decimal:
+    """USD that a skill longer by `tokens` adds to that many answers, with the usual room; 0 for a price not known."""
+    usage = Usage(input_tokens=max(0, tokens) * answers)
+    return (pricer(skill.target).price(skill.target.model, usage) or Decimal(0)) * RESERVE_ROOM

@@ -1,0 +1,35 @@
+"""What a Markdown text says, statement by statement, in a form in which wording does not count."""
+
+import re
+import unicodedata
+from collections import Counter
+
+_MARKER = re.compile(r"^\s*(?:(?:[-*+>]|\d{1,9}[.)]|#{1,6})\s+)+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"”`)*_]*\s+(?=[A-Z`\"“(#*-])")
+_WORD = re.compile(r"\w+(?:['’]\w+)?|[^\w\s.,;:!?*_`\"'“”‘’()-]")
+# Words that change nothing about what is asked for. Negations, numbers and names are never among them.
+_FILLERS = frozenset({"a", "an", "the", "always", "please", "must", "should", "your", "you", "every", "each", "make",
+                      "sure", "to", "that", "of", "be", "all"})  # fmt: skip
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words in lower case and signs that mean something, white space and emphasis aside."""
+    return tuple(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+def statements(text: str) -> "Counter[tuple[str, ...]]":
+    """Every sentence of every line, as the words that count; how often each is said."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for line in text.replace("\r\n", "\n").split("\n"):
+        for sentence in _SENTENCE_END.split(_MARKER.sub("", line)):
+            said = tuple(w for w in words(sentence) if w not in _FILLERS)
+            if said:
+                found[said] += 1
+    return found
+
+
+def repeats(before: str, after: str) -> bool:
+    """Whether all that `after` says more often than `before` does was said in `before` already, and there is any."""
+    old, new = statements(before), statements(after)
+    more = new - old
+    return bool(more) and all(said in old for said in more)

@@ -1,0 +1,61 @@
+"""Whether an edit leaves Markdown well-formed: tables stay tables, fences keep what they hold."""
+
+import re
+from collections import Counter
+from difflib import SequenceMatcher
+
+from skillopt_ci.core.blocks import Block, ends_open, parse_blocks
+
+_ROW = re.compile(r"\s*\|.*\|\s*")
+_CELL_END = re.compile(r"(?<!\\)\|")
+_LITERAL = ("fence", "code_block", "html_block")
+
+
+def malformed(before: str, after: str) -> str | None:
+    """What is malformed in `after` and was not in `before` (bodies with LF line ends), or None."""
+    if ends_open(after) and not ends_open(before):
+        return "would leave a fence or a comment open"
+    for name, found in (("a table row outside of a table", _stray_rows), ("a ragged table row", _ragged_rows)):
+        if found(after) - found(before):
+            return f"would leave {name}"
+    if before != after and _swallowed(before, after):
+        return "would move text into or out of a fence"
+    return None
+
+
+def _lines(text: str, block: Block) -> list[str]:
+    return text.split("\n")[block.first : block.end]
+
+
+def _stray_rows(text: str) -> "Counter[str]":
+    """Lines that look like a row of a table and are in none: its delimiter line is gone, or stands elsewhere."""
+    paragraphs = [b for b in parse_blocks(text) if b.kind == "paragraph_open"]
+    return Counter(line.strip() for b in paragraphs for line in _lines(text, b) if _ROW.fullmatch(line))
+
+
+def _ragged_rows(text: str) -> "Counter[str]":
+    """Rows of tables with more or fewer cells than the head of their table."""
+    found: Counter[str] = Counter()
+    for block in parse_blocks(text):
+        if block.kind == "table_open":
+            head, *rows = _lines(text, block)
+            found.update(row.strip() for row in rows if _cells(row) != _cells(head))
+    return found
+
+
+def _cells(row: str) -> int:
+    return len(_CELL_END.split(row.strip().removeprefix("|").removesuffix("|")))
+
+
+def _swallowed(before: str, after: str) -> bool:
+    """A line that the edit did not touch was in a literal block and is not any more, or the other way round."""
+    old, new = before.split("\n"), after.split("\n")
+    was, now = _literal(before), _literal(after)
+    for at, to, size in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
+        if any(((at + n) in was) != ((to + n) in now) for n in range(size) if old[at + n].strip(" `~")):
+            return True
+    return False
+
+
+def _literal(text: str) -> set[int]:
+    return {n for b in parse_blocks(text) if b.kind in _LITERAL for n in range(b.first, b.end)}

@@ -1,0 +1,129 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillopt_ci.core.leakage import Leakage, leakage_of
+from skillopt_ci.core.task import GraderSpec, Source, Split, Task
+
+RUBRIC = "The answer names the two parties of the contract and the day on which it ends."
+RULES = {
+    "checks": [
+        {"op": "section_present", "arg": "Open Points"},
+        {"op": "max_chars", "arg": 12000},
+        {"op": "regex", "arg": "[Cc]onfidence\\s*[:=]\\s*(high|low)"},
+        {"op": "contains", "arg": "reviewed by the board"},
+        {"op": "section_contains", "arg": "Sources::the ledger of 1931"},
+        {"op": "section_contains", "arg": {"section": "Notes", "text": "kept in a vault"}},
+    ]
+}
+GRADERS = (
+    GraderSpec(type="exact"),
+    GraderSpec(type="judge", options={"rubric": RUBRIC}),
+    GraderSpec(type="rules", options=RULES),
+    GraderSpec(type="json", options={"schema": {"required": ["due_date_of_invoice"]}}),
+)
+BODY = "# Contracts\n\n- Read the whole contract before you answer.\n"
+
+
+def task(number: int, split: Split, expected: str, prompt: str = "Who signed it?", context: str = "") -> Task:
+    source = Source(file="f", line=number)
+    return Task(id=f"t{number}", prompt=prompt, context=context, expected=(expected,), split=split, source=source)
+
+
+TASKS = (
+    task(1, "train", "Hazel Paper Works", context="It was signed by Hazel Paper Works in Quillport on the ninth day."),
+    task(
+        2,
+        "val",
+        "2026-04-17",
+        "When does it end?",
+        "The term is over on 17 April 2026, as both sides agreed by letter.",
+    ),
+    task(3, "test", "n/a", "What is the fee?", "Order INV-0042 was brought by the old ferry of Quillport in the rain."),
+    task(4, "test", "Marlow", "Who is the agent?", "the agent Marlow wrote it; see the annex of the contract"),
+    *(task(n, "train", "not stated") for n in range(5, 40)),
+)
+LINT = leakage_of(TASKS, GRADERS, BODY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "For old contracts answer hazel paper  works.",
+        "If in doubt answer `2026-04-17`.",
+        "Ask Marlow first.",
+        "It was brought by the old ferry of the town.",  # six words of a test task
+        "The letter came from Quillport.",
+        "Orders like INV-0042 are special.",
+        "Name the two parties of the contract and the day.",  # six words of the rubric
+        "Match `[Cc]onfidence\\s*[:=]\\s*(high|low)` at the end.",
+        "Say that it was reviewed by the board.",
+        "Quote the ledger of 1931.",
+        "It is kept in a vault.",
+    ],
+)
+def test_what_belongs_to_tasks_and_hidden_criteria_leaks(text: str) -> None:
+    found = LINT.find(f"- {text}")
+    assert found is not None
+    assert found.startswith('leakage: "')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If it is not stated, answer `not stated`.",  # what many tasks share is a rule
+        "Answer `n/a` when there is no fee.",
+        'Add a section "Open Points" and keep the answer below 12000 characters.',
+        "End with a line `Confidence: high`.",
+        "Give the field due_date_of_invoice.",
+        "Write dates as YYYY-MM-DD, numbers with two digits and currencies as USD.",
+        "Name the parties of the contract.",
+    ],
+)
+def test_a_rule_and_a_visible_criterion_may_be_learnt(text: str) -> None:
+    assert LINT.find(f"- {text}") is None
+
+
+def test_what_the_skill_says_is_no_secret() -> None:
+    text = "- Ask Marlow, as it was brought by the old ferry."
+    assert LINT.find(text) is not None
+    assert LINT.find(text, known=text) is None
+    open_one = leakage_of(TASKS, GRADERS, f"{BODY}{text} The regex is [Cc]onfidence\\s*[:=].")
+    assert open_one.find("- Ask Marlow, it was brought by the old ferry.") is None
+
+
+def test_hidden_says_otherwise() -> None:
+    shown = tuple(GraderSpec(type=g.type, options=g.options, hidden=False) for g in GRADERS)
+    assert leakage_of(TASKS, shown, BODY).find("Name the two parties of the contract and the day.") is None
+    assert leakage_of(TASKS, shown, BODY).find("Answer Hazel Paper Works.") is not None  # still a task's own text
+    plain = tuple(task(n, "train", "Copper Lane Three") for n in range(2))
+    assert leakage_of(plain, shown, "").find("Answer Copper Lane Three.") is None
+    assert leakage_of(plain, GRADERS, "").find("Answer Copper Lane Three.") is not None
+    secret = (
+        GraderSpec(
+            type="rules", options={"checks": [{"op": "section_present", "arg": "The Hidden Name Of It"}]}, hidden=True
+        ),
+    )
+    assert leakage_of(TASKS, secret, BODY).find('Add "The Hidden Name Of It".') is not None
+
+
+def test_hashes_only() -> None:
+    assert all(isinstance(h, int) for h in (*LINT.runs, *LINT.names, *LINT.signs))
+    assert Leakage().find("Anything at all goes, Marlow included.") is None
+
+
+def test_a_task_may_bring_graders_of_its_own() -> None:
+    own = Task(
+        id="o",
+        prompt="p",
+        source=Source(file="f", line=1),
+        graders=(GraderSpec(type="contains", options={"values": ["the green door behind the mill"]}),),
+    )
+    assert leakage_of((own,), (), "").find("Look for the green door behind the mill.") is not None
+
+
+@given(st.text(max_size=200), st.text(max_size=50))
+def test_any_text_can_be_looked_at(text: str, known: str) -> None:
+    found = LINT.find(text, known)
+    assert found is None or found.startswith("leakage: ")
+    assert LINT.find(text, known=text) is None

@@ -1,0 +1,133 @@
+"""Pruning: what does not carry its weight is taken out before the run ends."""
+
+from dataclasses import replace
+
+import pytest
+
+from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.history import Step, TrainResult, rejected_edits
+from skillopt_ci.core.rollout import Sample
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.task import Task
+from skillopt_ci.engine.prune import undo
+from skillopt_ci.errors import BudgetReachedError
+from tests.engine.bench import Script, Scripted, add, bench, holds, named, run, skill
+
+MIXED = (*named("a", 10), *named("b", 2))
+
+
+def edit(content: str, *evidence: str) -> Edit:
+    return replace(add(content), evidence=evidence)
+
+
+def trained(*edits: Edit, harness: Script | None = None, **changes: object) -> tuple[TrainResult, Step, Script]:
+    """One accepted bundle, then the pruning."""
+    harness = harness or Script()
+    made = {"train": MIXED, "val": MIXED, "batch_size": 12, "slow_update": False, "prune": True, **changes}
+    result, _ = run(bench(Scripted([edits]), harness, **made), skill("x\n"))
+    return result, result.steps[-1], harness
+
+
+def test_what_its_own_tasks_do_without_goes_and_the_rest_stays() -> None:
+    result, step, _ = trained(edit("- a", "a0", "a1"), edit("- q", "a2"), edit("- r", "a3", "a4"))
+    assert (step.kind, step.action, step.reason) == ("prune", "accept", "no worse with less text")
+    assert sorted((r.edit.op, r.edit.content, r.status) for r in step.edits) == [
+        ("add", "- q", "pruned"),
+        ("add", "- r", "pruned"),
+    ]
+    assert result.best.body == "x\n\n- a\n"
+    assert result.versions[-1] == result.best
+    assert step.decision is not None
+    assert (step.decision.mean, step.decision.incumbent_mean) == (10 / 12, 10 / 12)
+    assert result.best_val_mean == 10 / 12
+
+
+def test_a_skill_without_dead_weight_is_left_alone() -> None:
+    result, step, harness = trained(edit("- a", "a0", "a1"))
+    assert (step.kind, step.action, step.reason, step.candidate) == (
+        "prune",
+        "skip",
+        "every edit carries its weight",
+        None,
+    )
+    assert step.edits == ()
+    assert result.best.body == "x\n\n- a\n"
+    assert [s.task_id for body, s in harness.seen if s.stream == "screen"].count("a0") == 2
+
+
+def test_the_longer_skill_stays_when_it_shows_that_it_is_better() -> None:
+    def useful(skill: Skill, task: Task, sample: Sample) -> float:
+        done = holds(skill, task, sample)
+        return float("- q" in skill.body) if sample.stream == "val" and task.id < "a5" else done
+
+    result, step, _ = trained(edit("- a", "a0"), edit("- q", "a6"), edit("- r", "a7"), harness=Script(useful))
+    assert [s.kind for s in result.steps] == ["edit", "prune", "prune"]
+    assert (result.steps[1].action, result.steps[1].reason) == ("reject", "the longer skill is better")
+    assert {r.status for r in result.steps[1].edits} == {"undecided", "kept"}
+    assert "- q" in result.best.body or "- r" in result.best.body
+    assert step.decision is not None
+    assert all(r.status != "rejected" for s in result.steps[1:] for r in s.edits)
+
+
+def test_what_was_pruned_is_remembered_as_an_edit_that_was_not_kept() -> None:
+    result, step, _ = trained(edit("- a", "a0", "a1"), edit("- q", "a2"))
+    assert [(r.edit.op, r.edit.content, r.reason, r.effect) for r in rejected_edits(result.steps)] == [
+        ("add", "- q", "no worse with less text", None)
+    ]
+    assert step.as_json()["kind"] == "prune"
+
+
+def test_money_that_ends_while_it_is_pruned_leaves_the_skill_as_it_was() -> None:
+    def dear(skill: Skill, task: Task, sample: Sample) -> float | Exception:
+        if "- a" in skill.body and "- q" not in skill.body and sample.stream == "val":
+            return BudgetReachedError("enough", limit="usd")
+        return holds(skill, task, sample)
+
+    result, step, _ = trained(edit("- a", "a0", "a1"), edit("- q", "a2"), harness=Script(dear))
+    assert (step.kind, result.stopped, result.stopped_by) == ("edit", "enough", "usd")
+    assert result.best.body == "x\n\n- a\n\n- q\n"
+
+
+def test_nothing_accepted_nothing_to_prune() -> None:
+    result, step, _ = trained(edit("- q", "a0"))
+    assert [s.kind for s in result.steps] == ["edit"]
+    assert step.action == "reject"
+    off, last, _ = trained(edit("- a", "a0"), prune=False)
+    assert (off.steps, last.kind) == ((last,), "edit")
+
+
+@pytest.mark.parametrize(
+    ("made", "body", "wanted"),
+    [
+        (add("- new"), "x\n\n- new\n", "x\n"),
+        (Edit(op="replace", target="old", content="a longer one"), "x a longer one\n", "x old\n"),
+        (Edit(op="replace", target="a longer one", content="new"), "x new\n", None),
+        (Edit(op="delete", target="gone", content=""), "x\n", None),
+        (add("- new"), "x\n\n- other\n", None),
+        (add("- new"), "- new\n- new\n", None),
+    ],
+)
+def test_an_edit_is_undone_where_that_leaves_less_text(made: Edit, body: str, wanted: str | None) -> None:
+    from skillopt_ci.core.edit import apply_edits
+
+    back = undo(skill(body), made)
+    assert (None if back is None else apply_edits(skill(body), [back]).skill.body) == wanted
+
+
+def test_a_run_that_its_budget_ends_is_pruned_with_what_was_kept_back() -> None:
+    kept: list[int] = []
+
+    def checkpoint() -> None:
+        if kept and kept[-1]:
+            raise BudgetReachedError("enough", limit="calls")
+
+    optimizer = Scripted([[edit("- a", "a0"), edit("- q", "a1")]])
+    made = bench(
+        optimizer, train=MIXED, val=MIXED, batch_size=12, epochs=3, slow_update=False, prune=True,
+        checkpoint=checkpoint, spent=Spend,
+    )  # fmt: skip
+    result, _ = run(replace(made, keep_back=kept.append), skill("x\n"))
+    assert kept == [0, 2 * 4 + 2 * 12, 0]
+    assert (result.stopped, result.stopped_by) == ("enough", "calls")
+    assert result.best.body == "x\n\n- a\n"

@@ -1,0 +1,175 @@
+"""Screening: each edit alone on its own evidence, before its bundle is gated."""
+
+from dataclasses import replace
+
+import pytest
+
+from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.history import Step, TrainResult
+from skillopt_ci.core.leakage import leakage_of
+from skillopt_ci.core.rollout import Sample
+from skillopt_ci.core.screening import ScreenRule
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import Task
+from skillopt_ci.errors import CallFailedError
+from tests.engine.bench import Script, Scripted, add, bench, holds, lab, named, run, skill, tasks
+
+MIXED = (*named("a", 4), *named("b", 4))
+ON = {"screen": ScreenRule(), "train": MIXED, "val": MIXED, "batch_size": 8, "slow_update": False}
+
+
+def edit(content: str, *evidence: str) -> Edit:
+    return replace(add(content), evidence=evidence)
+
+
+def first(optimizer: Scripted, harness: Script | None = None, **changes: object) -> tuple[Step, TrainResult, Script]:
+    harness = harness or Script()
+    result, _ = run(bench(optimizer, harness, **{**ON, **changes}), skill("x\n"))
+    return result.steps[0], result, harness
+
+
+def status(step: Step) -> dict[str, str]:
+    return {r.edit.content: r.status for r in step.edits}
+
+
+def test_what_helps_its_tasks_is_gated_and_the_rest_is_rejected_alone() -> None:
+    edits = [edit("- q", "a0", "b1"), edit("- a", "a0", "a1"), edit("- b", "b0")]
+    step, result, harness = first(Scripted([edits]))
+    assert status(step) == {"- a": "kept", "- b": "kept", "- q": "rejected-alone"}
+    assert step.action == "accept"
+    assert [(r.screening.gain, r.screening.runs) for r in step.edits if r.screening] == [(1, 4), (1, 4), (0, 4)]
+    assert step.edits[-1].reason == "alone it gained +0 points on 4 runs of its own train tasks"
+    assert result.best_val_mean == 1
+    seen = [(body, s.task_id, s.n) for body, s in harness.seen if s.stream == "screen"]
+    assert len(seen) == len(set(seen)) == 12
+    assert {task for body, task, _ in seen if "- b" in body} == {"b0"}
+    assert sum(r.sample.stream == "screen" for r in step.rollouts) == 12
+
+
+def test_kept_edits_stand_in_the_order_of_their_gain() -> None:
+    def half(skill: Skill, task: Task, sample: Sample) -> float:
+        if sample.stream == "screen" and "- a" in skill.body:
+            return float(sample.n % 2 == 0)
+        return holds(skill, task, sample)
+
+    step, _, _ = first(Scripted([[edit("- a", "a0"), edit("- b", "b0")]]), Script(half))
+    assert [(r.edit.content, r.screening.gain if r.screening else None, r.status) for r in step.edits] == [
+        ("- b", 1.0, "kept"),
+        ("- a", 0.5, "kept"),
+    ]
+    assert [r.screening.runs for r in step.edits if r.screening] == [4, 8]  # half of four is looked at again
+
+
+def test_what_only_helps_some_of_its_tasks_counts_when_nothing_else_does() -> None:
+    every = tuple(f"{letter}{n}" for letter in "ab" for n in range(4))
+    step, _, _ = first(
+        Scripted([[edit("- a", *every)]]), Script(lambda s, t, p: float(t.id in ("a0", "b0") and "- a" in s.body))
+    )
+    assert [(r.status, r.screening.gain if r.screening else None) for r in step.edits] == [("kept", 0.25)]
+    both = [edit("- a", "a0", "a1", "a2", "a3", "b0", "b1", "b2", "b3"), edit("- b", "b0")]
+    weak = Script(
+        lambda s, t, p: float((t.id in ("a0", "b0") and "- a" in s.body) or (t.id == "b0" and "- b" in s.body))
+    )
+    assert status(first(Scripted([both]), weak)[0]) == {"- b": "kept", "- a": "rejected-alone"}
+
+
+def test_two_that_only_work_together_are_found() -> None:
+    pair = Script(lambda s, t, p: float("- a" in s.body and "- b" in s.body))
+    step, result, _ = first(Scripted([[edit("- a", "a0"), edit("- b", "b0")]]), pair)
+    assert status(step) == {"- a": "kept", "- b": "kept"}
+    assert result.best_val_mean == 1
+    nothing = Script(lambda s, t, p: 0.0)
+    step, _, harness = first(Scripted([[edit("- a", "a0"), edit("- b", "b0")]]), nothing)
+    assert set(status(step).values()) == {"rejected-alone"}
+    assert (step.action, step.reason) == ("skip", "no edit could be applied")
+    assert len([1 for _, s in harness.seen if s.stream == "screen"]) == 12  # each alone, then both
+    assert not any(s.stream == "val" for body, s in harness.seen if body != "x\n")
+
+
+def test_what_did_well_and_found_no_place_is_first_in_the_next_step_and_not_run_again() -> None:
+    optimizer = Scripted([[edit("- a", "a0"), edit("- b", "b0")], []])
+    made = {"budget_start": 1, "budget_end": 1, "epochs": 2, "val": (*MIXED, *named("c", 2))}
+    step, result, harness = first(optimizer, **made)
+    assert sorted(status(step).values()) == ["kept", "waiting"]
+    assert status(result.steps[1]) == {"- b": "kept"} or status(result.steps[1]) == {"- a": "kept"}
+    assert result.best_val_mean == 0.8
+    assert len([1 for _, s in harness.seen if s.stream == "screen"]) == 8
+
+
+def test_a_step_tries_three_times_as_many_edits_as_it_may_keep() -> None:
+    edits = [edit(f"- {letter}", "a0") for letter in "cdefg"]
+    step, _, harness = first(Scripted([edits]), budget_start=1, budget_end=1)
+    assert list(status(step).values()) == ["rejected-alone"] * 3 + ["over-budget"] * 2
+    assert len([1 for _, s in harness.seen if s.stream == "screen"]) == 3 * 4 + 4  # and the first of them as the group
+
+
+def test_an_edit_that_could_not_be_measured_alone_is_left_to_the_gate() -> None:
+    def down(skill: Skill, task: Task, sample: Sample) -> float | Exception:
+        return CallFailedError("server", "500") if sample.stream == "screen" else holds(skill, task, sample)
+
+    step, _, _ = first(Scripted([[edit("- a", "a0"), edit("- b", "b0")]]), Script(down))
+    assert status(step) == {"- a": "kept", "- b": "kept"}
+    assert {f.kind for f in step.failures} == {"server"}
+
+
+def test_what_was_rejected_alone_is_told_until_the_skill_changes() -> None:
+    optimizer = Scripted([[edit("- q", "a0")], [edit("- a", "a0"), edit("- r", "a1")], [], []])
+    run(bench(optimizer, **{**ON, "epochs": 4, "val": (*MIXED, *named("c", 2))}), skill("x\n"))
+    told = [[(r.edit.content, r.effect) for r in e.rejected] for _, e in optimizer.asked]
+    assert told == [[], [("- q", None)], [], []]
+
+
+def test_an_edit_that_did_nothing_alone_is_not_run_again_for_the_same_skill() -> None:
+    optimizer = Scripted([[edit("- q", "a0")], [edit("- q", "a1")], [edit("- a", "a0")], [edit("- q", "b1")]])
+    harness = Script()
+    made = {**ON, "epochs": 4, "val": (*MIXED, *named("c", 2))}
+    result, _ = run(bench(optimizer, harness, **made), skill("x\n"))
+    assert [list(status(s).values()) for s in result.steps] == [["rejected-alone"]] * 2 + [["kept"], ["rejected-alone"]]
+    assert result.steps[0].edits == result.steps[1].edits
+    tried = [body for body, s in harness.seen if s.stream == "screen" and "- q" in body]
+    assert (tried.count("x\n\n- q\n"), len(tried)) == (8, 16)  # alone and as the group, then beside the new line
+
+
+def test_a_rejected_bundle_gives_its_better_half_another_gate() -> None:
+    def spoiled(skill: Skill, task: Task, sample: Sample) -> float:
+        if sample.stream == "val" and "- b" in skill.body:
+            return 0.0
+        if sample.stream == "screen" and "- b" in skill.body:
+            return float(sample.n < 3)
+        return holds(skill, task, sample)
+
+    harness = Script(spoiled)
+    optimizer = Scripted([[edit("- b", "b0"), edit("- a", "a0")], []])
+    result, _ = run(bench(optimizer, harness, **{**ON, "exact_stop": False}), skill("x\n"))
+    one, two = result.steps
+    assert (one.action, two.action) == ("reject", "accept")
+    assert [(r.edit.content, r.status) for r in one.edits] == [("- a", "undecided"), ("- b", "rejected")]
+    assert one.edits[0].reason == "its bundle was not kept; tried again with the better half of it"
+    assert one.edits[1].reason == "not better (with 1 more in its bundle)"
+    assert [(r.edit.content, r.status) for r in two.edits] == [("- a", "kept")]
+    assert len(optimizer.asked) == 1
+    assert result.best.body == "x\n\n- a\n"
+
+
+def test_what_leaks_is_refused_before_it_costs_anything() -> None:
+    held_out = Task(id="t", prompt="Where is it?", context="It is in Quillport.", source=tasks("x")[0].source)
+    step, _, harness = first(Scripted([[edit("- Go to Quillport", "a0")]]), leakage=leakage_of([held_out], (), ""))
+    assert [(r.status, r.reason) for r in step.edits] == [("refused", 'leakage: "Quillport" belongs to single tasks')]
+    assert {body for body, _ in harness.seen} == {"x\n"}
+
+
+@pytest.mark.parametrize("noise", [3, 5])
+def test_concurrency_changes_nothing(noise: int) -> None:
+    def scorer(skill: Skill, task: Task, sample: Sample) -> float:
+        lucky = sum(f"{sample.place()}{len(skill.body)}".encode()) % noise == 0
+        return abs(holds(skill, task, sample) - lucky)
+
+    script = [[edit(f"- {w}", f"{w}0", f"{w}1") for w in words] for words in ("aq", "br", "sab", "zc")]
+    histories = []
+    for concurrency in (1, 8):
+        made = bench(
+            Scripted(script), lab=lab(Script(scorer), concurrency=concurrency), **{**ON, "epochs": 4, "prune": True}
+        )
+        result, _ = run(made, skill("x\n"))
+        histories.append(([s.as_json() for s in result.steps], result.best.text))
+    assert histories[0] == histories[1]
