@@ -23,6 +23,10 @@ _OWN_RESULT = {
 }
 
 
+# Asking again cannot help: the provider refused the request itself, or the task cannot be sent.
+FINAL = ("request", "attachment")
+
+
 class Progress(Protocol):
     """Hears what is being measured; decides nothing."""
 
@@ -80,7 +84,7 @@ class Lab:
         """
         self._progress.begin(what, len(jobs))
         rollouts = self._pool.map(lambda job: self._one(job, keep), jobs)
-        missing = [i for i, r in enumerate(rollouts) if isinstance(r.outcome, Failure)]
+        missing = [i for i, r in enumerate(rollouts) if isinstance(r.outcome, Failure) and r.outcome.kind not in FINAL]
         if missing:
             self._progress.begin(f"{what}, failed ones again", len(missing))
             again = self._pool.map(lambda i: self._one(jobs[i], keep), missing)
