@@ -3,7 +3,7 @@
 Every run talks to the same kind of server over loopback (`training_world.py`), which knows nothing of who asks and
 tells in the end, exactly, what a skill is worth. All arms get the same tasks and the same budget of target rollouts;
 the closing comparison on the test split is ours alone and is counted apart. Rivals run in an environment of their own:
-    python -m venv build/rivals && build/rivals/bin/pip install gepa==0.1.4
+    python -m venv build/rivals && build/rivals/bin/pip install gepa==0.1.4 skillopt==0.2.0
 
 Run: python benchmarks/training.py [--seeds 1-20] [--worlds latent-0.1,...] [--arms ours,gepa,...]
 Seeds from 100 on were used while the method was developed; they are no evidence.
@@ -78,7 +78,7 @@ ARMS: Mapping[str, TrainSettings] = {
     ),
     "with slow update": replace(OURS, slow_update=True, meta_notes=True),
 }
-RIVALS = {"gepa": Path(__file__).parent / "rival_gepa.py"}
+RIVALS = {name: Path(__file__).parent / f"rival_{name}.py" for name in ("gepa", "skillopt")}
 RIVAL_PYTHON = Path(__file__).parents[1] / "build/rivals/bin/python"
 
 

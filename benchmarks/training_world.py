@@ -22,7 +22,9 @@ from typing import Any
 
 UNDONE = re.compile(r"\border ([a-z]+-\d+) was not done")
 NAMED = re.compile(r"\b(?:Apply|apply) the ([a-z]+) procedure\b")
-LIMIT = re.compile(r"[Aa]t most (\d+) edit")
+LIMIT = re.compile(r"[Aa]t most (?:L=)?(\d+) edit")
+SHAPED = re.compile(r'"(?:patch|selected_indices|slow_update_content|meta_skill_content)"|"op": "append"')
+TO_MERGE = re.compile(r"^## (?:Patches to merge|Two pre-merged).*$", re.MULTILINE)
 USEFUL = ("amber", "birch", "cobalt", "dahlia", "ember", "fjord", "garnet", "hazel", "indigo", "jasper", "kelp",
           "lotus", "maple", "nickel")  # fmt: skip
 HARMFUL = ("vulture", "wasp", "xenon", "yonder", "zephyr", "thistle", "nettle", "hemlock", "bramble", "cinder")
@@ -131,6 +133,8 @@ class Server:
 
 def _optimize(world: World, prompt: str, draw: random.Random) -> str:
     """JSON edits, a ranking, guidance or notes; or a whole new text where the prompt asks for one in a fence."""
+    if SHAPED.search(prompt):
+        return json.dumps(_shaped(world, prompt, draw))
     if "```" in prompt and "edits" not in prompt:
         return _rewrite(world, prompt, draw)
     if "Order all of them" in prompt:
@@ -147,6 +151,26 @@ def _optimize(world: World, prompt: str, draw: random.Random) -> str:
         for name, orders in world.proposals(prompt, int(limit[1]) if limit else 4, draw)
     ]
     return json.dumps({"reasoning": "They were not done.", "edits": edits})
+
+
+def _shaped(world: World, prompt: str, draw: random.Random) -> dict[str, Any]:
+    """The same answers in the shapes of a prompt that names other keys; patches to merge give each edit once."""
+    if '"selected_indices"' in prompt:
+        count = len(re.findall(r"^\[\d+\] op=", prompt, re.MULTILINE))
+        return {"reasoning": "", "selected_indices": draw.sample(range(count), count)}
+    if '"slow_update_content"' in prompt:
+        named = world.proposals(prompt, 1, draw)
+        return {"reasoning": "", "slow_update_content": "\n".join(line(n) for n, _ in named)}
+    if '"meta_skill_content"' in prompt:
+        return {"reasoning": "", "meta_skill_content": ""}
+    merged = TO_MERGE.search(prompt)
+    if merged:
+        patches, _ = json.JSONDecoder().raw_decode(prompt, prompt.index("[", merged.end()))
+        return {"reasoning": "", "edits": list({e["content"]: e for p in patches for e in p["edits"]}.values())}
+    limit = LIMIT.search(prompt)
+    named = world.proposals(prompt, int(limit[1]) if limit else 4, draw)
+    edits = [{"op": "append", "target": "", "content": line(name)} for name, _ in named]
+    return {"patch": {"reasoning": "They were not done.", "edits": edits}}
 
 
 def _rewrite(world: World, prompt: str, draw: random.Random) -> str:
