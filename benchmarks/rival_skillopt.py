@@ -1,9 +1,9 @@
 """skillopt in the world of `training_world.py`: reads the job as JSON, writes the final text and its claim as JSON.
 
 Runs in the benchmark's own environment, never in the product's: it imports nothing of the project. The package ships
-none of the prompt files that it loads; those in `rival_prompts` are ours, in the shapes that its code reads. All else is
-the paper's: batches of 40, minibatches of 8, 4 edits a step falling to 2 over four epochs, strict gate, slow update, meta
-notes. The number of epochs is what fits the budget of rollouts; a rollout too many ends the run with its best skill.
+none of the prompt files that it loads; those in `rival_prompts` are ours, in the shapes that its code reads. All else
+is the paper's: batches of 40, minibatches of 8, 4 edits a step falling to 2, strict gate, slow update, meta notes. The
+number of epochs is what fits the budget of rollouts; a rollout too many ends the run with its best skill so far.
 """
 
 import contextlib
