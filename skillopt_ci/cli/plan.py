@@ -15,6 +15,7 @@ from skillopt_ci.cli.training import RULES
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.costs import Calls, Shape, train_calls
 from skillopt_ci.core.golden import RUNS
+from skillopt_ci.core.media import usual_tokens
 from skillopt_ci.core.screening import LOOKS
 from skillopt_ci.core.skill import Skill, estimate_tokens
 from skillopt_ci.core.spend import Spend, format_usd
@@ -126,8 +127,8 @@ def _spend(ref: ModelRef | None, calls: int, input_tokens: int, output_tokens: i
 
 def _prompt_tokens(skill: Skill, tasks: tuple[Task, ...]) -> int:
     """Mean tokens of what the target is sent."""
-    sizes = [len(t.prompt) + len(t.context) + sum(len(f.data) for f in t.files) for t in tasks]
-    return skill.tokens + (estimate_tokens("x" * (sum(sizes) // len(sizes))) if sizes else 0)
+    sizes = [estimate_tokens(t.prompt + t.context) + sum(usual_tokens(f) for f in t.files) for t in tasks]
+    return skill.tokens + (-(-sum(sizes) // len(sizes)) if sizes else 0)
 
 
 def _show(console: Console, row: dict[str, Any]) -> None:

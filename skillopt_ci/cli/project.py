@@ -10,6 +10,7 @@ from skillopt_ci.cli.options import Options
 from skillopt_ci.config.load import load_config
 from skillopt_ci.config.resolve import ResolvedSkill, resolve
 from skillopt_ci.config.schema import Config
+from skillopt_ci.core.media import cannot_be_sent
 from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.split import SplitWeights
 from skillopt_ci.core.task import STARTER_TAG, Suite
@@ -120,6 +121,9 @@ def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Sui
         problems.append(Problem(source.file, source.line, 0, message, warning=True))
     said: set[str] = set()
     for task in suite.tasks:
+        unsendable = cannot_be_sent(task.files) if always_given else None
+        if unsendable is not None:
+            problems.append(Problem(task.source.file, task.source.line, 0, unsendable))
         for message in validate(skill.graders if task.graders is None else task.graders, task):
             if message not in said:  # a grader of the whole suite is wrong once, not once a task
                 said.add(message)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from skillopt_ci.core.task import Attachment
+
 StopReason = Literal["stop", "length", "refusal", "context_overflow", "turns", "timeout"]
 
 
@@ -24,10 +26,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message of a conversation."""
+    """One message of a conversation; `attachments` are images and PDFs, sent as they are."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    attachments: tuple[Attachment, ...] = ()
+
+    def identity(self) -> list[object]:
+        """Everything that can change an answer to it, as a JSON value."""
+        plain: list[object] = [self.role, self.content]
+        return [*plain, [a.identity() for a in self.attachments]] if self.attachments else plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Direct chat: the skill's body is the system prompt, the task is the user's message."""
 
+from skillopt_ci.core.media import cannot_be_sent, text_of
 from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Attachment, Task
@@ -21,7 +22,10 @@ class Chat:
         self._target = target
 
     def run(self, skill: Skill, task: Task, sample: Sample, /) -> Trajectory:
-        """Ask the target once. Raises `CallFailedError` for an attachment that is no text, and what the call raises."""
+        """Ask the target once. Raises `CallFailedError` for an attachment it cannot send, and what the call raises."""
+        problem = cannot_be_sent(task.files)
+        if problem is not None:
+            raise CallFailedError("attachment", problem)
         messages = self.messages(skill, task)
         completion = self._target.provider.complete(
             Request(
@@ -45,7 +49,8 @@ class Chat:
     @staticmethod
     def messages(skill: Skill, task: Task) -> tuple[Message, ...]:
         """What the target is sent. An empty body sends no system message: the model without a skill."""
-        user = Message(role="user", content="\n\n".join(_parts(task)))
+        media = tuple(file for file in task.files if text_of(file.data) is None)
+        user = Message(role="user", content="\n\n".join(_parts(task)), attachments=media)
         body = skill.body.strip()
         return (Message(role="system", content=body), user) if body else (user,)
 
@@ -59,10 +64,6 @@ def _parts(task: Task) -> list[str]:
 
 
 def _attached(file: Attachment) -> str:
-    try:
-        text = file.data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CallFailedError(
-            "attachment", f"attachment '{file.name}' is no UTF-8 text; chat sends text only"
-        ) from error
-    return f'<file name="{file.name}">\n{text}\n</file>'
+    """A text file whole; of an image or a PDF, which go along on their own, the name."""
+    text = text_of(file.data)
+    return f'<file name="{file.name}" attached/>' if text is None else f'<file name="{file.name}">\n{text}\n</file>'

@@ -11,6 +11,7 @@ import anthropic
 from skillopt_ci.core.trajectory import StopReason, Usage
 from skillopt_ci.providers.base import Completion, ProviderOptions, Request
 from skillopt_ci.providers.deadline import whole_answer_within
+from skillopt_ci.providers.media import anthropic_content
 from skillopt_ci.providers.sdk import (
     Endpoint,
     checked_url,
@@ -118,7 +119,7 @@ class AnthropicProvider:
 def _arguments(request: Request) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "model": request.model,
-        "messages": [{"role": m.role, "content": utf8(m.content)} for m in request.messages if m.role != "system"],
+        "messages": [{"role": m.role, "content": anthropic_content(m)} for m in request.messages if m.role != "system"],
         "max_tokens": request.max_output_tokens,
     }
     if request.system:

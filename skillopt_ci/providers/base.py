@@ -38,7 +38,7 @@ class Request:
         """Everything that can change the answer, and the sample; not the stream's or label's wording."""
         return {
             "model": self.model,
-            "messages": [[m.role, m.content] for m in self.messages],
+            "messages": [m.identity() for m in self.messages],
             "max_output_tokens": self.max_output_tokens,
             "temperature": self.temperature,
             "schema": None if self.schema is None else [self.schema.name, dict(self.schema.schema)],

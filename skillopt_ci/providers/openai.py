@@ -11,6 +11,7 @@ from skillopt_ci.core.trajectory import StopReason, Usage
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.providers.base import Completion, ProviderOptions, Request
 from skillopt_ci.providers.deadline import whole_answer_within
+from skillopt_ci.providers.media import chat_content, responses_content
 from skillopt_ci.providers.retrying import RetryableError
 from skillopt_ci.providers.sdk import (
     Endpoint,
@@ -137,7 +138,7 @@ class OpenAIProvider:
         """What is sent to chat completions."""
         arguments: dict[str, Any] = {
             "model": request.model,
-            "messages": [{"role": m.role, "content": utf8(m.content)} for m in request.messages],
+            "messages": [{"role": m.role, "content": chat_content(m)} for m in request.messages],
             self._limit: request.max_output_tokens,
         }
         if request.temperature is not None:
@@ -150,7 +151,9 @@ class OpenAIProvider:
     def _responses_arguments(self, request: Request) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": request.model,
-            "input": [{"role": m.role, "content": utf8(m.content)} for m in request.messages if m.role != "system"],
+            "input": [
+                {"role": m.role, "content": responses_content(m)} for m in request.messages if m.role != "system"
+            ],
             "max_output_tokens": request.max_output_tokens,
             "store": False,
         }

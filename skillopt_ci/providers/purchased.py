@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import cast, get_args
 
+from skillopt_ci.core.media import most_tokens
 from skillopt_ci.core.trajectory import StopReason, Usage
 from skillopt_ci.errors import CallFailedError, ConfigError, LedgerError
 from skillopt_ci.ledger import Entry, Ledger, Purchase
@@ -99,7 +100,8 @@ class Purchased:
         if not self._estimates:
             return _NOTHING
         characters = sum(len(m.content) for m in request.messages)
-        most = Usage(input_tokens=characters, output_tokens=request.max_output_tokens)
+        media = sum(most_tokens(file) for m in request.messages for file in m.attachments)
+        most = Usage(input_tokens=characters + media, output_tokens=request.max_output_tokens)
         usd = self._pricer.price(request.model, most)
         if usd is None:
             raise ConfigError(

@@ -14,6 +14,7 @@ from skillopt_ci.providers import simulated_optimizer as optimizer
 from skillopt_ci.providers.base import Completion, Provider, ProviderOptions, Request
 from skillopt_ci.providers.simulated_judge import fitted, judge
 from skillopt_ci.providers.simulated_target import answer
+from skillopt_ci.providers.simulated_vision import seen
 
 
 def make(options: ProviderOptions) -> Provider:
@@ -40,8 +41,8 @@ class Simulated:
         """Answer one request. Never fails; `length` when the answer is longer than the request allows."""
         if self._seconds:
             time.sleep(self._seconds)
-        seed = digest([request.model, [[m.role, m.content] for m in request.messages], request.place])
-        user = next((m.content for m in reversed(request.messages) if m.role == "user"), "")
+        seed = digest([request.model, [m.identity() for m in request.messages], request.place])
+        user = next((m.content + seen(m.attachments) for m in reversed(request.messages) if m.role == "user"), "")
         text = self._structured(request, user, seed) if request.schema else self._reply(request, user, seed)
         stop: StopReason = "stop"
         if len(text) // 4 > request.max_output_tokens:

@@ -80,6 +80,20 @@ def test_what_is_wrong_in_a_file_is_said_with_its_place(
     assert {n: after[n] for n in before} == before
 
 
+def test_an_attachment_that_chat_cannot_send_is_said_and_an_image_is_none(tmp_path: Path) -> None:
+    root = tmp_path / "p"
+    lines = tasks().splitlines()
+    for at, name in ((0, "book.xlsx"), (1, "page.png")):
+        lines[at] = json.dumps({**json.loads(lines[at]), "files": {name: name}})
+    beside = TASKS.rpartition("/")[0]
+    files_of_tasks = {f"{beside}/book.xlsx": b"PK\x03\x04\xff", f"{beside}/page.png": b"\x89PNG\r\n\x1a\n\xff"}
+    write(root, {**files(), TASKS: "\n".join(lines) + "\n", **files_of_tasks})
+    done = call(root, "check")
+    assert done.code == 2
+    told = [line for line in done.lines if "warning:" not in line]
+    assert [line.split(" is no ")[0] for line in told] == [f"{TASKS}:1: attachment 'book.xlsx'"]
+
+
 def test_all_problems_are_said_at_once(tmp_path: Path) -> None:
     wrong = text(*YAML, "concurency: 3", "budget: {calls: -1}", *ENTRY)
     write(tmp_path / "p", {**files(), CONFIG: wrong})

@@ -74,7 +74,17 @@ def test_only_the_task_is_sent_and_neither_its_answer_nor_its_id() -> None:
     assert "77" not in "".join(m.content for m in sent(task))
 
 
-def test_an_attachment_that_is_no_text_is_a_failure_before_any_call() -> None:
+def test_images_and_pdfs_go_along_and_are_named_in_the_text() -> None:
+    image = Attachment(name="a.png", data=b"\x89PNG\r\n\x1a\n\xff")
+    pdf = Attachment(name="b.pdf", data=b"%PDF-1.7")
+    user = sent(replace(TASK, files=(image, Attachment(name="c.txt", data=b"C"), pdf)))[-1]
+    assert user.content == (
+        'What?\n\n<file name="a.png" attached/>\n\n<file name="c.txt">\nC\n</file>\n\n<file name="b.pdf" attached/>'
+    )
+    assert user.attachments == (image, pdf)
+
+
+def test_an_attachment_that_cannot_be_sent_is_a_failure_before_any_call() -> None:
     fake = Fake()
     with pytest.raises(CallFailedError, match=r"attachment 'a\.png' is no UTF-8 text") as raised:
         make(model(fake)).run(SKILL, replace(TASK, files=(Attachment(name="a.png", data=b"\x89PNG\xff"),)), SAMPLE)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from skillopt_ci.core.spend import Limits
+from skillopt_ci.core.task import Attachment
 from skillopt_ci.core.trajectory import Message, Usage
 from skillopt_ci.errors import (
     BudgetReachedError,
@@ -219,3 +220,23 @@ def test_a_batch_beyond_the_limit_stops_the_same_at_every_concurrency(ledger: Le
     assert meter.paid.calls == overall.paid.calls == 6
     with pytest.raises(BudgetReachedError):
         meter.check()
+
+
+def test_the_key_of_a_text_is_as_it_was_when_only_texts_could_be_sent() -> None:
+    assert request_key("openai/local", REQUEST) == "4d32a827dfb6918b909ececdec900baac9f53ba100ef009bf6b6f6d7a755cf64"
+
+
+class Noting(Meter):
+    """Notes what the calls may cost at most."""
+
+    def admit(self, estimate: Decimal) -> None:
+        self.asked = estimate
+        super().admit(estimate)
+
+
+def test_images_and_pdfs_are_in_the_most_that_a_call_can_cost(ledger: Ledger) -> None:
+    files = (Attachment(name="a", data=b"\x89PNG\r\n\x1a\n"), Attachment(name="b", data=b"%PDF-1.7"))
+    meter = Noting(Limits(usd=Decimal(5)), ["me"])
+    message = Message(role="user", content="x" * 10, attachments=files)
+    purchased(Answering(), ledger, meter).complete(replace(REQUEST, messages=(message,)))
+    assert meter.asked == (10 + 50_000 + 8) * Decimal("0.000001") + 20 * Decimal("0.000002")
