@@ -54,14 +54,20 @@ class EditPolicy:
 
 def hidden_characters(text: str) -> list[str]:
     """Names of control, bidirectional, zero-width and tag characters in a text, in order, without repeats."""
-    found: dict[str, None] = {}
-    for char in text:
-        category = unicodedata.category(char)
-        control = category == "Cc" and char not in "\n\t\r"
-        invisible = category == "Cf" or _SHOW_NOTHING.match(char)
-        if control or (invisible and char not in _VISIBLE) or category in ("Cs", "Co", "Zl", "Zp"):
-            found[unicodedata.name(char, f"U+{ord(char):04X}")] = None
-    return list(found)
+    hidden = dict.fromkeys(filter(_is_hidden, text))
+    return [unicodedata.name(char, f"U+{ord(char):04X}") for char in hidden]
+
+
+def visible(text: str) -> str:
+    """The text as a person sees it: without hidden characters."""
+    return text if text.isascii() and text.isprintable() else "".join(c for c in text if not _is_hidden(c))
+
+
+def _is_hidden(char: str) -> bool:
+    category = unicodedata.category(char)
+    control = category == "Cc" and char not in "\n\t\r"
+    invisible = category == "Cf" or _SHOW_NOTHING.match(char) is not None
+    return control or (invisible and char not in _VISIBLE) or category in ("Cs", "Co", "Zl", "Zp")
 
 
 def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = ()) -> str | None:

@@ -8,6 +8,15 @@ from skillopt_ci.core.trajectory import Trajectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at: what was wanted, whether it holds, and what shows it; all for people."""
+
+    text: str
+    passed: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """A graded result.
 
@@ -16,12 +25,14 @@ class Score:
         passed: the grader's own yes or no.
         why: for people; may quote the expected answer.
         hint: for the optimizer; what `hidden` protects is left out.
+        checks: one by one what `why` sums up, where a grader looks at several things.
     """
 
     value: float
     passed: bool
     why: str
     hint: str
+    checks: tuple[Check, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.value <= 1.0:  # also refuses NaN

@@ -46,6 +46,7 @@ class AllOf:
             passed=all(s.passed for s in scores),
             why="; ".join(s.why for s in ordered),
             hint="; ".join(s.hint for s in ordered),
+            checks=tuple(c for s in scores for c in s.checks),
         )
 
 

@@ -3,10 +3,11 @@
 `why` quotes freely. `hint` helps without giving away what `hidden` protects: it speaks of forms and sizes instead.
 """
 
+import json
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from skillopt_ci.core.rollout import Score
+from skillopt_ci.core.rollout import Check, Score
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import CallFailedError
@@ -117,7 +118,19 @@ def say_more(expected: Iterable[str], answer: str) -> bool:
 def scored(spec: GraderSpec, value: float, passed: bool, *, why: str, hint: str, bare: str) -> Score:
     """A score with the hint that `hidden` allows: `why` (false), `hint` (not set) or `bare` (true)."""
     allowed = hint if spec.hidden is None else bare if spec.hidden else why
-    return Score(value=value, passed=passed, why=why, hint=allowed)
+    return Score(
+        value=value,
+        passed=passed,
+        why=why,
+        hint=allowed,
+        checks=(Check(text=named(spec), passed=passed, evidence=why),),
+    )
+
+
+def named(spec: GraderSpec) -> str:
+    """A grader in a few words for people: its type and what it was told."""
+    told = ", ".join(f"{k}: {v if isinstance(v, str) else json.dumps(v, default=str)}" for k, v in spec.options.items())
+    return f"{spec.type} ({clip(told)})" if told else spec.type
 
 
 def right(spec: GraderSpec, answer: str, why: str = "") -> Score:

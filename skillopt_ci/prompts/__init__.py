@@ -5,6 +5,8 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
+from skillopt_ci.core.digest import text_digest
+
 # Data of strangers stands between these tags in a prompt; it cannot close its own or open another.
 _NAME = r"(?=\s*/?\s*(?:skill|rollout|task|answer|grader|rejected|notes|edits|rubric|context|error)\b)"
 _TAGS = re.compile("<" + _NAME, re.IGNORECASE)
@@ -28,6 +30,12 @@ def render(name: str, /, **values: str | int) -> str:
     if unused:
         raise ValueError(f"prompt '{name}' does not use: {', '.join(sorted(unused))}")
     return template.substitute(values)
+
+
+@cache
+def pin(name: str) -> str:
+    """What tells this wording of a prompt from any other: 16 hex digits of its digest."""
+    return text_digest(_template(name).template)[:16]
 
 
 def as_data(text: str) -> str:

@@ -5,39 +5,48 @@ from collections.abc import Mapping
 from typing import cast
 
 from skillopt_ci.core.digest import fraction
-from skillopt_ci.providers.simulated_prompts import inside
 from skillopt_ci.providers.simulated_reading import sentences, words
 
 _NEGATION = re.compile(r"\b(?:not|never|no|avoids?|without|free of)\b", re.IGNORECASE)
+_LABELLED = re.compile(r"^\[(\w+)\] (.*?)(?=^\[\w+\] |\Z)", re.MULTILINE | re.DOTALL)
+_EMPTY = {"must", "should", "answer", "state", "mention", "include", "say", "contain", "brief"}
 _MET = 0.5  # share of a criterion's words that one sentence of the answer must have
-_MOST = 12
 
 
 def judge(prompt: str, schema: Mapping[str, object], seed: str) -> object:
-    """A verdict in the shape of the schema: every line of the rubric is a criterion, met where its words occur."""
-    answer, rubric = inside(prompt, "answer"), inside(prompt, "rubric")
-    rubric = re.split(r"\n\s*Accepted answers\b", rubric)[0]
-    lines = [re.sub(r"^\s*(?:[-*]|\d+[.)])\s*", "", s) for s in re.split(r"\n|(?<=[.;])\s+", rubric) if s.strip()]
-    criteria = [_criterion(line, answer) for line in lines[:_MOST] or ["answers the task"]]
-    unmet = [c for c in criteria if not c["met"]]
+    """A verdict in the shape of the schema: a criterion is met where its words occur in one sentence of the answer."""
+    answer = _block(prompt, "answer")
+    listed = [(m[1], m[2].strip()) for m in _LABELLED.finditer(_block(prompt, "criteria"))]
+    criteria = [_criterion(label, text, answer) for label, text in listed]
+    unmet = [text for (_, text), c in zip(listed, criteria, strict=True) if not c["met"]]
     values = {
         "criteria": criteria,
-        "passed": not unmet,
-        "score": (len(criteria) - len(unmet)) / len(criteria),
         "reason": f"{len(criteria) - len(unmet)} of {len(criteria)} criteria are met.",
-        "advice": _advice(str(unmet[0]["criterion"]), answer) if unmet else "",
+        "advice": _advice(unmet[0], answer) if unmet else "",
     }
     return fitted(schema, values, seed)
 
 
-def _criterion(line: str, answer: str) -> dict[str, object]:
-    wanted = set(words(line)) - {"must", "should", "answer", "state", "mention", "include", "say", "contain", "brief"}
-    absent = _NEGATION.search(line) is not None
-    shares = [(len(wanted & set(words(s))) / max(1, len(wanted)), -i) for i, s in enumerate(sentences(answer))]
-    share, index = max(shares, default=(0.0, 0))
-    hit = share >= _MET
-    quote = sentences(answer)[-index].split("\n")[-1][:200] if hit else ""
-    return {"criterion": line, "kind": "absent" if absent else "present", "evidence": quote, "met": hit != absent}
+def _block(prompt: str, name: str) -> str:
+    """What stands between the marks of a block."""
+    match = re.search(rf"<{name}-([0-9a-f]+)>\n(.*?)\n</{name}-\1>", prompt, re.DOTALL)
+    return match[2] if match else ""
+
+
+def _criterion(label: str, text: str, answer: str) -> dict[str, object]:
+    """Every sentence of a criterion asks for something; the evidence is the passage nearest to the one that decides."""
+    met, quote = True, ""
+    for sentence in re.split(r"\n|(?<=[.;])\s+", text):
+        wanted = set(words(sentence)) - _EMPTY
+        if not wanted:
+            continue
+        shares = [(len(wanted & set(words(s))) / len(wanted), -i) for i, s in enumerate(sentences(answer))]
+        share, index = max(shares, default=(0.0, 0))
+        hit = share >= _MET
+        if met:
+            quote = (sentences(answer) or [answer])[-index].strip().split("\n")[-1][:200]
+        met = met and hit != (_NEGATION.search(sentence) is not None)
+    return {"label": label, "evidence": quote or answer.strip().split("\n")[0][:200], "met": met}
 
 
 def _advice(criterion: str, answer: str) -> str:

@@ -1,7 +1,8 @@
 """Short ways to make specs, tasks and answers, and a judge that says what it is told to."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Source, Task
@@ -30,17 +31,54 @@ def grade(grader: GraderSpec, answer: str, *expected: str, prompt: str = "Do it.
 
 
 class FakeJudge:
-    """A provider that gives the same answers in turn, the last one again and again; keeps the requests."""
+    """A provider that says the same things in turn, the last one again and again; keeps the requests.
 
-    def __init__(self, answers: Sequence[object]) -> None:
-        self.answers = [a if isinstance(a, str) else json.dumps(a) for a in answers]
+    A text is said as it is; of a mapping from a criterion's text to (evidence, met) a verdict with the labels of the
+    request is made.
+    """
+
+    def __init__(
+        self, answers: Sequence[str | Mapping[str, tuple[str, bool]]], advice: str = "Name what can fail."
+    ) -> None:
+        self.answers = answers
+        self.advice = advice
         self.requests: list[Request] = []
 
     def complete(self, request: Request, /) -> Completion:
-        text = self.answers[min(len(self.requests), len(self.answers) - 1)]
+        answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
         self.requests.append(request)
+        text = answer if isinstance(answer, str) else json.dumps(self.verdict(request, answer))
         return Completion(text=text, stop_reason="stop", usage=Usage(), served_model="m")
+
+    def verdict(self, request: Request, said: Mapping[str, tuple[str, bool]]) -> dict[str, object]:
+        criteria = [
+            {"label": label, "evidence": said[text][0], "met": said[text][1]}
+            for label, text in labels_of(request.messages[1].content).items()
+        ]
+        return {"criteria": criteria, "reason": "As judged.", "advice": self.advice}
 
     @property
     def model(self) -> JudgeModel:
         return JudgeModel(provider=self, model="m", temperature=0.0, max_output_tokens=500)
+
+
+def blocks_of(prompt: str) -> dict[str, str]:
+    """The blocks of a judge's prompt by name, taken apart by the marks alone; wrong when they do not fit together."""
+    key = re.match(r"The key of the marks is ([0-9a-f]{16})\.\n", prompt)
+    assert key
+    rest, found = prompt[key.end() :], {}
+    while opened := re.match(rf"<(\w+)-{key[1]}>\n", rest):
+        end = f"\n</{opened[1]}-{key[1]}>\n"
+        text, closed, rest = rest[opened.end() :].partition(end)
+        assert closed
+        assert opened[1] not in found
+        found[opened[1]] = text
+    assert rest.startswith("Grade the text between")
+    assert not any(key[1] in text for text in found.values())
+    return found
+
+
+def labels_of(prompt: str) -> dict[str, str]:
+    """The criteria of a judge's prompt by their labels."""
+    listed = re.findall(r"^\[(\w+)\] (.*?)(?=\n\[\w+\] |\Z)", blocks_of(prompt)["criteria"], re.MULTILINE | re.DOTALL)
+    return dict(listed)
