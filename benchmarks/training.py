@@ -26,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from training_world import running
 
+from skillopt_ci.cli.training import train_settings
+from skillopt_ci.config.schema import Train
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Rollout
@@ -67,6 +69,7 @@ OURS = TrainSettings(
 )
 NO_SCREEN = ScreenRule(runs=0)
 ARMS: Mapping[str, TrainSettings] = {
+    "default": train_settings(Train(), "1/1"),
     "ours": OURS,
     "budget 4 to 2": replace(OURS, budget_start=4, budget_end=2, budget_shape="cosine"),
     "strict gate": replace(OURS, rule=STRICT),

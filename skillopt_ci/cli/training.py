@@ -10,6 +10,7 @@ from skillopt_ci.cli.project import read_skill, read_suite
 from skillopt_ci.cli.reserve import Reserve, growth_price
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.config.schema import Train
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.generations import RunRecord, next_generation, read_records, run_id
 from skillopt_ci.core.history import Notes, Rejected, TrainResult
@@ -166,7 +167,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         optimizer=optimizer,
         train=suite.of(["train"]),
         val=val,
-        settings=settings(plan),
+        settings=train_settings(plan.skill.train, plan.replica),
         spent=lambda: meter.total,
         leakage=leakage_of(suite.tasks, skill.graders, plan.start.body),
         keep_back=reserve.keep,
@@ -181,7 +182,9 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
             result: TrainResult = done.value
             break
         if isinstance(event, Notes):
-            folder.write_meta_notes(event.epoch, event.text)
+            folder.write_meta_notes(event.epoch, event.text, event.failure)
+            if event.failure is not None:
+                work.console.warn(f"{skill.name}: no meta notes after epoch {event.epoch}: {event.failure.message}")
         else:
             folder.write_step(event)
             work.console.say(step_line(event.as_json()))
@@ -202,9 +205,8 @@ def closing(lab: Lab, suite: Suite, result: TrainResult, say: Callable[[str], No
         return replace(result, stopped=str(reached), stopped_by=reached.limit)
 
 
-def settings(plan: Plan) -> TrainSettings:
-    """Hyperparameters of a run."""
-    t = plan.skill.train
+def train_settings(t: Train, replica: str) -> TrainSettings:
+    """Hyperparameters of a run, from its configuration; `replica` tells its seed and generation."""
     return TrainSettings(
         epochs=t.epochs,
         batch_size=t.batch_size,
@@ -215,8 +217,8 @@ def settings(plan: Plan) -> TrainSettings:
         rule=replace(RULES[t.gate], exact_stop=t.exact_stop),
         slow_update=t.slow_update,
         meta_notes=t.meta_notes,
-        seed=plan.seed,
-        replica=plan.replica,
+        seed=t.seed,
+        replica=replica,
         policy=t.policy.as_edit_policy(),
         screen=ScreenRule(runs=t.screen.runs, share=t.screen.share),
         prune=t.prune,

@@ -117,19 +117,27 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notes:
-    """The optimizer's own notes after an epoch: for its later prompts, never part of the skill."""
+    """The optimizer's own notes after an epoch: for its later prompts, never part of the skill.
+
+    `failure` says why it gave none; the notes there were stay.
+    """
 
     epoch: int
     text: str
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """An entry of the rejected-edit buffer: what was tried, what it did, why it was not kept."""
+    """An entry of the rejected-edit buffer: what was tried, what it did, why it was not kept.
+
+    `earlier`: by an earlier run or a reviewer.
+    """
 
     edit: Edit
     reason: str
     effect: float | None
+    earlier: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from skillopt_ci.core.edit import Edit, set_slow_update, slow_update_text
-from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.history import EditRecord, Notes, Step
 from skillopt_ci.core.policy import refuse, refuse_change, too_long
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import epoch_order
@@ -65,15 +65,15 @@ def _side_by_side(bench: Bench, state: State, blank: Step, before: Skill) -> tup
     return replace(blank, rollouts=tuple(rollouts), failures=failures), measured
 
 
-def meta_notes(bench: Bench, state: State, epoch: int) -> str:
-    """The optimizer's notes after an epoch; the ones it had when it gives none (the failure is in the ledger)."""
+def meta_notes(bench: Bench, state: State, epoch: int) -> Notes:
+    """The optimizer's notes after an epoch; the ones it had, and the failure, when it gives none."""
     blank = replace(state.blank_step(epoch, "edit", 0), number=len(state.steps))
+    evidence = state.evidence(bench.settings, blank)
     try:
-        notes = bench.optimizer.meta_notes(
-            state.skill, history_text(state.steps), state.evidence(bench.settings, blank)
-        )
-    except CallFailedError:
-        notes = state.notes
+        notes = Notes(epoch=epoch, text=bench.optimizer.meta_notes(state.skill, history_text(state.steps), evidence))
+    except CallFailedError as error:
+        failure = Failure(stage="meta notes", kind=error.kind, message=error.message)
+        notes = Notes(epoch=epoch, text=state.notes, failure=failure)
     bench.checkpoint()
     return notes
 

@@ -141,4 +141,5 @@ class State:
             edit_budget=blank.edit_budget,
             minibatch_size=settings.minibatch_size,
             place=Place(replica=settings.replica, epoch=blank.epoch, step=blank.number),
+            earlier=tuple(r for s in self.steps for r in s.rollouts if r.trajectory is not None),
         )

@@ -59,8 +59,9 @@ def train(
                 state = state.after(step)
                 yield step
             if 1 < epoch < bench.settings.epochs and bench.settings.meta_notes:
-                state = replace(state, notes=meta_notes(bench, state, epoch))
-                yield Notes(epoch=epoch, text=state.notes)
+                notes = meta_notes(bench, state, epoch)
+                state = replace(state, notes=notes.text)
+                yield notes
     except BudgetReachedError as reached:
         stopped, stopped_by = str(reached), reached.limit
     try:

@@ -58,7 +58,7 @@ def _entries(data: bytes) -> Iterator[Rejected]:
             continue
         target, content, rationale, reason = texts
         edit = Edit(op=value["op"], target=target, content=content, rationale=rationale)
-        yield Rejected(edit=edit, reason=f"{reason} (an earlier run)", effect=effect)
+        yield Rejected(edit=edit, reason=f"{reason} (an earlier run)", effect=effect, earlier=True)
 
 
 def _text(value: object) -> str | None:

@@ -53,6 +53,12 @@ def read_edits(value: object) -> list[Edit]:
     return [_edit(item, number) for number, item in enumerate(items[:MAX_EDITS_READ], 1)]
 
 
+def read_reasoning(value: object) -> str:
+    """The words that stand beside the edits of a `skill_edits` answer; empty when there are none."""
+    said = _mapping(value).get("reasoning")
+    return from_data(_storable(said)).strip() if isinstance(said, str) else ""
+
+
 def _edit(value: object, number: int) -> Edit:
     if not isinstance(value, dict):
         raise ValueError(f"edit {number} must be an object")

@@ -25,7 +25,10 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What one step's optimizer may read: train trajectories, what was rejected before, its own notes."""
+    """What one step's optimizer may read: train trajectories, what was rejected before, its own notes.
+
+    `earlier` are rollouts of train tasks from steps before, oldest first: what a task did another time.
+    """
 
     tasks: tuple[Task, ...]
     rollouts: tuple[Rollout, ...]
@@ -34,6 +37,7 @@ class Evidence:
     edit_budget: int
     minibatch_size: int
     place: Place
+    earlier: tuple[Rollout, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,12 @@
 """The paper's optimizer: minibatch reflection, merge, rank; slow update and meta notes (arXiv 2605.23904)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from skillopt_ci.core.edit import Edit
-from skillopt_ci.core.rollout import Failure, Rollout, Score
-from skillopt_ci.core.schedule import chunks
+from skillopt_ci.core.rollout import Failure
 from skillopt_ci.core.skill import Skill
-from skillopt_ci.core.task import Task
 from skillopt_ci.core.trajectory import Message
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.optimizers import wording
@@ -19,10 +17,12 @@ from skillopt_ci.optimizers.answers import (
     SLOW_UPDATE,
     read_edits,
     read_order,
+    read_reasoning,
     read_text,
 )
 from skillopt_ci.optimizers.base import Evidence, Longitudinal, Optimizer, Proposal
 from skillopt_ci.optimizers.merge import conflicts, merge_by_rule, settled
+from skillopt_ci.optimizers.reading import Minibatch, minibatches
 from skillopt_ci.pool import Pool
 from skillopt_ci.prompts import render
 from skillopt_ci.providers.base import Model, Request, Schema
@@ -34,10 +34,11 @@ NOTES_CHARS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class _Minibatch:
-    kind: str
-    index: int
-    rollouts: Sequence[Rollout]
+class _Read:
+    """What a minibatch gave: edits, and of successes what must be preserved."""
+
+    edits: list[Edit]
+    keep: str = ""
 
 
 def make(model: Model, pool: Pool) -> Optimizer:
@@ -54,17 +55,17 @@ class SkillOpt:
 
     def propose(self, skill: Skill, evidence: Evidence, /) -> Proposal:
         """Edits, best first. A minibatch whose answer could not be had or read is a failure in the proposal."""
-        minibatches = _minibatches(evidence)
-        tasks = {t.id: t for t in evidence.tasks}
-        answers = self._pool.map(lambda m: self._reflect(skill, evidence, tasks, m), minibatches)
+        answers = self._pool.map(lambda m: self._reflect(skill, evidence, m), minibatches(evidence))
         failures = [a for a in answers if isinstance(a, Failure)]
+        reads = [a for a in answers if isinstance(a, _Read)]
+        keep = wording.keep_text([r.keep for r in reads])
         # Failure edits stand before success edits, as the minibatches do.
-        edits = merge_by_rule([e for a in answers if not isinstance(a, Failure) for e in a])
-        edits, failed = self._merge(skill, evidence, edits)
+        edits = merge_by_rule([e for r in reads for e in r.edits])
+        edits, failed = self._merge(skill, evidence, edits, keep)
         failures += failed
         edits.sort(key=lambda e: -e.support)
         if len(edits) > evidence.edit_budget:
-            edits, failed = self._rank(skill, evidence, edits)
+            edits, failed = self._rank(skill, evidence, edits, keep)
             failures += failed
         return Proposal(edits=tuple(edits), failures=tuple(failures))
 
@@ -74,7 +75,7 @@ class SkillOpt:
             "slow_update",
             max_chars=GUIDANCE_CHARS,
             skill=wording.skill_text(skill),
-            rollouts="\n\n".join(wording.pair_text(p) for p in pairs),
+            rollouts=wording.pairs_text(pairs),
             rejected=wording.rejected_text(evidence.rejected),
             notes=wording.notes_text(evidence.meta_notes),
         )
@@ -93,33 +94,38 @@ class SkillOpt:
         )
         return self._ask(prompt, META_NOTES, evidence, "meta notes", lambda v: read_text(v, "notes", NOTES_CHARS))
 
-    def _reflect(
-        self, skill: Skill, evidence: Evidence, tasks: dict[str, Task], minibatch: _Minibatch
-    ) -> list[Edit] | Failure:
+    def _reflect(self, skill: Skill, evidence: Evidence, minibatch: Minibatch) -> _Read | Failure:
+        failing = minibatch.kind == "failures"
+        values = {"groups": wording.groups_text(minibatch.readings)} if failing else {}
         prompt = render(
             f"reflect_{minibatch.kind}",
             edit_budget=evidence.edit_budget,
             skill=wording.skill_text(skill),
-            rollouts="\n\n".join(wording.rollout_text(tasks[r.sample.task_id], r) for r in minibatch.rollouts),
+            rollouts=wording.rollouts_text(minibatch.readings),
             rejected=wording.rejected_text(evidence.rejected),
             notes=wording.notes_text(evidence.meta_notes),
+            **values,
         )
-        known = {r.sample.task_id for r in minibatch.rollouts}
+        known = {r.task.id for r in minibatch.readings}
+
+        def read(value: object) -> _Read:
+            edits = [replace(e, evidence=tuple(i for i in e.evidence if i in known)) for e in read_edits(value)]
+            return _Read(edits, "" if failing else read_reasoning(value))
+
         try:
-            edits = self._ask(
-                prompt, SKILL_EDITS, evidence, f"reflect on {minibatch.kind}", read_edits, minibatch.index
-            )
+            return self._ask(prompt, SKILL_EDITS, evidence, f"reflect on {minibatch.kind}", read, minibatch.index)
         except CallFailedError as error:
             return Failure(stage="reflect", kind=error.kind, message=error.message)
-        return [replace(e, evidence=tuple(i for i in e.evidence if i in known)) for e in edits]
 
-    def _merge(self, skill: Skill, evidence: Evidence, edits: list[Edit]) -> tuple[list[Edit], list[Failure]]:
+    def _merge(
+        self, skill: Skill, evidence: Evidence, edits: list[Edit], keep: str
+    ) -> tuple[list[Edit], list[Failure]]:
         """Ask about the edits that change the same text; without an answer the best supported of each stays."""
         alone, groups = conflicts(edits)
         if not groups:
             return edits, []
         clashing = [e for group in groups for e in group]
-        prompt = render("merge", skill=wording.skill_text(skill), edits=wording.numbered(clashing))
+        prompt = render("merge", skill=wording.skill_text(skill), edits=wording.numbered(clashing), keep=keep)
         try:
             merged = self._ask(prompt, SKILL_EDITS, evidence, "merge", read_edits)
             return merge_by_rule([*alone, *settled(merged, clashing)]), []
@@ -127,12 +133,13 @@ class SkillOpt:
             best = [max(group, key=lambda e: e.support) for group in groups]
             return [*alone, *best], [Failure(stage="merge", kind=error.kind, message=error.message)]
 
-    def _rank(self, skill: Skill, evidence: Evidence, edits: list[Edit]) -> tuple[list[Edit], list[Failure]]:
+    def _rank(self, skill: Skill, evidence: Evidence, edits: list[Edit], keep: str) -> tuple[list[Edit], list[Failure]]:
         prompt = render(
             "rank",
             edit_budget=evidence.edit_budget,
             skill=wording.skill_text(skill),
             edits=wording.numbered(edits),
+            keep=keep,
         )
         try:
             order = self._ask(prompt, RANKING, evidence, "rank", lambda v: read_order(v, len(edits)))
@@ -164,14 +171,3 @@ class SkillOpt:
             schema=schema,
         )
         return ask(self._model.provider, request, read)
-
-
-def _minibatches(evidence: Evidence) -> list[_Minibatch]:
-    scored = [r for r in evidence.rollouts if isinstance(r.outcome, Score)]
-    failed = [r for r in scored if isinstance(r.outcome, Score) and not r.outcome.passed]
-    passed = [r for r in scored if isinstance(r.outcome, Score) and r.outcome.passed]
-    cut = [
-        *(("failures", c) for c in chunks(failed, evidence.minibatch_size)),
-        *(("successes", c) for c in chunks(passed, evidence.minibatch_size)),
-    ]
-    return [_Minibatch(kind, index, rollouts) for index, (kind, rollouts) in enumerate(cut)]

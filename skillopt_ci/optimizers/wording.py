@@ -1,20 +1,32 @@
 """How skills, trajectories and rejected edits are written into prompts, and what is left out when space is short."""
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Rejected
 from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.trajectory import ToolCall
 from skillopt_ci.optimizers.base import Longitudinal
+from skillopt_ci.optimizers.reading import Reading, cause, level
 from skillopt_ci.prompts import as_data
 
-TASK_CHARS = 2400
-ANSWER_CHARS = 2400
+READ_TOKENS = 6000  # of trajectories in one prompt, about
 HINT_CHARS = 800
+LAST_CALLS = 6
+CALL_CHARS = 600
 REJECTED_SHOWN = 20
-EDIT_CHARS = 1200
+EARLIER_SHOWN = 8
+EDIT_CHARS = 400
+# What a tool says when it did not do what it was called for.
+_WENT_WRONG = re.compile(
+    r"\b(?:error|errno|denied|refused|forbidden|not (?:permitted|allowed|found)|no such|failed|exception|traceback"
+    r"|timed out|exit (?:code|status):? *[1-9])",
+    re.IGNORECASE,
+)
 
 
 def trimmed(text: str, limit: int) -> str:
@@ -36,46 +48,146 @@ def skill_text(skill: Skill) -> str:
     return as_data(skill.body.strip("\n"))
 
 
-def rollout_text(task: Task, rollout: Rollout) -> str:
-    """One trajectory with the grader's words for the optimizer."""
-    score = rollout.outcome
-    assert isinstance(score, Score)  # noqa: S101 - failures are no evidence and are left out before
-    head = f'<rollout task="{attribute(task.id)}" score="{score.value:.2f}">'
-    return "\n".join([head, *_inner(task, rollout, score), "</rollout>"])
+def rollouts_text(readings: Sequence[Reading]) -> str:
+    """Trajectories with the grader's words, within the token budget: longest texts are cut first, all alike."""
+    texts = [_Texts.of(r.task, r.rollout, r.earlier) for r in readings]
+    limit = _limit(texts)
+    shown = []
+    for reading, text in zip(readings, texts, strict=True):
+        score = _score(reading.rollout)
+        head = f'<rollout task="{attribute(reading.task.id)}" score="{score.value:.2f}">'
+        shown.append("\n".join([head, *text.lines(limit), *_earlier(reading, text, limit), "</rollout>"]))
+    return "\n\n".join(shown)
 
 
-def pair_text(pair: Longitudinal) -> str:
-    """A task under two skills: both scores, and the later answer with the grader's words."""
-    before, after = pair.before.outcome, pair.after.outcome
-    assert isinstance(before, Score)  # noqa: S101
-    assert isinstance(after, Score)  # noqa: S101
-    head = f'<rollout task="{attribute(pair.task.id)}" before="{before.value:.2f}" after="{after.value:.2f}">'
-    return "\n".join([head, *_inner(pair.task, pair.after, after), "</rollout>"])
+def groups_text(readings: Sequence[Reading]) -> str:
+    """What recurs among failures, in the grader's words, the most frequent first; empty when nothing does."""
+    found = {cause(_score(r.rollout).hint): r for r in reversed(readings) if r.alike > 1}
+    recurring = sorted(found.values(), key=lambda r: -r.alike)
+    if not recurring or not any(_score(r.rollout).hint.strip() for r in recurring):
+        return ""
+    lines = [f"- {r.alike} times: {attribute(trimmed(_score(r.rollout).hint, 200))}" for r in recurring]
+    return "\n".join(["What recurs among all failures of this batch:", "<grader>", *lines, "</grader>"])
 
 
-def _inner(task: Task, rollout: Rollout, score: Score) -> list[str]:
-    shown = task.prompt + (f"\n\n{task.context}" if task.context else "")
-    answer = rollout.trajectory.answer if rollout.trajectory else ""
-    return [
-        "<task>",
-        as_data(trimmed(shown, TASK_CHARS)),
-        "</task>",
-        "<answer>",
-        as_data(trimmed(answer, ANSWER_CHARS)),
-        "</answer>",
-        f"<grader>{as_data(trimmed(score.hint, HINT_CHARS))}</grader>",
-    ]
+def pairs_text(pairs: Sequence[Longitudinal]) -> str:
+    """Tasks under two skills, by what became of them; those that pass as before are only counted."""
+    changed = sorted((p for p in pairs if _change(p) != "stable"), key=lambda p: _ORDER.index(_change(p)))
+    texts = [_Texts.of(p.task, p.after, p.before if _change(p) == "regressed" else None) for p in changed]
+    limit = _limit(texts)
+    shown = [_pair(p, text, limit) for p, text in zip(changed, texts, strict=True)]
+    stable = len(pairs) - len(changed)
+    return "\n\n".join([*shown, f"{stable} of {len(pairs)} tasks passed with both skills."])
+
+
+_ORDER = ("regressed", "still failing", "improved")
+
+
+def _change(pair: Longitudinal) -> str:
+    before, after = _score(pair.before), _score(pair.after)
+    if after.value < before.value:
+        return "regressed"
+    if not after.passed:
+        return "still failing"
+    return "stable" if before.passed else "improved"
+
+
+def _pair(pair: Longitudinal, text: "_Texts", limit: int) -> str:
+    before, after = _score(pair.before).value, _score(pair.after).value
+    head = (
+        f'<rollout task="{attribute(pair.task.id)}" change="{_change(pair)}" before="{before:.2f}" after="{after:.2f}">'
+    )
+    earlier = [f"<earlier>\n{trimmed(text.earlier, limit)}\n</earlier>"] if text.earlier else []
+    return "\n".join([head, *text.lines(limit), *earlier, "</rollout>"])
+
+
+def _score(rollout: Rollout) -> Score:
+    assert isinstance(rollout.outcome, Score)  # noqa: S101 - failures are no evidence and are left out before
+    return rollout.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """What is shown of a trajectory, as data and not trimmed yet; only the grader's words are kept whole."""
+
+    task: str
+    steps: str
+    answer: str
+    grader: str
+    earlier: str
+
+    @classmethod
+    def of(cls, task: Task, rollout: Rollout, earlier: Rollout | None) -> "_Texts":
+        shown = task.prompt + (f"\n\n{task.context}" if task.context else "")
+        trajectory = rollout.trajectory
+        return cls(
+            task=as_data(shown),
+            steps=as_data(steps_text(trajectory.tool_calls)) if trajectory else "",
+            answer=as_data(trajectory.answer) if trajectory else "",
+            grader=as_data(trimmed(_score(rollout).hint, HINT_CHARS)),
+            earlier=as_data(earlier.trajectory.answer) if earlier and earlier.trajectory else "",
+        )
+
+    def lines(self, limit: int) -> list[str]:
+        steps = ["<steps>", trimmed(self.steps, limit), "</steps>"] if self.steps else []
+        return [
+            "<task>",
+            trimmed(self.task, limit),
+            "</task>",
+            *steps,
+            "<answer>",
+            trimmed(self.answer, limit),
+            "</answer>",
+            f"<grader>{self.grader}</grader>",
+        ]
+
+
+def _limit(texts: Sequence[_Texts]) -> int:
+    """Characters that each text of a prompt may have."""
+    total = 4 * READ_TOKENS - sum(len(t.grader) for t in texts)
+    return max(60, level([len(part) for t in texts for part in (t.task, t.steps, t.answer, t.earlier)], total))
+
+
+def _earlier(reading: Reading, text: _Texts, limit: int) -> list[str]:
+    if reading.earlier is None:
+        return []
+    which = "this" if reading.earlier.skill == reading.rollout.skill else "an earlier"
+    score = _score(reading.earlier).value
+    return [f'<earlier score="{score:.2f}" skill="{which} one">', trimmed(text.earlier, limit), "</earlier>"]
+
+
+def steps_text(calls: Sequence[ToolCall]) -> str:
+    """An agent's tool calls: the last ones, and before them those that went wrong; the others are counted."""
+    lines: list[str] = []
+    left_out = 0
+    for number, call in enumerate(calls, 1):
+        if number <= len(calls) - LAST_CALLS and not _WENT_WRONG.search(call.result):
+            left_out += 1
+            continue
+        if left_out:
+            lines.append(f"[... {left_out} calls without an error left out ...]")
+            left_out = 0
+        said = trimmed(call.result.strip(), CALL_CHARS)
+        lines.append(f"{number}. {call.name} {trimmed(call.arguments, CALL_CHARS)}\n-> {said}")
+    return "\n".join(lines)
 
 
 def rejected_text(rejected: Sequence[Rejected]) -> str:
-    """The rejected-edit buffer, newest last; only the newest when there are many."""
-    if not rejected:
+    """The rejected-edit buffer, newest last; only the newest when there are many, each edit once.
+
+    What earlier runs and reviewers rejected keeps its place beside what this run did.
+    """
+    newest = list({r.edit.key(): r for r in rejected}.values())
+    before = [r for r in newest if r.earlier][-EARLIER_SHOWN:]
+    now = [r for r in newest if not r.earlier]
+    shown = [*before, *now[-(REJECTED_SHOWN - len(before)) :]]
+    if not shown:
         return ""
     parts = ["These edits were tried before and not kept. Do not propose them, or the same in other words, again."]
-    for item in rejected[-REJECTED_SHOWN:]:
+    for item in shown:
         effect = "not measured" if item.effect is None else f"{100 * item.effect:+.1f} points"
         parts += [
-            f'<rejected effect="{effect}" reason="{attribute(item.reason)}">',
+            f'<rejected effect="{effect}" reason="{attribute(trimmed(item.reason, EDIT_CHARS))}">',
             as_data(edit_text(item.edit)),
             "</rejected>",
         ]
@@ -104,3 +216,13 @@ def notes_text(notes: str) -> str:
 def history_text(history: str) -> str:
     """What was tried so far, as data: it quotes edits."""
     return f"What was tried so far:\n<edits>\n{as_data(history)}\n</edits>"
+
+
+def keep_text(said: Sequence[str]) -> str:
+    """What readers of successes want preserved, when they said anything."""
+    lines = [f"- {trimmed(' '.join(text.split()), EDIT_CHARS)}" for text in said if text.strip()]
+    return (
+        "\n".join(["What readers of the passed tasks say:", "<keep>", as_data("\n".join(lines)), "</keep>"])
+        if lines
+        else ""
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from skillopt_ci.core.history import Step, TrainResult, rejected_edits
-from skillopt_ci.core.rollout import Rollout, Score
+from skillopt_ci.core.rollout import Failure, Rollout, Score
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.html import page
@@ -47,9 +47,13 @@ class RunFolder:
         if step.candidate is not None:
             self._write(f"{folder}/candidate_skill.md", step.candidate.text)
 
-    def write_meta_notes(self, epoch: int, notes: str) -> None:
-        """`meta_skill/epoch_02/meta_notes.md`: the optimizer's own memory."""
-        self._write(f"meta_skill/epoch_{epoch:02d}/meta_notes.md", self._scrub(notes.rstrip("\n") + "\n"))
+    def write_meta_notes(self, epoch: int, notes: str, failure: Failure | None = None) -> None:
+        """`meta_skill/epoch_02/meta_notes.md`: the optimizer's own memory, and why it gave none where it did not."""
+        folder = f"meta_skill/epoch_{epoch:02d}"
+        self._write(f"{folder}/meta_notes.md", self._scrub(notes.rstrip("\n") + "\n"))
+        if failure is not None:
+            told = {"stage": failure.stage, "kind": failure.kind, "message": failure.message}
+            self._json(f"{folder}/failure.json", told)
 
     def finish(self, entry: TrainEntry, *, simulated: bool, pull_request: str | None = None) -> None:
         """Everything that is known at the end. `pull_request` is Markdown; None takes an earlier one away."""

@@ -5,7 +5,7 @@ import pytest
 from skillopt_ci.core.edit import SLOW_END, SLOW_START, slow_update_text
 from skillopt_ci.core.history import Notes
 from skillopt_ci.core.policy import EditPolicy
-from skillopt_ci.core.rollout import Sample
+from skillopt_ci.core.rollout import Failure, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.epoch_end import LINE_CHARS, SAMPLE
@@ -149,7 +149,9 @@ def test_notes_reach_later_prompts_only_and_never_the_skill() -> None:
 def test_notes_that_failed_leave_the_old_ones() -> None:
     optimizer = Scripted([[add("- q")]], notes=["Old.", CallFailedError("malformed", "twice")])
     result, told = run(bench(optimizer, epochs=4), skill("x\n"))
-    assert [t.text for t in told if isinstance(t, Notes)] == ["Old.", "Old."]
+    notes = [t for t in told if isinstance(t, Notes)]
+    assert [t.text for t in notes] == ["Old.", "Old."]
+    assert [t.failure for t in notes] == [None, Failure(stage="meta notes", kind="malformed", message="twice")]
     assert result.meta_notes == "Old."
 
 

@@ -3,16 +3,17 @@
 Written anew by: `python -m tests.optimizers.test_golden`
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from skillopt_ci.core.trajectory import Message
+from skillopt_ci.core.trajectory import Message, ToolCall
 from skillopt_ci.providers.base import Request
-from tests.optimizers.samples import SKILL, edits, evidence, optimizer, pair, rejected
+from tests.optimizers.samples import SKILL, edits, evidence, optimizer, pair, rejected, rollout
 
 FOLDER = Path(__file__).parent / "golden"
-NAMES = ("failures", "successes", "merge", "rank", "slow_update", "meta_notes", "again")
+NAMES = ("failures", "successes", "merge", "rank", "slow_update", "meta_notes", "again", "agent")
 
 
 def rendered() -> dict[str, str]:
@@ -40,7 +41,24 @@ def rendered() -> dict[str, str]:
     first = {r.label.split(",")[0]: r.messages for r in provider.requests if len(r.messages) == 2}
     names = ("reflect on failures", "reflect on successes", "merge", "rank", "slow update", "meta notes")
     texts = [_text(first[name]) for name in names]
-    return dict(zip(NAMES, [*texts, _text(again.messages[2:])], strict=True))
+    return dict(zip(NAMES, [*texts, _text(again.messages[2:]), _agent()], strict=True))
+
+
+def _agent() -> str:
+    """What is read of an agent's failures: tool calls, a pass of the same task, what recurs."""
+    failed = [rollout(f"t{n}", 0.0, "I could not.", hint=f"section {n} is missing") for n in range(3)]
+    calls = tuple(ToolCall(name="bash", arguments=f"ls {n}", result=f"{n} files") for n in range(1, 9))
+    denied = ToolCall(name="write", arguments="/etc/x", result="denied: outside of the folder")
+    assert failed[1].trajectory is not None
+    failed[1] = replace(failed[1], trajectory=replace(failed[1].trajectory, tool_calls=(denied, *calls)))
+    given = replace(
+        evidence([0, 0, 0], minibatch=3),
+        rollouts=tuple(failed),
+        earlier=(rollout("t2", 1.0, "Section 2: done."),),
+    )
+    made, provider = optimizer(lambda request: edits())
+    made.propose(SKILL, given)
+    return provider.prompts()[0]
 
 
 def _text(messages: tuple[Message, ...]) -> str:

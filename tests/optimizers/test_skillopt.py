@@ -171,8 +171,9 @@ def test_slow_update_asks_for_guidance() -> None:
     made, provider = optimizer(lambda request: {"reasoning": "", "guidance": "  Mind it.\n"})
     assert made.slow_update(SKILL, (pair("t1", 0, 1), pair("t2", 1, 0.5)), evidence([])) == "Mind it."
     (prompt,) = provider.prompts("slow update")
-    assert '<rollout task="t2" before="1.00" after="0.50">' in prompt
+    assert '<rollout task="t2" change="regressed" before="1.00" after="0.50">' in prompt
     assert "<answer>\nnew\n</answer>" in prompt
+    assert "<earlier>\nold\n</earlier>" in prompt
     assert f"at most {GUIDANCE_CHARS} characters" in prompt
     made, provider = optimizer(lambda request: {"guidance": "x" * (GUIDANCE_CHARS + 1)})
     with pytest.raises(CallFailedError, match="at most 1200 are allowed"):
@@ -196,3 +197,17 @@ def test_it_is_made_for_a_model_and_a_pool() -> None:
     provider = Answers(lambda request: edits(("add", "", "- x")))
     made = make(Model(provider=provider, model="m", temperature=None, max_output_tokens=9), Pool(2))
     assert len(made.propose(SKILL, evidence([0])).edits) == 1
+
+
+def test_what_readers_of_successes_want_preserved_reaches_merge_and_rank() -> None:
+    def answer(request: Request) -> object:
+        if "successes" in request.label:
+            return {"reasoning": "Keep the line\nabout two.", "edits": []}
+        clash = edits(("replace", "- one", "- 1"), ("delete", "- one", ""), ("add", "", "- x y z"))
+        return {"order": [1]} if request.label.startswith("rank") else clash
+
+    made, provider = optimizer(answer)
+    made.propose(SKILL, evidence([0, 1], budget=1))
+    for stage_name in ("merge", "rank"):
+        (prompt,) = provider.prompts(stage_name)
+        assert "<keep>\n- Keep the line about two.\n</keep>" in prompt

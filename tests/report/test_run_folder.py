@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from skillopt_ci.core.rollout import Failure
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import scrubber
 from skillopt_ci.report.run_folder import RunFolder
@@ -37,6 +38,15 @@ def test_names_are_those_of_the_contract(tmp_path: Path) -> None:
         *(f"steps/step_000{n}/candidate_skill.md" for n in (1, 2)),
         *(f"slow_update/epoch_02/{name}" for name in (*step, "candidate_skill.md")),
     }
+
+
+def test_notes_that_were_not_given_leave_the_reason(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, scrubber([SECRET]))
+    folder.write_meta_notes(3, "old", Failure(stage="meta notes", kind="malformed", message=f"twice {SECRET}"))
+    made = files(tmp_path)
+    assert made["meta_skill/epoch_03/meta_notes.md"] == b"old\n"
+    told = json.loads(made["meta_skill/epoch_03/failure.json"])
+    assert told == {"stage": "meta notes", "kind": "malformed", "message": "twice ***"}
 
 
 def test_contents(tmp_path: Path) -> None:
