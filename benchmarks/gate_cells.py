@@ -90,7 +90,11 @@ def golden_cell(p_golden: float, n_tasks: int, repeats: int, seed: tuple[int, ..
         counts["caught"] += _broken((rng.random(4) < 0.1).tolist())
         if gate:
             worse = judge(base, head, rule).decision == "regression"
+            b, h = np.array(base)[:, 0], np.array(head)[:, 0]
+            single = any(head[i][0] == 0 for i in ready)
+            peers = {"naive": naive(b, h), "McNemar": mcnemar(b, h), "bootstrap": bootstrap(rng, h - b)[1] < 0}
             counts.update({"gate": worse, "combined": worse or broken})
+            counts.update({name: blocked or single for name, blocked in peers.items()})
     return counts
 
 

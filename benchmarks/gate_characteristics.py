@@ -1,6 +1,6 @@
 """Operating characteristics of the project's own gates in synthetic worlds, against their acceptance bars.
 
-    python benchmarks/gate_characteristics.py [--quick] [--jobs 2] [--seed 20261120]
+    python benchmarks/gate_characteristics.py [--quick] [--jobs 2] [--seed 20261121]
 
 Nothing of a rule is written here a second time: the cells drive `skillopt_ci.core`. Beside each figure stands what
 peers get in the same worlds: plain `new < old`, a fixed-n McNemar test at .05, a paired percentile bootstrap.
@@ -17,9 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gate_cells import coverage_cell, drift_cell, golden_cell, merge_cell, stopping_cell, strict_pass_cell
+from gate_paths import path_cell
 from gate_training import PEERS, Tally, parity_cell, training_cell
 
-REPORTED_SEED = 20261120
+REPORTED_SEED = 20261121
 EFFECTS: dict[str, float | None] = {"no change": None, "churn": 0.0, "-2": -0.02, "-5": -0.05, "-10": -0.10}
 MERGE_REPEATS = {20: 6000, 50: 6000, 100: 4000, 200: 2000}
 TRAIN_REPEATS = {20: 1200, 50: 1000, 100: 300, 200: 120}
@@ -73,7 +74,7 @@ def training_cells(scale: float) -> list[tuple[Key, Callable[..., Result], tuple
         cells.append((("parity", "ushape", n), parity_cell, ("ushape", n), many))
         if n == 50:
             cells.append((("parity", "det", n), parity_cell, ("det", n), many // 2))
-        rules = ("strict", "confirm", "careful", *PEERS, "greedy") if n == 50 else ("strict", "confirm", "careful")
+        rules = ["strict", "confirm", "careful", *(PEERS if n in (50, 200) else ()), *(("greedy",) if n == 50 else ())]
         cells += [(("training", rule, n), training_cell, (rule, "ushape", n), many) for rule in rules]
     return cells
 
@@ -90,10 +91,35 @@ def more_coverage_cells(scale: float) -> list[tuple[Key, Callable[..., Result], 
     return cells
 
 
+# How the base of 50 tasks came about: stored runs (older than a day), what the model did since, what the head does.
+PATHS: dict[str, tuple[int, float | None, float | None]] = {
+    "old base, no change": (8, None, None),
+    "old base, -5": (8, None, -0.05),
+    "old base, -10": (8, None, -0.10),
+    "old base, model -5 since, no change": (8, -0.05, None),
+    "old base, model -10 since, no change": (8, -0.10, None),
+    "old base, model +5 since, -5": (8, 0.05, -0.05),
+    "old base, model +5 since, -10": (8, 0.05, -0.10),
+    "no stored base, no change": (0, None, None),
+    "no stored base, -5": (0, None, -0.05),
+    "no stored base, -10": (0, None, -0.10),
+}
+
+
+def path_cells(scale: float) -> list[tuple[Key, Callable[..., Result], tuple[object, ...], int]]:
+    return [(("path", name), path_cell, (50, *what), int(3000 * scale)) for name, what in PATHS.items()]
+
+
 def plan(scale: float, seed: int) -> list[Cell]:
     """Every cell in chunks, each with random numbers of its own."""
     chunks = []
-    everything = [*merge_cells(scale), *other_cells(scale), *training_cells(scale), *more_coverage_cells(scale)]
+    everything = [
+        *merge_cells(scale),
+        *other_cells(scale),
+        *training_cells(scale),
+        *more_coverage_cells(scale),
+        *path_cells(scale),
+    ]
     for number, (key, work, arguments, repeats) in enumerate(everything):
         for chunk in range(CHUNKS):
             share = repeats // CHUNKS + (chunk < repeats % CHUNKS)

@@ -56,6 +56,7 @@ class Figures:
 def report(totals: Mapping[tuple[object, ...], Counter[str] | Tally]) -> int:
     figures, bars = Figures(totals), Bars()
     _merge(figures, bars)
+    _paths(figures, bars)
     _golden(figures, bars)
     _intervals(figures, bars)
     _training(figures, bars)
@@ -94,9 +95,25 @@ def _merge(figures: Figures, bars: Bars) -> None:
         )
     for n, most in ((50, 2.2), (200, 1.6)):
         counts = figures.counts("merge", "ushape", n, "no change")
-        bars.at_most(f"mean rounds, V={n}, no change", counts["rounds"] / counts["n"], most, digits=2)
+        bars.at_most(f"mean rounds, V={n}, no change", counts["rounds"] / counts["n"], most, "peers 1", digits=2)
     counts = figures.counts("merge", "det", 50, "no change")
-    bars.at_most("mean rounds, deterministic target, no change", counts["rounds"] / counts["n"], 1, digits=2)
+    share = counts["rounds"] / counts["n"]
+    bars.at_most("mean rounds, deterministic target, no change", share, 1, "peers 1", digits=2)
+
+
+def _paths(figures: Figures, bars: Bars) -> None:
+    print(
+        "\nBases that are old or missing, V=50: % regression [pass/inconclusive], stored base dropped, runs bought / V"
+    )
+    for key in figures.keys("path"):
+        counts = figures.counts(*key)
+        share = figures.percent("regression", *key)
+        verdicts = "/".join(f"{figures.percent(v, *key):.0f}" for v in ("pass", "inconclusive"))
+        dropped, bought = figures.percent("dropped", *key), counts["rollouts"] / counts["n"] / 50
+        print(f"  {key[1]!s:<38}{share:6.1f} [{verdicts}] {dropped:5.1f} {bought:.2f} | {_peers(figures, *key)}")
+    for name in ("old base, no change", "no stored base, no change"):
+        key = ("path", name)
+        bars.at_most(f"false block %, V=50, {name}", figures.percent("regression", *key), 6, _peers(figures, *key))
 
 
 def _golden(figures: Figures, bars: Bars) -> None:
@@ -105,9 +122,11 @@ def _golden(figures: Figures, bars: Bars) -> None:
         share = figures.percent("broken", "golden", p)
         bars.at_most(f"golden: 10 unchanged tasks at p={p:.2f} block %", share, bar, single, 2)
     print(f"  golden: 10 unchanged tasks at p=.85 block {figures.percent('broken', 'golden', 0.85):.1f}%")
-    bars.at_least("golden: a task broken to p=.1 is caught %", figures.percent("caught", "golden", 0.98), 85)
-    combined = figures.percent("combined", "combined", 0.98)
-    bars.at_most("golden and gate together, V=50+10, no change, false block %", combined, 6)
+    caught = figures.percent("caught", "golden", 0.98)
+    bars.at_least("golden: a task broken to p=.1 is caught %", caught, 85, "single run 90.0 (exact)")
+    key = ("combined", 0.98)
+    combined, beside = figures.percent("combined", *key), f"with single golden runs: {_peers(figures, *key)}"
+    bars.at_most("golden and gate together, V=50+10, no change, false block %", combined, 6, beside)
 
 
 def _intervals(figures: Figures, bars: Bars) -> None:
@@ -159,21 +178,36 @@ def _training(figures: Figures, bars: Bars) -> None:
     beside = "  ".join(f"{rule} {100 * rates[rule]:.0f}" for rule in PEERS)
     bars.at_most("confirm, V=50: false accepts %", 100 * rates["confirm"], 54, beside)
     bars.at_least("confirm, V=50: points below strict", 100 * (rates["strict"] - rates["confirm"]), 6)
-    confirm, runs = figures.tally("confirm", 50)
-    strict, strict_runs = figures.tally("strict", 50)
+    confirm, _ = figures.tally("confirm", 50)
     harmful = "  ".join(f"{rule} {_harmful(figures, rule):.3f}" for rule in ("strict", *PEERS))
     bars.at_most("confirm, V=50: P(accept | true loss)", _harmful(figures, "confirm"), 0.022, harmful, 4)
-    bars.at_most("confirm, V=50: rollouts per decision / V", _cost(confirm.counts, 50), 1.0, "strict, no stop 1.00", 2)
-    gained = 100 * (confirm.quality / runs - strict.quality / strict_runs)
-    bars.at_least("confirm, V=50: quality after 30 candidates over strict, points", gained, 0.8)
     bars.at_most(
-        "confirm, V=50: optimism of the selection score, points",
-        100 * confirm.optimism / runs,
-        9.5,
-        f"strict {100 * strict.optimism / strict_runs:.1f}",
+        "confirm, V=50: rollouts per decision / V",
+        _cost(confirm.counts, 50),
+        1.0,
+        "strict without a stop, and peers 1.00",
+        2,
     )
-    bars.at_most("careful, V=50: false accepts %", 100 * rates["careful"], 38)
-    bars.at_most("careful, V=200: false accepts %", 100 * _false_rate(figures, "careful", 200), 25)
+    quality = "  ".join(f"{rule} {_over_strict(figures, rule):+.1f}" for rule in PEERS)
+    gained = _over_strict(figures, "confirm")
+    bars.at_least("confirm, V=50: quality after 30 candidates over strict, points", gained, 0.8, quality)
+    optimism = "  ".join(f"{rule} {_optimism(figures, rule):.1f}" for rule in ("strict", *PEERS))
+    flattered = _optimism(figures, "confirm")
+    bars.at_most("confirm, V=50: optimism of the selection score, points", flattered, 9.5, optimism)
+    bars.at_most("careful, V=50: false accepts %", 100 * rates["careful"], 38, beside)
+    beside = "  ".join(f"{rule} {100 * _false_rate(figures, rule, 200):.0f}" for rule in ("strict", *PEERS))
+    bars.at_most("careful, V=200: false accepts %", 100 * _false_rate(figures, "careful", 200), 25, beside)
+
+
+def _over_strict(figures: Figures, rule: str) -> float:
+    """Points of true quality after 30 candidates over `strict`."""
+    (found, runs), (strict, strict_runs) = figures.tally(rule, 50), figures.tally("strict", 50)
+    return 100 * (found.quality / runs - strict.quality / strict_runs)
+
+
+def _optimism(figures: Figures, rule: str) -> float:
+    found, runs = figures.tally(rule, 50)
+    return 100 * found.optimism / runs
 
 
 def _cost(counts: Counter[str], n: int) -> float:

@@ -14,7 +14,7 @@ from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.rules import merge_rule
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
-from skillopt_ci.core.calibrate import GATES, RUNS, Calibration, Characteristics, calibrate
+from skillopt_ci.core.calibrate import GATES, RUNS, Calibration, Characteristics, Golden, calibrate
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import Rollout, Score
@@ -73,7 +73,8 @@ def _one(work: Work, skill: ResolvedSkill, repeats: int, gates: int) -> tuple[di
     if missing_share(rows_of(runs)) > TOO_MUCH_MISSING:
         raise InconclusiveError(f"{skill.name}: more than 5% of the runs gave no result; `ledger failures` says why")
     rule = merge_rule(skill, pairs=1)
-    found = calibrate(rows_of(runs), rule, base_runs=skill.gate.base_runs, gates=gates)
+    golden = Golden(tasks=frozenset(i for i, t in enumerate(tasks) if t.golden), passing=_passing(runs))
+    found = calibrate(rows_of(runs), rule, base_runs=skill.gate.base_runs, gates=gates, golden=golden)
     live = [_live(lab, skill, measured, tasks, runs, index) for index in range(repeats)]
     return _json(skill, tasks, found, live), _words(skill, tasks, found, live)
 
@@ -82,6 +83,11 @@ def _runs(lab: Lab, skill: Skill, tasks: tuple[Task, ...]) -> list[list[Rollout]
     jobs = [Job(skill, task, lab.sample(task, STREAM, n)) for n in range(RUNS) for task in tasks]
     rollouts = lab.roll_out(jobs, what="calibration", keep=True)
     return [rollouts[i :: len(tasks)] for i in range(len(tasks))]
+
+
+def _passing(runs: list[list[Rollout]]) -> frozenset[float]:
+    """The scores with which a run passed."""
+    return frozenset(r.outcome.value for row in runs for r in row if isinstance(r.outcome, Score) and r.outcome.passed)
 
 
 def _live(

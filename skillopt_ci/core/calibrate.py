@@ -8,7 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skillopt_ci.core.merge_gate import Look, MergeRule, look
+from skillopt_ci.core.golden import RUNS as GOLDEN_RUNS
+from skillopt_ci.core.golden import armed, golden_state
+from skillopt_ci.core.merge_gate import MergeRule, look
 from skillopt_ci.core.noise import uniforms
 from skillopt_ci.core.power import Power, power
 from skillopt_ci.core.runs import Rows, measured
@@ -16,6 +18,17 @@ from skillopt_ci.core.suite_effect import flip_rate, run_variance
 
 GATES = 2000
 RUNS = 12  # per task, bought once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """Which rows are golden tasks, and the scores that count as passed."""
+
+    tasks: frozenset[int] = frozenset()
+    passing: frozenset[float] = frozenset()
+
+
+NO_GOLDEN = Golden()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +67,9 @@ class Calibration:
     power: Power
 
 
-def calibrate(rows: Rows, rule: MergeRule, *, base_runs: int = 8, gates: int = GATES, seed: int = 0) -> Calibration:
+def calibrate(
+    rows: Rows, rule: MergeRule, *, base_runs: int = 8, gates: int = GATES, seed: int = 0, golden: Golden = NO_GOLDEN
+) -> Calibration:
     """Simulate the gate on a suite.
 
     Args:
@@ -63,11 +78,14 @@ def calibrate(rows: Rows, rule: MergeRule, *, base_runs: int = 8, gates: int = G
         base_runs: stored base runs per task; fewer than the rounds are filled up round by round.
         gates: to simulate at each effect.
         seed: of the simulation.
+        golden: the golden tasks; one that breaks blocks, as at work.
 
     Raises:
         ValueError: nothing was measured, a score outside [0, 1], or base_runs or gates below 1.
     """
-    kept = [row for row in measured(rows) if row]
+    clean = measured(rows)
+    kept = [row for row in clean if row]
+    places = [i for i, row in enumerate(clean) if row]
     if not kept:
         raise ValueError("nothing was measured: there is nothing to calibrate with")
     if base_runs < 1 or gates < 1:
@@ -75,7 +93,10 @@ def calibrate(rows: Rows, rule: MergeRule, *, base_runs: int = 8, gates: int = G
     urns = shrunken(kept)
     variance = run_variance(kept)
     mean = math.fsum(u.mean for u in urns) / len(urns)
-    setting = _Setting(urns=urns, rule=rule, base_runs=base_runs, gates=gates, seed=seed)
+    must_hold = tuple(at for at, place in enumerate(places) if place in golden.tasks)
+    setting = _Setting(
+        urns=urns, rule=rule, base_runs=base_runs, gates=gates, seed=seed, golden=must_hold, passing=golden.passing
+    )
     losses = [loss for loss in (rule.margin, 2 * rule.margin) if loss <= mean]
     return Calibration(
         unchanged=_characteristics(setting, 0.0),
@@ -131,15 +152,17 @@ class _Setting:
     base_runs: int
     gates: int
     seed: int
+    golden: tuple[int, ...]  # places in `urns`
+    passing: frozenset[float]
 
 
 def _characteristics(setting: _Setting, loss: float) -> Characteristics:
     counts = {"regression": 0, "pass": 0, "inconclusive": 0}
     rounds = 0
     for number in range(setting.gates):
-        final = _gate(setting, loss, number)
-        counts[final.decision] += 1
-        rounds += final.round
+        decision, taken = _gate(setting, loss, number)
+        counts[decision] += 1
+        rounds += taken
     return Characteristics(
         loss=loss,
         regression=counts["regression"] / setting.gates,
@@ -150,22 +173,32 @@ def _characteristics(setting: _Setting, loss: float) -> Characteristics:
     )
 
 
-def _gate(setting: _Setting, loss: float, number: int) -> Look:
-    """One simulated gate: base rounds are added beside the head's where fewer are stored."""
+def _gate(setting: _Setting, loss: float, number: int) -> tuple[str, int]:
+    """Decision and rounds of one simulated gate: base rounds are added beside the head's where fewer are stored."""
     urns, rule, most = setting.urns, setting.rule, setting.rule.max_rounds
     harm = _harm([u.mean for u in urns], loss, setting.seed, number)
-    base_runs = max(setting.base_runs, most)
-    draws = iter(uniforms(len(urns) * (base_runs + 2 * most), "gate", setting.seed, str(loss), number))
+    base_runs, head_runs = max(setting.base_runs, most), max(most, GOLDEN_RUNS)
+    draws = iter(uniforms(len(urns) * (base_runs + 2 * head_runs), "gate", setting.seed, str(loss), number))
     base = [[urn.draw(next(draws)) for _ in range(base_runs)] for urn in urns]
     head = [
-        [urn.draw(next(draws)) * (next(draws) >= lost) for _ in range(most)]
+        [urn.draw(next(draws)) * (next(draws) >= lost) for _ in range(head_runs)]
         for urn, lost in zip(urns, harm, strict=True)
     ]
+    for i in setting.golden:
+        stored = [v in setting.passing for v in base[i][: setting.base_runs]]
+        if armed(stored) and _broken([v in setting.passing for v in head[i]]):
+            return "regression", 1
     for k in range(1, most + 1):
         now = look([row[: max(setting.base_runs, k)] for row in base], head, k, rule, seed=number)
         if now.decision != "continue":
-            return now
+            return now.decision, now.round
     raise AssertionError("the last look decides")
+
+
+def _broken(head: Sequence[bool]) -> bool:
+    """An armed golden task: one run, and three more after a failure."""
+    first = golden_state(head[:1])
+    return (golden_state(head[:GOLDEN_RUNS]) if first == "rerun" else first) == "broken"
 
 
 def _harm(means: Sequence[float], loss: float, seed: int, number: int) -> list[float]:

@@ -87,12 +87,8 @@ def interval_runs(base: Rows, head: Rows) -> float:
     return min(_mean_runs(base), _mean_runs(head))
 
 
-def mean_runs(evaluation: Evaluation) -> float:
-    """Mean measured runs of a task that was measured at all; 1 when nothing was."""
-    return _mean_runs(evaluation.values)
-
-
 def _mean_runs(rows: Rows) -> float:
+    """Mean measured runs of a task that was measured at all; 1 when nothing was."""
     counts = [sum(v is not None for v in row) for row in rows]
     measured = [c for c in counts if c]
     return sum(measured) / len(measured) if measured else 1.0

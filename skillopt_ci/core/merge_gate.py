@@ -194,12 +194,21 @@ def minimum_detectable_effect(rule: MergeRule, *, n_tasks: int, base_runs: int, 
         variance: of one run within a task; .11 when it was not measured.
 
     Returns:
-        1.0 is 100 points. At least one task (1/V), which no gate can undercut on a target without noise; at most 1.
+        1.0 is 100 points. At least the tasks that must be lost for good to show on a target without noise; at most 1.
     """
     noise = USUAL_VARIANCE if variance is None else variance
     runs = max(base_runs, rule.max_rounds)
     se = math.sqrt(noise * (1 / runs + 1 / rule.max_rounds) / n_tasks)
-    return min(1.0, max(1 / n_tasks, (rule.constant + _NORMAL.inv_cdf(POWER)) * se))
+    return min(1.0, max(_fewest_lost(rule, runs) / n_tasks, (rule.constant + _NORMAL.inv_cdf(POWER)) * se))
+
+
+def _fewest_lost(rule: MergeRule, base_runs: int) -> int:
+    """Tasks that must go from always passed to never passed for the exact test to show it after the last round.
+
+    Without noise each of them has one arrangement in C(base + rounds, rounds), so m have mid-p C^-m / 2.
+    """
+    arrangements = math.comb(base_runs + rule.max_rounds, rule.max_rounds)
+    return max(1, math.ceil(math.log(0.5 / rule.threshold) / math.log(arrangements) - 1e-9))
 
 
 def suspects(base: Rows, head: Rows) -> list[int]:

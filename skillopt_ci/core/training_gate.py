@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from skillopt_ci.core.compare import TOO_MUCH_MISSING, TaskPair, cluster_differences
+from skillopt_ci.core.compare import TOO_MUCH_MISSING, TaskPair, cluster_differences, interval_runs
 from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import Effect, harmonic_runs, plus_two
@@ -224,7 +224,7 @@ def _judge(
     dropped = (len(candidate.task_ids) - len(pairs)) / len(candidate.task_ids)
     if found is None or dropped > TOO_MUCH_MISSING:
         return Move(action="reject", reason="infrastructure", round=done)
-    runs = harmonic_runs(_mean_runs(candidate), _mean_runs(incumbent))
+    runs = interval_runs(incumbent.values, candidate.values)
     effect = plus_two(cluster_differences(pairs, clusters), runs=runs)
     low, high = boundaries(rule, candidate_runs=_mean_runs(candidate), incumbent_runs=_mean_runs(incumbent))
     last = done >= rule.max_rounds

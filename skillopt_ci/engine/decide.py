@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from skillopt_ci.core.compare import TOO_MUCH_MISSING, TaskPair, cluster_differences, mean_runs
+from skillopt_ci.core.compare import TOO_MUCH_MISSING, TaskPair, cluster_differences, interval_runs
 from skillopt_ci.core.history import Decision
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.skill import Skill
-from skillopt_ci.core.stats import harmonic_runs, plus_two
+from skillopt_ci.core.stats import plus_two
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.training_gate import FEWEST_TASKS, STRICT, Move, TrainingRule, deterministic, next_move
 from skillopt_ci.engine.lab import Job, Lab
@@ -95,7 +95,7 @@ def _decision(move: Move, incumbent: Evaluation, candidate: Evaluation, clusters
     """The rule's word with the means it is about: over tasks measured on both sides."""
     before, after = incumbent.means, candidate.means
     complete = all(candidate.values)
-    runs = harmonic_runs(mean_runs(candidate), mean_runs(incumbent))
+    runs = interval_runs(incumbent.values, candidate.values)
     both = [(b, a) for t in candidate.task_ids if (b := before[t]) is not None and (a := after[t]) is not None]
     pairs = [TaskPair(task_id=t, base=before[t], head=after[t]) for t in candidate.task_ids]
     known = [b for b, _ in both] if complete else [b for b in before.values() if b is not None]

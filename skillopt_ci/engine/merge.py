@@ -1,13 +1,13 @@
 """The merge gate at work: rounds of the head beside stored or fresh runs of the base, until a look decides."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from skillopt_ci.core.drift import drift
+from skillopt_ci.core.drift import CONFIRM_ROUNDS, confirm, drift
 from skillopt_ci.core.golden import RUNS, armed, golden_state, passes
 from skillopt_ci.core.merge_gate import Look, MergeRule, look, suspects
 from skillopt_ci.core.rollout import Rollout, Score
-from skillopt_ci.core.runs import Rows
+from skillopt_ci.core.runs import Rows, missing_share
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.lab import Job, Lab
@@ -22,7 +22,7 @@ class GateSettings:
     Attributes:
         rule: of the decision.
         base_runs: runs per task that make a full stored base; a task with fewer gets one beside every head run.
-        guard: the stored runs are old enough that one fresh round must agree with them.
+        guard: the stored runs are old: one fresh round must agree with them, and a loss must show in fresh runs, too.
         session: names the fresh runs of this comparison; the same for the same base, head and suite.
         head_stream: stream of the head's runs.
         first_head: number of the head's first run in it.
@@ -120,6 +120,8 @@ class MergeGate:
                 break
         base = self._runs.base()
         head = [row[: final.round] for row in self._runs.head]
+        if final.decision == "regression" and not broken and self._settings.guard and any(self._runs.stored):
+            final = self._confirmed(final)
         listed = suspects(rows_of(base), rows_of(head))
         unmeasured = [i for i in self._armed() if golden_state(_passed(self._runs.head[i])) == "not-measured"]
         return GateOutcome(
@@ -183,7 +185,48 @@ class MergeGate:
         again = [i for i in self._armed() if golden_state(_passed(self._runs.head[i])) == "rerun"]
         jobs = [self._head_job(i, n) for i in again for n in range(2, RUNS + 1)]
         self._take(jobs, [(self._runs.head, i) for i in again for _ in range(2, RUNS + 1)], "golden tasks again")
-        return [i for i in again if golden_state(_passed(self._runs.head[i])) == "broken"]
+        broken = [i for i in again if golden_state(_passed(self._runs.head[i])) == "broken"]
+        return [i for i in broken if not self._base_fails_too(i)]
+
+    def _base_fails_too(self, index: int) -> bool:
+        """Whether a golden task fails today's base as well: old stored runs say nothing about the model of today."""
+        fresh = self._runs.fresh[index]
+        if not self._settings.guard or golden_state(_passed(fresh)) != "rerun":
+            return False
+        numbers = range(len(fresh) + 1, RUNS + 1)
+        jobs = [self._fresh_job(index, n) for n in numbers]
+        self._take(jobs, [(self._runs.fresh, index) for _ in numbers], "a golden task on the base")
+        if golden_state(_passed(fresh)) != "broken":
+            return False
+        self._runs.notes.append(f"golden task {self._tasks[index].id} fails on the base, too: it does not block")
+        return True
+
+    def _confirmed(self, shown: Look) -> Look:
+        """A loss against old stored runs, if fresh rounds of both sides show it too; else the same, undecided."""
+        runs, head_at = self._runs, shown.round
+        base_at = [len(row) for row in runs.fresh]
+        jobs: list[Job] = []
+        places: list[tuple[list[list[Rollout]], int]] = []
+        for number in range(1, CONFIRM_ROUNDS + 1):
+            for index, _ in enumerate(self._tasks):
+                jobs.append(self._fresh_job(index, base_at[index] + number))
+                places.append((runs.fresh, index))
+                if len(runs.head[index]) < head_at + number:
+                    jobs.append(self._head_job(index, head_at + number))
+                    places.append((runs.head, index))
+        self._take(jobs, places, "a loss against old runs of the base, confirmed")
+        base = rows_of([row[at:] for row, at in zip(runs.fresh, base_at, strict=True)])
+        head = rows_of([row[head_at : head_at + CONFIRM_ROUNDS] for row in runs.head])
+        found = confirm(base, head)
+        if found.p is None:
+            lost = replace(shown, missing_base=missing_share(base), missing_head=missing_share(head))
+            return replace(lost, decision="inconclusive", reason="infrastructure")
+        words = "shows" if found.holds else "does not show"
+        runs.notes.append(
+            f"the stored base runs are older than a day; in {CONFIRM_ROUNDS} fresh rounds of both sides the loss "
+            f"{words} (p = {found.p:.3f})"
+        )
+        return shown if found.holds else replace(shown, decision="inconclusive", reason="not-confirmed")
 
     def _golden_note(self) -> list[str]:
         waiting = [i for i in self._golden if i not in self._armed()]

@@ -61,9 +61,14 @@ def verdict_line(v: SkillVerdict) -> str:
         sure = _sure(v.rule) if v.rule else "this rule"
         margin = "the margin" if v.margin is None else f"{100 * v.margin:.3g} points"
         return f"PASS: a loss of {margin} or more ruled out ({sure}, this suite): {shown}, {rounds}."
+    blocks = "blocked (policy: block)" if v.blocking else "not blocked (policy: pass)"
+    if v.look.reason == "not-confirmed":
+        return (
+            f"INCONCLUSIVE: {shown} against stored base runs older than a day ({_p(v)}, {rounds}), which fresh runs of "
+            f"both sides do not show; {blocks}. Measure the base again with `skillopt-ci baseline`."
+        )
     can = v.minimum_detectable_effect
     told = "" if can is None else f"; this suite can show regressions of {points(can)} pt or more"
-    blocks = "blocked (policy: block)" if v.blocking else "not blocked (policy: pass)"
     return f"INCONCLUSIVE: {shown}, {_p(v)}, {rounds}{told}; {blocks}."
 
 

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from skillopt_ci.core.calibrate import calibrate, shrunken
+from skillopt_ci.core.calibrate import Golden, calibrate, shrunken
 from skillopt_ci.core.merge_gate import MergeRule
 
 
@@ -87,3 +87,23 @@ def test_nothing_to_calibrate_with_is_said() -> None:
         calibrate([[1.0]], MergeRule(), gates=0)
     with pytest.raises(ValueError, match="must lie in"):
         calibrate([[1.2]], MergeRule())
+
+
+def test_golden_tasks_that_fail_now_and_then_block_unchanged_skills() -> None:
+    sure: list[list[float | None]] = [[1.0] * 12] * 30
+    shaky = [[1.0] * 10 + [0.0] * 2 for _ in range(10)]
+    rows: list[list[float | None]] = [*sure, *shaky]
+    golden = Golden(tasks=frozenset(range(30, 40)), passing=frozenset({1.0}))
+    without = calibrate(rows, MergeRule(), gates=300)
+    found = calibrate(rows, MergeRule(), gates=300, golden=golden)
+    # Ten tasks at .83: armed in 3 of 5, broken in .0757 of these (q = 1/6 with q (3 q^2 - 2 q^3) = .0124 a task).
+    assert found.unchanged.regression == pytest.approx(without.unchanged.regression + 0.07, abs=0.06)
+    assert found.unchanged.regression > without.unchanged.regression
+    none = Golden(tasks=frozenset(range(30, 40)), passing=frozenset({2.0}))  # nothing ever passes: not armed
+    assert calibrate(rows, MergeRule(), gates=300, golden=none).unchanged == without.unchanged
+
+
+def test_a_golden_row_without_a_run_is_left_out() -> None:
+    rows: list[list[float | None]] = [[None], [1.0] * 12, [1.0] * 12]
+    golden = Golden(tasks=frozenset({0, 1}), passing=frozenset({1.0}))
+    assert calibrate(rows, MergeRule(margin=0.5), gates=20, golden=golden).unchanged.regression == 0.0

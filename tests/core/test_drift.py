@@ -1,6 +1,6 @@
 import pytest
 
-from skillopt_ci.core.drift import drift
+from skillopt_ci.core.drift import confirm, drift
 
 
 def test_equal_runs_have_not_drifted() -> None:
@@ -33,3 +33,17 @@ def test_nothing_to_compare_with_is_not_trusted() -> None:
 def test_scores_outside_the_unit_interval_are_refused() -> None:
     with pytest.raises(ValueError, match="must lie in"):
         drift([[2.0]], [[1.0]])
+
+
+def test_a_loss_is_confirmed_by_fresh_runs_that_point_the_same_way() -> None:
+    assert confirm([[1.0, 1.0]] * 10, [[0.0, 1.0]] * 3 + [[1.0, 1.0]] * 7).holds
+    one = confirm([[1.0, 1.0]] * 10, [[0.0, 1.0]] + [[1.0, 1.0]] * 9)
+    assert (one.p, one.holds) == (pytest.approx(0.25), False)  # one run of four: half a chance, mid-p a quarter
+    assert not confirm([[0.0, 1.0]] * 10, [[1.0, 1.0]] * 10).holds
+    assert confirm([[1.0]] * 3, [[1.0]] * 3).p == pytest.approx(1.0)
+
+
+def test_too_few_fresh_runs_confirm_nothing() -> None:
+    found = confirm([[1.0, 1.0]] * 10, [[None, None]] + [[0.0, 0.0]] * 9)
+    assert (found.p, found.holds) == (None, False)
+    assert confirm([[None]], [[1.0]]).p is None

@@ -236,3 +236,19 @@ def test_a_few_equal_single_runs_do_not_show_that_there_is_no_noise() -> None:
     assert look(twice, twice, 2, RULE).decision == "pass"
     many = [[1.0]] * 50  # one coin-flip task among 50 cannot hide a loss of the margin
     assert look(many, many, 1, RULE).decision == "pass"
+
+
+@pytest.mark.parametrize(("stored", "rounds"), [(8, 4), (8, 2), (8, 1), (1, 1), (2, 2), (1, 3), (12, 6)])
+def test_without_noise_the_minimum_detectable_effect_is_the_smallest_loss_that_shows(stored: int, rounds: int) -> None:
+    rule, tasks = MergeRule(max_rounds=rounds), 30
+    runs = max(stored, rounds)
+    least = minimum_detectable_effect(rule, n_tasks=tasks, base_runs=stored, variance=0.0)
+    fewest = round(least * tasks)
+    assert fewest == pytest.approx(least * tasks)
+
+    def shown(lost: int) -> bool:
+        head = [[0.0] * rounds] * lost + [[1.0] * rounds] * (tasks - lost)
+        return look([[1.0] * runs] * tasks, head, rounds, rule).decision == "regression"
+
+    assert shown(fewest)
+    assert fewest == 1 or not shown(fewest - 1)

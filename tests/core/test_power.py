@@ -29,7 +29,7 @@ def test_no_suite_is_large_enough_for_next_to_nothing() -> None:
 def test_a_target_without_noise_is_limited_by_single_tasks() -> None:
     plan = power(MergeRule(), n_tasks=30, base_runs=8, variance=0.0, wanted=0.05)
     assert plan.minimum_detectable_effect == pytest.approx(1 / 30)
-    assert (plan.tasks, plan.rounds, plan.margin) == (20, 1, 0.04)
+    assert (plan.tasks, plan.rounds, plan.margin) == (20, 2, 0.04)  # in one round, one lost task is luck in 1 of 9
 
 
 @given(st.integers(1, 400), st.integers(1, 12), st.floats(0, 0.25), st.floats(0.01, 1))

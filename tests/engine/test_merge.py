@@ -232,6 +232,41 @@ def test_a_better_provider_does_not_hide_a_loss() -> None:
     assert found.final.decision == "regression"
 
 
+def test_a_loss_against_an_old_base_must_show_in_fresh_rounds_of_both_sides() -> None:
+    found, harness = gate(by_side(1.0, 0.0), stored([[1.0] * 8] * 10), guard=True)
+    assert (found.final.decision, found.final.round) == ("regression", 1)
+    assert [s[2:] for s in harness.streams() if s[1] == "a0"] == [
+        ("fresh/s", 0),
+        ("head", 0),
+        *[(stream, n) for n in (1, 2) for stream in ("fresh/s", "head")],
+    ]
+    assert found.notes == (
+        "the stored base runs are older than a day; in 2 fresh rounds of both sides the loss shows (p = 0.000)",
+    )
+    assert (values(found.base), values(found.head)) == ([[1.0] * 9] * 10, [[0.0]] * 10)  # the shown loss, as judged
+
+
+def test_a_model_that_got_worse_on_one_task_does_not_block() -> None:
+    """One fresh round cannot tell it from luck, three runs of the head against eight old ones of the base do."""
+    worse = lambda skill, task, sample: float(task.id != "a0")  # noqa: E731
+    blocked, _ = gate(worse, stored([[1.0] * 8] * 20))
+    assert blocked.final.decision == "regression"
+    found, harness = gate(worse, stored([[1.0] * 8] * 20), guard=True)
+    assert (found.final.decision, found.final.reason) == ("inconclusive", "not-confirmed")
+    assert found.notes[0].endswith("the loss does not show (p = 1.000)")
+    fresh = [s[3] for s in harness.streams() if s[1:3] == ("a0", "fresh/s")]
+    assert fresh == [0, 1, 2]
+
+
+def test_a_loss_that_cannot_be_confirmed_for_want_of_runs_is_no_verdict() -> None:
+    def scorer(skill: Skill, task: Task, sample: Sample) -> float | Exception:
+        return GONE if skill.body == "base" and sample.n > 0 else float(skill.body == "base")
+
+    found, _ = gate(scorer, stored([[1.0] * 8] * 10), guard=True)
+    assert (found.final.decision, found.final.reason) == ("inconclusive", "infrastructure")
+    assert (found.final.missing_base, found.final.missing_head) == (1.0, 0.0)
+
+
 def test_after_the_drop_the_base_goes_on_beside_the_head() -> None:
     found, harness = gate(unclear, stored([[1.0] * 8] * 20), guard=True)
     assert (found.final.reason, found.final.round) == ("undecided", 4)
@@ -332,6 +367,22 @@ def test_a_dropped_base_arms_nothing() -> None:
     assert (found.golden_failed, found.golden_armed) == ((), 0)
     assert [s[3] for s in harness.streams() if s[:2] == ("head", "a0")] == [0]
     assert found.notes[1:] == ("golden not armed: a0 (0/8)",)
+
+
+@pytest.mark.parametrize(("lost_by_base", "broken"), [((0, 1, 2, 3), False), ((0,), True), ((), True)])
+def test_a_golden_task_that_fails_on_todays_base_too_does_not_block(
+    lost_by_base: tuple[int, ...], broken: bool
+) -> None:
+    def scorer(skill: Skill, task: Task, sample: Sample) -> float:
+        lost = (0, 1, 2, 3) if skill.body == "head" else lost_by_base
+        return float(not (task.id == "a0" and sample.n in lost))
+
+    found, harness = gate(scorer, stored([[1.0] * 8] * 60), golden=[0], guard=True)
+    assert found.golden_failed == (("a0",) if broken else ())
+    assert ("golden task a0 fails on the base, too: it does not block" in found.notes) is not broken
+    runs = [s[3] for s in harness.streams() if s[:3] == ("base", "a0", "fresh/s")]
+    assert runs[:4] == ([0, 1, 2, 3] if lost_by_base else [0])
+    assert gate(scorer, stored([[1.0] * 8] * 60), golden=[0])[0].golden_failed == ("a0",)
 
 
 def test_a_golden_task_without_a_result_is_not_broken_and_not_held() -> None:

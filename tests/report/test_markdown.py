@@ -229,6 +229,11 @@ class TestGate:
             ),
             (verdict(verdict="inconclusive", reason="undecided", blocking=True), "; blocked (policy: block)."),
             (
+                verdict(verdict="inconclusive", reason="undecided", look=replace(LOOK, reason="not-confirmed")),
+                "INCONCLUSIVE: -12.5 pt on 4 tasks against stored base runs older than a day (p=0.0041 (<= 0.0194), "
+                "round 1/4), which fresh runs of both sides do not show; not blocked (policy: pass). Measure the base",
+            ),
+            (
                 verdict(verdict="inconclusive", reason="infrastructure", look=replace(BLIND, missing_head=0.15)),
                 "INCONCLUSIVE: 15% of the runs gave no result, too many to decide; blocked.",
             ),
