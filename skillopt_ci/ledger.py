@@ -16,6 +16,7 @@ from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError, LedgerError, LedgerMissError
 from skillopt_ci.ledger_file import LedgerFile, storable
+from skillopt_ci.ledger_seal import Seal, is_sealed
 
 _STORE = "insert or ignore into purchases values (?,?,?,?,?,?,?,?,?,?,?,?)"
 _LOGS = {
@@ -67,8 +68,8 @@ class RunEvent:
 class Ledger:
     """Purchases by key. Safe for the threads of one process and for several processes on one file."""
 
-    def __init__(self, path: Path | None, *, replay_only: bool = False) -> None:
-        """Open or create the file; None keeps it in memory.
+    def __init__(self, path: Path | None, *, replay_only: bool = False, seal: Seal | None = None) -> None:
+        """Open or create the file; None keeps it in memory. `seal` is what its answers are sealed with (else plain).
 
         Raises:
             LedgerError: the file is not a ledger, is newer than this program, or cannot be written.
@@ -76,6 +77,7 @@ class Ledger:
         self.path = path
         self.replay_only = replay_only
         self._file = LedgerFile(path)
+        self._seal = seal or Seal()
         self._lock = threading.Lock()
         self._in_flight: dict[str, threading.Event] = {}
 
@@ -99,10 +101,13 @@ class Ledger:
         if not rows:
             return None
         row = rows[0]
+        value = self._seal.open(row[0], key)
+        if value is None:
+            return None  # nobody here can read it, so it is bought again
         usage = Usage(input_tokens=row[2], cached_tokens=row[3], output_tokens=row[4])
         usd = None if row[1] is None else Decimal(row[1])
         return Purchase(
-            value=json.loads(row[0]), usage=usage, usd=usd, served_model=row[5], run=row[6], bought_at=row[7]
+            value=json.loads(value), usage=usage, usd=usd, served_model=row[5], run=row[6], bought_at=row[7]
         )
 
     def once(self, key: str, entry: Entry, buy: Callable[[], Purchase]) -> tuple[Purchase, bool]:
@@ -119,7 +124,8 @@ class Ledger:
                 return found, False
             if self.replay_only:
                 self._replay_failure(key)
-                raise LedgerMissError(f"replay only, and this call was never bought: {entry.label} ({entry.kind})")
+                why = "is sealed with a key that is not here" if self._has(key) else "was never bought"
+                raise LedgerMissError(f"replay only, and this call {why}: {entry.label} ({entry.kind})")
             with self._lock:
                 other = self._in_flight.get(key)
                 if other is None:
@@ -142,7 +148,7 @@ class Ledger:
         row = (
             key,
             entry.kind,
-            json.dumps(bought.value),
+            self._seal.close(json.dumps(bought.value), key),
             None if bought.usd is None else str(bought.usd),
             usage.input_tokens,
             usage.cached_tokens,
@@ -153,6 +159,10 @@ class Ledger:
             storable(bought.served_model),
             time.time(),
         )
+        # A record that cannot be opened keeps its price under another name.
+        aside = "update purchases set key = key || '/' || bought_at where key=?"
+        if self._has(key) and self.find(key) is None:
+            self._file.run(aside, (key,))
         # First record wins: of two processes that bought the same, both then use the one that is stored.
         self._file.run(_STORE, row)
         stored = self.find(key)
@@ -164,19 +174,25 @@ class Ledger:
         """Log a call that gave no result."""
         self._file.run(
             "insert into failures (key, kind, message, run, label, failed_at) values (?,?,?,?,?,?)",
-            (key, kind, storable(message), entry.run, storable(entry.label), time.time()),
+            (key, kind, self._seal.close(storable(message), key), entry.run, storable(entry.label), time.time()),
         )
 
     def _replay_failure(self, key: str) -> None:
         """A finished run is replayed as it was: a call that failed then fails again instead of being bought now."""
         rows = self._file.run("select kind, message from failures where key=? order by id desc limit 1", (key,))
         if rows:
-            raise CallFailedError(*rows[0])
+            raise CallFailedError(rows[0][0], self._read(rows[0][1], key))
+
+    def _has(self, key: str) -> bool:
+        return bool(self._file.run("select 1 from purchases where key=?", (key,)))
+
+    def _read(self, stored: str, key: str) -> str:
+        return self._seal.open(stored, key) or "(sealed)"
 
     def failures(self, limit: int) -> list[tuple[str, str, str]]:
         """The newest failures as (label, kind, message)."""
-        query = "select label, kind, message from failures order by id desc limit ?"
-        return [(r[0], r[1], r[2]) for r in self._file.run(query, (limit,))]
+        query = "select label, kind, message, key from failures order by id desc limit ?"
+        return [(r[0], r[1], self._read(r[2], r[3])) for r in self._file.run(query, (limit,))]
 
     def note_run(self, run: str, lineage: str, generation: int, event: str, detail: Mapping[str, object]) -> None:
         """Record that a run started or finished."""
@@ -207,10 +223,28 @@ class Ledger:
         return dict(sorted(totals.items()))
 
     def export(self) -> list[dict[str, object]]:
-        """Every purchase, oldest first, as JSON values."""
+        """Every purchase, oldest first, as JSON values; a value that cannot be opened is null."""
         columns = ("key", "kind", "value", "usd", "run", "stream", "label", "served_model", "bought_at")
         rows = self._file.run(f"select {','.join(columns)} from purchases order by bought_at, key")  # noqa: S608
-        return [{**dict(zip(columns, row, strict=True)), "value": json.loads(row[2])} for row in rows]
+        opened = ((row, self._seal.open(row[2], row[0])) for row in rows)
+        return [
+            {**dict(zip(columns, row, strict=True)), "value": None if value is None else json.loads(value)}
+            for row, value in opened
+        ]
+
+    def seal_rest(self) -> None:
+        """Seal what was stored plainly, when a seal is wanted now: of the file nothing else may be left."""
+        if not self._seal.sealing:
+            return
+        done = 0
+        for table, column, name in (("purchases", "value", "key"), ("failures", "message", "id")):
+            for number, stored, key in self._file.run(f"select {name}, {column}, key from {table}"):  # noqa: S608
+                if not is_sealed(stored):
+                    sealed = self._seal.close(stored, key)
+                    self._file.run(f"update {table} set {column}=? where {name}=?", (sealed, number))  # noqa: S608
+                    done += 1
+        if done:
+            self._file.run("vacuum")
 
     def merge(self, other: Path) -> int:
         """Take over what another ledger has and this one has not; returns the number of purchases.

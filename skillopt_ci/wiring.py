@@ -14,6 +14,7 @@ from skillopt_ci.errors import ConfigError, MissingKeyError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build, needs_judge
 from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_seal import Seal
 from skillopt_ci.optimizers.base import Optimizer
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.base import Model, Provider, ProviderOptions
@@ -30,6 +31,8 @@ _URL_VARIABLES = {
     "anthropic": "ANTHROPIC_BASE_URL",
 }
 _VERSION_VARIABLES = {"azure-openai": "OPENAI_API_VERSION"}
+# Set where the ledger becomes an artifact; the second may hold a secret of its own to seal it with.
+SEAL_VARIABLE, SEAL_KEY_VARIABLE = "SKILLOPT_CI_SEAL", "SKILLOPT_CI_LEDGER_KEY"
 # Other secrets of a CI job that must not leave the process through a message or a file.
 _OTHER_SECRETS = ("GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
@@ -37,8 +40,19 @@ _OTHER_SECRETS = ("GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_
 def secret_values(config: Config | None, env: Mapping[str, str]) -> tuple[str, ...]:
     """Values that must never leave the process: of every variable that can hold a key."""
     named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
-    variables = [*_KEY_VARIABLES.values(), *_OTHER_SECRETS, *named]
+    variables = [*_KEY_VARIABLES.values(), SEAL_KEY_VARIABLE, *_OTHER_SECRETS, *named]
     return tuple(dict.fromkeys(env[v] for v in variables if env.get(v)))
+
+
+def ledger_seal(config: Config | None, env: Mapping[str, str]) -> Seal:
+    """What seals the ledger's answers where it becomes an artifact: a secret of its own, else a model's key.
+
+    Not with `report.show_heldout`, and not where the ledger stays on the machine.
+    """
+    named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
+    secrets = [env.get(v, "").strip() for v in (SEAL_KEY_VARIABLE, *_KEY_VARIABLES.values(), *named)]
+    shown = config is not None and config.report.show_heldout
+    return Seal(secrets, sealing=env.get(SEAL_VARIABLE) == "1" and not shown)
 
 
 def pricer(ref: ModelRef) -> Pricer:

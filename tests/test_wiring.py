@@ -14,11 +14,20 @@ from skillopt_ci.core.task import GraderSpec, Source, Task
 from skillopt_ci.core.trajectory import Message, Trajectory, Usage
 from skillopt_ci.errors import ConfigError, UsageError
 from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_seal import Seal
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.base import Completion, Request
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.stored import Replays
-from skillopt_ci.wiring import Workshop, grader_of, judge_calls, pricer, provider_options, secret_values
+from skillopt_ci.wiring import (
+    Workshop,
+    grader_of,
+    judge_calls,
+    ledger_seal,
+    pricer,
+    provider_options,
+    secret_values,
+)
 from tests.config.samples import load
 from tests.engine.bench import Hears, skill
 from tests.fakes import MemoryTree
@@ -123,6 +132,30 @@ def test_secrets_are_the_values_of_every_variable_that_can_hold_one() -> None:
     assert secret_values(config(), env) == ("a", "c", "b")
     assert secret_values(None, env) == ("a", "c")
     assert secret_values(config(), {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("env", "opens"),
+    [
+        ({"OPENAI_API_KEY": "openai-0123456789"}, "openai-0123456789"),
+        ({"LOCAL_KEY": "local-0123456789"}, "local-0123456789"),
+        (
+            {"OPENAI_API_KEY": "openai-0123456789", "SKILLOPT_CI_LEDGER_KEY": " mine-01234567890\n"},
+            "mine-01234567890",
+        ),
+    ],
+)
+def test_a_ledger_that_leaves_is_sealed_with_its_own_secret_or_a_models_key(env: dict[str, str], opens: str) -> None:
+    stored = ledger_seal(config(), {**env, "SKILLOPT_CI_SEAL": "1"}).close("x", "k")
+    assert stored != "x"
+    assert Seal([opens]).open(stored, "k") == "x"
+    assert ledger_seal(config(), env).open(stored, "k") == "x"  # elsewhere too, where nothing new is sealed
+    assert ledger_seal(config(), env).close("x", "k") == "x"
+
+
+def test_a_jobs_token_seals_nothing() -> None:
+    seal = ledger_seal(None, {"GITHUB_TOKEN": "ghs_0123456789abcdef", "SKILLOPT_CI_SEAL": "1"})
+    assert not seal.lasts
 
 
 def test_prices_are_the_entrys_own() -> None:

@@ -12,6 +12,7 @@ from skillopt_ci.cli.action_inputs import SPENDING, Inputs, Places, Refs
 from skillopt_ci.cli.work import LEDGER_VARIABLE
 from skillopt_ci.errors import GitError, SkilloptError, UsageError
 from skillopt_ci.ledger import Ledger
+from skillopt_ci.wiring import SEAL_VARIABLE
 
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 _LEDGER = "ledger.sqlite"
@@ -42,7 +43,9 @@ def prepare(env: MutableMapping[str, str], inputs: Inputs) -> Places:
         env["GITHUB_TOKEN"] = inputs.github_token
     folder = Path(env.get("RUNNER_TEMP") or workspace / ".skillopt") / "skillopt-ci"
     places = Places(folder=folder / inputs.command, command=inputs.command)
-    env.setdefault(LEDGER_VARIABLE, str(places.state / _LEDGER))
+    if not env.get(LEDGER_VARIABLE):
+        env[LEDGER_VARIABLE] = str(places.state / _LEDGER)
+        env[SEAL_VARIABLE] = "1"  # what is below `state` becomes an artifact
     _trust(env, workspace)
     shutil.rmtree(places.folder, ignore_errors=True)
     places.folder.mkdir(parents=True)

@@ -1,6 +1,7 @@
 """`ledger`: what was bought; merging the ledgers of parallel jobs."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from skillopt_ci.core.spend import Spend
 from skillopt_ci.errors import UsageError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.report.escape import one_line
+from skillopt_ci.wiring import ledger_seal
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -33,7 +35,7 @@ def _with(path: Path | None, body: Callable[[Console, Ledger], None], *, create:
         place = path or ledger_path(find_root(None, Path.cwd())[0])
         if not create and not place.is_file():
             raise UsageError(f"{place}: there is no ledger yet; `eval`, `train` and `gate` make one")
-        with Ledger(place) as ledger:
+        with Ledger(place, seal=ledger_seal(None, os.environ)) as ledger:
             body(console, ledger)
         return 0
 

@@ -95,7 +95,7 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         paid=meter.paid,
         replayed=meter.replayed,
     )
-    folder = RunFolder(plan.folder, work.console.scrub)
+    folder = RunFolder(plan.folder, work.console.scrub, show_heldout=work.project.config.report.show_heldout)
     folder.write_config(run_config(work.project, plan))
     # A finished run that is named again buys nothing, not even a call that failed then.
     replay_only, work.ledger.replay_only = work.ledger.replay_only, work.ledger.replay_only or plan.finished

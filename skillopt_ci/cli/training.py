@@ -173,7 +173,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         keep_back=reserve.keep,
         checkpoint=reserve.check,
     )
-    folder = RunFolder(plan.folder, work.console.scrub)
+    folder = RunFolder(plan.folder, work.console.scrub, show_heldout=work.project.config.report.show_heldout)
     steps = train(bench, plan.start, plan.remembered)
     while True:
         try:

@@ -20,11 +20,15 @@ from skillopt_ci.ledger import Ledger
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.escape import scrub
-from skillopt_ci.wiring import Workshop, pricer, secret_values
+from skillopt_ci.wiring import Workshop, ledger_seal, pricer, secret_values
 
 LEDGER = ".skillopt/ledger.sqlite"
 # Names another place. The action does: what a pull request has committed as its ledger must never decide its gate.
 LEDGER_VARIABLE = "SKILLOPT_CI_LEDGER"
+_NOT_KEPT = (
+    "no key here to seal the ledger's answers with, so no later run can use them: set SKILLOPT_CI_LEDGER_KEY to a "
+    "secret of at least 16 characters, or report.show_heldout where everybody may read them"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +73,11 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
     secrets = secret_values(project.config, os.environ)
     console.scrub = lambda text: scrub(text, secrets)
     pool = Pool(project.config.concurrency)
-    with Ledger(ledger_path(project.root), replay_only=options.replay_only) as ledger:
+    seal = ledger_seal(project.config, os.environ)
+    with Ledger(ledger_path(project.root), replay_only=options.replay_only, seal=seal) as ledger:
+        ledger.seal_rest()
+        if seal.sealing and not seal.lasts:
+            console.say(_NOT_KEPT)
         month = ledger.spent_since(_month_start()) if limits.month_usd is not None else Decimal(0)
         meter = Meter(limits, month_usd=month)
         workshop = Workshop(ledger=ledger, pool=pool)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from skillopt_ci.cli.action_results import OUTPUTS
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_seal import Seal
 from tests.cli.world import CONFIG, TASKS, config, tasks
 from tests.forge.artifact_host import ArtifactHost, zipped
 from tests.loopback import Loopback, error_reply
@@ -230,28 +232,77 @@ def test_a_scheduled_training_proposes(tmp_path: Path) -> None:
     assert not (other / ".skillopt").exists()
 
 
-def test_a_gate_compares_with_the_base_that_the_default_branch_stored(host: Host, tmp_path: Path) -> None:
-    (tmp_path / "one").mkdir()
-    first = job(tmp_path / "one", host.checkout(host.base, "stored"), "push", repository_of()).use(
-        {"command": "baseline"}
-    )
-    assert (first.ok, first.outputs["verdict"], first.outputs["exit-code"]) == (True, "", "0"), first.raw
-    head = host.change("second", {PATH: SKILL}, pull=15)
+def baseline(folder: Path, workspace: Path, **inputs: str) -> Path:
+    """Run `baseline` as on a push; returns the folder that becomes the artifact."""
+    folder.mkdir()
+    done = job(folder, workspace, "push", repository_of()).use({"command": "baseline", **inputs})
+    assert (done.ok, done.outputs["verdict"], done.outputs["exit-code"]) == (True, "", "0"), done.raw
+    return folder / "temp/skillopt-ci/state/baseline"
+
+
+def gate_with_artifact(
+    host: Host, folder: Path, artifact: Path, pull: int, **inputs: str
+) -> tuple[Done, dict[str, Any]]:
+    """The gate of a pull request that breaks the skill, where the last baseline left an artifact."""
+    head = host.change(f"second-{pull}", {PATH: SKILL}, pull=pull)
     server = ArtifactHost()
     try:
-        ledger = tmp_path / "one/temp/skillopt-ci/state/baseline/ledger.sqlite"
-        server.data = zipped({"ledger.sqlite": ledger.read_bytes()})
-        event = pull_request(15, head, host.base)
-        runner = job(
-            tmp_path, host.checkout(host.base, "judged"), "pull_request", event, env={"GITHUB_API_URL": server.url}
-        )
-        done = gate(runner, **{"github-token": "ghs_0123456789abcdef"})
+        server.data = zipped({p.name: p.read_bytes() for p in artifact.iterdir() if p.is_file()})
+        event = pull_request(pull, head, host.base)
+        env = {"GITHUB_API_URL": server.url}
+        runner = job(folder, host.checkout(host.base, f"judged-{pull}"), "pull_request", event, env=env)
+        done = gate(runner, **{"github-token": "ghs_0123456789abcdef"}, **inputs)
     finally:
         server.close()
+    assert done.outputs["verdict"] == "regression", done.raw
+    return done, report(done)["skills"][0]["n_rollouts"]
+
+
+def answers(artifact: Path) -> list[str]:
+    """What a stranger who downloads an artifact reads of the models' answers."""
+    with Ledger(artifact / "ledger.sqlite") as ledger:
+        return [json.dumps(row["value"]) for row in ledger.export() if row["value"] is not None]
+
+
+def test_a_gate_compares_with_the_base_that_the_default_branch_stored(host: Host, tmp_path: Path) -> None:
+    secret = {"openai-api-key": "sk-proj-0123456789abcdef"}
+    artifact = baseline(tmp_path / "one", host.checkout(host.base, "stored"), **secret)
+    with Ledger(artifact / "ledger.sqlite", seal=Seal(list(secret.values()))) as ledger:
+        said = [row["value"]["text"] for row in ledger.export()]  # type: ignore[index]
+    assert len(said) == 8 * 12
+    assert all(said)
+    assert answers(artifact) == []
+    everything = b"".join(p.read_bytes() for p in artifact.rglob("*") if p.is_file())
+    assert not [text for text in said if text.encode() in everything]
+    done, runs = gate_with_artifact(host, tmp_path, artifact, 15, **secret)
     assert "8 of 8 base runs are stored" in done.raw
-    assert done.outputs["verdict"] == "regression"
-    assert report(done)["skills"][0]["n_rollouts"]["base"] == 8 * 12
+    assert runs["base"] == 8 * 12
     assert "ghs_0123456789abcdef" not in done.shown
+
+
+def test_a_gate_with_another_key_measures_the_base_itself(host: Host, tmp_path: Path) -> None:
+    artifact = baseline(
+        tmp_path / "one", host.checkout(host.base, "rotated"), **{"openai-api-key": "sk-proj-0123456789abcdef"}
+    )
+    done, runs = gate_with_artifact(host, tmp_path, artifact, 16, **{"openai-api-key": "sk-proj-ffffffffffffffff"})
+    assert "0 of 8 base runs are stored" in done.raw
+    assert 0 < runs["base"] < 8 * 12
+
+
+def test_without_any_key_nothing_can_be_read_and_the_log_says_so(host: Host, tmp_path: Path) -> None:
+    artifact = baseline(tmp_path / "one", host.checkout(host.base, "keyless"))
+    assert answers(artifact) == []
+    done, _ = gate_with_artifact(host, tmp_path, artifact, 17)
+    assert "0 of 8 base runs are stored" in done.raw
+    assert "SKILLOPT_CI_LEDGER_KEY" in done.raw
+
+
+def test_held_out_text_that_may_be_shown_is_not_sealed(tmp_path: Path) -> None:
+    host = Host(tmp_path / "host", report={"show_heldout": True})
+    artifact = baseline(tmp_path / "one", host.checkout(host.base, "shown"))
+    assert len(answers(artifact)) == 8 * 12
+    done, _ = gate_with_artifact(host, tmp_path, artifact, 18)
+    assert "8 of 8 base runs are stored" in done.raw
 
 
 @pytest.mark.parametrize("command", ["train", "baseline", "eval", "pr"])
