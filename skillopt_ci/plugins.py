@@ -32,6 +32,11 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "json": "skillopt_ci.graders.structured:json_grader",
             "rules": "skillopt_ci.graders.rules:rules",
             "judge": "skillopt_ci.graders.judge:judge",
+            "anls": "skillopt_ci.graders.similarity:anls",
+            "similarity": "skillopt_ci.graders.similarity:similarity",
+            "all": "skillopt_ci.graders.combine:all_of",
+            "any": "skillopt_ci.graders.combine:any_of",
+            "weighted": "skillopt_ci.graders.combine:weighted",
         },
         "optimizers": {"skillopt": "skillopt_ci.optimizers.skillopt:make"},
         "suites": {

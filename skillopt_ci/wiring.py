@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from skillopt_ci import plugins
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.config.schema import Config
+from skillopt_ci.core.nested import leaves
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.engine.lab import Lab, Progress
 from skillopt_ci.errors import ConfigError, MissingKeyError
@@ -199,7 +200,7 @@ def judge_calls(common: Sequence[GraderSpec], tasks: Sequence[Task]) -> int:
     """Judge calls that grading one answer to each of the tasks takes."""
     total = 0
     for task in tasks:
-        for spec in task.graders if task.graders is not None else common:
+        for spec in leaves(task.graders if task.graders is not None else common):
             if needs_judge([spec]):
                 votes = spec.options.get("votes", 1)
                 total += votes if isinstance(votes, int) else 1

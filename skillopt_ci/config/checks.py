@@ -8,6 +8,7 @@ from skillopt_ci.config.locate import Path
 from skillopt_ci.config.overrides import chosen_targets, merged
 from skillopt_ci.config.schema import Config, ProviderEntry, SkillEntry, SplitWeights, TargetModel
 from skillopt_ci.config.words import show, suggest
+from skillopt_ci.core.nested import leaves
 from skillopt_ci.errors import Problem
 
 _ROLES = ("target", "optimizer", "judge")
@@ -83,7 +84,8 @@ def _skill(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path
             yield from _registered("suites", files.format, (*path, "tasks", index, "format"))
     for index, grader in enumerate(skill.graders):
         yield from _registered("graders", grader.type, (*path, "graders", index, "type"))
-        if grader.type == "judge" and config.judge is None and skill.judge is None:
+        judged = any(spec.type == "judge" for spec in leaves([grader.as_spec()]))
+        if judged and config.judge is None and skill.judge is None:
             words = "asks a model; name it at the top level: `judge: {provider: ..., model: ...}`"
             yield (*path, "graders", index, "type"), words
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 
+from skillopt_ci.core.nested import COMBINATIONS, leaves
 from skillopt_ci.core.task import GraderSpec
 
 # What the hints of these graders tell the optimizer anyway; of any other grader every text is hidden.
-_TOLD = frozenset({"exact", "numeric", "f1", "choice", "json"})
+_TOLD = frozenset({"exact", "numeric", "f1", "choice", "json", "anls", "similarity"})
 _TOLD_OPS = ("not_contains", "section_present", "min_chars", "max_chars", "min_citations", "tool_called",
              "tool_not_called", "no_refusal")  # fmt: skip
 
 
 def hidden_texts(spec: GraderSpec) -> tuple[str, ...]:
     """Texts of a grader's options that no edit may carry: patterns, rubrics, wanted texts."""
+    if spec.type in COMBINATIONS:
+        return tuple(text for leaf in leaves([spec]) for text in hidden_texts(leaf))
     if spec.hidden is False:
         return ()
     if spec.hidden:
@@ -21,6 +24,8 @@ def hidden_texts(spec: GraderSpec) -> tuple[str, ...]:
 
 def visible_texts(spec: GraderSpec) -> tuple[str, ...]:
     """Texts of a grader's options that a skill may learn."""
+    if spec.type in COMBINATIONS:
+        return tuple(text for leaf in leaves([spec]) for text in visible_texts(leaf))
     if spec.hidden is False:
         return tuple(_strings(spec.options))
     return () if spec.hidden else tuple(_split(spec)[1])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from skillopt_ci import plugins
+from skillopt_ci.core.nested import leaves
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders.base import AllOf, Grader, GraderFactory, JudgeModel
@@ -28,4 +29,4 @@ def build_one(spec: GraderSpec, judge: JudgeModel | None) -> Grader:
 
 def needs_judge(specs: Iterable[GraderSpec]) -> bool:
     """Whether a grader asks the judge model."""
-    return any(spec.type == "judge" for spec in specs)
+    return any(spec.type == "judge" for spec in leaves(specs))
