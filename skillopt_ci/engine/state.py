@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.history import EditRecord, Rejected, Step, StepKind, rejected_edits
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
@@ -141,5 +142,6 @@ class State:
             edit_budget=blank.edit_budget,
             minibatch_size=settings.minibatch_size,
             place=Place(replica=settings.replica, epoch=blank.epoch, step=blank.number),
+            places=blank.edit_budget * (SCREENED if settings.screen.runs else 1),
             earlier=tuple(r for s in self.steps for r in s.rollouts if r.trajectory is not None),
         )

@@ -27,7 +27,8 @@ class Place:
 class Evidence:
     """What one step's optimizer may read: train trajectories, what was rejected before, its own notes.
 
-    `earlier` are rollouts of train tasks from steps before, oldest first: what a task did another time.
+    `earlier` are rollouts of train tasks from steps before, oldest first: what a task did another time. `places` is how
+    many edits the step can try; only where more are proposed does their order matter.
     """
 
     tasks: tuple[Task, ...]
@@ -38,6 +39,7 @@ class Evidence:
     minibatch_size: int
     place: Place
     earlier: tuple[Rollout, ...] = ()
+    places: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,22 +1,25 @@
 """Merging edits of several readers: what needs no model is decided by rule, with support counts that are counts."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.statements import statements
 
+_ITEM = re.compile(r"[-*+] +\S")
 _NUMBER = re.compile(r"\d+")
 
 
 def merge_by_rule(edits: Sequence[Edit]) -> list[Edit]:
     """Identical edits, those that differ in wording alone, and those another begins with become one; the earlier stays.
 
-    Support is the number of readers' edits that became one, evidence the union of theirs.
+    Of lists that are added, the items that another edit adds too become edits of their own. Support is the number of
+    readers' edits that became one, evidence the union of theirs.
     """
     merged: list[Edit] = []
-    for edit in edits:
+    for edit in _apart(edits):
         for at, other in enumerate(merged):
             if _same(other, edit):
                 merged[at] = _joined(other, edit)
@@ -24,6 +27,43 @@ def merge_by_rule(edits: Sequence[Edit]) -> list[Edit]:
         else:
             merged.append(edit)
     return merged
+
+
+def _apart(edits: Sequence[Edit]) -> list[Edit]:
+    """The edits, of added lists the items that others add, too, by themselves, and the other items together."""
+    said = Counter(key for e in edits for key in {frozenset(statements(item)) for item in _items(e)})
+    found = []
+    for edit in edits:
+        items = _items(edit)
+        shared = [item for item in items if said[frozenset(statements(item))] > 1]
+        if len(items) < 2 or not shared:
+            found.append(edit)
+            continue
+        rest = [item for item in items if item not in shared]
+        pieces = [*shared, "\n".join(rest)] if rest else shared
+        found += [replace(edit, content=piece) for piece in pieces]
+    return found
+
+
+def _items(edit: Edit) -> list[str]:
+    """The items that an `add` brings when it is a flat list, or the one line it is; else nothing."""
+    lines = [line for line in edit.content.strip("\n").split("\n") if line.strip()]
+    if edit.op != "add" or (len(lines) > 1 and not all(_ITEM.match(line) for line in lines)):
+        return []
+    return lines
+
+
+def ranked(edits: Sequence[Edit]) -> list[Edit]:
+    """The edits that most readers want first, else as they stand.
+
+    The tasks that an edit says it answers are a claim; screening finds out which it does answer.
+    """
+    return sorted(edits, key=lambda e: -e.support)
+
+
+def undecided(order: Sequence[Edit], places: int) -> bool:
+    """Whether edits that as many readers want would be told apart by the end of the places alone."""
+    return 0 < places < len(order) and order[places - 1].support == order[places].support
 
 
 def conflicts(edits: Sequence[Edit]) -> tuple[list[Edit], list[list[Edit]]]:

@@ -21,7 +21,7 @@ from skillopt_ci.optimizers.answers import (
     read_text,
 )
 from skillopt_ci.optimizers.base import Evidence, Longitudinal, Optimizer, Proposal
-from skillopt_ci.optimizers.merge import conflicts, merge_by_rule, settled
+from skillopt_ci.optimizers.merge import conflicts, merge_by_rule, ranked, settled, undecided
 from skillopt_ci.optimizers.reading import Minibatch, minibatches
 from skillopt_ci.pool import Pool
 from skillopt_ci.prompts import render
@@ -63,8 +63,8 @@ class SkillOpt:
         edits = merge_by_rule([e for r in reads for e in r.edits])
         edits, failed = self._merge(skill, evidence, edits, keep)
         failures += failed
-        edits.sort(key=lambda e: -e.support)
-        if len(edits) > evidence.edit_budget:
+        edits = ranked(edits)
+        if undecided(edits, evidence.places or evidence.edit_budget):
             edits, failed = self._rank(skill, evidence, edits, keep)
             failures += failed
         return Proposal(edits=tuple(edits), failures=tuple(failures))
@@ -143,7 +143,8 @@ class SkillOpt:
         )
         try:
             order = self._ask(prompt, RANKING, evidence, "rank", lambda v: read_order(v, len(edits)))
-            return [edits[i] for i in order], []
+            # Evidence first: the model decides between edits for which as much speaks.
+            return ranked([edits[i] for i in order]), []
         except CallFailedError as error:
             return edits, [Failure(stage="rank", kind=error.kind, message=error.message)]
 

@@ -35,6 +35,24 @@ def test_the_same_said_twice_is_one_edit_with_counted_support() -> None:
     assert merged[0].target == "a"
 
 
+def test_items_of_a_list_that_others_add_too_are_edits_of_their_own() -> None:
+    merged = merge_by_rule(
+        [
+            edit("add", "", "- Give the bare value.\n- Write dates as DD.MM.YYYY.\n- Name the source.", "t1"),
+            edit("add", "x", "* Write the dates as DD.MM.YYYY", "t2"),
+            edit("add", "", "- Round to cents.\n- Name the source.", "t3"),
+        ]
+    )
+    assert [(e.content, e.support, e.evidence) for e in merged] == [
+        ("- Write dates as DD.MM.YYYY.", 2, ("t1", "t2")),
+        ("- Name the source.", 2, ("t1", "t3")),
+        ("- Give the bare value.", 1, ("t1",)),
+        ("- Round to cents.", 1, ("t3",)),
+    ]
+    nested = [edit("add", "", "- a b c:\n  - d e f"), edit("add", "", "- a b c:"), edit("add", "", "- x\n- y")]
+    assert merge_by_rule(nested) == nested  # what hangs together stays together
+
+
 def test_other_places_other_operations_and_short_words_stay_apart() -> None:
     apart = [
         edit("replace", "x", "- Give only the bare value."),
@@ -53,6 +71,7 @@ def test_other_places_other_operations_and_short_words_stay_apart() -> None:
 @given(st.lists(EDITS, max_size=10))
 def test_support_is_never_lost(edits: list[Edit]) -> None:
     merged = merge_by_rule(edits)
+    # Every edit of these is one line, so that none is taken apart.
     assert sum(e.support for e in merged) == sum(e.support for e in edits)
     assert {i for e in merged for i in e.evidence} == {i for e in edits for i in e.evidence}
 

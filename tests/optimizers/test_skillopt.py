@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from skillopt_ci.core.rollout import Failure
@@ -94,11 +96,28 @@ def test_more_edits_than_the_budget_are_ranked_and_all_are_returned() -> None:
 
 
 def test_a_failed_ranking_leaves_the_order_of_support() -> None:
-    listed = [("add", "", "- rule alpha"), ("add", "", "- something else"), ("add", "", "- something else")]
+    listed = [("add", "", "- rule alpha"), *[("add", "", "- something else")] * 2, ("add", "", "- third")]
     made, _ = optimizer(by_stage(reflect=edits(*listed), rank=CallFailedError("server", "500")))
-    proposal = made.propose(SKILL, evidence([0], budget=1))
-    assert [(e.content, e.support) for e in proposal.edits] == [("- something else", 2), ("- rule alpha", 1)]
+    proposal = made.propose(SKILL, evidence([0], budget=2))
+    assert [(e.content, e.support) for e in proposal.edits] == [
+        ("- something else", 2),
+        ("- rule alpha", 1),
+        ("- third", 1),
+    ]
     assert proposal.failures == (Failure(stage="rank", kind="server", message="500"),)
+
+
+def test_the_model_ranks_only_what_readers_leave_open() -> None:
+    listed = [("add", "", "- rule alpha"), ("add", "", "- rule bravo"), *[("add", "", "- something else")] * 2]
+    made, provider = optimizer(by_stage(reflect=edits(*listed), rank={"order": [2, 3, 1]}))
+    proposal = made.propose(SKILL, evidence([0], budget=1))  # the place is taken by what two readers want
+    assert [e.content for e in proposal.edits] == ["- something else", "- rule alpha", "- rule bravo"]
+    assert provider.prompts("rank") == []
+    proposal = made.propose(SKILL, replace(evidence([0], budget=1), places=2))
+    assert [e.content for e in proposal.edits] == ["- something else", "- rule alpha", "- rule bravo"]
+    assert len(provider.prompts("rank")) == 1
+    proposal = made.propose(SKILL, replace(evidence([0], budget=1), places=3))
+    assert len(provider.prompts("rank")) == 1
 
 
 CLASH = [("replace", "- one", "- 1"), ("delete", "- one", ""), ("add", "", "- another rule")]
