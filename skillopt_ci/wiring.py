@@ -121,14 +121,26 @@ class Workshop:
         )
         return _played(ref, bought)
 
-    def stored_lab(self, skill: ResolvedSkill, progress: Progress, *, until: float, replays: Replays) -> Lab:
-        """A lab that replays what was bought up to a moment and buys nothing; it needs no key."""
+    def stored_lab(
+        self,
+        skill: ResolvedSkill,
+        progress: Progress,
+        *,
+        until: float,
+        replays: Replays,
+        judge: Model | None = None,
+    ) -> Lab:
+        """A lab that replays what was bought up to a moment and buys nothing; it needs no key.
+
+        With a `judge` it buys that one's word where it is not known: stored answers are judged anew by another judge.
+        """
 
         def model(ref: ModelRef) -> Model:
             return _played(ref, Stored(identity=identity(ref), ledger=self.ledger, until=until, replays=replays))
 
         target = model(skill.target)
-        judge = model(skill.judge) if skill.judge else None
+        if judge is None and skill.judge:
+            judge = model(skill.judge)
         harness = plugins.load("harnesses", skill.harness)(target)
         return Lab(harness, grader_of(skill.graders, judge), self.pool, progress)
 

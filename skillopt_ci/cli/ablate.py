@@ -11,6 +11,7 @@ from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import Comparison, compare
@@ -62,6 +63,7 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> tuple[dict[
     name = digest(["ablate", skill.fingerprint(), suite.digest, full.digest, split])[:16]
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
+    require_trust(work, skill, tasks, run=name, meters=meters)
     work.console.say(f"{skill.name} on {skill.target.label}: without and with its body on {len(tasks)} {split} tasks")
     if split == "test":
         times_opened(work.ledger, suite, name)

@@ -12,6 +12,7 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.digest import digest
@@ -57,6 +58,7 @@ def _one(work: Work, skill: ResolvedSkill) -> EvalEntry:
     runs = skill.gate.base_runs
     work.console.say(f"{skill.name} on {skill.target.label}: {stored.fewest} of {runs} runs per task are stored")
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
+    require_trust(work, skill, tasks, run=name, meters=meters)
     rollouts = fill_base(lab, base, tasks, stored.first, runs)
     return EvalEntry(
         name=skill.name,

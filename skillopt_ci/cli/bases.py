@@ -38,19 +38,28 @@ class StoredBase:
 
 
 def read_base(
-    work: Work, skill: ResolvedSkill, base: Skill, tasks: Sequence[Task], *, meters: Sequence[Meter], now: float | None
+    work: Work,
+    skill: ResolvedSkill,
+    base: Skill,
+    tasks: Sequence[Task],
+    *,
+    meters: Sequence[Meter],
+    now: float | None,
+    run: str | None = None,
 ) -> StoredBase:
     """Find the stored runs of a base as they were at a moment (seconds since the epoch; None is this one).
 
     Runs are stored in blocks of `gate.base_runs`. A block with a run that is too old is used up, and the next one
-    begins; so a baseline that is made again buys new runs under new numbers, and old ones stay in the ledger.
+    begins; so a baseline that is made again buys new runs under new numbers, and old ones stay in the ledger. With a
+    `run` that pays for it, stored answers that this judge has not seen yet are judged.
     """
     at = time.time() if now is None else now
+    judge = work.workshop.model(skill.judge, run=run, meters=meters) if run and skill.judge else None
     runs = skill.gate.base_runs
     first = 0
     while True:
         replays = Replays()
-        lab = work.workshop.stored_lab(skill, work.progress, until=at, replays=replays)
+        lab = work.workshop.stored_lab(skill, work.progress, until=at, replays=replays, judge=judge)
         rows = read_stored(lab, base, tasks, range(first, first + runs))
         if at - replays.oldest <= skill.gate.base_ttl_hours * 3600:
             replays.count(meters)

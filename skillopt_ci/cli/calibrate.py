@@ -12,6 +12,7 @@ from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.power import power_lines
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.rules import merge_rule
+from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.calibrate import GATES, RUNS, Calibration, Characteristics, Golden, calibrate
@@ -68,6 +69,7 @@ def _one(work: Work, skill: ResolvedSkill, repeats: int, gates: int) -> tuple[di
     name = digest(["calibrate", skill.fingerprint(), suite.digest, measured.digest])[:16]
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
+    require_trust(work, skill, tasks, run=name, meters=meters)
     work.console.say(f"{skill.name} on {skill.target.label}: {RUNS} runs of {len(tasks)} tasks")
     runs = _runs(lab, measured, tasks)
     if missing_share(rows_of(runs)) > TOO_MUCH_MISSING:

@@ -11,6 +11,7 @@ from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
@@ -78,6 +79,7 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> EvalEntry:
     lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])
     times = f"{runs} run{'' if runs == 1 else 's'} each"
     work.console.say(f"{skill.name} on {skill.target.label}: {len(tasks)} {split} tasks, {times}")
+    require_trust(work, skill, tasks, run=name, meters=[work.meter, meter])
     jobs = [Job(measured, t, lab.sample(t, f"eval/{split}", n)) for n in range(runs) for t in tasks]
     rollouts = lab.roll_out(jobs, what=f"{skill.name}, {split} tasks")
     if split == "test":

@@ -181,6 +181,10 @@ def _summed(report: GateReport, verdicts: Sequence[SkillVerdict]) -> GateReport:
     verdict, reason = worst
     blocked = any(v.reason == "undecided" and v.blocking for v in listed)
     code = _EXITS.get(reason, 3 if reason == "undecided" and blocked else 0)
-    stopped = [v.message for v in listed if v.reason == reason and reason in ("provider", "budget")]
+    stopped = [
+        v.message
+        for v in listed
+        if v.reason == reason and reason in ("provider", "budget", "infrastructure") and v.message
+    ]
     message = stopped[0] if stopped else ""
     return replace(report, skills=listed, verdict=verdict, reason=reason, exit_code=code, message=message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from skillopt_ci.cli.bases import read_base
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.rules import merge_rule
+from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import compare
@@ -18,7 +19,7 @@ from skillopt_ci.core.task import Suite
 from skillopt_ci.core.verdict import SkillVerdict, Verdict
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.merge import GateOutcome, GateSettings, MergeGate, rows_of
-from skillopt_ci.errors import BudgetReachedError, ProviderDownError
+from skillopt_ci.errors import BudgetReachedError, InconclusiveError, ProviderDownError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.providers.meter import Meter
 
@@ -37,6 +38,12 @@ class Pair:
     def run(self) -> str:
         """The identity of this comparison: pushing the same head again meets the same runs."""
         parts = ["gate", self.skill.fingerprint(), self.suite.digest, self.base.digest, self.head.digest]
+        return digest(parts)[:16]
+
+    @property
+    def session(self) -> str:
+        """The identity of its runs of the target: another judge or other graders judge the same answers."""
+        parts = ["fresh", self.skill.target.identity(), self.skill.harness, self.base.digest, self.head.digest]
         return digest(parts)[:16]
 
 
@@ -58,20 +65,24 @@ def _judge(work: Work, pair: Pair, meters: Sequence[Meter], lab: Lab, pairs: int
     tasks = pair.suite.of(skill.gate.splits)
     before = _judged_before(work.ledger, name)
     now, pairs = before or (time.time(), pairs)
-    stored = read_base(work, skill, pair.base, tasks, meters=meters, now=now)
-    settings = GateSettings(
-        rule=merge_rule(skill, pairs=pairs), base_runs=skill.gate.base_runs, guard=stored.stale, session=name
-    )
-    work.console.say(
-        f"{skill.name} on {skill.target.label}: {len(tasks)} held-out tasks, "
-        f"{stored.fewest} of {skill.gate.base_runs} base runs are stored"
-    )
     opened = times_opened(work.ledger, pair.suite, name) if "test" in skill.gate.splits else 0
     try:
+        require_trust(work, skill, tasks, run=name, meters=meters)
+        stored = read_base(work, skill, pair.base, tasks, meters=meters, now=now, run=name)
+        work.console.say(
+            f"{skill.name} on {skill.target.label}: {len(tasks)} held-out tasks, "
+            f"{stored.fewest} of {skill.gate.base_runs} base runs are stored"
+        )
+        settings = GateSettings(
+            rule=merge_rule(skill, pairs=pairs),
+            base_runs=skill.gate.base_runs,
+            guard=stored.stale,
+            session=pair.session,
+        )
         outcome = MergeGate(lab, (pair.base, pair.head), tasks, stored.rows, settings).run()
-    except (BudgetReachedError, ProviderDownError) as error:
+    except (BudgetReachedError, InconclusiveError, ProviderDownError) as error:
         work.console.error(f"{skill.name}: {error}")
-        ended: Verdict | None = "inconclusive" if isinstance(error, BudgetReachedError) else None
+        ended: Verdict | None = None if isinstance(error, ProviderDownError) else "inconclusive"
         return replace(pair.blank, verdict=ended, reason=error.reason, message=str(error))
     verdict = replace(_verdict(pair, outcome, settings), test_opened=opened)
     if not before and verdict.reason != "infrastructure" and not work.ledger.replay_only:

@@ -20,6 +20,7 @@ COMMANDS = {
     "baseline": "Measure skills as they are and store the runs that gates compare with.",
     "calibrate": "Simulate the gate on your suite: false blocks, power, noisy tasks.",
     "power": "Say what loss a suite can show, and what a smaller one would take.",
+    "judge": "Test the judge: samples with known verdicts, agreement with people.",
     "ablate": "Compare an empty body with the skill: does the body do anything?",
     "pr": "Open or update the pull request that a training run proposes.",
     "publish": "Post a gate's result on GitHub: commit status and comment.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from skillopt_ci.cli.memory import memory_file, read_memory_file
 from skillopt_ci.cli.project import read_skill, read_suite
 from skillopt_ci.cli.reserve import Reserve, growth_price
+from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.config.schema import Train
@@ -147,6 +148,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     skill, suite = plan.skill, plan.suite
     lab = work.workshop.lab(skill, work.progress, run=plan.run_id, meters=meters, replica=plan.replica)
     optimizer = work.workshop.optimizer(skill, run=plan.run_id, meters=meters)
+    require_trust(work, skill, suite.tasks, run=plan.run_id, meters=meters)
     test = suite.of(["test"])
     val = suite.of(["val"])
     # A finished run that is named again buys nothing: limits of today do not end it earlier than it ended then.

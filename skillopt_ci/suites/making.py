@@ -28,6 +28,8 @@ class Checks:
 
     rules: list[dict[str, object]] = field(default_factory=list)
     criteria: list[str] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    """Of the criteria, where the format weighs them against each other."""
     others: list[GraderSpec] = field(default_factory=list)
     context: str = ""
     """What a good answer is like: shown to the judge, no criterion of its own."""
@@ -62,7 +64,7 @@ class Checks:
     def specs(self) -> tuple[GraderSpec, ...]:
         """The graders."""
         made = [spec("rules", checks=self.rules)] if self.rules else []
-        return (*made, *self.others, *([judged(self.criteria, self.context)] if self.criteria else []))
+        return (*made, *self.others, *([judged(self.criteria, self.context, self.weights)] if self.criteria else []))
 
 
 def _check(op: str, arg: object, ignore_case: bool) -> dict[str, object]:
@@ -74,17 +76,16 @@ def spec(kind: str, **options: object) -> GraderSpec:
     return GraderSpec(type=kind, options=MappingProxyType(options))
 
 
-def judged(criteria: Sequence[str], context: str = "") -> GraderSpec:
-    """A judge for criteria in words, one a line; `context` says what a good answer is like.
+def judged(criteria: Sequence[str], context: str = "", weights: Sequence[float] = ()) -> GraderSpec:
+    """A judge for criteria in words, with their weights if there are any; `context` says what a good answer is like.
 
     A single criterion of several lines is a rubric that somebody wrote: it stays as it is.
     """
     lines = [" ".join(c.split()) for c in criteria]
-    listed = criteria[0].strip() if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
-    if not context.strip():
-        return spec("judge", rubric=lines if len(lines) > 1 else listed)
-    said = "For context, not a criterion, a good answer is like this:"
-    return spec("judge", rubric=f"{listed}\n\n{said}\n{context.strip()}")
+    rubric: object = lines if len(lines) > 1 else criteria[0].strip()
+    if len(set(weights)) > 1:
+        rubric = [{"criterion": line, "weight": w} for line, w in zip(lines, weights, strict=True)]
+    return spec("judge", rubric=rubric, **({"reference": context.strip()} if context.strip() else {}))
 
 
 def described(text: str) -> str:

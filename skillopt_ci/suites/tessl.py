@@ -13,7 +13,7 @@ from skillopt_ci.suites.foreign import AGENT, WEIGHTS, Node, Report
 from skillopt_ci.suites.making import Checks, Draft, clean_id, make
 
 TASK, CRITERIA = "task.md", "criteria.json"
-_REASONS = MappingProxyType({"type": WEIGHTS, "max_score": WEIGHTS})
+_REASONS = MappingProxyType({"type": WEIGHTS})
 
 
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
@@ -33,7 +33,12 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     checks.context = rubric.text("context")
     for one in rubric.nodes("checklist"):
         name, description = one.text("name"), one.text("description")
+        weight = one.get("max_score")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < 1e6:
+            one.lose("max_score", "a weight must be a number above 0")
+            weight = 1.0
         checks.criteria.append(": ".join(part for part in (name, description) if part))
+        checks.weights.append(float(weight))
         one.lose_rest(_REASONS)
     if rubric.text("type") not in ("", "weighted_checklist"):
         rubric.lose_part("type", f"the type {rubric.text('type')[:60]!r} is not known here")

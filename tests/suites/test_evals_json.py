@@ -23,8 +23,8 @@ def test_expectations_become_criteria_and_the_expected_output_their_context() ->
     first, second, third = sample("evals-json/evals.json").tasks
     assert graders(first) == {
         "judge": {
-            "rubric": "- The answer names the order\n- The answer is polite\n\n"
-            "For context, not a criterion, a good answer is like this:\nA refusal that names the window."
+            "rubric": ["The answer names the order", "The answer is polite"],
+            "reference": "A refusal that names the window.",
         }
     }
     assert [(f.name, f.data) for f in first.files] == [("order.txt", b"order 1234, 45 days ago\n")]

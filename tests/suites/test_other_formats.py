@@ -11,7 +11,7 @@ def test_skill_lens() -> None:
         ("not_contains", "sorry"),
         ("regex", r"\bwindow(?=\n?\Z)", ""),
     ]
-    assert "A short refusal." in str(graders(refuse)["judge"]["rubric"])
+    assert graders(refuse)["judge"]["reference"] == "A short refusal."
     assert (leave.should_trigger, leave.graders) == (False, ())
     assert graders(exactly) == {"exact": {"values": ["yes"]}}
     assert [field for _, _, field in lost(result)] == ["tools", "trajectory.called", "trajectory.max_calls", "budget"]
@@ -59,14 +59,17 @@ def test_tessl() -> None:
     result = sample("tessl/evals/late-refund/task.md")
     (task,) = result.tasks
     assert (task.id, task.prompt) == ("late-refund", "May order 1234 be refunded?")
-    assert graders(task)["judge"]["rubric"] == (
-        "- Refuses: The refund is refused.\n- Polite: The tone is polite.\n\n"
-        "For context, not a criterion, a good answer is like this:\nThe window is 30 days."
-    )
-    assert [(line, field) for line, _, field in lost(result)] == [
-        (5, "checklist[0].max_score"),
-        (6, "checklist[1].max_score"),
-    ]
+    assert graders(task)["judge"] == {
+        "rubric": [
+            {"criterion": "Refuses: The refund is refused.", "weight": 30},
+            {"criterion": "Polite: The tone is polite.", "weight": 10},
+        ],
+        "reference": "The window is 30 days.",
+    }
+    assert not result.losses
+    odd = '{"checklist": [{"name": "x", "max_score": "high"}, {"name": "y", "max_score": 0.5}]}'
+    result = text("tessl", "p", "a/task.md", **{"a/criteria.json": odd})
+    assert [loss.field for loss in result.losses] == ["checklist[0].max_score"]
     assert said(text("tessl", "p", "a/task.md")) == ["a/task.md: cannot be read: a/criteria.json: no such file"]
     files = {"a/criteria.json": '{"type": "odd", "checklist": [{"name": "x"}]}', "a/setup.sh": "x"}
     assert [loss.field for loss in text("tessl", "p", "a/task.md", **files).losses] == ["type", "task"]

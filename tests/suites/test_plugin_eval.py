@@ -12,7 +12,8 @@ def test_a_case_whichever_of_its_files_is_named(name: str) -> None:
     assert (task.id, task.prompt, task.tags) == ("refund", "May order 1234 be refunded?", ("smoke",))
     assert rules(task) == [("regex", "window", "i"), ("not_regex", "sorry", "")]
     assert graders(task)["judge"] == {
-        "rubric": "Is it polite?\n\nFor context, not a criterion, a good answer is like this:\nA polite refusal",
+        "rubric": "Is it polite?",
+        "reference": "A polite refusal",
         "votes": 3,
     }
     assert [(line, field) for line, _, field in lost(result)] == [

@@ -43,9 +43,7 @@ def test_tasks_inside_the_file_prompt_files_and_schema_files() -> None:
     )
     result = text("waza", content, **{"q.md": "Question", "s.json": '{"type": "array"}', "ctx/x.txt": "x"})
     by_id = {t.id: t for t in result.tasks}
-    assert graders(by_id["a"])["judge"]["rubric"] == (
-        "Is it?\n\nFor context, not a criterion, a good answer is like this:\nlike this"
-    )
+    assert graders(by_id["a"])["judge"] == {"rubric": "Is it?", "reference": "like this"}
     assert by_id["b"].prompt == "Question"
     assert graders(by_id["b"])["json"] == {"whole": True, "schema": {"type": "array"}}
     assert rules(by_id["d"]) == [("regex", "(?=x)y", ""), ("not_regex", "w", "")]
