@@ -114,7 +114,7 @@ def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool) -> None
     skill = next((s for s in job.project.skills if (s.name, s.path) == (name, path)), None)
     if skill is None:
         raise UsageError(f"{folder}: the configuration has no skill {name!r:.80} at {path!r:.200} (any more)")
-    refused = refuse_change(result.best, result.start, skill.train.policy.as_edit_policy())
+    refused = refuse_change(result.best, result.start, skill.train.policy.as_edit_policy(), skill.train.what)
     if refused:
         raise UsageError(f"{folder}: train.policy refuses the new text: it {refused}")
     if job.console.scrub(result.best.text) != result.best.text:

@@ -1,4 +1,4 @@
-"""Edits to a skill's body, and how they are applied: exact-once targets, all ranges resolved first."""
+"""Edits to a skill, and how they are applied: exact-once targets in its body, all ranges resolved first."""
 
 import re
 from collections.abc import Sequence
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skillopt_ci.core.blocks import ends_open
+from skillopt_ci.core.description import DescriptionError, description_of, with_description
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.place import Range, Spans, UnmatchedError, after_block, append, overlap, splice, whole_lines
 from skillopt_ci.core.skill import Skill, opens_frontmatter
 
-Op = Literal["add", "replace", "delete"]
+Op = Literal["add", "replace", "delete", "describe"]
 SLOW_START, SLOW_END = "<!-- SLOW_UPDATE_START -->", "<!-- SLOW_UPDATE_END -->"
 PROTECT_START, PROTECT_END = "<!-- skillopt:protect -->", "<!-- skillopt:end-protect -->"
 _MARKS = (SLOW_START, SLOW_END, PROTECT_START, PROTECT_END)
@@ -20,7 +21,10 @@ _SLOW = re.compile(f"{SLOW_START}((?:(?!{SLOW_START}).)*?){SLOW_END}", re.DOTALL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """One change an optimizer proposes. `evidence` are ids of train tasks; `support` counts who proposed it."""
+    """One change an optimizer proposes. `evidence` are ids of train tasks; `support` counts who proposed it.
+
+    `describe` replaces the description, its `target`, by `content`; the other operations are on the body.
+    """
 
     op: Op
     target: str
@@ -96,10 +100,14 @@ def apply_edits(skill: Skill, edits: Sequence[Edit]) -> Candidate:
     body, offsets = _with_lf(raw)
     spans = protected_spans(body)
     taken: list[Range] = []
-    current = body
+    current, described = body, skill
     resolutions: list[Resolution] = []
     for edit in edits:
         try:
+            if edit.op == "describe":
+                described = _described(skill, described, edit)
+                resolutions.append(Resolution(edit=edit, status="applied"))
+                continue
             wanted = _resolve(body, spans, edit)
             if any(overlap(wanted, other) for other in taken):
                 raise UnmatchedError("overlaps an edit that is ranked before it")
@@ -113,7 +121,23 @@ def apply_edits(skill: Skill, edits: Sequence[Edit]) -> Candidate:
         resolutions.append(Resolution(edit=edit, status="applied"))
     newline = _newline(skill)
     in_raw = [Range(offsets[r.start], offsets[r.end], r.text.replace("\n", newline)) for r in taken]
-    return Candidate(skill=skill.with_body(splice(raw, in_raw)), parent=skill.digest, resolutions=tuple(resolutions))
+    changed = described.with_body(splice(raw, in_raw))
+    return Candidate(skill=changed, parent=skill.digest, resolutions=tuple(resolutions))
+
+
+def _described(skill: Skill, described: Skill, edit: Edit) -> Skill:
+    """The skill with its description replaced, once."""
+    old = description_of(skill)
+    if described is not skill:
+        raise UnmatchedError("another description is ranked before it")
+    if edit.target.strip() and edit.target.strip() != old:
+        raise UnmatchedError("target is not the description")
+    if edit.content == old:
+        raise UnmatchedError("changes nothing")
+    try:
+        return with_description(skill, edit.content)
+    except DescriptionError as error:
+        raise UnmatchedError(str(error)) from error
 
 
 def _check_whole(skill: Skill, before: str, after: str) -> None:

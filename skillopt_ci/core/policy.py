@@ -5,8 +5,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from skillopt_ci.core.description import DescriptionError, description_of, with_description
 from skillopt_ci.core.edit import Edit, apply_edits, hand_protected
-from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.skill import Skill, Trained
 from skillopt_ci.core.statements import repeats
 from skillopt_ci.core.wellformed import malformed
 
@@ -33,6 +34,9 @@ _PERMISSION = re.compile(
     r"|^\s*[-*]?\s*[\"']?(?:tools|permissions|mcp[-_]?servers)[\"']?\s*[:=]\s*(?:[\[{*]|[A-Z]\w+\s*[,(]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
+# The Agent Skills specification: no XML tags in a description, and this many characters.
+_TAG = re.compile(r"<\s*[/!?]?\s*[A-Za-z][^<>]*>?")
+MAX_DESCRIPTION = 1024
 _VISIBLE = {"\u200d", "\ufe0f"}  # zero-width joiner and emoji selector: part of emoji
 # Letters and marks that show nothing: fillers, joiners and variation selectors (which can carry a whole message).
 _SHOW_NOTHING = re.compile(
@@ -75,6 +79,8 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = 
 
     `kept` are the edits it would be applied with: two harmless halves can make one URL.
     """
+    if edit.op == "describe":
+        return refuse_description(edit.content, description_of(skill), policy)
     if len(edit.content) > policy.max_edit_chars:
         return f"{len(edit.content)} characters; an edit may have {policy.max_edit_chars}"
     hidden = hidden_characters(edit.content)
@@ -93,6 +99,22 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = 
     return "says what the skill says already" if repeats(_lf(now), _lf(after)) else None
 
 
+def refuse_description(text: str, old: str, policy: EditPolicy) -> str | None:
+    """Why the policy refuses a description, or None. What the old one has already is not new."""
+    if not text.strip():
+        return "an empty description"
+    if len(text) > MAX_DESCRIPTION:
+        return f"{len(text)} characters; a description may have {MAX_DESCRIPTION}"
+    if len(text.splitlines()) > 1 or "\t" in text or text != text.strip():
+        return "a description is one line, without tabs and space around it"
+    hidden = hidden_characters(text)
+    if hidden:
+        return f"hidden characters: {', '.join(hidden[:3])}"
+    if _TAG.search(text):
+        return "brings an XML tag"
+    return "says what the description says already" if text == old else _brings(text, text, old, policy)
+
+
 def _brings(content: str, after: str, before: str, policy: EditPolicy) -> str | None:
     """What is in a text, or in the body as it would be, and not in the body as it was; None for nothing."""
     for allowed, find, what in (
@@ -105,8 +127,13 @@ def _brings(content: str, after: str, before: str, policy: EditPolicy) -> str | 
     return None
 
 
-def refuse_change(best: Skill, start: Skill, policy: EditPolicy) -> str | None:
-    """Why the policy refuses a whole change of a skill, whoever made it, or None: checked again before it leaves."""
+def refuse_change(best: Skill, start: Skill, policy: EditPolicy, what: Trained = "body") -> str | None:
+    """Why the policy refuses a whole change of a skill, whoever made it, or None: checked again before it leaves.
+
+    `what` is the part of the skill that was trained.
+    """
+    if what == "description":
+        return _refuse_described(best, start, policy)
     if best.frontmatter != start.frontmatter:
         return "changes the frontmatter"
     if hand_protected(best.body) != hand_protected(start.body):
@@ -119,6 +146,17 @@ def refuse_change(best: Skill, start: Skill, policy: EditPolicy) -> str | None:
     if broken := malformed(_lf(start.body), _lf(best.body)):
         return broken
     return too_long(best, start, start, policy)
+
+
+def _refuse_described(best: Skill, start: Skill, policy: EditPolicy) -> str | None:
+    if best.body != start.body:
+        return "changes the body, and the description was trained"
+    described = description_of(best)
+    try:
+        only = with_description(start, described).frontmatter == best.frontmatter
+    except DescriptionError as error:
+        return str(error)
+    return refuse_description(described, description_of(start), policy) if only else "changes more than the description"
 
 
 def _urls(text: str) -> set[str]:

@@ -70,12 +70,16 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """One counted measurement. The trajectory is kept only where somebody will read it."""
+    """One counted measurement. The trajectory is kept only where somebody will read it.
+
+    `triggered`: whether the agent opened the skill; None when that is not known, or no agent chooses (chat).
+    """
 
     skill: str
     sample: Sample
     outcome: Outcome
     trajectory: Trajectory | None = None
+    triggered: bool | None = None
 
     @property
     def value(self) -> float | None:

@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import Literal
 
 import yaml
 
 from skillopt_ci.core.digest import digest, text_digest
 from skillopt_ci.errors import ConfigError, Problem
+
+Trained = Literal["body", "description"]
+"""The part of a skill that is trained."""
 
 _OPEN = re.compile(r"\A\ufeff?---[ \t]*\r?\n")
 _CLOSE = re.compile(r"^---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)

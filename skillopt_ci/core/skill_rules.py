@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 
 from skillopt_ci.core.edit import PROTECT_END, PROTECT_START, SLOW_END, SLOW_START
-from skillopt_ci.core.policy import hidden_characters
+from skillopt_ci.core.policy import MAX_DESCRIPTION, hidden_characters
 from skillopt_ci.core.skill import decode_skill, estimate_tokens, parse_frontmatter, split_text
 from skillopt_ci.errors import ConfigError, Problem
 
 KEYS = ("name", "description", "license", "compatibility", "metadata", "allowed-tools")
-MAX_NAME, MAX_DESCRIPTION, MAX_COMPATIBILITY = 64, 1024, 500
+MAX_NAME, MAX_COMPATIBILITY = 64, 500
 MAX_LINES, MAX_TOKENS = 500, 5000
 _MAX_DEPTH = 32
 _TAGS = {"!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}

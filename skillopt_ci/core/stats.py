@@ -59,11 +59,13 @@ def wilson_like(values: Sequence[float], *, confidence: float = 0.95) -> tuple[f
 
     For graded scores it is conservative, as their variance is at most p(1-p).
     """
-    n = len(values)
-    if not n:
-        return None
+    return wilson(math.fsum(values) / len(values), len(values), confidence=confidence) if values else None
+
+
+def wilson(share: float, trials: float, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval (Wilson 1927) for a share of independent trials; `trials` above 0, may be broken."""
+    n, p = trials, share
     z2 = _NORMAL.inv_cdf(0.5 + confidence / 2) ** 2
-    p = math.fsum(values) / n
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     return max(0.0, centre - half), min(1.0, centre + half)

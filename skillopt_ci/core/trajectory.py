@@ -5,7 +5,7 @@ from typing import Literal
 
 from skillopt_ci.core.task import Attachment
 
-StopReason = Literal["stop", "length", "refusal", "context_overflow", "turns", "timeout"]
+StopReason = Literal["stop", "length", "refusal", "context_overflow", "turns", "timeout", "tokens", "resources"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,17 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trajectory:
-    """Messages in order, the last one the answer; `seconds` is wall-clock and never reaches a prompt."""
+    """Messages in order, the last one the answer; `seconds` is wall-clock and never reaches a prompt.
+
+    Of agents only:
+        artifacts: files of the workspace that are new or changed, by their path in it; size-capped.
+        removed: files that are gone.
+        omitted: new or changed files that are not among the artifacts, with why, as `path: why`.
+        diff: the changes as a unified diff, for people and prompts; size-capped.
+        denied: names of tools that were refused, once for each time.
+        skills_used: names of skills that the agent opened.
+        tool_version: of the agent.
+    """
 
     messages: tuple[Message, ...]
     stop_reason: StopReason
@@ -57,6 +67,13 @@ class Trajectory:
     usage: Usage = Usage()
     tool_calls: tuple[ToolCall, ...] = ()
     seconds: float = 0.0
+    artifacts: tuple[Attachment, ...] = ()
+    removed: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
+    diff: str = ""
+    denied: tuple[str, ...] = ()
+    skills_used: tuple[str, ...] = ()
+    tool_version: str = ""
 
     @property
     def answer(self) -> str:

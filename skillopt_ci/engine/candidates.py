@@ -68,7 +68,8 @@ def _vetted(skill: Skill, record: EditRecord, kept: Sequence[Edit], rules: Rules
     edit = record.edit
     attempt = apply_edits(skill, [*kept, edit])
     resolution = attempt.resolutions[-1]
-    refused = refuse(edit, skill, rules.policy, kept) or rules.leakage.find(edit.content, skill.body)
+    known = skill.text if edit.op == "describe" else skill.body
+    refused = refuse(edit, skill, rules.policy, kept) or rules.leakage.find(edit.content, known)
     if refused is None and resolution.status == "unmatched":
         return replace(record, status="unmatched", reason=resolution.reason)
     refused = refused or too_long(attempt.skill, skill, rules.start, rules.policy)

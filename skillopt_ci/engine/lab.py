@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from skillopt_ci.core.rollout import Evaluation, Failure, Outcome, Rollout, Sample, Score, evaluate
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.trajectory import Trajectory
+from skillopt_ci.core.trigger import chosen, only_triggers, trigger_outcome
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.harnesses.base import Harness
@@ -58,7 +59,10 @@ class Lab:
         pool: Pool,
         progress: Progress,
         replica: str = "",
+        judged: Literal["answers", "triggers"] = "answers",
     ) -> None:
+        """Make a lab. `judged`: what tasks are scored by, their answers or whether the agent chose the skill."""
+        self._judged = judged
         self._harness = harness
         self._grader_of = grader_of
         self._pool = pool
@@ -106,14 +110,23 @@ class Lab:
         try:
             trajectory = self._harness.run(job.skill, job.task, job.sample)
             stage = "grader"
-            outcome = own_result(trajectory) or self._graded(job.task, trajectory)
+            outcome = self._outcome(job, trajectory)
         except CallFailedError as error:
             outcome = Failure(stage=stage, kind=error.kind, message=error.message)
         rollout = Rollout(
-            skill=job.skill.digest, sample=job.sample, outcome=outcome, trajectory=trajectory if keep else None
+            skill=job.skill.digest,
+            sample=job.sample,
+            outcome=outcome,
+            trajectory=trajectory if keep else None,
+            triggered=chosen(trajectory, job.skill.name) if trajectory else None,
         )
         self._progress.advance(rollout)
         return rollout
+
+    def _outcome(self, job: Job, trajectory: Trajectory) -> Outcome:
+        if self._judged == "triggers" or only_triggers(job.task):
+            return trigger_outcome(job.task, chosen(trajectory, job.skill.name), trajectory.stop_reason)
+        return own_result(trajectory) or self._graded(job.task, trajectory)
 
     def _graded(self, task: Task, trajectory: Trajectory) -> Score:
         grader = self._grader_of(task)

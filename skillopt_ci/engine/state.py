@@ -10,7 +10,7 @@ from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Evaluation, Rollout
 from skillopt_ci.core.schedule import Shape
 from skillopt_ci.core.screening import ScreenRule
-from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.skill import Skill, Trained
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.training_gate import TrainingRule
@@ -36,6 +36,7 @@ class TrainSettings:
     policy: EditPolicy
     screen: ScreenRule = ScreenRule()
     prune: bool = True
+    what: Trained = "body"
 
 
 def _nothing(rollouts: int) -> None:
@@ -143,5 +144,6 @@ class State:
             minibatch_size=settings.minibatch_size,
             place=Place(replica=settings.replica, epoch=blank.epoch, step=blank.number),
             places=blank.edit_budget * (SCREENED if settings.screen.runs else 1),
+            what=settings.what,
             earlier=tuple(r for s in self.steps for r in s.rollouts if r.trajectory is not None),
         )

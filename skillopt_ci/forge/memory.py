@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from skillopt_ci.core.digest import text_digest
-from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.edit import Edit, Op
 from skillopt_ci.core.history import Rejected
 from skillopt_ci.core.tree import Below, Tree
 from skillopt_ci.errors import GitError
@@ -14,7 +15,6 @@ from skillopt_ci.forge.proposal import HISTORY_LIMIT, history_path
 
 SHOWN = 40
 MAX_CHARS = 8000
-_OPS = ("add", "replace", "delete")
 
 
 def read_memory(root: Path, tree: Tree, name: str, more: bytes = b"") -> tuple[tuple[Rejected, ...], str]:
@@ -48,7 +48,7 @@ def _entries(data: bytes) -> Iterator[Rejected]:
             value = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if not isinstance(value, dict) or value.get("status") != "rejected" or value.get("op") not in _OPS:
+        if not isinstance(value, dict) or value.get("status") != "rejected" or value.get("op") not in get_args(Op):
             continue
         texts = [t for k in ("target", "content", "rationale", "reason") if (t := _text(value.get(k, ""))) is not None]
         if len(texts) < 4:

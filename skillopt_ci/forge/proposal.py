@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import get_args
 
-from skillopt_ci.core.edit import Edit, apply_edits
+from skillopt_ci.core.edit import Edit, Op, apply_edits
 from skillopt_ci.core.history import NOT_KEPT, EditRecord, Step
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.forge.marker import marker_line
@@ -184,7 +185,7 @@ def _message(training: Training, step: Step, at: int | None = None) -> str:
         what = f"{edits[at].op} ({at + 1} of {len(edits)})"
     else:
         ops = Counter(edit.op for edit in edits)
-        counts = ", ".join(f"{ops[op]} {op}" for op in ("add", "replace", "delete") if ops[op])
+        counts = ", ".join(f"{ops[op]} {op}" for op in get_args(Op) if ops[op])
         what = f"{ops.total()} edit{'' if ops.total() == 1 else 's'} ({counts})" if counts else "edits"
     lines = [f"skillopt: step {step.number} of {_shown(training.name)}: {what}", ""]
     decision = step.decision

@@ -1,6 +1,7 @@
 """What the optimizer model must return, and how it is read: schemas and their checks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.prompts import from_data
@@ -40,6 +41,20 @@ SKILL_EDITS = Schema(
         }
     ),
 )
+SKILL_DESCRIPTIONS = Schema(
+    name="skill_descriptions",
+    schema=_object(
+        {
+            "reasoning": _TEXT,
+            "descriptions": {
+                "type": "array",
+                "items": _object(
+                    {"description": _TEXT, "rationale": _TEXT, "evidence": {"type": "array", "items": _TEXT}}
+                ),
+            },
+        }
+    ),
+)
 RANKING = Schema(name="ranking", schema=_object({"order": {"type": "array", "items": {"type": "integer"}}}))
 SLOW_UPDATE = Schema(name="slow_update", schema=_object({"reasoning": _TEXT, "guidance": _TEXT}))
 META_NOTES = Schema(name="meta_notes", schema=_object({"notes": _TEXT}))
@@ -57,6 +72,20 @@ def read_reasoning(value: object) -> str:
     """The words that stand beside the edits of a `skill_edits` answer; empty when there are none."""
     said = _mapping(value).get("reasoning")
     return from_data(_storable(said)).strip() if isinstance(said, str) else ""
+
+
+def read_descriptions(value: object, old: str) -> list[Edit]:
+    """Descriptions of a `skill_descriptions` answer as edits that replace the old one. Raises `ValueError`."""
+    items = _mapping(value).get("descriptions")
+    if not isinstance(items, list):
+        raise ValueError("'descriptions' must be a list")
+    found = []
+    for number, item in enumerate(items[:MAX_EDITS_READ], 1):
+        if not isinstance(item, dict):
+            raise ValueError(f"description {number} must be an object")
+        edit = _edit({**item, "op": "replace", "target": "", "content": item.get("description", "")}, number)
+        found.append(replace(edit, op="describe", target=old, content=edit.content.strip()))
+    return found
 
 
 def _edit(value: object, number: int) -> Edit:

@@ -6,7 +6,7 @@ from typing import Protocol
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Rejected
 from skillopt_ci.core.rollout import Failure, Rollout
-from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.skill import Skill, Trained
 from skillopt_ci.core.task import Task
 
 
@@ -29,6 +29,8 @@ class Evidence:
 
     `earlier` are rollouts of train tasks from steps before, oldest first: what a task did another time. `places` is how
     many edits the step can try; only where more are proposed does their order matter.
+    `earlier` are rollouts of train tasks from steps before, oldest first: what a task did another time.
+    `what` is the part of the skill that edits are wanted for; for the description they are `describe` edits.
     """
 
     tasks: tuple[Task, ...]
@@ -40,6 +42,7 @@ class Evidence:
     place: Place
     earlier: tuple[Rollout, ...] = ()
     places: int = 0
+    what: Trained = "body"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,7 @@ class Optimizer(Protocol):
     """Reads evidence, proposes edits."""
 
     def propose(self, skill: Skill, evidence: Evidence, /) -> Proposal:
-        """Edits for the skill's body."""
+        """Edits for the part of the skill that is trained."""
         ...
 
     def slow_update(self, skill: Skill, pairs: tuple[Longitudinal, ...], evidence: Evidence, /) -> str:

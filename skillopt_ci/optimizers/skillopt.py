@@ -21,6 +21,7 @@ from skillopt_ci.optimizers.answers import (
     read_text,
 )
 from skillopt_ci.optimizers.base import Evidence, Longitudinal, Optimizer, Proposal
+from skillopt_ci.optimizers.describing import describe
 from skillopt_ci.optimizers.merge import conflicts, merge_by_rule, ranked, settled, undecided
 from skillopt_ci.optimizers.reading import Minibatch, minibatches
 from skillopt_ci.pool import Pool
@@ -55,6 +56,8 @@ class SkillOpt:
 
     def propose(self, skill: Skill, evidence: Evidence, /) -> Proposal:
         """Edits, best first. A minibatch whose answer could not be had or read is a failure in the proposal."""
+        if evidence.what == "description":
+            return describe(self._ask, skill, evidence)
         answers = self._pool.map(lambda m: self._reflect(skill, evidence, m), minibatches(evidence))
         failures = [a for a in answers if isinstance(a, Failure)]
         reads = [a for a in answers if isinstance(a, _Read)]
@@ -158,10 +161,11 @@ class SkillOpt:
         index: int = 0,
     ) -> T:
         place = evidence.place
+        system = "describer" if evidence.what == "description" else "optimizer_system"
         request = Request(
             model=self._model.model,
             messages=(
-                Message(role="system", content=render("optimizer_system")),
+                Message(role="system", content=render(system)),
                 Message(role="user", content=prompt),
             ),
             max_output_tokens=self._model.max_output_tokens,
