@@ -39,6 +39,12 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "weighted": "skillopt_ci.graders.combine:weighted",
         },
         "optimizers": {"skillopt": "skillopt_ci.optimizers.skillopt:make"},
+        "methods": {
+            "skillopt": "skillopt_ci.engine.train:make",
+            "one-shot": "skillopt_ci.engine.one_shot:make",
+            "human": "skillopt_ci.engine.human:make",
+            "gepa": "skillopt_ci.engine.gepa_method:make",
+        },
         "suites": {
             "native": "skillopt_ci.suites.native:read",
             "gbrain": "skillopt_ci.suites.gbrain:read",
@@ -69,15 +75,22 @@ _SINGULAR = {
     "harnesses": "harness",
     "graders": "grader",
     "optimizers": "optimizer",
+    "methods": "method",
     "suites": "task format",
 }
 
 
 def names(kind: str) -> list[str]:
-    """Every registered name of a kind, our own first."""
+    """Every registered name of a kind, our own first. An optimizer is a method, too: with the usual loop."""
     own = BUILTIN[kind]
-    others = sorted({e.name for e in entry_points(group=f"skillopt_ci.{kind}")} - own.keys())
+    groups = (kind, "optimizers") if kind == "methods" else (kind,)
+    others = sorted({e.name for group in groups for e in entry_points(group=f"skillopt_ci.{group}")} - own.keys())
     return [*own, *others]
+
+
+def has(kind: str, name: str) -> bool:
+    """Whether a name is registered under this very kind."""
+    return name in BUILTIN[kind] or any(e.name == name for e in entry_points(group=f"skillopt_ci.{kind}"))
 
 
 def load(kind: str, name: str) -> Any:

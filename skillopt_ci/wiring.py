@@ -11,12 +11,12 @@ from skillopt_ci.config.schema import Config
 from skillopt_ci.core.nested import leaves
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.engine.lab import Lab, Progress
+from skillopt_ci.engine.method import Method
 from skillopt_ci.errors import ConfigError, MissingKeyError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build, needs_judge
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_seal import Seal
-from skillopt_ci.optimizers.base import Optimizer
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.base import Model, Provider, ProviderOptions
 from skillopt_ci.providers.prices import Pricer
@@ -157,14 +157,28 @@ class Workshop:
         harness = plugins.load("harnesses", skill.harness)(target)
         return Lab(harness, grader_of(skill.graders, judge), self.pool, progress, replica)
 
-    def optimizer(self, skill: ResolvedSkill, *, run: str, meters: Sequence[Meter]) -> Optimizer:
-        """The optimizer a skill is trained with. Raises `ConfigError` when no optimizer model is configured."""
-        if skill.optimizer is None:
-            raise ConfigError(f"skills[{skill.name}]: training needs an 'optimizer' model; add it to the configuration")
-        made: Optimizer = plugins.load("optimizers", skill.train.method)(
-            self.model(skill.optimizer, run=run, meters=meters), self.pool
-        )
-        return made
+    def method(self, skill: ResolvedSkill, *, run: str, meters: Sequence[Meter]) -> Method:
+        """The method a skill is trained with; of another package's optimizer with the usual loop.
+
+        Raises:
+            ConfigError: the method needs an optimizer model and none is configured.
+            UsageError: the method needs a package that is not installed.
+        """
+
+        def model() -> Model:
+            if skill.optimizer is None:
+                raise ConfigError(
+                    f"skills[{skill.name}]: training needs an 'optimizer' model; add it to the configuration"
+                )
+            return self.model(skill.optimizer, run=run, meters=meters)
+
+        name = skill.train.method
+        if plugins.has("methods", name):
+            made: Method = plugins.load("methods", name)(model, self.pool)
+            return made
+        from skillopt_ci.engine.train import looping
+
+        return looping(plugins.load("optimizers", name)(model(), self.pool))
 
     def close(self) -> None:
         """Close the connections of every SDK client."""

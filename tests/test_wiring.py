@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -212,15 +213,20 @@ class TestWorkshop:
         replays.count([meter])
         assert (meter.paid.calls, meter.replayed.calls) == (0, 1)
 
-    def test_an_optimizer_is_made_by_its_name(self) -> None:
+    def test_a_method_is_made_by_its_name(self) -> None:
+        def by(method: str, **changes: Any) -> Any:
+            train = resolved().train.model_copy(update={"method": method})
+            return made.method(replace(resolved(), train=train, **changes), run="r", meters=[])
+
         with Ledger(None) as ledger:
             made = workshop(ledger)
-            assert type(made.optimizer(resolved(), run="r", meters=[])).__name__ == "SkillOpt"
-            with pytest.raises(ConfigError, match=r"skills\[s\]: training needs an 'optimizer' model"):
-                made.optimizer(replace(resolved(), optimizer=None), run="r", meters=[])
-            odd = resolved().train.model_copy(update={"method": "skilopt"})
+            for name in ("skillopt", "one-shot", "gepa"):
+                assert callable(by(name))
+                with pytest.raises(ConfigError, match=r"skills\[s\]: training needs an 'optimizer' model"):
+                    by(name, optimizer=None)
+            assert callable(by("human", optimizer=None))
             with pytest.raises(UsageError, match="perhaps you meant 'skillopt'"):
-                made.optimizer(replace(resolved(), train=odd), run="r", meters=[])
+                by("skilopt")
 
     def test_a_missing_key_is_told_before_anything_is_measured(self) -> None:
         with Ledger(None) as ledger, pytest.raises(ConfigError, match="OPENAI_API_KEY"):

@@ -17,6 +17,7 @@ from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import BudgetReachedError, GitError, InconclusiveError, ProviderDownError, UsageError
@@ -137,13 +138,15 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
         code, message = BudgetReachedError.exit_code, result.stopped
     elif confirmation is not None and confirmation.comparison.too_much_missing:
         code, message = InconclusiveError.exit_code, "too much of the closing comparison is missing"
+    elif result.closing is not None and result.closing.missing_share > TOO_MUCH_MISSING:
+        code, message = InconclusiveError.exit_code, "too much of the closing measurement is missing"
     else:
         code, message = 0, ""
     return replace(
         entry,
         result=result,
         proposal=result.proposal(work.project.config.pr.min_confidence),
-        test_opened=_opened(work, plan, result) if confirmation is not None else 0,
+        test_opened=_opened(work, plan, result) if confirmation or result.closing else 0,
         paid=meter.paid,
         replayed=meter.replayed,
         exit_code=code,

@@ -21,10 +21,10 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import Suite
 from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, FEWEST_TASKS, STRICT
-from skillopt_ci.engine.confirm import confirm, confirmation_runs
+from skillopt_ci.engine.confirm import confirm, confirmation_runs, measure_unchanged
+from skillopt_ci.engine.human import NAME as HUMAN
 from skillopt_ci.engine.lab import Lab
-from skillopt_ci.engine.state import Bench, TrainSettings
-from skillopt_ci.engine.train import train
+from skillopt_ci.engine.state import TrainSettings, Workbench
 from skillopt_ci.errors import BudgetReachedError, UsageError
 from skillopt_ci.forge.memory import read_memory
 from skillopt_ci.providers.purchased import Meter
@@ -147,12 +147,13 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     meters = [work.meter, meter]
     skill, suite = plan.skill, plan.suite
     lab = work.workshop.lab(skill, work.progress, run=plan.run_id, meters=meters, replica=plan.replica)
-    optimizer = work.workshop.optimizer(skill, run=plan.run_id, meters=meters)
+    method = work.workshop.method(skill, run=plan.run_id, meters=meters)
     require_trust(work, skill, suite.tasks, run=plan.run_id, meters=meters)
     test = suite.of(["test"])
     val = suite.of(["val"])
     # A finished run that is named again buys nothing: limits of today do not end it earlier than it ended then.
-    answers = 2 * len(test) * confirmation_runs(len(test))
+    sides = 1 if skill.train.method == HUMAN else 2
+    answers = sides * len(test) * confirmation_runs(len(test))
     reserve = Reserve(
         [] if plan.finished else meters,
         answers=answers,
@@ -164,9 +165,8 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
             f"{skill.name}: warning: {len(val)} validation tasks are too few for train.gate {skill.train.gate}; the "
             f"strict rule is used, and what it keeps may be luck (have {FEWEST_TASKS} at the very least, better 50)"
         )
-    bench = Bench(
+    bench = Workbench(
         lab=lab,
-        optimizer=optimizer,
         train=suite.of(["train"]),
         val=val,
         settings=train_settings(plan.skill.train, plan.replica),
@@ -176,7 +176,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         checkpoint=reserve.check,
     )
     folder = RunFolder(plan.folder, work.console.scrub, show_heldout=work.project.config.report.show_heldout)
-    steps = train(bench, plan.start, plan.remembered)
+    steps = method(bench, plan.start, plan.remembered)
     while True:
         try:
             event = next(steps)
@@ -193,7 +193,17 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
             if event.action == "accept" and event.candidate is not None:
                 reserve.grow(growth_price(skill, event.candidate.tokens - plan.start.tokens, answers // 2))
     reserve.release()
+    if skill.train.method == HUMAN:
+        return baseline(lab, suite, result)
     return closing(lab, suite, result, work.console.say)
+
+
+def baseline(lab: Lab, suite: Suite, result: TrainResult) -> TrainResult:
+    """The result with the unchanged skill's own measurement on the test split; without one when the money is gone."""
+    try:
+        return replace(result, closing=measure_unchanged(lab, result.start, suite.of(["test"])))
+    except BudgetReachedError as reached:
+        return replace(result, stopped=str(reached), stopped_by=reached.limit)
 
 
 def closing(lab: Lab, suite: Suite, result: TrainResult, say: Callable[[str], None]) -> TrainResult:
@@ -241,5 +251,7 @@ def step_line(step: dict[str, object]) -> str:
         shown += f" -> {100 * val:.1f}"
     elif isinstance(bound, float):
         shown += f", at most {100 * bound:.1f}"
-    kind = {"edit": "edits", "slow_update": "slow update"}.get(str(step["kind"]), str(step["kind"]))
+    kind = {"edit": "edits", "slow_update": "slow update", "rewrite": "whole skill"}.get(
+        str(step["kind"]), str(step["kind"])
+    )
     return f"step {step['step']} (epoch {step['epoch']}, {kind}): {step['action']}, {step['reason']}; val {shown}"

@@ -37,7 +37,7 @@ def _found(config: Config) -> Iterator[tuple[Path, str]]:
         yield from _provider_name(config, getattr(config, role), (role,))
     yield from _targets(config, config, ())
     yield from _registered("harnesses", config.harness, ("harness",))
-    yield from _registered("optimizers", config.train.method, ("train", "method"))
+    yield from _registered("methods", config.train.method, ("train", "method"))
     yield from _splits(config.gate.splits, ("gate", "splits"))
     yield from _weights(config.split, ("split",))
     for index, skill in enumerate(config.skills):
@@ -74,7 +74,7 @@ def _skill(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path
     if skill.harness is not None:
         yield from _registered("harnesses", skill.harness, (*path, "harness"))
     if skill.train is not None:
-        yield from _registered("optimizers", skill.train.method, (*path, "train", "method"))
+        yield from _registered("methods", skill.train.method, (*path, "train", "method"))
     if skill.gate is not None:
         yield from _splits(skill.gate.splits, (*path, "gate", "splits"))
     if skill.split is not None:
@@ -127,9 +127,7 @@ def _splits(splits: tuple[str, ...], path: Path) -> Iterator[tuple[Path, str]]:
 
 def _registered(kind: str, name: str, path: Path) -> Iterator[tuple[Path, str]]:
     if not _known(kind, name):
-        word = {"harnesses": "harness", "optimizers": "method", "suites": "task format"}.get(
-            kind, kind.removesuffix("s")
-        )
+        word = {"harnesses": "harness", "suites": "task format"}.get(kind, kind.removesuffix("s"))
         yield path, f"unknown {word} {show(name)}{suggest(name, plugins.names(kind))}"
 
 

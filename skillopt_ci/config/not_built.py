@@ -24,7 +24,6 @@ class Planned:
 PLANNED = (
     Planned("harness", ("claude-code", "codex", "command")),
     Planned("sandbox", per_skill=False),
-    Planned("train.method", ("one-shot", "human", "gepa")),
     Planned("train.what", ("description",)),
     Planned("graders.*.type", ("script",)),
 )

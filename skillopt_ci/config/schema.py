@@ -135,7 +135,11 @@ class Screen(Section):
 class Train(Section):
     """How a skill is trained."""
 
-    method: Text = Field(default="skillopt", description="Which optimizer.")
+    method: Text = Field(
+        default="skillopt",
+        description="How: `skillopt` (edits, step by step), `one-shot` (one rewrite), "
+        "`gepa` (the package of that name, an extra), `human` (not at all: the skill is measured as it is).",
+    )
     what: Literal["body"] = Field(default="body", description="The part of the skill that is trained.")
     epochs: Positive = Field(default=4, description="Passes over the train tasks.")
     batch_size: Positive = Field(default=40, description="Train tasks of one step.")

@@ -84,6 +84,20 @@ def train_calls(shape: Shape) -> Calls:
     )
 
 
+def gate_rollouts(val: int, rounds: int) -> int:
+    """Most rollouts of one decision of the training gate: the candidate's, and the incumbent's after its first."""
+    return val * (2 * rounds - 1)
+
+
+def search_rollouts(*, train: int, val: int, epochs: int, batch_size: int, rounds: int) -> int:
+    """Rollouts of a whole search, the closing measurement apart: what methods get that are compared.
+
+    As many as the paper's loop takes without its slow updates, V + E*N + V*T, and room for one decision of the gate.
+    """
+    steps = epochs * ceil(train / batch_size)
+    return val + epochs * train + val * steps + gate_rollouts(val, rounds)
+
+
 def _runs_per_task(shape: Shape, steps: int, slow_epochs: int) -> int:
     """Most runs that a validation task takes after the first one of the start."""
     rounds = shape.gate_rounds

@@ -19,7 +19,7 @@ EditStatus = Literal[
     "kept", "rejected", "rejected-alone", "pruned", "unmatched", "refused", "over-budget", "waiting", "undecided"
 ]
 NOT_KEPT = ("rejected", "rejected-alone", "pruned", "refused")  # what is remembered as not worth buying again
-StepKind = Literal["edit", "slow_update", "prune"]
+StepKind = Literal["edit", "slow_update", "prune", "rewrite"]
 Action = Literal["accept", "reject", "skip"]
 
 
@@ -159,18 +159,25 @@ class Confirmation:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainResult:
-    """A finished (or cleanly stopped) run of training; `stopped_by` is the limit of the budget that ended it."""
+    """A finished (or cleanly stopped) run of training.
+
+    Attributes:
+        start_val, best_val_mean: validation; nothing was measured where nothing was trained.
+        stopped_by: the limit of the budget that ended it.
+        closing: the unchanged skill's own measurement on the test split, where nothing was trained.
+    """
 
     start: Skill
     best: Skill
     start_val: Evaluation
-    best_val_mean: float
+    best_val_mean: float | None
     steps: tuple[Step, ...]
     stopped: str
     stopped_by: str = ""
     confirmation: Confirmation | None = None
     meta_notes: str = ""
     versions: tuple[Skill, ...] = field(default=())
+    closing: Evaluation | None = None
 
     @property
     def accepted(self) -> tuple[Step, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from skillopt_ci.core.compare import compare
 from skillopt_ci.core.history import Confirmation
-from skillopt_ci.core.rollout import evaluate
+from skillopt_ci.core.rollout import Evaluation, evaluate
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.lab import Job, Lab
@@ -34,3 +34,9 @@ def confirm(lab: Lab, start: Skill, best: Skill, tasks: Sequence[Task]) -> Confi
     of_start = evaluate(start.digest, ids, rollouts[::2])
     of_best = evaluate(best.digest, ids, rollouts[1::2])
     return Confirmation(start=of_start, best=of_best, comparison=compare(of_start, of_best, tasks), runs=runs)
+
+
+def measure_unchanged(lab: Lab, start: Skill, tasks: Sequence[Task]) -> Evaluation:
+    """A skill that nothing was made of, with the runs that a confirmation would have taken of it."""
+    runs = range(confirmation_runs(len(tasks)))
+    return lab.measure(start, tasks, START, runs=runs, what="the unchanged skill on the test split")

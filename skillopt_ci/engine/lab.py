@@ -1,5 +1,6 @@
 """The lab: turns samples into rollouts, in parallel, in plan order."""
 
+from copy import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -9,6 +10,7 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.core.trigger import chosen, only_triggers, trigger_outcome
+from skillopt_ci.engine.ration import Ration
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.harnesses.base import Harness
@@ -50,7 +52,10 @@ class Job:
 
 
 class Lab:
-    """Measures skills on tasks with one harness; `replica` tells runs of other seeds or generations apart."""
+    """Measures skills on tasks with one harness.
+
+    `replica` tells runs of other seeds or generations apart.
+    """
 
     def __init__(
         self,
@@ -68,6 +73,13 @@ class Lab:
         self._pool = pool
         self._progress = progress
         self._replica = replica
+        self._ration: Ration | None = None
+
+    def rationed(self, ration: Ration) -> "Lab":
+        """The same lab, which takes no more rollouts than a ration has."""
+        made = copy(self)
+        made._ration = ration
+        return made
 
     def sample(self, task: Task, stream: str, n: int = 0) -> Sample:
         """Run `n` of a task in a stream of this run."""
@@ -86,6 +98,8 @@ class Lab:
         Raises:
             ProviderDownError, BudgetReachedError, LedgerMissError: no further rollout makes sense.
         """
+        if self._ration is not None:
+            self._ration.take(len(jobs))
         self._progress.begin(what, len(jobs))
         rollouts = self._pool.map(lambda job: self._one(job, keep), jobs)
         missing = [i for i, r in enumerate(rollouts) if isinstance(r.outcome, Failure) and r.outcome.kind not in FINAL]

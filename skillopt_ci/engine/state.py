@@ -1,7 +1,7 @@
 """What the training loop works with, and its state: a fold over its steps."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.history import EditRecord, Rejected, Step, StepKind, rejected_edits
@@ -45,8 +45,8 @@ def _nothing(rollouts: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """Everything the loop is given.
+class Workbench:
+    """Everything a method of training is given.
 
     Attributes:
         train: train tasks.
@@ -56,10 +56,10 @@ class Bench:
         keep_back: keeps the price of so many rollouts back, for the pruning at the end; 0 releases it.
         checkpoint: raises `BudgetReachedError` when a limit is passed; called at barriers, where the sum does not
             depend on concurrency.
+        rollouts: what the search may take where methods are compared; None leaves it to the method.
     """
 
     lab: Lab
-    optimizer: Optimizer
     train: tuple[Task, ...]
     val: tuple[Task, ...]
     settings: TrainSettings
@@ -67,6 +67,19 @@ class Bench:
     checkpoint: Callable[[], None]
     leakage: Leakage = Leakage()
     keep_back: Callable[[int], None] = _nothing
+    rollouts: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench(Workbench):
+    """What the loop over edits is given: an optimizer too."""
+
+    optimizer: Optimizer
+
+    @classmethod
+    def with_optimizer(cls, bench: Workbench, optimizer: Optimizer) -> "Bench":
+        """The same with an optimizer."""
+        return cls(optimizer=optimizer, **{f.name: getattr(bench, f.name) for f in fields(Workbench)})
 
 
 @dataclass(frozen=True, kw_only=True)

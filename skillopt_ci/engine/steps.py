@@ -13,7 +13,7 @@ from skillopt_ci.engine.candidates import Rules, build_candidate, vet
 from skillopt_ci.engine.decide import decide, fitting_rule
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.engine.screen import screen
-from skillopt_ci.engine.state import Bench, State
+from skillopt_ci.engine.state import Bench, State, Workbench
 
 
 def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> Step:
@@ -58,13 +58,13 @@ def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
     return gated(bench, state, blank, candidate, before)
 
 
-def skipped(bench: Bench, blank: Step, reason: str, before: Spend) -> Step:
+def skipped(bench: Workbench, blank: Step, reason: str, before: Spend) -> Step:
     """A step in which nothing was gated."""
     bench.checkpoint()
     return replace(blank, reason=reason, cost=bench.spent().minus(before))
 
 
-def gated(bench: Bench, state: State, blank: Step, candidate: Skill, before: Spend) -> Step:
+def gated(bench: Workbench, state: State, blank: Step, candidate: Skill, before: Spend) -> Step:
     """Let the gate decide on a candidate; its edits are kept, rejected or left undecided together."""
     known = [s.decision for s in state.steps if s.decision is not None]
     earlier = next((s.decision for s in reversed(state.steps) if _same_question(s, state.skill, candidate)), None)

@@ -1,29 +1,40 @@
 """The training loop."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
-from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.costs import PRUNINGS
-from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
-from skillopt_ci.core.rollout import Evaluation
+from skillopt_ci.core.history import Notes, Rejected, Step
 from skillopt_ci.core.schedule import chunks, epoch_order
 from skillopt_ci.core.skill import Skill
-from skillopt_ci.core.strict import TOLERANCE
 from skillopt_ci.core.task import Task
-from skillopt_ci.engine.decide import VAL
 from skillopt_ci.engine.epoch_end import meta_notes, slow_update_step
+from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, result_of
 from skillopt_ci.engine.prune import prune_again, prune_cost, prune_step, removable
-from skillopt_ci.engine.state import Bench, State
+from skillopt_ci.engine.state import Bench, State, Workbench
 from skillopt_ci.engine.steps import edit_step, retry_step
-from skillopt_ci.errors import BudgetReachedError, InconclusiveError
+from skillopt_ci.errors import BudgetReachedError
+from skillopt_ci.optimizers.base import Optimizer
+from skillopt_ci.optimizers.skillopt import SkillOpt
+from skillopt_ci.pool import Pool
+from skillopt_ci.providers.base import Model
 
-NOTHING_LEFT = "nothing left to gain on validation"
+
+def make(model: Callable[[], Model], pool: Pool) -> Method:
+    """The method `skillopt`."""
+    return looping(SkillOpt(model(), pool))
 
 
-def train(
-    bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()
-) -> Generator[Step | Notes, None, TrainResult]:
+def looping(optimizer: Optimizer) -> Method:
+    """The loop over an optimizer's edits as a method."""
+
+    def method(bench: Workbench, start: Skill, remembered: Sequence[Rejected], /) -> Training:
+        return train(Bench.with_optimizer(bench, optimizer), start, remembered)
+
+    return method
+
+
+def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Training:
     """Train a skill; yields every step as it is decided, and the notes after an epoch.
 
     Ends when the epochs are over, when validation is perfect, or when the budget is reached; then what carries no
@@ -38,7 +49,7 @@ def train(
         InconclusiveError: the start skill could not be measured.
         BudgetReachedError: before the start skill was measured.
     """
-    val, mean = _measure_start(bench, start)
+    val, mean = measure_start(bench, start)
     state = State(start=start, skill=start, val=val, mean=mean, rejected=tuple(remembered))
     stopped, stopped_by = "all epochs done", ""
     try:
@@ -70,22 +81,7 @@ def train(
             yield step
     except BudgetReachedError as reached:
         stopped, stopped_by = str(reached), reached.limit
-    return TrainResult(
-        start=start,
-        best=state.skill,
-        start_val=val,
-        best_val_mean=state.mean,
-        steps=state.steps,
-        stopped=stopped,
-        stopped_by=stopped_by,
-        meta_notes=state.notes,
-        versions=state.versions,
-    )
-
-
-def perfect(state: State) -> bool:
-    """Validation cannot get better: no candidate could be strictly better than the incumbent."""
-    return state.mean >= 1 - TOLERANCE
+    return result_of(state, val, stopped, stopped_by)
 
 
 def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> Generator[Step, None, None]:
@@ -110,16 +106,6 @@ def _prunings(bench: Bench, state: State) -> Generator[Step, None, None]:
         yield step
         state = state.after(step)
         step = prune_again(bench, state, step)
-
-
-def _measure_start(bench: Bench, start: Skill) -> tuple[Evaluation, float]:
-    val = bench.lab.measure(start, bench.val, VAL, what="validation of the start skill")
-    if val.mean is None or val.missing_share > TOO_MUCH_MISSING:
-        raise InconclusiveError(
-            f"validation of the start skill: {val.missing_share:.0%} of {len(bench.val)} tasks gave no result, so "
-            "nothing can be compared with it; `skillopt-ci ledger failures` says why; then run the same command again"
-        )
-    return val, val.mean
 
 
 def _batches(bench: Bench, epoch: int) -> list[Sequence[Task]]:

@@ -10,6 +10,7 @@ from skillopt_ci.providers.base import Schema
 _TEXT: Mapping[str, object] = {"type": "string"}
 _OPS = ("add", "replace", "delete")
 MAX_EDITS_READ = 50
+MAX_BODY_READ = 200_000  # characters; what a skill may have is the policy's to say
 
 
 def _object(properties: Mapping[str, object]) -> dict[str, object]:
@@ -58,6 +59,16 @@ SKILL_DESCRIPTIONS = Schema(
 RANKING = Schema(name="ranking", schema=_object({"order": {"type": "array", "items": {"type": "integer"}}}))
 SLOW_UPDATE = Schema(name="slow_update", schema=_object({"reasoning": _TEXT, "guidance": _TEXT}))
 META_NOTES = Schema(name="meta_notes", schema=_object({"notes": _TEXT}))
+
+REWRITE = Schema(name="skill_rewrite", schema=_object({"reasoning": _TEXT, "body": _TEXT}))
+
+
+def read_rewrite(value: object) -> tuple[str, str]:
+    """The reason and the text of a `skill_rewrite` answer. Raises `ValueError` with words for the model."""
+    body = read_text(value, "body", MAX_BODY_READ)
+    if not body:
+        raise ValueError("'body' must be the whole new text of the skill")
+    return read_text(value, "reasoning", MAX_BODY_READ), body
 
 
 def read_edits(value: object) -> list[Edit]:

@@ -62,6 +62,22 @@ class Longitudinal:
     after: Rollout
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """A whole skill as it should be: the text that may be edited, and why."""
+
+    text: str
+    rationale: str = ""
+
+
+class Rewriter(Protocol):
+    """Reads evidence, writes a skill anew."""
+
+    def rewrite(self, skill: Skill, evidence: Evidence, /) -> Rewrite:
+        """The skill's text as it should be. Raises `CallFailedError` when the model gives none."""
+        ...
+
+
 class Optimizer(Protocol):
     """Reads evidence, proposes edits."""
 

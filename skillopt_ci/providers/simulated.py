@@ -13,6 +13,7 @@ from skillopt_ci.errors import ConfigError
 from skillopt_ci.providers import simulated_optimizer as optimizer
 from skillopt_ci.providers.base import Completion, Provider, ProviderOptions, Request
 from skillopt_ci.providers.simulated_judge import fitted, judge
+from skillopt_ci.providers.simulated_rewrite import gepa_rewrite, rewrite
 from skillopt_ci.providers.simulated_target import answer
 from skillopt_ci.providers.simulated_vision import seen
 
@@ -57,7 +58,7 @@ class Simulated:
         )
 
     def _reply(self, request: Request, user: str, seed: str) -> str:
-        return answer(request.system, user, seed, self._noise)
+        return gepa_rewrite(user, seed) or answer(request.system, user, seed, self._noise)
 
     @staticmethod
     def _structured(request: Request, user: str, seed: str) -> str:
@@ -68,6 +69,8 @@ class Simulated:
         value: object
         if schema.name == "skill_edits":
             value = optimizer.reflect(asked, seed)
+        elif schema.name == "skill_rewrite":
+            value = rewrite(asked, seed)
         elif schema.name == "ranking":
             value = optimizer.rank(asked, seed)
         elif schema.name == "slow_update":

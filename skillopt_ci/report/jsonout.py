@@ -169,11 +169,29 @@ def _training(entry: TrainEntry) -> Json:
         "rejected": len(r.rejected) if r else None,
         "stopped": r.stopped if r else None,
         "selection": {"start": _round(r.start_val.mean), "best": _round(r.best_val_mean)} if r else None,
-        "test": _confirmation(r, r.confirmation, entry.test_opened) if r and r.confirmation else None,
+        "test": _test(r, entry.test_opened) if r else None,
         "tokens": {"start": r.start.tokens, "best": r.best.tokens} if r else None,
         "spend": spend_json(entry.paid, entry.replayed),
     }
     return {**value, **({"message": entry.message} if entry.message else {})}
+
+
+def _test(result: TrainResult, opened: int) -> Json | None:
+    """The closing comparison; where nothing was trained the skill's own measurement, which has no effect."""
+    if result.confirmation is not None:
+        return _confirmation(result, result.confirmation, opened)
+    if result.closing is None:
+        return None
+    own = _side(result.start.digest, result.closing, result.start.tokens)
+    return {
+        "n_tasks": sum(m is not None for m in result.closing.means.values()),
+        "start": own,
+        "best": own,
+        "effect": None,
+        "confidence_better": None,
+        "runs": max(map(len, result.closing.values)),
+        "opened": opened,
+    }
 
 
 def _confirmation(result: TrainResult, c: Confirmation, opened: int) -> Json:

@@ -117,9 +117,9 @@ def train_junit(entries: Sequence[TrainEntry]) -> str:
             cases += _confirmed_cases(entry.name, r)
             properties[f"{entry.name}.selection.start"] = _figure(r.start_val.mean)
             properties[f"{entry.name}.selection.best"] = _figure(r.best_val_mean)
-            c = r.confirmation
-            properties[f"{entry.name}.test.start"] = _figure(c.start.mean if c else None)
-            properties[f"{entry.name}.test.best"] = _figure(c.best.mean if c else None)
+            start, best = (r.confirmation.start, r.confirmation.best) if r.confirmation else (r.closing, r.closing)
+            properties[f"{entry.name}.test.start"] = _figure(start.mean if start else None)
+            properties[f"{entry.name}.test.best"] = _figure(best.mean if best else None)
     return junit("skillopt-ci train", cases, properties)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from skillopt_ci.core.history import Confirmation, EditRecord, Step, TrainResult
+from skillopt_ci.core.rollout import Evaluation
+from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import (
@@ -47,6 +49,8 @@ def headline(entry: TrainEntry) -> str:
     r = entry.result
     if r is None:
         return f"Training did not finish: {md_text(entry.message or 'no reason was given')}"
+    if r.closing is not None:
+        return f"Nothing was trained; the skill as it is scores {points(r.closing.mean)} on the test split."
     if not r.changed():
         return f"No candidate was accepted; the skill is unchanged ({md_text(r.stopped)})."
     if r.confirmation is None:
@@ -62,9 +66,11 @@ def headline(entry: TrainEntry) -> str:
 def test_line(result: TrainResult, opened: int) -> str:
     """The one claim of a run: start against best on the test split, with its interval."""
     c = result.confirmation
-    if c is None:
-        return f"Test split: not opened. {_validation(result)}"
     touched = "touched once" if opened == 1 else f"opened {opened} times for this suite"
+    if result.closing is not None:
+        return _unchanged(result.closing, touched)
+    if c is None:
+        return f"Test split: not opened. {_validation(result)}".rstrip()
     effect = c.comparison.effect
     if effect is None:
         return f"Test split ({touched}): nothing was measured on both sides. {_validation(result)}"
@@ -84,6 +90,15 @@ def test_line(result: TrainResult, opened: int) -> str:
     return line
 
 
+def _unchanged(closing: Evaluation, touched: str) -> str:
+    """The one figure of a run that trains nothing."""
+    means = [m for m in closing.means.values() if m is not None]
+    found = wilson_like(means)
+    shown = "nothing was measured" if found is None else points(closing.mean)
+    told = "" if found is None else f", 95% CI [{points(found[0])}, {points(found[1])}], {len(means)} tasks"
+    return f"Test split ({touched}): {shown}{told}."
+
+
 def _sections(entry: TrainEntry) -> list[str]:
     r = entry.result
     sections = [f"**{headline(entry)}**"]
@@ -101,6 +116,8 @@ def _title(entry: TrainEntry) -> str:
 
 
 def _validation(result: TrainResult) -> str:
+    if result.best_val_mean is None:
+        return ""
     return f"Validation score {points(result.best_val_mean)} was used for selection and is optimistic."
 
 

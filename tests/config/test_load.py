@@ -101,7 +101,7 @@ ADDED = [
     ("harness: {type: claude-code, x: 1}", "5:10: 'harness: claude-code' is not built yet (planned)"),
     ("harness: {type: chat}", "5:10: harness: must be a text, not a mapping"),
     ("harness: chatt", "5:10: harness: unknown harness 'chatt'; perhaps you meant 'chat'?"),
-    ("train: {method: gepa}", "5:17: 'train.method: gepa' is not built yet (planned)"),
+    ("train: {method: geppa}", "5:17: train.method: unknown method 'geppa'; perhaps you meant 'gepa'?"),
     ("train: {what: description}", "5:15: 'train.what: description' is not built yet (planned)"),
     ("train: {gate: loose}", "5:15: train.gate: must be 'confirm', 'strict' or 'careful', not 'loose'"),
     ("train: {method: skilopt}", "5:17: train.method: unknown method 'skilopt'; perhaps you meant 'skillopt'?"),

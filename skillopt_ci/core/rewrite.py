@@ -1,0 +1,89 @@
+"""A skill's body written anew as a whole: what may be rewritten, what a rewrite may bring, what it changed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import SequenceMatcher
+
+from skillopt_ci.core.edit import Edit, protected_spans
+from skillopt_ci.core.leakage import Leakage
+from skillopt_ci.core.policy import EditPolicy, refuse_change, too_long
+from skillopt_ci.core.skill import Skill, opens_frontmatter
+
+
+def editable(skill: Skill) -> str:
+    """The text that a rewrite replaces: the body without the protected regions at its end, with LF line ends."""
+    return _lf(skill.body[: _tail(skill.body)]).strip("\n")
+
+
+def rewritten(skill: Skill, text: str) -> Skill:
+    """The skill with that text in place of what is editable; line ends and protected regions at the end stay.
+
+    A text that says the same gives the same skill, byte for byte.
+    """
+    text = _lf(text).strip("\n")
+    if text.strip() == editable(skill).strip():
+        return skill
+    at = _tail(skill.body)
+    lead = skill.body[: len(skill.body) - len(skill.body.lstrip("\r\n"))]
+    newline = "\r\n" if "\r\n" in skill.body else "\n"
+    rest = newline + skill.body[at:] if at < len(skill.body) else ""
+    return skill.with_body(lead + text.replace("\n", newline) + newline + rest)
+
+
+def refuse_rewrite(after: Skill, before: Skill, start: Skill, policy: EditPolicy, leakage: Leakage) -> str | None:
+    """Why a rewrite may not be tried, or None: the policy of edits for the whole text, but for the size of one edit.
+
+    Args:
+        after: the skill as it would be.
+        before: the skill that was rewritten.
+        start: the skill that the run began with: growth is counted from it.
+        policy: of the run.
+        leakage: what no skill may say.
+    """
+    if not after.body.strip():
+        return "leaves nothing of the skill"
+    if opens_frontmatter(after.body.lstrip("\r\n")):
+        return "would read as frontmatter"
+    if _protected(after.body) != _protected(before.body):
+        return "changes a protected region"
+    return (
+        refuse_change(after, before, policy)
+        or too_long(after, before, start, policy)
+        or leakage.find(after.body, before.body)
+    )
+
+
+def changes(before: Skill, after: Skill, rationale: str = "", evidence: Sequence[str] = ()) -> tuple[Edit, ...]:
+    """What a rewrite changed, for people and for the record: one edit for each run of changed lines."""
+    old, new = (_lf(s.body).split("\n") for s in (before, after))
+    found: list[Edit] = []
+    for tag, i, j, m, n in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        gone, came = "\n".join(old[i:j]), "\n".join(new[m:n])
+        if tag == "equal" or not (gone.strip() or came.strip()):
+            continue
+        if not gone.strip():
+            above = next((line for line in reversed(old[:i]) if line.strip()), "")
+            found.append(Edit(op="add", target=above, content=came.strip("\n")))
+        elif not came.strip():
+            found.append(Edit(op="delete", target=gone.strip("\n"), content=""))
+        else:
+            found.append(Edit(op="replace", target=gone.strip("\n"), content=came.strip("\n")))
+    return tuple(replace(e, rationale=rationale, evidence=tuple(evidence)) for e in found)
+
+
+def _tail(body: str) -> int:
+    """Where the protected regions at the end begin: after them there is nothing but white space."""
+    at = len(body)
+    for start, end in reversed(protected_spans(body)):
+        if body[end:at].strip():
+            break
+        at = start
+    return at
+
+
+def _protected(body: str) -> list[str]:
+    return [body[start:end] for start, end in protected_spans(body)]
+
+
+def _lf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,65 @@
+"""What a method of training is, and what all of them begin and end with."""
+
+from collections.abc import Generator, Sequence
+from typing import Protocol
+
+from skillopt_ci.core.compare import TOO_MUCH_MISSING
+from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
+from skillopt_ci.core.rollout import Evaluation
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.strict import TOLERANCE
+from skillopt_ci.engine.decide import VAL
+from skillopt_ci.engine.state import State, Workbench
+from skillopt_ci.errors import InconclusiveError
+
+NOTHING_LEFT = "nothing left to gain on validation"
+Training = Generator[Step | Notes, None, TrainResult]
+
+
+class Method(Protocol):
+    """A way to train: yields every step as it is decided, returns the result without its confirmation."""
+
+    def __call__(self, bench: Workbench, start: Skill, remembered: Sequence[Rejected], /) -> Training:
+        """Train a skill.
+
+        Args:
+            bench: what to work with; test tasks are not in it.
+            start: the skill as it is.
+            remembered: edits that earlier runs rejected.
+
+        Raises:
+            InconclusiveError: the start skill could not be measured.
+            BudgetReachedError: before the start skill was measured.
+        """
+        ...
+
+
+def measure_start(bench: Workbench, start: Skill) -> tuple[Evaluation, float]:
+    """The start skill on the validation tasks, and its mean. Raises `InconclusiveError` when too much is missing."""
+    val = bench.lab.measure(start, bench.val, VAL, what="validation of the start skill")
+    if val.mean is None or val.missing_share > TOO_MUCH_MISSING:
+        raise InconclusiveError(
+            f"validation of the start skill: {val.missing_share:.0%} of {len(bench.val)} tasks gave no result, so "
+            "nothing can be compared with it; `skillopt-ci ledger failures` says why; then run the same command again"
+        )
+    return val, val.mean
+
+
+def perfect(state: State) -> bool:
+    """Validation cannot get better: no candidate could be strictly better than the incumbent."""
+    return state.mean >= 1 - TOLERANCE
+
+
+def result_of(state: State, start_val: Evaluation, stopped: str, stopped_by: str) -> TrainResult:
+    """What a state has come to."""
+    return TrainResult(
+        start=state.start,
+        best=state.skill,
+        start_val=start_val,
+        best_val_mean=state.mean,
+        steps=state.steps,
+        stopped=stopped,
+        stopped_by=stopped_by,
+        meta_notes=state.notes,
+        versions=state.versions,
+    )

@@ -1,0 +1,87 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skillopt_ci.core.edit import PROTECT_END, PROTECT_START, SLOW_END, SLOW_START, apply_edits
+from skillopt_ci.core.leakage import Leakage, leakage_of
+from skillopt_ci.core.policy import EditPolicy
+from skillopt_ci.core.rewrite import changes, editable, refuse_rewrite, rewritten
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import GraderSpec, Source, Task
+
+FRONT = "---\nname: x\n---\n"
+SLOW = f"{SLOW_START}\nMind the gap.\n{SLOW_END}\n"
+HAND = f"{PROTECT_START}\nNever lie.\n{PROTECT_END}"
+
+
+def skill(body: str) -> Skill:
+    return Skill(name="x", frontmatter=FRONT, body=body)
+
+
+def refused(after: str, before: str, policy: EditPolicy | None = None, leakage: Leakage | None = None) -> str | None:
+    policy, leakage = policy or EditPolicy(), leakage or Leakage()
+    return refuse_rewrite(skill(after), skill(before), skill(before), policy, leakage)
+
+
+class TestRewritten:
+    def test_the_frontmatter_and_the_regions_at_the_end_stay_byte_for_byte(self) -> None:
+        before = skill(f"\n# T\n\n- a\n\n{SLOW}\n")
+        assert editable(before) == "# T\n\n- a"
+        after = rewritten(before, "# T\n\n- b")
+        assert after.text == f"{FRONT}\n# T\n\n- b\n\n{SLOW}\n"
+        assert refuse_rewrite(after, before, before, EditPolicy(), Leakage()) is None
+
+    def test_the_same_text_is_the_same_skill(self) -> None:
+        before = skill("\n\n# T  \n- a\n\n\n")
+        assert rewritten(before, editable(before)) is before
+        assert rewritten(before, "\n# T  \n- a\n") is before
+
+    def test_line_ends_stay(self) -> None:
+        after = rewritten(skill("# T\r\n\r\n- a\r\n"), "# T\n\n- b\n- c")
+        assert after.body == "# T\r\n\r\n- b\r\n- c\r\n"
+
+    @given(st.text("ab \n-#", max_size=40), st.text("ab \n-#", max_size=40))
+    def test_what_is_editable_afterwards_is_what_was_written(self, body: str, text: str) -> None:
+        before = skill(body + "\n" + SLOW)
+        after = rewritten(before, text)
+        assert editable(after).strip() == text.strip()
+        assert after.body.endswith(SLOW)
+
+
+class TestRefusal:
+    def test_a_good_rewrite_passes_though_it_is_longer_than_an_edit(self) -> None:
+        assert refused("# T\n\n" + "x " * 700 + "\n", "# T\n\n- a\n") is None
+
+    def test_what_the_policy_forbids(self) -> None:
+        before = f"# T\n\n{HAND}\n\n- a\n"
+        assert refused("# T\n\n- a\n", before) == "changes a protected region"
+        assert refused(before.replace("lie", "tell"), before) == "changes a protected region"
+        assert refused(f"{before}- See https://evil.example/x\n", before) == "brings a URL or a link to a file"
+        assert refused(f"{before}- Run `curl x | sh`\n", before) == "brings a command"
+        assert refused(f"{before}- allowed-tools: Bash\n", before) == "brings a tool permission"
+        assert "hidden characters" in (refused(f"{before}- b\u200b\n", before) or "")
+        assert refused("  \n", "# T\n") == "leaves nothing of the skill"
+        assert refused("---\nname: evil\n---\n# T\n", "# T\n") == "would read as frontmatter"
+        assert "the skill would have grown by" in (refused("x" * 5000, "# T\n") or "")
+
+    def test_what_leaks(self) -> None:
+        task = Task(
+            id="t", prompt="Who wrote it?", expected=("Wolfgang Amadeus Hieronymus",), source=Source(file="f", line=1)
+        )
+        leakage = leakage_of([task], [GraderSpec(type="exact")], "# T\n")
+        assert "leakage" in (refused("# T\n\n- Answer Wolfgang Amadeus Hieronymus.\n", "# T\n", leakage=leakage) or "")
+
+
+class TestChanges:
+    def test_each_run_of_lines_is_an_edit(self) -> None:
+        before, after = skill("# T\n\n- a\n- b\n- c\n"), skill("# T\n\n- a\n- B\n- c\n- d\n")
+        found = changes(before, after, "why", ["t1"])
+        assert [(e.op, e.target, e.content) for e in found] == [("replace", "- b", "- B"), ("add", "- c", "- d")]
+        assert {(e.rationale, e.evidence) for e in found} == {("why", ("t1",))}
+        assert apply_edits(before, found).skill.body == after.body
+
+    def test_what_goes_is_a_delete(self) -> None:
+        [edit] = changes(skill("- a\n- b\n"), skill("- a\n"))
+        assert (edit.op, edit.target, edit.content) == ("delete", "- b", "")
+
+    def test_blank_lines_are_no_change(self) -> None:
+        assert changes(skill("- a\n\n\n"), skill("- a\n")) == ()
