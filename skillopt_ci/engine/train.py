@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from skillopt_ci.core.costs import PRUNINGS
-from skillopt_ci.core.history import Notes, Rejected, Step
+from skillopt_ci.core.history import Rejected, Step
 from skillopt_ci.core.schedule import chunks, epoch_order
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task

@@ -10,6 +10,8 @@ from skillopt_ci.optimizers import wording
 from skillopt_ci.optimizers.base import Place
 from skillopt_ci.providers.base import Model, Request
 
+TEXT_CHARS = 2400  # of a task, an answer, the steps to it
+
 
 @dataclass(frozen=True, slots=True)
 class Reflection:
@@ -36,13 +38,16 @@ class Reflection:
 def record(task: Task, rollout: Rollout) -> Mapping[str, str]:
     """One train trajectory as gepa shows it; of the grader only what an optimizer may read."""
     shown = task.prompt + (f"\n\n{task.context}" if task.context else "")
-    answer = rollout.trajectory.answer if rollout.trajectory else ""
+    trajectory = rollout.trajectory
+    answer = trajectory.answer if trajectory else ""
+    steps = wording.steps_text(trajectory.tool_calls) if trajectory else ""
     score = rollout.outcome
     feedback = "No result."
     if isinstance(score, Score):
         feedback = f"Score {score.value:.2f} of 1. {wording.trimmed(score.hint, wording.HINT_CHARS)}"
     return {
-        "Inputs": wording.trimmed(shown, wording.TASK_CHARS),
-        "Generated Outputs": wording.trimmed(answer, wording.ANSWER_CHARS),
+        "Inputs": wording.trimmed(shown, TEXT_CHARS),
+        **({"Steps": wording.trimmed(steps, TEXT_CHARS)} if steps else {}),
+        "Generated Outputs": wording.trimmed(answer, TEXT_CHARS),
         "Feedback": feedback,
     }

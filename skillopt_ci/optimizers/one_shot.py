@@ -1,16 +1,19 @@
 """One rewrite of a whole skill from the train tasks that it fails."""
 
+from dataclasses import replace
+
 from skillopt_ci.core.rewrite import editable
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.trajectory import Message
 from skillopt_ci.optimizers import wording
 from skillopt_ci.optimizers.answers import REWRITE, read_rewrite
 from skillopt_ci.optimizers.base import Evidence, Rewrite
+from skillopt_ci.optimizers.reading import minibatches
 from skillopt_ci.prompts import as_data, render
 from skillopt_ci.providers.base import Model, Request
 from skillopt_ci.providers.structured import ask
 
-EVIDENCE_CHARS = 60_000
+SHOWN = 20  # failures, those that recur first
 
 
 class OneShot:
@@ -20,18 +23,13 @@ class OneShot:
         self._model = model
 
     def rewrite(self, skill: Skill, evidence: Evidence, /) -> Rewrite:
-        """The skill written anew. Raises `CallFailedError` when the model gives none."""
-        tasks = {t.id: t for t in evidence.tasks}
-        shown: list[str] = []
-        for rollout in evidence.rollouts:
-            text = wording.rollout_text(tasks[rollout.sample.task_id], rollout)
-            if shown and sum(map(len, shown)) + len(text) > EVIDENCE_CHARS:
-                break
-            shown.append(text)
+        """The skill written anew; the evidence holds a failure. Raises `CallFailedError` when the model gives none."""
+        [failures, *_] = minibatches(replace(evidence, minibatch_size=SHOWN))
         prompt = render(
             "one_shot",
             skill=as_data(editable(skill)),
-            rollouts="\n\n".join(shown),
+            groups=wording.groups_text(failures.readings),
+            rollouts=wording.rollouts_text(failures.readings),
             rejected=wording.rejected_text(evidence.rejected),
         )
         request = Request(

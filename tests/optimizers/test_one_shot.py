@@ -9,7 +9,8 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.optimizers.base import Rewrite
 from skillopt_ci.optimizers.gepa_reflection import record
-from skillopt_ci.optimizers.one_shot import EVIDENCE_CHARS, OneShot
+from skillopt_ci.optimizers.one_shot import SHOWN, OneShot
+from skillopt_ci.optimizers.wording import READ_TOKENS
 from skillopt_ci.providers.base import Model
 from tests.optimizers.samples import PLACE, SKILL, Answer, Answers, down, evidence, rejected, rollout, task
 
@@ -75,8 +76,8 @@ def test_many_failures_are_shown_as_far_as_there_is_room() -> None:
     long = tuple(rollout(t.id, 0, answer="long " * 1000) for t in given.tasks)
     made.rewrite(SKILL, replace(given, rollouts=long))
     prompt = provider.requests[0].messages[1].content
-    assert len(prompt) < EVIDENCE_CHARS + 2000
-    assert 10 < prompt.count("<rollout ") < 40
+    assert len(prompt) < 4 * READ_TOKENS * 1.3
+    assert prompt.count("<rollout ") == SHOWN
 
 
 def test_what_gepa_shows_of_a_trajectory_hides_what_the_optimizer_must_not_see() -> None:
