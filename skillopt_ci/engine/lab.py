@@ -1,7 +1,7 @@
 """The lab: turns samples into rollouts, in parallel, in plan order."""
 
-from copy import copy
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
