@@ -27,7 +27,7 @@ _LOGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """A bought value (JSON) with its price; `usd` None is an unknown price.
+    """A bought value (JSON) with its price; `usd` None is an unknown price. `calls`: model calls that it took.
 
     `run` and `bought_at` (seconds since the epoch) are the ledger's to fill in.
     """
@@ -36,13 +36,14 @@ class Purchase:
     usage: Usage
     usd: Decimal | None
     served_model: str
+    calls: int = 1
     run: str = ""
     bought_at: float = 0.0
 
     @property
     def spend(self) -> Spend:
-        """This one call as a spend."""
-        return Spend(calls=1, usage=self.usage, usd=self.usd)
+        """As a spend."""
+        return Spend(calls=self.calls, usage=self.usage, usd=self.usd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ class Ledger:
 
     def find(self, key: str) -> Purchase | None:
         """The purchase under a key, or None."""
-        columns = "value, usd, input_tokens, cached_tokens, output_tokens, served_model, run, bought_at"
+        columns = "value, usd, input_tokens, cached_tokens, output_tokens, served_model, run, bought_at, kind"
         query = f"select {columns} from purchases where key=?"  # noqa: S608 - our own names
         rows = self._file.run(query, (key,))
         if not rows:
@@ -107,7 +108,13 @@ class Ledger:
         usage = Usage(input_tokens=row[2], cached_tokens=row[3], output_tokens=row[4])
         usd = None if row[1] is None else Decimal(row[1])
         return Purchase(
-            value=json.loads(value), usage=usage, usd=usd, served_model=row[5], run=row[6], bought_at=row[7]
+            value=json.loads(value),
+            usage=usage,
+            usd=usd,
+            served_model=row[5],
+            calls=_calls(row[8]),
+            run=row[6],
+            bought_at=row[7],
         )
 
     def once(self, key: str, entry: Entry, buy: Callable[[], Purchase]) -> tuple[Purchase, bool]:
@@ -147,7 +154,7 @@ class Ledger:
         usage = bought.usage
         row = (
             key,
-            entry.kind,
+            entry.kind if bought.calls == 1 else f"{entry.kind}/{bought.calls}",
             self._seal.close(json.dumps(bought.value), key),
             None if bought.usd is None else str(bought.usd),
             usage.input_tokens,
@@ -213,12 +220,12 @@ class Ledger:
 
     def spend_by_stream(self, run: str | None = None) -> dict[str, Spend]:
         """Everything bought, or what one run bought, by stream."""
-        query = "select stream, usd, input_tokens, cached_tokens, output_tokens from purchases where ? in ('', run)"
-        rows = self._file.run(query, (run or "",))
+        columns = "kind, stream, usd, input_tokens, cached_tokens, output_tokens"
+        rows = self._file.run(f"select {columns} from purchases where ? in ('', run)", (run or "",))  # noqa: S608
         totals: dict[str, Spend] = {}
-        for stream, usd, *tokens in rows:
+        for kind, stream, usd, *tokens in rows:
             usage = Usage(input_tokens=tokens[0], cached_tokens=tokens[1], output_tokens=tokens[2])
-            one = Spend(calls=1, usage=usage, usd=None if usd is None else Decimal(usd))
+            one = Spend(calls=_calls(kind), usage=usage, usd=None if usd is None else Decimal(usd))
             totals[stream] = totals.get(stream, Spend()) + one
         return dict(sorted(totals.items()))
 
@@ -268,3 +275,9 @@ class Ledger:
                 new = [row for row in logs[table] if row not in ours]
                 self._file.run_many(f"insert into {table} ({columns}) values ({marks})", new)  # noqa: S608
         return gained
+
+
+def _calls(kind: str) -> int:
+    """Model calls of a stored kind: `rollout/7` took seven, `call` one."""
+    number = kind.rpartition("/")[2]
+    return int(number) if number.isdigit() else 1

@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from skillopt_ci import plugins
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
@@ -15,6 +16,7 @@ from skillopt_ci.engine.method import Method
 from skillopt_ci.errors import ConfigError, MissingKeyError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build, needs_judge
+from skillopt_ci.harnesses.base import AgentKind, Harness
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_seal import Seal
 from skillopt_ci.pool import Pool
@@ -23,6 +25,12 @@ from skillopt_ci.providers.prices import Pricer
 from skillopt_ci.providers.purchased import Meter, Purchased
 from skillopt_ci.providers.retrying import Retrying
 from skillopt_ci.providers.stored import Replays, Stored
+
+CHAT_CONCURRENCY = 8
+
+if TYPE_CHECKING:
+    from skillopt_ci.harnesses.agency import Agency
+    from skillopt_ci.harnesses.agent import Agent
 
 # What each SDK reads when the configuration names no variable.
 _KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure-openai": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
@@ -106,13 +114,27 @@ def _key(ref: ModelRef, env: Mapping[str, str], *, own_server: bool) -> str | No
 
 @dataclass
 class Workshop:
-    """Makes labs and optimizers for one command; SDK clients are made once per provider, when first needed."""
+    """Makes labs and optimizers for one command; SDK clients are made once per provider, when first needed.
+
+    `confined`: agents and scripts run in a sandbox, or not at all.
+    """
 
     ledger: Ledger
     pool: Pool
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    confined: bool = True
     _providers: dict[str, Retrying] = field(default_factory=dict)
     _raw: list[Provider] = field(default_factory=list)
+    _agency: "Agency | None" = None
+
+    @property
+    def agency(self) -> "Agency":
+        """What agents and scripts share."""
+        if self._agency is None:
+            from skillopt_ci.harnesses.agency import Agency
+
+            self._agency = Agency(self.pool.stop, confined=self.confined)
+        return self._agency
 
     def model(self, ref: ModelRef, *, run: str, meters: Sequence[Meter]) -> Model:
         """A model whose calls go through the ledger and the meters."""
@@ -138,11 +160,19 @@ class Workshop:
         def model(ref: ModelRef) -> Model:
             return _played(ref, Stored(identity=identity(ref), ledger=self.ledger, until=until, replays=replays))
 
-        target = model(skill.target)
         if judge is None and skill.judge:
             judge = model(skill.judge)
-        harness = plugins.load("harnesses", skill.harness)(target)
-        return Lab(harness, grader_of(skill.graders, judge), self.pool, progress)
+        kind = plugins.load("harnesses", skill.harness)
+        harness: Harness
+        if isinstance(kind, AgentKind):
+            from skillopt_ci.harnesses.rollout_key import StoredRollouts, bench_identity
+
+            surroundings = bench_identity(identity(skill.target), skill.target.model, confined=self.confined)
+            agent = kind.make(skill.harness_options)
+            harness = StoredRollouts(agent, surroundings, self.ledger, until, replays)
+        else:
+            harness = kind(model(skill.target))
+        return Lab(harness, self._grader_of(skill, judge), self.pool, progress)
 
     def lab(
         self, skill: ResolvedSkill, progress: Progress, *, run: str, meters: Sequence[Meter], replica: str = ""
@@ -152,10 +182,33 @@ class Workshop:
         Raises:
             ConfigError: a key is missing, or a grader needs a judge that is not configured.
         """
-        target = self.model(skill.target, run=run, meters=meters)
         judge = self.model(skill.judge, run=run, meters=meters) if skill.judge else None
-        harness = plugins.load("harnesses", skill.harness)(target)
-        return Lab(harness, grader_of(skill.graders, judge), self.pool, progress, replica)
+        kind = plugins.load("harnesses", skill.harness)
+        if isinstance(kind, AgentKind):
+            harness = self._agent(kind.make(skill.harness_options), skill.target, run, meters)
+        else:
+            harness = kind(self.model(skill.target, run=run, meters=meters))
+        return Lab(harness, self._grader_of(skill, judge), self.pool, progress, replica)
+
+    def _agent(self, agent: "Agent", target: ModelRef, run: str, meters: Sequence[Meter]) -> Harness:
+        from skillopt_ci.harnesses.rollout import AgentHarness, Bench
+
+        agency = self.agency
+        bench = Bench(
+            sandbox=agency.sandbox(),
+            gateway=agency.gateway(),
+            upstream=agency.upstream(provider_options(target, self.env)),
+            ledger=self.ledger,
+            meters=meters,
+            pricer=pricer(target),
+            model=target.model,
+            provider=identity(target),
+            run=run,
+        )
+        return AgentHarness(agent, bench)
+
+    def _grader_of(self, skill: ResolvedSkill, judge: Model | None) -> Callable[[Task], Grader]:
+        return grader_of(skill.graders, judge)
 
     def method(self, skill: ResolvedSkill, *, run: str, meters: Sequence[Meter]) -> Method:
         """The method a skill is trained with; of another package's optimizer with the usual loop.
@@ -181,7 +234,9 @@ class Workshop:
         return looping(plugins.load("optimizers", name)(model(), self.pool))
 
     def close(self) -> None:
-        """Close the connections of every SDK client."""
+        """Close the connections of every SDK client, and the gateway."""
+        if self._agency is not None:
+            self._agency.close()
         for provider in self._raw:
             close = getattr(provider, "close", None)
             if close is not None:
@@ -231,3 +286,15 @@ def judge_calls(common: Sequence[GraderSpec], tasks: Sequence[Task]) -> int:
                 votes = spec.options.get("votes", 1)
                 total += votes if isinstance(votes, int) else 1
     return total
+
+
+def concurrency(config: Config, skills: Sequence[ResolvedSkill]) -> int:
+    """Rollouts in flight: what the configuration says, else what suits the harness that can have the fewest."""
+    if config.concurrency is not None:
+        return config.concurrency
+    most = CHAT_CONCURRENCY
+    for skill in skills:
+        kind = plugins.load("harnesses", skill.harness)
+        if isinstance(kind, AgentKind):
+            most = min(most, kind.make(skill.harness_options).concurrency)
+    return most

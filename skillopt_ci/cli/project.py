@@ -90,7 +90,7 @@ def read_project(root: Path, tree: Tree, path: str) -> Project:
 
 def read_skill(tree: Tree, path: str, name: str) -> Skill:
     """Read a skill with the digests of its bundled files. Raises `ConfigError`."""
-    skill = parse_skill(tree.read(path), path=path, name=name, resources=bundled(tree, path))
+    skill = parse_skill(tree.read(path), path=path, name=name, bundle=bundled(tree, path))
     return replace(skill, name=name)
 
 

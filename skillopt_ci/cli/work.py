@@ -20,7 +20,7 @@ from skillopt_ci.ledger import Ledger
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.escape import scrub
-from skillopt_ci.wiring import Workshop, ledger_seal, pricer, secret_values
+from skillopt_ci.wiring import Workshop, concurrency, ledger_seal, pricer, secret_values
 
 LEDGER = ".skillopt/ledger.sqlite"
 # Names another place. The action does: what a pull request has committed as its ledger must never decide its gate.
@@ -72,7 +72,7 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
     limits = limits_of(options, project) if limits is None else limits
     secrets = secret_values(project.config, os.environ)
     console.scrub = lambda text: scrub(text, secrets)
-    pool = Pool(project.config.concurrency)
+    pool = Pool(concurrency(project.config, project.skills))
     seal = ledger_seal(project.config, os.environ)
     with Ledger(ledger_path(project.root), replay_only=options.replay_only, seal=seal) as ledger:
         ledger.seal_rest()
@@ -80,7 +80,7 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
             console.say(_NOT_KEPT)
         month = ledger.spent_since(_month_start()) if limits.month_usd is not None else Decimal(0)
         meter = Meter(limits, month_usd=month)
-        workshop = Workshop(ledger=ledger, pool=pool)
+        workshop = Workshop(ledger=ledger, pool=pool, confined=project.config.sandbox == "auto")
         progress = progress_for(console, lambda: meter.paid)
         try:
             with progress:

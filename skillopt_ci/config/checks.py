@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from skillopt_ci import plugins
 from skillopt_ci.config.explain import prefixed
+from skillopt_ci.config.harness import Harness
 from skillopt_ci.config.locate import Path
 from skillopt_ci.config.overrides import chosen_targets, merged
 from skillopt_ci.config.schema import Config, ProviderEntry, SkillEntry, SplitWeights, TargetModel
-from skillopt_ci.config.words import show, suggest
+from skillopt_ci.config.words import clean, show, suggest
 from skillopt_ci.core.nested import leaves
-from skillopt_ci.errors import Problem
+from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.harnesses.base import AgentKind
 
 _ROLES = ("target", "optimizer", "judge")
 _OPENAI = ("openai", "azure-openai")
@@ -36,7 +38,7 @@ def _found(config: Config) -> Iterator[tuple[Path, str]]:
     for role in _ROLES:
         yield from _provider_name(config, getattr(config, role), (role,))
     yield from _targets(config, config, ())
-    yield from _registered("harnesses", config.harness, ("harness",))
+    yield from _harness(config.harness, ("harness",))
     yield from _registered("methods", config.train.method, ("train", "method"))
     yield from _splits(config.gate.splits, ("gate", "splits"))
     yield from _weights(config.split, ("split",))
@@ -72,7 +74,7 @@ def _skill(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path
         if role != "target" or not chosen_targets(config, skill):
             yield from _complete(config, skill, role, path)
     if skill.harness is not None:
-        yield from _registered("harnesses", skill.harness, (*path, "harness"))
+        yield from _harness(skill.harness, (*path, "harness"))
     if skill.train is not None:
         yield from _registered("methods", skill.train.method, (*path, "train", "method"))
     if skill.gate is not None:
@@ -88,6 +90,21 @@ def _skill(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path
         if judged and config.judge is None and skill.judge is None:
             words = "asks a model; name it at the top level: `judge: {provider: ..., model: ...}`"
             yield (*path, "graders", index, "type"), words
+
+
+def _harness(chosen: Harness, path: Path) -> Iterator[tuple[Path, str]]:
+    """It is there, and its options fit."""
+    if not _known("harnesses", chosen.type):
+        yield from _registered("harnesses", chosen.type, path)
+        return
+    kind = plugins.load("harnesses", chosen.type)
+    if isinstance(kind, AgentKind):
+        try:
+            kind.make(chosen.options)
+        except ConfigError as error:
+            yield path, str(error)
+    elif chosen.options:
+        yield path, f"the harness '{clean(chosen.type)}' takes no options"
 
 
 def _targets(config: Config, holder: Config | SkillEntry, path: Path) -> Iterator[tuple[Path, str]]:

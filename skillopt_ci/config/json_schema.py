@@ -10,6 +10,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NAMES = (
     (None, "harness", "harnesses"),
     ("SkillEntry", "harness", "harnesses"),
+    ("Harness", "type", "harnesses"),
     ("Train", "method", "methods"),
     ("Grader", "type", "graders"),
     ("ProviderEntry", "type", "providers"),

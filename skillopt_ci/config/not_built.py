@@ -23,7 +23,6 @@ class Planned:
 
 PLANNED = (
     Planned("harness", ("claude-code", "codex", "command")),
-    Planned("sandbox", per_skill=False),
     Planned("train.what", ("description",)),
     Planned("graders.*.type", ("script",)),
 )

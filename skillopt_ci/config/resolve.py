@@ -1,7 +1,9 @@
 """What holds for each skill: patterns expanded, overrides merged, models with their provider."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from skillopt_ci.config.overrides import chosen_targets, merged
 from skillopt_ci.config.schema import (
@@ -64,6 +66,7 @@ class ResolvedSkill:
     optimizer: ModelRef | None
     judge: ModelRef | None
     harness: str
+    harness_options: Mapping[str, object]
     split: SplitWeights
     train: Train
     gate: Gate
@@ -88,7 +91,7 @@ class ResolvedSkill:
             "target": self.target.identity(),
             "optimizer": None if self.optimizer is None else self.optimizer.identity(),
             "judge": None if self.judge is None else self.judge.identity(),
-            "harness": self.harness,
+            "harness": [self.harness, dict(self.harness_options)] if self.harness_options else self.harness,
             "graders": [g.identity() for g in self.graders],
             "split": self.split.model_dump(mode="json"),
             "train": self.train.model_dump(mode="json"),
@@ -154,7 +157,8 @@ def _resolved(config: Config, entry: SkillEntry, name: str, path: str) -> Resolv
         targets=targets,
         optimizer=model_ref(config, merged(config.optimizer, entry.optimizer)),
         judge=model_ref(config, merged(config.judge, entry.judge)),
-        harness=entry.harness or config.harness,
+        harness=(entry.harness or config.harness).type,
+        harness_options=MappingProxyType((entry.harness or config.harness).options),
         split=merged(config.split, entry.split) or config.split,
         train=merged(config.train, entry.train) or config.train,
         gate=merged(config.gate, entry.gate) or config.gate,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, Strict
 
+from skillopt_ci.config.harness import Harness, HarnessEntry, SandboxMode
 from skillopt_ci.config.locate import Located
 from skillopt_ci.config.section import PullRequest, Report, Section
 from skillopt_ci.config.values import (
@@ -242,7 +243,7 @@ class SkillEntry(Section):
     targets: tuple[TargetModel, ...] = Field(default=(), description="Overrides `target` and `targets`.")
     optimizer: OptimizerModel | None = Field(default=None, description="Overrides `optimizer`.")
     judge: JudgeModel | None = Field(default=None, description="Overrides `judge`.")
-    harness: Text | None = Field(default=None, description="Overrides `harness`.")
+    harness: HarnessEntry | None = Field(default=None, description="Overrides `harness`.")
     split: SplitWeights | None = Field(default=None, description="Overrides `split`.")
     train: Train | None = Field(default=None, description="Overrides `train`.")
     gate: Gate | None = Field(default=None, description="Overrides `gate`.")
@@ -264,8 +265,15 @@ class Config(Section):
     )
     optimizer: OptimizerModel | None = Field(default=None, description="The model that proposes edits.")
     judge: JudgeModel | None = Field(default=None, description="The model that graders ask; only for those that do.")
-    harness: Text = Field(default="chat", description="How a skill and a task reach the target.")
-    concurrency: Annotated[int, Strict(), Field(ge=1, le=512)] = Field(default=8, description="Rollouts in flight.")
+    harness: HarnessEntry = Field(default=Harness(type="chat"), description="How a skill and a task reach the target.")
+    concurrency: Annotated[int, Strict(), Field(ge=1, le=512)] | None = Field(
+        default=None, description="Rollouts in flight; as many as suit the harness when omitted (`chat`: 8)."
+    )
+    sandbox: SandboxMode = Field(
+        default="auto",
+        description="Where agents, set-up commands and script graders run: `auto` in a sandbox, or not at all where "
+        "there is none; `off` with the whole machine before them.",
+    )
     split: SplitWeights = Field(default=SplitWeights(), description="How tasks are divided.")
     skills: Annotated[tuple[SkillEntry, ...], Field(min_length=1)] = Field(description="The skills.")
     train: Train = Field(default=Train(), description="How a skill is trained.")

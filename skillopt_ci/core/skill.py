@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Literal
 
@@ -23,12 +24,16 @@ _BAD_VALUES = (ValueError, LookupError, AttributeError, TypeError, ArithmeticErr
 
 @dataclass(frozen=True, kw_only=True)
 class Skill:
-    """One skill: `frontmatter` (raw, with its `---` lines), `body`, and digests of bundled files by relative path."""
+    """One skill: `frontmatter` (raw, with its `---` lines), `body`, and digests of bundled files by relative path.
+
+    `bundle` has the bytes of the bundled files, for agents; the digests stand for them wherever skills are compared.
+    """
 
     name: str
     frontmatter: str
     body: str
     resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    bundle: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -115,14 +120,14 @@ def decode_skill(data: bytes, *, path: str) -> str:
         raise ConfigError([Problem(path, line, column, message)]) from error
 
 
-def parse_skill(data: bytes, *, path: str, name: str, resources: Mapping[str, str] | None = None) -> Skill:
+def parse_skill(data: bytes, *, path: str, name: str, bundle: Mapping[str, bytes] | None = None) -> Skill:
     """Read a `SKILL.md`.
 
     Args:
         data: the file's bytes.
         path: for messages.
         name: used when the frontmatter has no `name`.
-        resources: digests of bundled files by path relative to the skill's folder.
+        bundle: bundled files by path relative to the skill's folder.
 
     Raises:
         ConfigError: not UTF-8, or frontmatter that cannot be read.
@@ -135,4 +140,6 @@ def parse_skill(data: bytes, *, path: str, name: str, resources: Mapping[str, st
         raise ConfigError([Problem(path, 1, 1, str(error))]) from error
     declared = keys.get("name")
     named = declared if isinstance(declared, str) and declared.strip() else name
-    return Skill(name=named, frontmatter=frontmatter, body=body, resources=MappingProxyType(dict(resources or {})))
+    files = MappingProxyType(dict(bundle or {}))
+    resources = MappingProxyType({path: sha256(data).hexdigest() for path, data in files.items()})
+    return Skill(name=named, frontmatter=frontmatter, body=body, resources=resources, bundle=files)

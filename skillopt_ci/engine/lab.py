@@ -23,6 +23,8 @@ _OWN_RESULT = {
     "context_overflow": "the skill and the task do not fit into the model's context",
     "turns": "the agent reached its turn limit",
     "timeout": "the agent reached its time limit",
+    "tokens": "the agent reached its token limit",
+    "resources": "the agent reached a limit of memory, disk, processes or output",
 }
 
 
@@ -151,8 +153,12 @@ class Lab:
 
 
 def own_result(trajectory: Trajectory) -> Score | None:
-    """A score of 0 for a limit, a refusal, a context overflow or an empty answer; None for an answer to grade."""
+    """A score of 0 for a limit, a refusal, a context overflow or an empty answer; None for an answer to grade.
+
+    An agent that says nothing but changed files has answered.
+    """
     why = _OWN_RESULT.get(trajectory.stop_reason)
-    if why is None and not trajectory.answer.strip():
+    acted = trajectory.artifacts or trajectory.removed or trajectory.omitted
+    if why is None and not trajectory.answer.strip() and not acted:
         why = "the answer is empty"
     return None if why is None else Score(value=0.0, passed=False, why=why, hint=why)

@@ -3,7 +3,6 @@
 `worktree.WorkTree` reads a folder as it is on disk, with or without git; paths and patterns mean the same in all three.
 """
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -139,8 +138,8 @@ class StoredTree(Tree):
         return [p for p in found if p in self._files] if is_pattern(pattern) else found
 
 
-def bundled(tree: Tree, skill_path: str) -> dict[str, str]:
-    """SHA-256 of every file bundled with a skill, by path relative to the skill's folder, the skill file left out.
+def bundled(tree: Tree, skill_path: str) -> dict[str, bytes]:
+    """Every file bundled with a skill, by path relative to the skill's folder, the skill file left out.
 
     A skill file at the root of a repository bundles only the folders that skills have: references, scripts, assets.
     """
@@ -148,7 +147,7 @@ def bundled(tree: Tree, skill_path: str) -> dict[str, str]:
     prefix = f"{folder}/" if folder else ""
     patterns = [f"{folder}/**"] if folder else ["references/**", "scripts/**", "assets/**"]
     found = sorted({p for pattern in patterns for p in tree.glob(pattern)} - {skill_path})
-    return {p.removeprefix(prefix): hashlib.sha256(tree.read(p)).hexdigest() for p in found}
+    return {p.removeprefix(prefix): tree.read(p) for p in found}
 
 
 def _not_lfs(path: str, data: bytes) -> bytes:

@@ -117,6 +117,11 @@ class Meter:
                 self.replayed += spend
                 self._count(key, spend, ours=purchase.run in self._runs)
 
+    def counted(self, key: str) -> None:
+        """What is in the ledger under this key was counted call by call: its replay does not count again."""
+        with self._change:
+            self._seen.add(key)
+
     def check(self) -> None:
         """Stop here when the USD limit is passed. Called between batches, where the count is the same in every order.
 

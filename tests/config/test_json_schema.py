@@ -38,6 +38,7 @@ LOADER_ONLY = (
     "at least one of",
     "must not hold",
     "not both",
+    "takes no options",
     ".nan",
     ".inf",
 )

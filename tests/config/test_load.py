@@ -33,9 +33,27 @@ def test_the_contracts_file() -> None:
 def test_the_defaults_are_the_contracts() -> None:
     """What the contract's block writes out is what a file that writes nothing gets."""
     full, minimal = load(FULL), load(MINIMAL)
-    for section in ("harness", "concurrency", "split", "train", "gate", "pr", "report"):
+    for section in ("harness", "sandbox", "split", "train", "gate", "pr", "report"):
         assert getattr(minimal, section) == getattr(full, section), section
     assert minimal.budget.model_dump() == {"usd": None, "calls": None, "minutes": None, "month_usd": None}
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("", "auto"),
+        ("sandbox: auto", "auto"),
+        ("sandbox: off", "off"),
+        ("sandbox: 'off'", "off"),
+        ("sandbox: false", "off"),
+    ],
+)
+def test_the_sandbox_is_off_only_when_somebody_says_so(line: str, wanted: str) -> None:
+    assert load(MINIMAL + line).sandbox == wanted
+
+
+def test_a_harness_is_a_text_or_a_mapping() -> None:
+    assert load(MINIMAL + "harness: {type: chat}").harness == load(MINIMAL + "harness: chat").harness
 
 
 def test_find_config() -> None:
@@ -96,10 +114,14 @@ report:
 ADDED = [
     ("targets: {}", "5:10: targets: must be a list, not a mapping"),
     ("targets: [{provider: openai, model: m}]", "5:10: targets: write either `target` or `targets`, not both"),
-    ("sandbox: auto", "5:1: 'sandbox' is not built yet (planned); remove the key"),
+    ("sandbox: on", "5:10: sandbox: must be 'auto' or 'off', not true"),
+    ("sandbox: docker", "5:10: sandbox: must be 'auto' or 'off', not 'docker'"),
     ("harness: codex", "5:10: 'harness: codex' is not built yet (planned)"),
     ("harness: {type: claude-code, x: 1}", "5:10: 'harness: claude-code' is not built yet (planned)"),
-    ("harness: {type: chat}", "5:10: harness: must be a text, not a mapping"),
+    ("harness: {type: chat, x: 1}", "5:10: harness: the harness 'chat' takes no options"),
+    ("harness: []", "5:10: harness: must be a text or a mapping of keys to values, not an empty list"),
+    ("harness: {x: 1}", "5:10: harness: the key 'type' is missing"),
+    ("harness: {type: 1}", "5:17: harness.type: must be a text, not 1; put it in quotes"),
     ("harness: chatt", "5:10: harness: unknown harness 'chatt'; perhaps you meant 'chat'?"),
     ("train: {method: geppa}", "5:17: train.method: unknown method 'geppa'; perhaps you meant 'gepa'?"),
     ("train: {what: description}", "5:15: 'train.what: description' is not built yet (planned)"),
@@ -124,7 +146,6 @@ ADDED = [
     ("gate: {margin: .nan}", "5:16: gate.margin: must be a number above 0 and at most 1, not nan"),
     ("split: {train: 0, val: 0, test: 0}", "5:8: split: at least one of train, val and test must be above 0"),
     ("split: {train: 0.5}", "5:16: split.train: must be a whole number of at least 0, not 0.5"),
-    ("sandbox: off", "5:1: 'sandbox' is not built yet (planned); remove the key"),
     (
         f"pr: {{labels: [{'x' * 51}]}}",
         "5:15: pr.labels[0]: must be the name of a label: one line of at most 50 characters",

@@ -1,4 +1,5 @@
 from contextlib import suppress
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -129,12 +130,21 @@ def test_a_name_that_is_no_text_is_not_used() -> None:
 
 
 def test_digest_covers_text_and_bundled_files() -> None:
-    def digest(text: str, **resources: str) -> str:
-        return parse_skill(text.encode(), path="p", name="n", resources=resources).digest
+    def digest(text: str, **bundle: str) -> str:
+        files = {path: data.encode() for path, data in bundle.items()}
+        return parse_skill(text.encode(), path="p", name="n", bundle=files).digest
 
     assert digest("a", x="1") == digest("a", x="1")
     assert len({digest("a"), digest("b"), digest("a", x="1"), digest("a", x="2"), digest("a", y="1")}) == 5
     assert Skill(name="other", frontmatter="", body="a").digest == digest("a")
+
+
+def test_a_skill_carries_its_bundled_files_and_their_digests() -> None:
+    skill = parse_skill(b"a", path="p", name="n", bundle={"scripts/run.sh": b"x"})
+    assert skill.bundle == {"scripts/run.sh": b"x"}
+    assert skill.resources == {"scripts/run.sh": sha256(b"x").hexdigest()}
+    assert skill.with_body("b").bundle == skill.bundle
+    assert "b'x'" not in repr(skill)
 
 
 def test_a_new_body_keeps_the_frontmatter_a_frontmatter() -> None:

@@ -1,0 +1,77 @@
+"""The provider behind the gateway: its address, its key, its HTTP client."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.gateway.protocols import Protocol
+from skillopt_ci.providers.base import ProviderOptions
+from skillopt_ci.providers.sdk import Endpoint, checked_url, credential
+
+_SPEAKS: Mapping[str, tuple[Protocol, ...]] = {"anthropic": ("messages",), "openai": ("responses", "chat")}
+_VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
+_ADDRESSES = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
+_CONNECT_SECONDS = 10.0
+# What a client may say to the provider; everything else of its headers stays here.
+_PASSED = ("accept", "anthropic-beta", "anthropic-version", "openai-beta")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request to pass on: `path` begins with /v1, `query` has no question mark, header names are in lower case."""
+
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Upstream:
+    """One provider. Safe for threads."""
+
+    def __init__(self, options: ProviderOptions) -> None:
+        """Set it up.
+
+        Raises:
+            ConfigError: a kind that agents cannot use, no key, or an address that is none.
+        """
+        if options.type not in _SPEAKS:
+            raise ConfigError(
+                f"provider '{options.name}': agents cannot use providers of type '{options.type}'; "
+                f"give the target one of type {' or '.join(sorted(_SPEAKS))}"
+            )
+        self.protocols = _SPEAKS[options.type]
+        self._type = options.type
+        variable = _VARIABLES[options.type]
+        self._key = credential(options, variable, own_endpoint=options.base_url is not None)
+        self._base = (checked_url(options) or _ADDRESSES[options.type]).rstrip("/")
+        host = urlsplit(self._base).hostname or ""
+        self.endpoint = Endpoint(name=options.name, host=host, variable=variable, secret=self._key)
+        self.timeout_seconds = options.timeout_seconds
+        self._client = httpx2.Client(
+            timeout=httpx2.Timeout(options.timeout_seconds, connect=min(_CONNECT_SECONDS, options.timeout_seconds)),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+        )
+
+    def send(self, asked: Asked) -> Any:
+        """The open response (an `httpx2.Response` to be read and closed). Raises `httpx2.HTTPError`."""
+        headers = {name: asked.headers[name] for name in _PASSED if name in asked.headers}
+        headers |= {"content-type": "application/json", "accept-encoding": "identity"}
+        if self._type == "anthropic":
+            headers |= {"x-api-key": self._key}
+            headers.setdefault("anthropic-version", "2023-06-01")
+        else:
+            headers |= {"authorization": f"Bearer {self._key}"}
+        # An address for OpenAI clients ends in /v1, one for Anthropic's does not.
+        path = asked.path if self._type == "anthropic" else asked.path.removeprefix("/v1")
+        url = self._base + path + (f"?{asked.query}" if asked.query else "")
+        request = self._client.build_request("POST", url, headers=headers, content=asked.body)
+        return self._client.send(request, stream=True)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()

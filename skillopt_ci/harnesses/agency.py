@@ -1,0 +1,54 @@
+"""What agents and scripts of one command share: the sandbox, the gateway, the ways to the providers."""
+
+import threading
+
+from skillopt_ci.gateway.server import Gateway
+from skillopt_ci.gateway.upstream import Upstream
+from skillopt_ci.providers.base import ProviderOptions
+from skillopt_ci.sandbox.base import Sandbox
+from skillopt_ci.sandbox.bubblewrap import Bubblewrap
+from skillopt_ci.sandbox.running import Stop
+from skillopt_ci.sandbox.unconfined import Unconfined
+
+
+class Agency:
+    """Makes each thing once, when it is first needed. Safe for threads."""
+
+    def __init__(self, stop: Stop, *, confined: bool) -> None:
+        self._stop = stop
+        self._confined = confined
+        self._lock = threading.Lock()
+        self._sandbox: Sandbox | None = None
+        self._gateway: Gateway | None = None
+        self._upstreams: dict[str, Upstream] = {}
+
+    def sandbox(self) -> Sandbox:
+        """The sandbox. Raises `ConfigError` when there must be one and there is none."""
+        with self._lock:
+            if self._sandbox is None:
+                self._sandbox = Bubblewrap(self._stop) if self._confined else Unconfined(self._stop)
+            return self._sandbox
+
+    def gateway(self) -> Gateway:
+        """The gateway."""
+        with self._lock:
+            if self._gateway is None:
+                self._gateway = Gateway(port=not self._confined)
+            return self._gateway
+
+    def upstream(self, options: ProviderOptions) -> Upstream:
+        """The way to a provider. Raises `ConfigError` for one that agents cannot use."""
+        with self._lock:
+            if options.name not in self._upstreams:
+                self._upstreams[options.name] = Upstream(options)
+            return self._upstreams[options.name]
+
+    def close(self) -> None:
+        """Stop to listen, and close the connections."""
+        with self._lock:
+            if self._gateway is not None:
+                self._gateway.close()
+            for upstream in self._upstreams.values():
+                upstream.close()
+            self._gateway = None
+            self._upstreams.clear()

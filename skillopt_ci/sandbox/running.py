@@ -1,0 +1,222 @@
+"""Starting the supervisor and staying with it: streams, the clock, and the end, whatever happens."""
+
+import json
+import os
+import selectors
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, cast
+
+from skillopt_ci.errors import CallFailedError
+from skillopt_ci.sandbox.base import Command, Ended, Finished
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_TICK = 0.1
+_CHUNK = 65536
+_GRACE_SECONDS = 3.0
+_MIB = 1024 * 1024
+# Asked twice, told once; a supervisor that does not even die is left to `kill` of its own process.
+_LETTERS = (b"I", b"T", b"K")
+
+
+class Stop(Protocol):
+    """Whether the whole run is being stopped (`threading.Event`)."""
+
+    def is_set(self) -> bool:
+        """True once it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the supervisor is told. `launch` starts it, the number of its control socket is appended."""
+
+    launch: tuple[str, ...]
+    root: str
+    cwd: str
+    alone: bool
+    relay: Mapping[str, object] | None
+
+    def line(self, command: Command) -> bytes:
+        """The plan for a command as the line of JSON that the supervisor reads."""
+        limits = command.limits
+        rlimits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": limits.disk_mb * _MIB}
+        if self.alone:  # elsewhere the kernel counts every process of the user
+            rlimits["RLIMIT_NPROC"] = limits.processes
+        plan = {
+            "argv": list(command.argv),
+            "env": dict(command.env),
+            "cwd": self.cwd,
+            "root": self.root,
+            "alone": self.alone,
+            "relay": self.relay,
+            "rlimits": rlimits,
+            "limits": {
+                "processes": limits.processes,
+                "memory": limits.memory_mb * _MIB,
+                "disk": limits.disk_mb * _MIB,
+            },
+        }
+        return json.dumps(plan).encode() + b"\n"
+
+
+def run(plan: Plan, command: Command, stop: Stop) -> Finished:
+    """Run a command under the supervisor.
+
+    Raises:
+        CallFailedError: kind `sandbox`.
+    """
+    began = time.monotonic()
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603 - that is what a sandbox is for
+                [*plan.launch, str(theirs.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(theirs.fileno(),),
+                env={"PATH": os.defpath},
+                start_new_session=True,
+            )
+        watch = _Watch(process=process, control=ours, command=command, deadline=began + command.limits.seconds)
+        try:
+            watch.say(plan.line(command))
+            watch.stay(stop)
+        finally:
+            watch.close()
+    return watch.finished(time.monotonic() - began)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watch:
+    """One running command, seen from outside."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    command: Command
+    deadline: float
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    report: bytearray = field(default_factory=bytearray)
+    ended: Ended | None = None
+    letters: int = 0
+
+    def say(self, data: bytes) -> None:
+        try:
+            self.control.sendall(data)
+        except OSError:  # it is gone: its streams and its report tell
+            self.letters = len(_LETTERS)
+
+    def stay(self, stop: Stop) -> None:
+        """Until every stream is closed and the report is there."""
+        waiting = memoryview(self.command.stdin)
+        with selectors.DefaultSelector() as selector:
+            for stream, sink in self._sinks():
+                os.set_blocking(stream, False)
+                selector.register(stream, selectors.EVENT_READ, sink)
+            assert self.process.stdin is not None  # noqa: S101 - a pipe was asked for
+            os.set_blocking(self.process.stdin.fileno(), False)
+            selector.register(self.process.stdin, selectors.EVENT_WRITE)
+            while any(key.data is not None for key in selector.get_map().values()):
+                for key, _ in selector.select(_TICK):
+                    if key.data is None:
+                        waiting = self._feed(selector, waiting)
+                    elif not self._take(key.fd, key.data):
+                        selector.unregister(key.fileobj)
+                self._press(stop)
+
+    def _sinks(self) -> Sequence[tuple[int, bytearray]]:
+        assert self.process.stdout is not None  # noqa: S101
+        assert self.process.stderr is not None  # noqa: S101
+        return (
+            (self.process.stdout.fileno(), self.stdout),
+            (self.process.stderr.fileno(), self.stderr),
+            (self.control.fileno(), self.report),
+        )
+
+    def _feed(self, selector: selectors.BaseSelector, waiting: memoryview) -> memoryview:
+        assert self.process.stdin is not None  # noqa: S101
+        try:
+            sent = os.write(self.process.stdin.fileno(), waiting[:_CHUNK]) if waiting else 0
+        except BlockingIOError:
+            return waiting
+        except OSError:
+            waiting, sent = memoryview(b""), 0
+        waiting = waiting[sent:]
+        if not waiting:
+            selector.unregister(self.process.stdin)
+            self.process.stdin.close()
+        return waiting
+
+    def _take(self, fd: int, sink: bytearray) -> bool:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        room = self.command.limits.output_bytes - len(sink)
+        sink += data[: max(0, room)]
+        if len(data) > room:
+            self._end("output")
+        return bool(data)
+
+    def _press(self, stop: Stop) -> None:
+        """Ask to end when it is time, and ask harder the longer that takes."""
+        now = time.monotonic()
+        if self.ended is None and stop.is_set():
+            self._end("stopped")
+        if now < self.deadline or self.report:
+            return
+        self.ended = self.ended or "timeout"
+        if self.letters < len(_LETTERS):
+            self.say(_LETTERS[self.letters])
+        else:
+            self.process.kill()
+        self.letters += 1
+        self.deadline = now + _GRACE_SECONDS
+
+    def _end(self, why: Ended) -> None:
+        if self.ended is None:
+            self.ended = why
+            self.deadline = 0.0
+            if why == "output":  # nothing it says now would be heard
+                self.letters = len(_LETTERS) - 1
+
+    def close(self) -> None:
+        """Nothing is left afterwards. The supervisor kills its processes when its control socket closes."""
+        self.control.close()
+        try:
+            self.process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def finished(self, seconds: float) -> Finished:
+        """What is known at the end. Raises `CallFailedError` when the supervisor never reported."""
+        try:
+            report = json.loads(self.report)
+        except ValueError:
+            report = {}
+        if not report and self.ended is None:
+            said = " ".join(self.stderr[-400:].decode("utf-8", "replace").split())
+            raise CallFailedError("sandbox", f"the sandbox ended with code {self.process.returncode}: {said}")
+        if report.get("failed"):
+            raise CallFailedError("sandbox", f"cannot run '{self.command.argv[0]}' in the sandbox: {report['failed']}")
+        over = report.get("ended", "exit")
+        ended = self.ended or ("exit" if over == "killed" else cast(Ended, over))
+        return Finished(
+            returncode=int(report.get("code", -9)),
+            stdout=bytes(self.stdout),
+            stderr=bytes(self.stderr),
+            seconds=seconds,
+            ended=ended,
+        )

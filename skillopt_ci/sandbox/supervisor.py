@@ -1,0 +1,287 @@
+"""The first process of a sandbox: starts the command, relays to the gateway, watches the limits, ends everything.
+
+Runs alone (`python -I -S -B supervisor.py FD`), needs nothing but the standard library, and is the init process of its
+PID namespace: when it exits the kernel kills all the others. Unconfined, it adopts every orphan (Linux) and kills them
+itself. FD is a socket: it reads a line of JSON (`running.Plan`), then single letters (I, T, K: interrupt, terminate,
+kill), and writes a line of JSON at the end. When the other side goes away, it kills.
+"""
+
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import stat
+import sys
+import threading
+import time
+
+_TICK = 0.1
+_CHUNK = 65536
+_NOT_FOUND, _NOT_RUN = 127, 126
+_SIGNALS = {b"I": signal.SIGINT, b"T": signal.SIGTERM}
+
+
+class Supervisor:
+    """One command and all its processes."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        line = b""
+        while not line.endswith(b"\n"):
+            part = control.recv(_CHUNK)
+            if not part:
+                os._exit(1)
+            line += part
+        self.plan = json.loads(line)
+        self.alone = bool(self.plan["alone"])  # in a PID namespace of its own
+        self.disk_due = 0.0
+        self.child = 0
+        self.failed = ""
+
+    def run(self) -> None:
+        """Start, wait, end; never returns."""
+        listener = None
+        if self.plan["relay"]:
+            listener = socket.create_server(("127.0.0.1", self.plan["relay"]["port"]))
+        if not self.alone:
+            adopt_orphans()
+        wake, bell = os.pipe()
+        for end in (wake, bell):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        self.child = self.start()
+        if listener is not None:
+            threading.Thread(target=relay, args=(listener, self.plan["relay"]["socket"]), daemon=True).start()
+        ended, status = self.watch(wake)
+        if not self.alone:
+            self.kill_all()
+        code = os.waitstatus_to_exitcode(status) if status is not None else -signal.SIGKILL
+        report = {"ended": ended, "code": code, "failed": self.failed}
+        try:
+            self.control.sendall(json.dumps(report).encode() + b"\n")
+        except OSError:
+            pass  # nobody is left to hear it
+        os._exit(0)
+
+    def start(self) -> int:
+        """Fork and execute the command in a session of its own; its pid."""
+        came, went = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                self.execute()
+            except OSError as error:
+                os.write(went, f"{error.strerror}: {self.plan['argv'][0]}".encode("utf-8", "replace"))
+            os._exit(_NOT_RUN)
+        os.close(went)
+        self.failed = os.read(came, 4096).decode("utf-8", "replace")  # empty: the pipe closed as it was executed
+        os.close(came)
+        for standard in (0, 1, 2):  # or the other side would never see them end
+            os.close(standard)
+        return child
+
+    def execute(self) -> None:
+        """Become the command. Raises `OSError` when that cannot be."""
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        for name, value in self.plan["rlimits"].items():
+            lower(getattr(resource, name), value)
+        os.chdir(self.plan["cwd"])
+        os.execvpe(self.plan["argv"][0], self.plan["argv"], self.plan["env"])
+
+    def watch(self, wake: int) -> tuple[str, int | None]:
+        """Until the command has ended, or is to be killed: how, and its status."""
+        status = None
+        while True:
+            ready, _, _ = select.select([wake, self.control.fileno()], [], [], _TICK)
+            if wake in ready:
+                os.read(wake, _CHUNK)
+            if self.control.fileno() in ready:
+                letter = self.control.recv(1)
+                if letter in _SIGNALS:
+                    signal_group(self.child, _SIGNALS[letter])
+                else:
+                    return "killed", None
+            while True:
+                try:
+                    pid, got = os.waitpid(-1, os.WNOHANG)
+                except ChildProcessError:
+                    break
+                if not pid:
+                    break
+                if pid == self.child:
+                    status = got
+            if status is not None:
+                return "exit", status
+            over = self.over()
+            if over:
+                return over, None
+
+    def over(self) -> str:
+        """The limit that is passed, if any."""
+        limits = self.plan["limits"]
+        pids = self.processes()
+        if len(pids) > limits["processes"]:
+            return "processes"
+        if private_memory(pids) > limits["memory"]:
+            return "memory"
+        began = time.monotonic()
+        if began >= self.disk_due:
+            if folder_size(self.plan["root"], limits["disk"]) + deleted_size(pids) > limits["disk"]:
+                return "disk"
+            took = time.monotonic() - began
+            self.disk_due = began + max(0.3, 20 * took)  # a large folder is not looked at all the time
+        return ""
+
+    def processes(self) -> list[int]:
+        """Every process of the command."""
+        try:
+            pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        except OSError:  # no /proc: macOS
+            return []
+        if self.alone:
+            return [pid for pid in pids if pid != os.getpid()]
+        parents = {pid: parent_of(pid) for pid in pids}
+        mine = {os.getpid()}
+        grown = True
+        while grown:
+            more = {pid for pid, parent in parents.items() if parent in mine} - mine
+            mine |= more
+            grown = bool(more)
+        return sorted(mine - {os.getpid()})
+
+    def kill_all(self) -> None:
+        """Kill every process that can be found, until none is left."""
+        signal_group(self.child, signal.SIGKILL)
+        for _ in range(200):
+            pids = self.processes()
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    continue
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    continue
+            except ChildProcessError:
+                return
+            time.sleep(0.01)
+
+
+def signal_group(group: int, number: int) -> None:
+    """Signal a process group; nothing when it is gone."""
+    try:
+        os.killpg(group, number)
+    except OSError:
+        return
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every orphaned descendant, so that none can hide (Linux only)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def lower(kind: int, value: int) -> None:
+    """Set a resource limit, never above the one there is."""
+    _, hard = resource.getrlimit(kind)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a process; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def private_memory(pids: list[int]) -> int:
+    """Bytes of memory of these processes without what is only mapped from files; shared memory counts in each."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/status", "rb") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            continue
+        total += sum(1024 * int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
+    return total
+
+
+def deleted_size(pids: list[int]) -> int:
+    """Bytes of open files that have no name any more: they fill a disk, or memory, unseen."""
+    sizes = {}
+    for pid in pids:
+        try:
+            numbers = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue
+        for number in numbers:
+            try:
+                found = os.stat(f"/proc/{pid}/fd/{number}")
+            except OSError:
+                continue
+            if stat.S_ISREG(found.st_mode) and not found.st_nlink:
+                sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
+    return sum(sizes.values())
+
+
+def folder_size(folder: str, enough: int) -> int:
+    """Bytes on disk below a folder; stops counting when it is more than enough. Links are not followed."""
+    total, waiting = 0, [folder]
+    while waiting and total <= enough:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except OSError:
+            continue
+    return total
+
+
+def relay(listener: socket.socket, path: str) -> None:
+    """Join every connection to the listener with one to a unix socket."""
+    while True:
+        try:
+            near, _ = listener.accept()
+        except OSError:
+            return
+        far = socket.socket(socket.AF_UNIX)
+        try:
+            far.connect(path)
+        except OSError:
+            near.close()
+            far.close()
+            continue
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=pump, args=(source, sink), daemon=True).start()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Copy until the source ends, then say so to the sink."""
+    try:
+        while data := source.recv(_CHUNK):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+
+if __name__ == "__main__":
+    Supervisor(socket.socket(fileno=int(sys.argv[1]))).run()

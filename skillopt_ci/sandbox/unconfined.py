@@ -1,0 +1,35 @@
+"""`sandbox: off`: commands with the whole machine before them. Only their environment is their own."""
+
+import sys
+from pathlib import Path
+
+from skillopt_ci.sandbox import running
+from skillopt_ci.sandbox.base import Command, Door, Finished
+
+
+class Unconfined:
+    """Runs commands as this user. Limits of processes, memory and disk are watched where there is a /proc."""
+
+    confined = False
+
+    def __init__(self, stop: running.Stop) -> None:
+        self._stop = stop
+
+    def view(self, root: Path, /) -> Path:
+        """The root itself."""
+        return root
+
+    def gateway_url(self, door: Door, /) -> str:
+        """The gateway's own port."""
+        return f"http://127.0.0.1:{door.port}"
+
+    def run(self, command: Command, /) -> Finished:
+        """As `Sandbox.run`."""
+        plan = running.Plan(
+            launch=(sys.executable, "-I", "-S", "-B", str(running.SUPERVISOR)),
+            root=str(command.root),
+            cwd=str(command.root / command.cwd),
+            alone=False,
+            relay=None,
+        )
+        return running.run(plan, command, self._stop)
