@@ -34,6 +34,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "judge": "skillopt_ci.graders.judge:judge",
             "anls": "skillopt_ci.graders.similarity:anls",
             "similarity": "skillopt_ci.graders.similarity:similarity",
+            "officeqa": "skillopt_ci.graders.officeqa:officeqa",
             "all": "skillopt_ci.graders.combine:all_of",
             "any": "skillopt_ci.graders.combine:any_of",
             "weighted": "skillopt_ci.graders.combine:weighted",

@@ -34,6 +34,9 @@ def visible_texts(spec: GraderSpec) -> tuple[str, ...]:
 def _split(spec: GraderSpec) -> tuple[list[str], list[str]]:
     """(hidden, visible) texts of a grader that says nothing about itself."""
     checks = spec.options.get("checks")
+    if spec.type == "officeqa":
+        evidence = spec.options.get("evidence")
+        return list(_strings(evidence)), [t for k, v in spec.options.items() if k != "evidence" for t in _strings(v)]
     if spec.type in _TOLD:
         return [], list(_strings(spec.options))
     if spec.type != "rules" or not isinstance(checks, list):
