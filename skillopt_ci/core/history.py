@@ -19,6 +19,7 @@ EditStatus = Literal[
     "kept", "rejected", "rejected-alone", "pruned", "unmatched", "refused", "over-budget", "waiting", "undecided"
 ]
 NOT_KEPT = ("rejected", "rejected-alone", "pruned", "refused")  # what is remembered as not worth buying again
+NOT_AGAIN = "not bought again: "  # how the reason begins where memory refused an edit; memory has it already
 StepKind = Literal["edit", "slow_update", "prune", "rewrite"]
 Action = Literal["accept", "reject", "skip"]
 
@@ -93,6 +94,12 @@ class Step:
     rollouts: tuple[Rollout, ...] = ()
     failures: tuple[Failure, ...] = ()
 
+    def alone(self, record: EditRecord) -> bool:
+        """Whether the step's word on one of its edits is about that edit, and not about a bundle it was part of."""
+        if record.status != "rejected":
+            return True
+        return sum(r.status == "rejected" for r in self.edits) == 1
+
     def as_json(self) -> dict[str, object]:
         """One object of `history.json`: no clock, no paid/replayed split, the same after an interruption."""
         d = self.decision
@@ -131,13 +138,15 @@ class Notes:
 class Rejected:
     """An entry of the rejected-edit buffer: what was tried, what it did, why it was not kept.
 
-    `earlier`: by an earlier run or a reviewer.
+    `earlier`: by an earlier run or a reviewer; `base` is then the digest of the text it was judged against, where it
+    was judged by itself: for that very text it is not bought again.
     """
 
     edit: Edit
     reason: str
     effect: float | None
     earlier: bool = False
+    base: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """From ranked edits to a candidate skill, with a record of what became of every edit."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.history import EditRecord, EditStatus
@@ -12,11 +12,15 @@ from skillopt_ci.core.skill import Skill
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What a candidate is held to. `start` is the skill that the run began with: growth is counted from it."""
+    """What a candidate is held to. `start` is the skill that the run began with: growth is counted from it.
+
+    `remembered`: keys of edits that earlier runs or reviewers rejected for the incumbent as it is, with the reason.
+    """
 
     start: Skill
     policy: EditPolicy
     leakage: Leakage = Leakage()
+    remembered: Mapping[str, str] = field(default_factory=dict)
 
 
 def vet(skill: Skill, edits: Sequence[Edit], rules: Rules, waiting: Sequence[EditRecord] = ()) -> list[EditRecord]:
@@ -70,6 +74,7 @@ def _vetted(skill: Skill, record: EditRecord, kept: Sequence[Edit], rules: Rules
     resolution = attempt.resolutions[-1]
     known = skill.text if edit.op == "describe" else skill.body
     refused = refuse(edit, skill, rules.policy, kept) or rules.leakage.find(edit.content, known)
+    refused = refused or rules.remembered.get(edit.key())
     if refused is None and resolution.status == "unmatched":
         return replace(record, status="unmatched", reason=resolution.reason)
     refused = refused or too_long(attempt.skill, skill, rules.start, rules.policy)

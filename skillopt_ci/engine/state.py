@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 
 from skillopt_ci.core.costs import SCREENED
-from skillopt_ci.core.history import EditRecord, Rejected, Step, StepKind, rejected_edits
+from skillopt_ci.core.digest import text_digest
+from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Rejected, Step, StepKind, rejected_edits
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Evaluation, Rollout
@@ -126,6 +127,12 @@ class State:
         since = [s.action for s in self.steps][::-1]
         steps = self.steps[len(since) - since.index("accept") :] if "accept" in since else self.steps
         return tuple(r for s in steps for r in s.edits if r.status == "rejected-alone")
+
+    @property
+    def not_again(self) -> dict[str, str]:
+        """Keys of edits that earlier runs or reviewers rejected for the skill as it is, with the reason."""
+        now = text_digest(self.skill.text)
+        return {r.edit.key(): NOT_AGAIN + r.reason for r in self.rejected if r.earlier and r.base == now}
 
     def blank_step(self, epoch: int, kind: StepKind, budget: int) -> Step:
         """The next step before anything happened: skipped, nothing gated, nothing spent."""

@@ -30,7 +30,7 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> 
     blank = replace(blank, failures=(*failures, *proposal.failures))
     if not proposal.edits and not state.waiting:
         return skipped(bench, blank, "infrastructure" if proposal.failures else "no edits proposed", before)
-    rules = Rules(start=state.start, policy=settings.policy, leakage=bench.leakage)
+    rules = _rules(bench, state)
     vetted = vet(state.skill, proposal.edits, rules, state.waiting)
     if settings.screen.runs:
         vetted, more = screen(bench, state, vetted, rollouts, blank.edit_budget)
@@ -50,12 +50,17 @@ def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
         return None
     before = bench.spent()
     blank = state.blank_step(last.epoch, "edit", last.edit_budget)
-    rules = Rules(start=state.start, policy=bench.settings.policy, leakage=bench.leakage)
+    rules = _rules(bench, state)
     candidate, records = build_candidate(state.skill, again, last.edit_budget, rules)
     blank = replace(blank, edits=records)
     if candidate is None:
         return skipped(bench, blank, "no edit could be applied", before)
     return gated(bench, state, blank, candidate, before)
+
+
+def _rules(bench: Bench, state: State) -> Rules:
+    remembered = state.not_again
+    return Rules(start=state.start, policy=bench.settings.policy, leakage=bench.leakage, remembered=remembered)
 
 
 def skipped(bench: Workbench, blank: Step, reason: str, before: Spend) -> Step:

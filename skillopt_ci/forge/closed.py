@@ -49,5 +49,7 @@ def _of_run(data: bytes, pull: Pull) -> Iterator[bytes]:
         if not isinstance(value, dict) or value.get("run") != pull.marker["run_id"]:
             continue
         if value.get("status") == "accepted":
-            value |= {"status": "rejected", "reason": f"a reviewer closed pull request {pull.number} without merging"}
+            # Of an edit that was accepted the reviewer's word is about the skill as it was before the run.
+            reason = f"a reviewer closed pull request {pull.number} without merging"
+            value |= {"status": "rejected", "reason": reason, "base": value.get("start", "")}
         yield json.dumps(value, sort_keys=True, ensure_ascii=True).encode()

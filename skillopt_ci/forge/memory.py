@@ -1,6 +1,7 @@
 """A skill's memory across runs: rejected edits of earlier runs, read from the default branch only."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -13,12 +14,13 @@ from skillopt_ci.errors import GitError
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.proposal import HISTORY_LIMIT, history_path
 
-SHOWN = 40
+MOST = 1000  # edits; the optimizer is shown the newest of them
 MAX_CHARS = 8000
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def read_memory(root: Path, tree: Tree, name: str, more: bytes = b"") -> tuple[tuple[Rejected, ...], str]:
-    """Edits that earlier runs or reviewers rejected (the newest 40), and a digest of what was read.
+    """Edits that earlier runs or reviewers rejected (the newest thousand), and a digest of what was read.
 
     In a repository the file comes from the default branch: a branch of somebody else's must not steer training. A line
     that does not fit is passed over; a file over the size limit is not read at all. `more` are further lines that the
@@ -27,7 +29,7 @@ def read_memory(root: Path, tree: Tree, name: str, more: bytes = b"") -> tuple[t
     parts = [data for data in (_history(root, tree, name), more) if len(data) <= 4 * HISTORY_LIMIT]
     data = b"\n".join(parts) if more else b"".join(parts)
     found = list(_entries(data))
-    return tuple(found[-SHOWN:]), text_digest(data.decode("utf-8", "replace")) if found else ""
+    return tuple(found[-MOST:]), text_digest(data.decode("utf-8", "replace")) if found else ""
 
 
 def _history(root: Path, tree: Tree, name: str) -> bytes:
@@ -58,7 +60,9 @@ def _entries(data: bytes) -> Iterator[Rejected]:
             continue
         target, content, rationale, reason = texts
         edit = Edit(op=value["op"], target=target, content=content, rationale=rationale)
-        yield Rejected(edit=edit, reason=f"{reason} (an earlier run)", effect=effect, earlier=True)
+        base = value.get("base", "")
+        base = base if isinstance(base, str) and _DIGEST.fullmatch(base) else ""
+        yield Rejected(edit=edit, reason=f"{reason} (an earlier run)", effect=effect, earlier=True, base=base)
 
 
 def _text(value: object) -> str | None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import get_args
 
+from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.edit import Edit, Op, apply_edits
-from skillopt_ci.core.history import NOT_KEPT, EditRecord, Step
+from skillopt_ci.core.history import NOT_AGAIN, NOT_KEPT, EditRecord, Step
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.forge.marker import marker_line
 
@@ -111,10 +112,11 @@ def history_lines(training: Training) -> bytes:
     """The history file after this run: a line an edit that was kept or rejected; the oldest fall out at the limit."""
     old = [line for line in training.history.split(b"\n") if line.strip() and not _of_run(line, training.run_id)]
     new = [
-        json.dumps(_history_entry(training.run_id, step, record), sort_keys=True, ensure_ascii=True).encode()
+        json.dumps(_history_entry(training, step, record), sort_keys=True, ensure_ascii=True).encode()
         for step in training.steps
         for record in step.edits
         if record.status in ("kept", *NOT_KEPT) and not (step.kind == "prune" and record.status == "kept")
+        if not record.reason.startswith(NOT_AGAIN)
     ]
     lines = [*old, *new]
     size = sum(len(line) + 1 for line in lines)
@@ -201,12 +203,12 @@ def _message(training: Training, step: Step, at: int | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _history_entry(run_id: str, step: Step, record: EditRecord) -> dict[str, object]:
+def _history_entry(training: Training, step: Step, record: EditRecord) -> dict[str, object]:
     gated = record.status in ("kept", "rejected")  # the others were never measured on validation
     effect = step.decision.effect.mean if gated and step.decision and step.decision.effect else None
     return {
         "v": 1,
-        "run": run_id,
+        "run": training.run_id,
         "step": step.number,
         "status": "accepted" if record.status == "kept" and step.action == "accept" else "rejected",
         "op": record.edit.op,
@@ -215,6 +217,8 @@ def _history_entry(run_id: str, step: Step, record: EditRecord) -> dict[str, obj
         "rationale": record.edit.rationale,
         "reason": record.reason or step.reason,
         "effect": None if effect is None else round(effect, 6),
+        "start": text_digest(training.start.text),
+        "base": text_digest(step.incumbent.text) if step.alone(record) else "",
     }
 
 

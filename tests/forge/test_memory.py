@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Rejected
 from skillopt_ci.errors import ConfigError
-from skillopt_ci.forge.memory import MAX_CHARS, SHOWN, read_memory
+from skillopt_ci.forge.memory import MAX_CHARS, MOST, read_memory
 from skillopt_ci.forge.proposal import HISTORY_LIMIT, Training, history_lines, history_path
 from skillopt_ci.optimizers.wording import rejected_text
 from tests.fakes import MemoryTree
@@ -33,7 +33,10 @@ def test_rejected_edits_of_earlier_runs_are_remembered(tmp_path: Path) -> None:
     data = line(content="one", effect=-0.05, rationale="why") + line(content="two") + line(status="accepted")
     found, digest = memory(tmp_path, data)
     assert found[0] == Rejected(
-        edit=Edit(op="add", target="t", content="one", rationale="why"), reason="r (an earlier run)", effect=-0.05
+        edit=Edit(op="add", target="t", content="one", rationale="why"),
+        reason="r (an earlier run)",
+        effect=-0.05,
+        earlier=True,
     )
     assert [f.edit.content for f in found] == ["one", "two"]
     assert len(digest) == 64
@@ -66,8 +69,8 @@ def test_no_history_is_no_memory(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_are_kept(tmp_path: Path) -> None:
-    found, _ = memory(tmp_path, "".join(line(content=str(n)) for n in range(SHOWN + 5)))
-    assert [f.edit.content for f in found] == [str(n) for n in range(5, SHOWN + 5)]
+    found, _ = memory(tmp_path, "".join(line(content=str(n)) for n in range(MOST + 5)))
+    assert [f.edit.content for f in found] == [str(n) for n in range(5, MOST + 5)]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """A run becomes a pull request on the fake GitHub: opened, renewed, left alone, never over a person's work."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from skillopt_ci.core.digest import text_digest
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.closed import merge_lines, rejected_by_reviewers
 from skillopt_ci.forge.marker import read_marker
@@ -339,6 +341,8 @@ class TestMemory:
         lines = rejected_by_reviewers(here.repository, "invoices", PATH)
         assert [line.count(b'"status": "rejected"') for line in lines] == [1, 1, 1]
         assert [b"a reviewer closed pull request 1" in line for line in lines] == [True, True, False]
+        told = [json.loads(line) for line in lines]
+        assert {t["base"] for t in told[:2]} == {text_digest(skill(START).text)}  # what the reviewer wants kept
 
     def test_only_heads_that_are_as_we_left_them(self, here: World) -> None:
         here.publish(LINES[:2])
