@@ -13,9 +13,9 @@ from skillopt_ci.config.schema import (
     SkillEntry,
     SplitWeights,
     TargetModel,
-    TaskFiles,
     Train,
 )
+from skillopt_ci.config.section import TaskFiles
 from skillopt_ci.config.words import clean
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import GraderSpec

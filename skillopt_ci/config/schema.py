@@ -4,13 +4,13 @@ What `contracts` names and is not built yet stands in `not_built.py`, so that th
 is truthful. Models refuse unknown keys.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, Strict
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, Strict
 
 from skillopt_ci.config.harness import Harness, HarnessEntry, SandboxMode
 from skillopt_ci.config.locate import Located
-from skillopt_ci.config.section import PullRequest, Report, Section
+from skillopt_ci.config.section import PullRequest, Report, Section, TaskEntry
 from skillopt_ci.config.values import (
     BaseUrl,
     Flag,
@@ -18,7 +18,6 @@ from skillopt_ci.config.values import (
     PerMillion,
     Positive,
     SkillPath,
-    TaskPattern,
     Text,
     Usd,
     VariableName,
@@ -200,15 +199,6 @@ class Budget(Section):
     month_usd: Usd | None = Field(default=None, description="USD of all runs of the ledger in a calendar month.")
 
 
-class TaskFiles(Section):
-    """Files of tasks. A plain text in the list is its `path`."""
-
-    path: TaskPattern = Field(
-        description="Path or pattern (`*`, `?`, `**`), relative to the root; {name} is the skill's directory name."
-    )
-    format: Text | None = Field(default=None, description="Format of the files; found out from them when omitted.")
-
-
 class Grader(BaseModel):
     """A grader; other keys are its options, see the page on graders."""
 
@@ -220,13 +210,6 @@ class Grader(BaseModel):
     def as_spec(self) -> GraderSpec:
         """The same as the value that `core` works with."""
         return GraderSpec(type=self.type, options=dict(self.model_extra or {}), hidden=self.hidden)
-
-
-def _task_files(value: Any) -> Any:
-    return {"path": value} if isinstance(value, str) else value
-
-
-TaskEntry = Annotated[TaskFiles, BeforeValidator(_task_files, json_schema_input_type=Text | TaskFiles)]
 
 
 class SkillEntry(Section):

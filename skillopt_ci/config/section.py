@@ -1,10 +1,10 @@
-"""The base of all mappings of skillopt.yml, and those about what comes after training."""
+"""The base of all mappings of skillopt.yml, where tasks are, and what comes after training."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from skillopt_ci.config.values import Flag, Label, Login, Number, Positive
+from skillopt_ci.config.values import Flag, Label, Login, Number, Positive, TaskPattern, Text
 
 
 class Section(BaseModel):
@@ -37,3 +37,19 @@ class Report(Section):
     show_heldout: Flag = Field(
         default=False, description="Show held-out prompts, answers and trajectories in reports and artifacts."
     )
+
+
+class TaskFiles(Section):
+    """Files of tasks. A plain text in the list is its `path`."""
+
+    path: TaskPattern = Field(
+        description="Path or pattern (`*`, `?`, `**`), relative to the root; {name} is the skill's directory name."
+    )
+    format: Text | None = Field(default=None, description="Format of the files; found out from them when omitted.")
+
+
+def _task_files(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+TaskEntry = Annotated[TaskFiles, BeforeValidator(_task_files, json_schema_input_type=Text | TaskFiles)]
