@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 
-from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.spend import Spend, StageCost
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError, LedgerError, LedgerMissError
 from skillopt_ci.ledger_file import LedgerFile, storable
@@ -220,14 +220,21 @@ class Ledger:
 
     def spend_by_stream(self, run: str | None = None) -> dict[str, Spend]:
         """Everything bought, or what one run bought, by stream."""
-        columns = "kind, stream, usd, input_tokens, cached_tokens, output_tokens"
-        rows = self._file.run(f"select {columns} from purchases where ? in ('', run)", (run or "",))  # noqa: S608
         totals: dict[str, Spend] = {}
-        for kind, stream, usd, *tokens in rows:
+        for cost in self.spend_by_stage(run):
+            totals[cost.stage] = totals.get(cost.stage, Spend()) + cost.spend
+        return totals
+
+    def spend_by_stage(self, run: str | None = None) -> tuple[StageCost, ...]:
+        """Everything bought, or what one run bought, by stream and the model that answered, in their order."""
+        columns = "kind, stream, served_model, usd, input_tokens, cached_tokens, output_tokens"
+        rows = self._file.run(f"select {columns} from purchases where ? in ('', run)", (run or "",))  # noqa: S608
+        totals: dict[tuple[str, str], Spend] = {}
+        for kind, stream, model, usd, *tokens in rows:
             usage = Usage(input_tokens=tokens[0], cached_tokens=tokens[1], output_tokens=tokens[2])
             one = Spend(calls=_calls(kind), usage=usage, usd=None if usd is None else Decimal(usd))
-            totals[stream] = totals.get(stream, Spend()) + one
-        return dict(sorted(totals.items()))
+            totals[stream, model] = totals.get((stream, model), Spend()) + one
+        return tuple(StageCost(stage=s, model=m, spend=spend) for (s, m), spend in sorted(totals.items()))
 
     def export(self) -> list[dict[str, object]]:
         """Every purchase, oldest first, as JSON values; a value that cannot be opened is null."""

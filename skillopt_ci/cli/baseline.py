@@ -9,7 +9,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.eval import scored
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
-from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.options import Options, html_option, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.trust import require_trust
@@ -22,10 +22,12 @@ from skillopt_ci.engine.base_runs import fill_base
 from skillopt_ci.report.jsonout import eval_json
 from skillopt_ci.report.junit import eval_junit
 from skillopt_ci.report.markdown import eval_summary
+from skillopt_ci.report.page.from_results import eval_page
 
 
 @click.command(help=COMMANDS["baseline"])
 @spending
+@html_option
 def command(**shared: Any) -> None:
     """See the help text above."""
     options = Options(**shared)
@@ -43,7 +45,15 @@ def _baseline(console: Console, options: Options) -> int:
     says = simulated(refs)
     summary = eval_summary(report, simulated=says)
     value = {**eval_json(report, simulated=says), "schema": "skillopt-ci/baseline/1"}
-    leave_results(console, options, json=value, summary=summary, junit=eval_junit(report), shown=summary)
+    leave_results(
+        console,
+        options,
+        json=value,
+        summary=summary,
+        junit=eval_junit(report),
+        page=lambda: eval_page(report, title="Stored runs of the base", simulated=says),
+        shown=summary,
+    )
     return report.exit_code
 
 

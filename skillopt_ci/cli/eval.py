@@ -8,7 +8,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
-from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.options import Options, html_option, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.trust import require_trust
@@ -24,10 +24,12 @@ from skillopt_ci.errors import InconclusiveError
 from skillopt_ci.report.jsonout import eval_json
 from skillopt_ci.report.junit import eval_junit
 from skillopt_ci.report.markdown import eval_summary
+from skillopt_ci.report.page.from_results import eval_page
 
 
 @click.command(help=COMMANDS["eval"])
 @spending
+@html_option
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
@@ -53,7 +55,15 @@ def _eval(console: Console, options: Options, split: str, runs: int) -> int:
     says = simulated(refs)
     summary = eval_summary(report, simulated=says)
     junit = eval_junit(report, show_heldout=project.config.report.show_heldout)
-    leave_results(console, options, json=eval_json(report, simulated=says), summary=summary, junit=junit, shown=summary)
+    leave_results(
+        console,
+        options,
+        json=eval_json(report, simulated=says),
+        summary=summary,
+        junit=junit,
+        page=lambda: eval_page(report, title="Skill scores", simulated=says),
+        shown=summary,
+    )
     return report.exit_code
 
 
@@ -81,7 +91,9 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> EvalEntry:
     work.console.say(f"{skill.name} on {skill.target.label}: {len(tasks)} {split} tasks, {times}")
     require_trust(work, skill, tasks, run=name, meters=[work.meter, meter])
     jobs = [Job(measured, t, lab.sample(t, f"eval/{split}", n)) for n in range(runs) for t in tasks]
-    rollouts = lab.roll_out(jobs, what=f"{skill.name}, {split} tasks")
+    # What is said on train tasks is no secret; of the others only where the configuration shows held-out texts.
+    keep = work.options.html is not None and (split == "train" or project.config.report.show_heldout)
+    rollouts = lab.roll_out(jobs, what=f"{skill.name}, {split} tasks", keep=keep)
     if split == "test":
         work.console.detail(f"the test split of this suite was opened {times_opened(work.ledger, suite, name)} times")
     return EvalEntry(

@@ -1,6 +1,6 @@
 """`gate`: changed skills against their base, on held-out tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.judging import Pair, judge_pairs
 from skillopt_ci.cli.main import COMMANDS
-from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.options import Options, html_option, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.policy_edits import policy_edits
 from skillopt_ci.cli.project import read_suite
@@ -19,9 +19,11 @@ from skillopt_ci.cli.sides import Sides, find_sides
 from skillopt_ci.cli.work import at_work, limits_of, require_prices, simulated
 from skillopt_ci.core.verdict import GateReport, SkillVerdict, Verdict
 from skillopt_ci.errors import MissingKeyError
+from skillopt_ci.forge.memory import committed_history
 from skillopt_ci.report.jsonout import gate_json
 from skillopt_ci.report.junit import gate_junit
 from skillopt_ci.report.markdown import gate_summary
+from skillopt_ci.report.page.from_results import gate_page
 
 _WORDS = {
     "first-adoption": "the base has no configuration yet: first adoption, nothing to compare with",
@@ -49,6 +51,7 @@ _ORDER: tuple[tuple[Verdict | None, str], ...] = (
 
 @click.command(help=COMMANDS["gate"])
 @spending
+@html_option
 @click.option("--base", metavar="REF", help="Compare with this commit (default: where the default branch parts).")
 @click.option("--head", metavar="REF", help="Judge this commit (default: the working tree).")
 @click.option("--into", metavar="BRANCH", help="The branch that the change is for (default: the default branch).")
@@ -105,8 +108,11 @@ def _gate(console: Console, options: Options, sides: Sides, blank: GateReport) -
     with at_work(console, options, project) as work:
         verdicts = [_unmeasured(c) for c in changes if c.reason]
         verdicts += judge_pairs(work, pairs)
-        report = replace(report, paid=work.meter.paid, replayed=work.meter.replayed)
-    return _leave(console, options, _told(_summed(report, verdicts), unreadable), says=simulated(refs))
+        costs = tuple(cost for pair in pairs for cost in work.ledger.spend_by_stage(pair.run))
+        report = replace(report, paid=work.meter.paid, replayed=work.meter.replayed, costs=costs)
+    histories = {s.name: committed_history(project.root, project.tree, s.name) for s in compared if options.html}
+    report = _told(_summed(report, verdicts), unreadable)
+    return _leave(console, options, report, histories, says=simulated(refs))
 
 
 def _unusable(why: str) -> str:
@@ -121,10 +127,25 @@ def _told(report: GateReport, unreadable: str) -> GateReport:
     return replace(report, message=f"{report.message}; {said}" if report.message else said)
 
 
-def _leave(console: Console, options: Options, report: GateReport, *, says: bool) -> int:
+def _leave(
+    console: Console,
+    options: Options,
+    report: GateReport,
+    histories: Mapping[str, bytes] | None = None,
+    *,
+    says: bool,
+) -> int:
     summary = gate_summary(report, simulated=says)
     value = gate_json(report, simulated=says)
-    leave_results(console, options, json=value, summary=summary, junit=gate_junit(report), shown=summary)
+    leave_results(
+        console,
+        options,
+        json=value,
+        summary=summary,
+        junit=gate_junit(report),
+        page=lambda: gate_page(report, histories or {}, simulated=says),
+        shown=summary,
+    )
     return report.exit_code
 
 
@@ -164,6 +185,7 @@ def _unmeasured(change: Change, target: str | None = None) -> SkillVerdict:
         head_digest=head.digest if head else None,
         base_tokens=base.tokens if base else None,
         head_tokens=head.tokens if head else None,
+        texts=(base.text, head.text) if base and head else None,
         blocking=change.skill.gate.on_inconclusive == "block",
         message=_WORDS.get(change.reason, ""),
     )

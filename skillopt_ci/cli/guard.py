@@ -25,13 +25,13 @@ class UnexpectedError(SkilloptError):
 def run(command: str, options: Options, body: Callable[[Console], int]) -> NoReturn:
     """Run a command's body and leave with its exit code, or with that of its error.
 
-    With `--json` and `--junit` an error is written there too, so that no stale result of an earlier run is left to be
-    believed. A place that cannot be written is told before anything is bought.
+    With `--json`, `--junit` and `--html` an error is written there too, so that no stale result of an earlier run is
+    left to be believed. A place that cannot be written is told before anything is bought.
     """
     console = Console(quiet=options.quiet, verbose=options.verbose)
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        for place in (options.json, options.junit, options.summary):
+        for place in (options.json, options.junit, options.summary, options.html):
             if place is not None:
                 _probe(place)
     except SkilloptError as error:
@@ -120,6 +120,10 @@ def _leave_files(command: str, options: Options, console: Console, error: Skillo
             case = Case(id=command, classname="skillopt-ci", status="error", message=message)
             text = junit(f"skillopt-ci {command}", [case], {"verdict": "none", "reason": error.reason})
             write_output(options.junit, console.scrub(text))
+        if options.html is not None:
+            from skillopt_ci.report.page.document import error_page
+
+            write_output(options.html, error_page(f"skillopt-ci {command}", console.scrub(message)))
     except SkilloptError as second:
         console.error(f"error: {second}")
 

@@ -84,7 +84,8 @@ def _judge(work: Work, pair: Pair, meters: Sequence[Meter], lab: Lab, pairs: int
         work.console.error(f"{skill.name}: {error}")
         ended: Verdict | None = None if isinstance(error, ProviderDownError) else "inconclusive"
         return replace(pair.blank, verdict=ended, reason=error.reason, message=str(error))
-    verdict = replace(_verdict(pair, outcome, settings), test_opened=opened)
+    shown = work.project.config.report.show_heldout
+    verdict = replace(_verdict(pair, outcome, settings, show_heldout=shown), test_opened=opened)
     if not before and verdict.reason != "infrastructure" and not work.ledger.replay_only:
         work.ledger.note_run(name, name, 1, "judged", {"now": now, "pairs": pairs})
     return verdict
@@ -103,7 +104,7 @@ def _judged_before(ledger: Ledger, name: str) -> tuple[float, int] | None:
     return None
 
 
-def _verdict(pair: Pair, outcome: GateOutcome, settings: GateSettings) -> SkillVerdict:
+def _verdict(pair: Pair, outcome: GateOutcome, settings: GateSettings, *, show_heldout: bool) -> SkillVerdict:
     final, tasks = outcome.final, pair.suite.of(pair.skill.gate.splits)
     ids = tuple(t.id for t in tasks)
     base = _evaluation(pair.base, ids, outcome.base)
@@ -139,6 +140,7 @@ def _verdict(pair: Pair, outcome: GateOutcome, settings: GateSettings) -> SkillV
         golden_armed=outcome.golden_armed == outcome.golden_total,
         suspects=outcome.suspects,
         notes=outcome.notes,
+        rollouts=tuple(r for row in outcome.head for r in row) if show_heldout else (),
     )
 
 

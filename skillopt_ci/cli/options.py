@@ -20,6 +20,7 @@ class Options:
     json: Path | None = None
     junit: Path | None = None
     summary: Path | None = None
+    html: Path | None = None
     max_usd: Decimal | None = None
     max_calls: int | None = None
     replay_only: bool = False
@@ -59,6 +60,11 @@ _SPENDING = (
     click.option("--max-usd", type=Usd(), help="Budget in USD; wins over the configuration."),
     click.option("--max-calls", type=click.IntRange(min=1), help="Budget in model calls; wins over the configuration."),
     click.option("--replay-only", is_flag=True, help="Buy nothing: a call that is not in the ledger is an error."),
+)
+
+
+html_option = click.option(
+    "--html", type=_FILE, metavar="PATH", help="Write the result as one self-contained HTML page."
 )
 
 

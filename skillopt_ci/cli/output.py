@@ -1,13 +1,17 @@
 """Where results go: --json, --junit, --summary, the job summary of a runner, and stdout."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import write_json, write_output
 from skillopt_ci.cli.options import Options
 from skillopt_ci.errors import SkilloptError
+
+if TYPE_CHECKING:
+    from skillopt_ci.report.page.model import Report
 
 
 def leave_results(
@@ -17,14 +21,22 @@ def leave_results(
     json: Mapping[str, object],
     summary: str,
     junit: str | None = None,
+    page: "Callable[[], Report] | None" = None,
     shown: str,
 ) -> None:
-    """Show the result, then write everything that was asked for. Secrets are taken out of all of it."""
+    """Show the result, then write everything that was asked for. Secrets are taken out of all of it.
+
+    `page` makes the HTML page, for commands that have one; it is only made when it was asked for.
+    """
     console.result(shown)
     if options.json is not None:
         write_json(options.json, json, console.scrub)
     if options.junit is not None and junit is not None:
         write_output(options.junit, console.scrub(junit))
+    if options.html is not None and page is not None:
+        from skillopt_ci.report.page.document import document
+
+        write_output(options.html, console.scrub(document(page())))
     runner = os.environ.get("GITHUB_STEP_SUMMARY")
     if options.summary is not None:
         append(options.summary, console.scrub(summary))

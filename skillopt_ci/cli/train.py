@@ -22,11 +22,11 @@ from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import BudgetReachedError, GitError, InconclusiveError, ProviderDownError, UsageError
 from skillopt_ci.forge.git import Git
+from skillopt_ci.forge.memory import committed_history
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.jsonout import train_json
 from skillopt_ci.report.junit import train_junit
 from skillopt_ci.report.pull_request import Provenance, pull_request_body
-from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.report.training import train_summary
 
 # Of several skills' exit codes the most serious one is the command's.
@@ -96,8 +96,9 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         paid=meter.paid,
         replayed=meter.replayed,
     )
-    folder = RunFolder(plan.folder, work.console.scrub, show_heldout=work.project.config.report.show_heldout)
+    folder = work.run_folder(plan.folder)
     folder.write_config(run_config(work.project, plan))
+    folder.write_history(committed_history(work.project.root, work.project.tree, skill.name))
     # A finished run that is named again buys nothing, not even a call that failed then.
     replay_only, work.ledger.replay_only = work.ledger.replay_only, work.ledger.replay_only or plan.finished
     try:
@@ -106,7 +107,14 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         result = carry_out(work, plan, meter)
     except _ENDS_ONE as error:
         work.console.error(f"{skill.name}: {error}")
-        return replace(entry, paid=meter.paid, replayed=meter.replayed, exit_code=error.exit_code, message=str(error))
+        return replace(
+            entry,
+            paid=meter.paid,
+            replayed=meter.replayed,
+            costs=work.ledger.spend_by_stage(plan.run_id),
+            exit_code=error.exit_code,
+            message=str(error),
+        )
     finally:
         work.ledger.replay_only = replay_only
     entry = _finished(work, plan, meter, entry, result)
@@ -149,6 +157,7 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
         test_opened=_opened(work, plan, result) if confirmation or result.closing else 0,
         paid=meter.paid,
         replayed=meter.replayed,
+        costs=work.ledger.spend_by_stage(plan.run_id),
         exit_code=code,
         message=message,
     )
@@ -173,6 +182,7 @@ def run_config(project: Project, plan: Plan) -> dict[str, object]:
         "start": plan.start.digest,
         "suite": {"digest": plan.suite.digest, "tasks": {s: len(plan.suite.of([s])) for s in ("train", "val", "test")}},
         "config": skill.fingerprint(),
+        "gate": skill.gate.model_dump(mode="json"),
         "commit": _commit(project),
         "min_confidence": project.config.pr.min_confidence,
         "simulated": simulated([skill.target, skill.optimizer, skill.judge]),

@@ -1,7 +1,6 @@
 """One skill's training: which run it is, what it may spend, what it found."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from skillopt_ci.engine.state import TrainSettings, Workbench
 from skillopt_ci.errors import BudgetReachedError, UsageError
 from skillopt_ci.forge.memory import read_memory
 from skillopt_ci.providers.purchased import Meter
-from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.wiring import judge_calls
 
 RUNS = ".skillopt/runs"
@@ -175,7 +173,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         keep_back=reserve.keep,
         checkpoint=reserve.check,
     )
-    folder = RunFolder(plan.folder, work.console.scrub, show_heldout=work.project.config.report.show_heldout)
+    folder = work.run_folder(plan.folder)
     steps = method(bench, plan.start, plan.remembered)
     while True:
         try:
@@ -195,7 +193,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     reserve.release()
     if skill.train.method == HUMAN:
         return baseline(lab, suite, result)
-    return closing(lab, suite, result, work.console.say)
+    return closing(lab, suite, result, work)
 
 
 def baseline(lab: Lab, suite: Suite, result: TrainResult) -> TrainResult:
@@ -206,13 +204,15 @@ def baseline(lab: Lab, suite: Suite, result: TrainResult) -> TrainResult:
         return replace(result, stopped=str(reached), stopped_by=reached.limit)
 
 
-def closing(lab: Lab, suite: Suite, result: TrainResult, say: Callable[[str], None]) -> TrainResult:
+def closing(lab: Lab, suite: Suite, result: TrainResult, work: Work) -> TrainResult:
     """The result with its confirmation on the test split; without one when nothing changed or the money is gone."""
     if not result.changed():
         return result
-    say("closing comparison of the best skill with the start, on the test split")
+    work.console.say("closing comparison of the best skill with the start, on the test split")
     try:
-        return replace(result, confirmation=confirm(lab, result.start, result.best, suite.of(["test"])))
+        shown = work.project.config.report.show_heldout
+        confirmation = confirm(lab, result.start, result.best, suite.of(["test"]), keep=shown)
+        return replace(result, confirmation=confirmation)
     except BudgetReachedError as reached:
         return replace(result, stopped=str(reached), stopped_by=reached.limit)
 

@@ -20,6 +20,7 @@ from skillopt_ci.ledger import Ledger
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.escape import scrub
+from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.wiring import Workshop, concurrency, ledger_seal, pricer, secret_values
 
 LEDGER = ".skillopt/ledger.sqlite"
@@ -42,6 +43,10 @@ class Work:
     workshop: Workshop
     meter: Meter
     progress: PlainProgress
+
+    def run_folder(self, path: Path) -> RunFolder:
+        """A run folder that shows what the configuration lets it show."""
+        return RunFolder(path, self.console.scrub, show_heldout=self.project.config.report.show_heldout)
 
     def limits(self, skill: ResolvedSkill) -> Limits:
         """What a run of this skill may spend."""

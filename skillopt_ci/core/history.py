@@ -151,12 +151,16 @@ class Rejected:
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmation:
-    """The closing comparison of best and start on the test split, made once a run."""
+    """The closing comparison of best and start on the test split, made once a run.
+
+    `rollouts` hold what was said, only where held-out texts may be shown.
+    """
 
     start: Evaluation
     best: Evaluation
     comparison: Comparison
     runs: int
+    rollouts: tuple[Rollout, ...] = ()
 
     def shown(self, min_confidence: float) -> bool:
         """An improvement is shown: enough measured, better, with the wanted one-sided confidence."""

@@ -39,6 +39,19 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageCost:
+    """What was bought for one stage (a stream of samples, `optimizer` or `judge`) from one model."""
+
+    stage: str
+    model: str
+    spend: Spend
+
+    def as_json(self) -> dict[str, object]:
+        """Stage and model beside the spend."""
+        return {"stage": self.stage, "model": self.model, **self.spend.as_json()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a run may spend; None does not limit."""
 

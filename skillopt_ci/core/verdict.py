@@ -7,7 +7,7 @@ from skillopt_ci.core.compare import Comparison
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.merge_gate import Look, MergeRule
 from skillopt_ci.core.rollout import Evaluation, Rollout
-from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.spend import Spend, StageCost
 from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.suite_edits import SuiteEdits
 
@@ -34,6 +34,8 @@ class SkillVerdict:
         notes: what became of the stored base, in words.
         test_opened: how many runs have looked at this suite's test split.
         message: one line for people where the numbers do not say it.
+        texts: the skill's text on both sides; None when one of them is not there.
+        rollouts: runs of held-out tasks with trajectories, only where they may be shown.
     """
 
     name: str
@@ -62,6 +64,8 @@ class SkillVerdict:
     notes: tuple[str, ...] = ()
     test_opened: int = 0
     message: str = ""
+    texts: tuple[str, str] | None = None
+    rollouts: tuple[Rollout, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class GateReport:
     """A whole gate.
 
     Attributes:
+        costs: what its comparisons bought, by stage and model.
         policy_sha: commit that rules and tasks are from; None when they are from a dirty working tree.
         head_sha: None when the working tree was judged and is dirty.
         policy_changed: configuration and task files that the head changes; not in force.
@@ -92,6 +97,7 @@ class GateReport:
     skills: tuple[SkillVerdict, ...] = ()
     paid: Spend = field(default_factory=Spend)
     replayed: Spend = field(default_factory=Spend)
+    costs: tuple[StageCost, ...] = ()
     message: str = ""
 
 
@@ -103,6 +109,7 @@ class TrainEntry:
         run_dir: as the user should see it, relative to where the command was started when possible.
         proposal: worth a pull request.
         test_opened: how many times the test split was opened for this suite, this run included.
+        costs: what the run bought, by stage and model.
     """
 
     name: str
@@ -117,6 +124,7 @@ class TrainEntry:
     exit_code: int = 0
     message: str = ""
     test_opened: int = 1
+    costs: tuple[StageCost, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

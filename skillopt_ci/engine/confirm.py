@@ -20,8 +20,11 @@ def confirmation_runs(n_tasks: int) -> int:
     return 1 if n_tasks >= ENOUGH_TASKS else 2
 
 
-def confirm(lab: Lab, start: Skill, best: Skill, tasks: Sequence[Task]) -> Confirmation:
-    """Measure both skills side by side, run by run, so that a drifting provider hits both alike."""
+def confirm(lab: Lab, start: Skill, best: Skill, tasks: Sequence[Task], *, keep: bool = False) -> Confirmation:
+    """Measure both skills side by side, run by run, so that a drifting provider hits both alike.
+
+    `keep` keeps the trajectories, for reports that may show held-out texts.
+    """
     runs = confirmation_runs(len(tasks))
     jobs = [
         Job(skill, task, lab.sample(task, stream, n))
@@ -29,11 +32,17 @@ def confirm(lab: Lab, start: Skill, best: Skill, tasks: Sequence[Task]) -> Confi
         for task in tasks
         for skill, stream in ((start, START), (best, BEST))
     ]
-    rollouts = lab.roll_out(jobs, what="closing comparison on the test split")
+    rollouts = lab.roll_out(jobs, what="closing comparison on the test split", keep=keep)
     ids = [t.id for t in tasks]
     of_start = evaluate(start.digest, ids, rollouts[::2])
     of_best = evaluate(best.digest, ids, rollouts[1::2])
-    return Confirmation(start=of_start, best=of_best, comparison=compare(of_start, of_best, tasks), runs=runs)
+    return Confirmation(
+        start=of_start,
+        best=of_best,
+        comparison=compare(of_start, of_best, tasks),
+        runs=runs,
+        rollouts=tuple(rollouts) if keep else (),
+    )
 
 
 def measure_unchanged(lab: Lab, start: Skill, tasks: Sequence[Task]) -> Evaluation:

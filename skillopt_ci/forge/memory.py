@@ -26,13 +26,14 @@ def read_memory(root: Path, tree: Tree, name: str, more: bytes = b"") -> tuple[t
     that does not fit is passed over; a file over the size limit is not read at all. `more` are further lines that the
     user of the command named.
     """
-    parts = [data for data in (_history(root, tree, name), more) if len(data) <= 4 * HISTORY_LIMIT]
+    parts = [data for data in (committed_history(root, tree, name), more) if len(data) <= 4 * HISTORY_LIMIT]
     data = b"\n".join(parts) if more else b"".join(parts)
     found = list(_entries(data))
     return tuple(found[-MOST:]), text_digest(data.decode("utf-8", "replace")) if found else ""
 
 
-def _history(root: Path, tree: Tree, name: str) -> bytes:
+def committed_history(root: Path, tree: Tree, name: str) -> bytes:
+    """A skill's history file as it is on the default branch, or in the tree outside of a repository; else empty."""
     path = history_path(name)
     git = Git.discover(root)
     if git is not None:

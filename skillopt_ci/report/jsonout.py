@@ -172,6 +172,7 @@ def _training(entry: TrainEntry) -> Json:
         "test": _test(r, entry.test_opened) if r else None,
         "tokens": {"start": r.start.tokens, "best": r.best.tokens} if r else None,
         "spend": spend_json(entry.paid, entry.replayed),
+        "costs": [cost.as_json() for cost in entry.costs],
     }
     return {**value, **({"message": entry.message} if entry.message else {})}
 

@@ -3,7 +3,6 @@
 The wording never says that nothing regressed: a gate can show a loss, rule one out, or leave it open.
 """
 
-from skillopt_ci.core.merge_gate import MergeRule
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.core.suite_edits import SuiteEdits
@@ -11,16 +10,15 @@ from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVer
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import SIMULATED, bounds, capped, gain, ids, points, spending, table
 from skillopt_ci.report.training import pull_request_sections, train_summary
+from skillopt_ci.report.verdicts import WORDS, verdict_words
 
 __all__ = ["eval_summary", "gate_summary", "pull_request_sections", "train_summary", "verdict_line"]
-
-_WORDS = {"pass": "PASS", "regression": "FAIL", "inconclusive": "INCONCLUSIVE", "not-applicable": "NOT APPLICABLE"}
 
 
 def gate_summary(report: GateReport, *, simulated: bool) -> str:
     """The summary of `gate`: the outcome of each changed skill, the numbers, the tasks that changed, spend."""
     blocks = [SIMULATED] if simulated else []
-    word = _WORDS.get(report.verdict or "", "NO VERDICT")
+    word = WORDS.get(report.verdict or "", "NO VERDICT")
     said = md_text(report.message or ("" if report.skills else report.reason))
     blocks.append(f"## Skill gate: {word}")
     blocks += [said] if said else []
@@ -43,47 +41,7 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
 
 def verdict_line(v: SkillVerdict) -> str:
     """One skill's outcome in one line of safe Markdown."""
-    if v.golden_failed:
-        return f"FAIL: golden task broken (at least 3 of 4 runs fail, the base passes it): {ids(v.golden_failed)}."
-    if v.look is not None and v.reason == "infrastructure":
-        missing = max(v.look.missing_base, v.look.missing_head)
-        why = md_text(v.message) or f"{100 * missing:.0f}% of the runs gave no result, too many to decide"
-        return f"INCONCLUSIVE: {why}; blocked."
-    if v.look is None or v.look.difference is None:
-        word = _WORDS.get(v.verdict or "", "NO VERDICT")
-        return f"{word}: {md_text(v.message or v.reason)}"
-    shown = f"{gain(v.look.difference)} pt on {v.look.n_tasks} tasks"
-    rounds = f"round {v.rounds}/{v.rule.max_rounds}" if v.rule else f"round {v.rounds}"
-    if v.verdict == "regression":
-        told = f"; tasks that look worse: {ids(v.suspects)}" if v.suspects else ""
-        return f"FAIL: regression shown: {shown}, {_p(v)}, {rounds}{told}."
-    if v.verdict == "pass":
-        sure = _sure(v.rule) if v.rule else "this rule"
-        margin = "the margin" if v.margin is None else f"{100 * v.margin:.3g} points"
-        return f"PASS: a loss of {margin} or more ruled out ({sure}, this suite): {shown}, {rounds}."
-    blocks = "blocked (policy: block)" if v.blocking else "not blocked (policy: pass)"
-    if v.look.reason == "not-confirmed":
-        return (
-            f"INCONCLUSIVE: {shown} against stored base runs older than a day ({_p(v)}, {rounds}), which fresh runs of "
-            f"both sides do not show; {blocks}. Measure the base again with `skillopt-ci baseline`."
-        )
-    can = v.minimum_detectable_effect
-    told = "" if can is None else f"; this suite can show regressions of {points(can)} pt or more"
-    return f"INCONCLUSIVE: {shown}, {_p(v)}, {rounds}{told}; {blocks}."
-
-
-def _sure(rule: MergeRule) -> str:
-    """How surely a PASS rules the margin out: with several looks at alpha each, a loss of it passes twice as often."""
-    if rule.pass_rule == "strict" or rule.max_rounds == 1:
-        return f"{100 * (1 - rule.alpha):.3g}%"
-    return f"about {100 * (1 - 2 * rule.alpha):.3g}%"
-
-
-def _p(v: SkillVerdict) -> str:
-    if v.look is None or v.look.p is None:
-        return "p not measured"
-    shown = "p<0.0001" if v.look.p < 0.0001 else f"p={v.look.p:.4f}"
-    return f"{shown} ({'<=' if v.look.p <= v.look.threshold else '>'} {v.look.threshold:.4f})"
+    return ": ".join(verdict_words(v, md_text, ids))
 
 
 def _about(v: SkillVerdict) -> list[str]:

@@ -1,17 +1,19 @@
 """The run folder of `train`: readable, derived, the same bytes for the same run."""
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from skillopt_ci.core.history import Step, TrainResult, rejected_edits
-from skillopt_ci.core.rollout import Failure, Rollout, Score
+from skillopt_ci.core.history import Confirmation, Step, TrainResult, rejected_edits
+from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Score
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import UsageError
-from skillopt_ci.report.html import page
 from skillopt_ci.report.jsonout import dump, dump_line, train_json
 from skillopt_ci.report.junit import train_junit
+from skillopt_ci.report.page.document import document
+from skillopt_ci.report.page.from_run import read_page
 from skillopt_ci.report.training import train_summary
 
 _TRAIN_STREAMS = ("train/", "slow/", "screen")  # streams of train tasks: the only ones whose text is written
@@ -64,12 +66,27 @@ class RunFolder:
         report = train_json([entry], exit_code=entry.exit_code, message=entry.message, simulated=simulated)
         self._json("report.json", report)
         self._write("report.md", markdown)
-        self._write("report.html", page(self._scrub(f"Training of {entry.name}"), markdown))
         self._write("junit.xml", self._scrub(train_junit([entry])))
         if pull_request is not None:
             self._write("pull_request.md", self._scrub(pull_request))
-        elif self._place("pull_request.md").exists():
-            self._place("pull_request.md").unlink()
+        else:
+            self._remove("pull_request.md")
+        self.write_page()
+
+    def write_history(self, data: bytes) -> None:
+        """`skill_history.jsonl`: what was committed of earlier runs when this one began; nothing when that is nothing.
+
+        Lines that are no JSON object are left out.
+        """
+        lines = [dump_line(self._clean(value)) for line in data.splitlines() if (value := _object(line)) is not None]
+        if lines:
+            self._write("skill_history.jsonl", "".join(lines))
+        else:
+            self._remove("skill_history.jsonl")
+
+    def write_page(self) -> None:
+        """`report.html`, from the other files of the folder."""
+        self._write("report.html", document(read_page(self.path, self._scrub)))
 
     def _result(self, r: TrainResult) -> None:
         self._json("history.json", [step.as_json() for step in r.steps])
@@ -88,6 +105,33 @@ class RunFolder:
             for x in rejected_edits(r.steps)
         ]
         self._json("rejected.json", rejected)
+        self._confirmation(r.confirmation, r.closing)
+
+    def _confirmation(self, c: Confirmation | None, closing: Evaluation | None) -> None:
+        """`test/`: every run of the closing comparison; its words only where held-out texts may be shown.
+
+        `closing` is the measurement of a skill that nothing was made of.
+        """
+        if c is None:
+            self._remove("test/rollouts.jsonl")
+            if closing is None:
+                self._remove("test/verdict.json")
+                return
+            alone = zip(closing.task_ids, closing.values, strict=True)
+            tasks = [{"id": task, "start": _rounded(start)} for task, start in alone]
+            self._json("test/verdict.json", {"runs": max(map(len, closing.values), default=0), "tasks": tasks})
+            return
+        rows = zip(c.start.task_ids, c.start.values, c.best.values, c.comparison.pairs, strict=True)
+        pairs = [
+            {"id": task, "start": _rounded(start), "best": _rounded(best), "outcome": pair.outcome}
+            for task, start, best, pair in rows
+        ]
+        self._json("test/verdict.json", {"runs": c.runs, "tasks": pairs})
+        if self._show_heldout and c.rollouts:
+            lines = [dump_line(self._clean(self._rollout(r))) for r in c.rollouts]
+            self._write("test/rollouts.jsonl", "".join(lines))
+        else:
+            self._remove("test/rollouts.jsonl")
 
     def _rollout(self, rollout: Rollout) -> dict[str, object]:
         """One line of `rollouts.jsonl`: no clock; text only of train tasks."""
@@ -143,6 +187,10 @@ class RunFolder:
         except OSError as error:
             raise UsageError(f"{self.path / name}: cannot be written: {error.strerror or error}") from error
 
+    def _remove(self, name: str) -> None:
+        """Take away what an earlier end of the same run left."""
+        self._place(name).unlink(missing_ok=True)
+
     def _place(self, name: str) -> Path:
         """Where a file goes. Raises `UsageError` when the way there is a symbolic link."""
         place = self.path
@@ -151,6 +199,18 @@ class RunFolder:
             if place.is_symlink():
                 raise UsageError(f"{place}: is a symbolic link; remove it, or choose another folder with --run-dir")
         return place
+
+
+def _object(line: bytes) -> dict[str, object] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _rounded(values: tuple[float | None, ...]) -> list[float | None]:
+    return [None if v is None else round(v, 6) for v in values]
 
 
 def _verdict(step: Step) -> dict[str, object]:

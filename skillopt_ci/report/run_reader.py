@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,7 @@ from skillopt_ci.core.screening import Screening
 from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
+from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import ConfigError, UsageError
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -134,7 +136,7 @@ def _step(item: Mapping[str, Any], incumbent: Skill, candidate: Skill | None) ->
         incumbent_mean=_finite(item["incumbent_val_mean"]),
         edits=tuple(_edit(e) for e in item["edits"]),
         edit_budget=int(item["edit_budget"]),
-        cost=Spend(),
+        cost=read_spend(item.get("cost")),
     )
 
 
@@ -154,6 +156,24 @@ def _edit(item: Mapping[str, Any]) -> EditRecord:
         reason=str(item["reason"]),
         screening=None if alone is None else Screening(gain=_finite(alone["gain"]), runs=int(alone["runs"])),
     )
+
+
+def read_spend(value: object) -> Spend:
+    """A spend from its JSON form; counts that are not there are 0, a price that cannot be read is unknown.
+
+    Raises:
+        ValueError: a count is no number.
+    """
+    if not isinstance(value, Mapping):
+        return Spend(usd=None)
+    counts = [int(_finite(value.get(key, 0))) for key in ("calls", "input_tokens", "output_tokens")]
+    usd = value.get("usd")
+    try:
+        amount = Decimal(usd) if isinstance(usd, str) else None
+    except InvalidOperation:
+        amount = None
+    known = amount if amount is not None and amount.is_finite() and amount < 10**12 else None
+    return Spend(calls=counts[0], usage=Usage(input_tokens=counts[1], output_tokens=counts[2]), usd=known)
 
 
 def _number(value: object) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from skillopt_ci.core.history import Confirmation, EditRecord, Step, TrainResult
 from skillopt_ci.core.rollout import Evaluation
-from skillopt_ci.core.stats import wilson_like
+from skillopt_ci.core.stats import Effect, wilson_like
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import (
@@ -48,19 +48,35 @@ def headline(entry: TrainEntry) -> str:
     """What happened, in one sentence (plain text, but for the message it may quote: escaped)."""
     r = entry.result
     if r is None:
-        return f"Training did not finish: {md_text(entry.message or 'no reason was given')}"
+        return unfinished_words(md_text(entry.message))
     if r.closing is not None:
-        return f"Nothing was trained; the skill as it is scores {points(r.closing.mean)} on the test split."
-    if not r.changed():
-        return f"No candidate was accepted; the skill is unchanged ({md_text(r.stopped)})."
-    if r.confirmation is None:
-        return f"{_NOT_SHOWN}: the closing comparison on the test split was not made ({md_text(r.stopped)})."
-    effect = r.confirmation.comparison.effect
-    if entry.proposal and effect is not None and effect.low <= 0:
+        return untrained_words(r.closing.mean)
+    effect = r.confirmation.comparison.effect if r.confirmation is not None else None
+    confirmed = r.confirmation is not None
+    return outcome_words(
+        md_text(r.stopped), changed=r.changed(), confirmed=confirmed, proposal=entry.proposal, effect=effect
+    )
+
+
+def unfinished_words(message: str) -> str:
+    """What is said of a training without a result."""
+    return f"Training did not finish: {message or 'no reason was given'}"
+
+
+def untrained_words(mean: float | None) -> str:
+    """What is said of a skill that was only measured."""
+    return f"Nothing was trained; the skill as it is scores {points(mean)} on the test split."
+
+
+def outcome_words(stopped: str, *, changed: bool, confirmed: bool, proposal: bool, effect: Effect | None) -> str:
+    """What a finished training found, in one sentence; `stopped` is taken over as it is."""
+    if not changed:
+        return f"No candidate was accepted; the skill is unchanged ({stopped})."
+    if not confirmed:
+        return f"{_NOT_SHOWN}: the closing comparison on the test split was not made ({stopped})."
+    if proposal and effect is not None and effect.low <= 0:
         return f"Improvement shown on the test split, one-sided only: the {interval(effect)} includes 0."
-    if entry.proposal:
-        return "Improvement shown on the test split."
-    return f"{_NOT_SHOWN} on the test split."
+    return "Improvement shown on the test split." if proposal else f"{_NOT_SHOWN} on the test split."
 
 
 def test_line(result: TrainResult, opened: int) -> str:

@@ -11,11 +11,9 @@ from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.verdict import EvalReport, SkillVerdict
-from skillopt_ci.report.html import page
 from skillopt_ci.report.markdown import eval_summary, gate_summary, pull_request_sections, train_summary, verdict_line
 from skillopt_ci.report.parts import LIMIT, PULL_REQUEST_LIMIT, SIMULATED, capped, gain, ids, points, spending
 from tests.report.samples import (
-    BEST,
     BETTER,
     HIDDEN,
     HOSTILE,
@@ -372,20 +370,3 @@ class TestParts:
         text = capped(["a", "\U0001f600" * 200, "b"], 500)
         assert text.startswith("a\n\n_Left out because of the size limit: 2 of 3 parts.")
         assert capped(["a", "b"]) == "a\n\nb\n"
-
-
-class TestPage:
-    def test_self_contained(self) -> None:
-        text = page(
-            f"Run <b> {HOSTILE}", SUMMARIES[0] + "\n\n<script>x</script> [l](http://e.org) ![i](http://e.org/i)"
-        )
-        shown = _Page()
-        shown.feed(text)
-        names = {tag for tag, _ in shown.tags}
-        assert not names & {"script", "img", "a", "link", "iframe", "b"}
-        assert {"html", "title", "style", "table", "main"} <= names
-        assert ("html", {"lang": "en"}) in shown.tags
-        assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in shown.tags
-        assert "default-src 'none'; style-src 'sha256-" in text
-        assert "prefers-color-scheme: dark" in text
-        assert BEST.digest not in text

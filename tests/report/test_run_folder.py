@@ -11,6 +11,7 @@ from skillopt_ci.report.run_folder import RunFolder
 from tests.report.samples import BEST, HIDDEN, START, STEPS, result, training
 
 SECRET = "key-123456"
+CONFIG = {"b": SECRET, "a": [1, None, {"k" + SECRET: "v"}], "name": "invoices", "path": "skills/invoices/SKILL.md"}
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -19,7 +20,7 @@ def files(root: Path) -> dict[str, bytes]:
 
 def fill(path: Path, *, show_heldout: bool = False) -> dict[str, bytes]:
     folder = RunFolder(path, scrubber([SECRET]), show_heldout=show_heldout)
-    folder.write_config({"b": SECRET, "a": [1, None, {"k" + SECRET: "v"}]})
+    folder.write_config(CONFIG)
     for step in STEPS:
         folder.write_step(step)
     folder.write_meta_notes(2, f"notes {SECRET}")
@@ -33,7 +34,14 @@ def test_names_are_those_of_the_contract(tmp_path: Path) -> None:
     assert set(made) == {
         *("config.json", "history.json", "best_skill.md", "rejected.json", "junit.xml"),
         *("skills/skill_v0000.md", "skills/skill_v0001.md"),
-        *("report.json", "report.md", "report.html", "pull_request.md", "meta_skill/epoch_02/meta_notes.md"),
+        *(
+            "report.json",
+            "report.md",
+            "report.html",
+            "pull_request.md",
+            "meta_skill/epoch_02/meta_notes.md",
+            "test/verdict.json",
+        ),
         *(f"steps/step_000{n}/{name}" for n in (1, 2, 3) for name in step),
         *(f"steps/step_000{n}/candidate_skill.md" for n in (1, 2)),
         *(f"slow_update/epoch_02/{name}" for name in (*step, "candidate_skill.md")),
@@ -56,8 +64,8 @@ def test_contents(tmp_path: Path) -> None:
     assert json.loads(made["history.json"])[0]["val_mean"] == 0.75
     assert len(json.loads(made["history.json"])) == 4
     assert (
-        made["config.json"]
-        == b'{\n  "a": [\n    1,\n    null,\n    {\n      "k***": "v"\n    }\n  ],\n  "b": "***"\n}\n'
+        made["config.json"] == b'{\n  "a": [\n    1,\n    null,\n    {\n      "k***": "v"\n    }\n  ],\n  "b": "***",\n'
+        b'  "name": "invoices",\n  "path": "skills/invoices/SKILL.md"\n}\n'
     )
     assert [e["status"] for e in json.loads(made["steps/step_0001/edits.json"])] == ["kept", "kept", "unmatched"]
     verdict = json.loads(made["steps/step_0001/verdict.json"])
@@ -131,6 +139,8 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_versions_in_order(tmp_path: Path) -> None:
     two = result(versions=(BEST, STEPS[0].incumbent))
-    RunFolder(tmp_path, str).finish(training(two), simulated=False)
+    folder = RunFolder(tmp_path, str)
+    folder.write_config(CONFIG)
+    folder.finish(training(two), simulated=False)
     versions = [(tmp_path / f"skills/skill_v000{n}.md").read_bytes().decode() for n in range(3)]
     assert versions == [START.text, BEST.text, STEPS[0].incumbent.text]

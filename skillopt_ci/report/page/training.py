@@ -1,0 +1,273 @@
+"""Sections of a training: scores over steps, the skill's diff with its edits, what was not kept."""
+
+from collections.abc import Mapping, Sequence
+
+from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.report.page.charts import Kind, Point, legend, score_chart
+from skillopt_ci.report.page.diff import Hunk, difference, edits_of
+from skillopt_ci.report.page.markup import Child, Html, anchor, clipped, join, tag
+from skillopt_ci.report.page.model import Subject
+from skillopt_ci.report.page.pieces import NOT_MEASURED, Column, counted, effect_words, score, shut, table
+from skillopt_ci.report.parts import gain
+
+MAX_LINE = 2000
+MAX_ROWS = 1500  # of a diff
+MAX_EDITS = 300
+MAX_EVIDENCE = 12
+_RESULT = {"accept": "accepted", "reject": "rejected", "skip": "skipped"}
+STATUS = {
+    "rejected": "rejected with its bundle",
+    "rejected-alone": "rejected alone",
+    "pruned": "taken out again",
+    "unmatched": "did not match the text",
+    "refused": "refused by policy",
+    "over-budget": "over the edit budget",
+    "waiting": "waits for the next step",
+    "undecided": "not decided",
+}
+
+
+def changes(subject: Subject, prefix: str, known: Mapping[str, str]) -> list[Child]:
+    """The diff side by side, every hunk with the edits behind it. `known` are tasks that can be opened, with places."""
+    if subject.texts is None:
+        return []
+    found = difference(*subject.texts)
+    told: set[tuple[int, int]] = set()
+    rows: list[Child] = []
+    room = MAX_ROWS
+    for hunk in found.hunks:
+        if hunk.skipped:
+            rows.append(_gap(hunk.skipped))
+        edits = edits_of(hunk, subject.steps)
+        rows += _rows(hunk, room)
+        room -= len(hunk.lines)
+        told |= {(step.number, at) for step, at in edits}
+        notes = [_note(step, at, prefix, known) for step, at in edits]
+        rows.append(tag("tr", tag("td", notes, colspan=4, class_="why")) if notes else None)
+        if room <= 0:
+            rows.append(tag("tr", tag("td", "The rest of the difference is left out: too long.", colspan=4)))
+            break
+    if found.skipped and room > 0:
+        rows.append(_gap(found.skipped))
+    if not found.hunks:
+        return [tag("p", "The text did not change.")]
+    heads = [tag("th", text, scope="col", colspan=2) for text in (subject.old.label, _label(subject))]
+    made: list[Child] = [
+        tag(
+            "table",
+            tag("caption", "The skill before and after" + ("; under each change its edits" if subject.steps else "")),
+            tag("colgroup", [tag("col", class_=c) for c in ("n", None, "n", None)]),
+            tag("thead", tag("tr", heads)),
+            tag("tbody", rows),
+            class_="diff",
+        )
+    ]
+    hidden = [
+        (step, at)
+        for step in subject.steps
+        if step.action == "accept" and step.kind != "prune"
+        for at, record in enumerate(step.edits)
+        if record.status == "kept" and (step.number, at) not in told
+    ]
+    if hidden:
+        notes = [_note(step, at, prefix, known, text=True) for step, at in hidden[:MAX_EDITS]]
+        made.append(shut(f"{counted(len(hidden), 'kept edit')} that later ones changed again", notes))
+    return made
+
+
+def progress(subject: Subject) -> list[Child]:
+    """Scores over steps: a chart, and the figures as a table."""
+    if not subject.steps:
+        return []
+    start = subject.selection[0] if subject.selection else None
+    start = subject.steps[0].incumbent_mean if start is None else start
+    points = [Point(at=0, score=start, kind="start", told=f"start: {score(start)}")]
+    kept = [(0, start)]
+    for step in subject.steps:
+        point = _point(step)
+        points += [point] if point else []
+        if step.action == "accept" and step.decision is not None and step.decision.mean is not None:
+            kept.append((step.number, step.decision.mean))
+    last = subject.steps[-1].number
+    accepted = sum(step.action == "accept" for step in subject.steps)
+    gated = sum(step.decision is not None for step in subject.steps)
+    told = (
+        f"Validation score of the kept skill over {counted(last, 'step')}: "
+        f"from {score(start)} to {score(kept[-1][1])}. "
+        f"{counted(gated, 'candidate')}, {accepted} accepted. The table below has every figure."
+    )
+    kinds: list[tuple[Kind, str]] = [("accepted", "accepted"), ("rejected", "rejected")]
+    kinds += [("bound", "rejected early: at most this")] if any(p.kind == "bound" for p in points) else []
+    kinds += [("removed", "pruned")] if any(p.kind == "removed" for p in points) else []
+    return [
+        tag(
+            "figure",
+            tag(
+                "p", "Validation score (points) by step; whiskers are 95% intervals of the change", class_="axis-title"
+            ),
+            score_chart(points, kept, last, told),
+            legend(kinds),
+            tag(
+                "figcaption",
+                "Selection estimates: they chose the candidates and are optimistic. The claim is on the test split.",
+            ),
+            class_="scores",
+        ),
+        shut("Every step as a table", _steps(subject.steps)),
+    ]
+
+
+def dropped(subject: Subject) -> list[Child]:
+    """Edits that were not kept, with the reason."""
+    found = [
+        (step, record)
+        for step in subject.steps
+        for record in step.edits
+        if record.status not in ("kept", "over-budget") and (step.kind != "prune" or record.status == "pruned")
+    ]
+    found += [(s, r) for s in subject.steps if s.action != "accept" for r in s.edits if _kept_in_vain(s, r)]
+    over = sum(record.status == "over-budget" for step in subject.steps for record in step.edits)
+    if not found:
+        return [tag("p", "Every proposed edit was kept.")] if any(s.edits for s in subject.steps) else []
+    columns = [Column("Step", number=True), Column("Edit"), Column("What became of it"), Column("Alone", number=True)]
+    rows = [
+        (
+            str(step.number),
+            join(tag("span", record.edit.op, class_="op"), " ", _text(record, 300)),
+            join(tag("b", STATUS.get(record.status, record.status)), ": ", clipped(record.reason or step.reason, 400)),
+            _alone(record),
+        )
+        for step, record in sorted(found[:MAX_EDITS], key=lambda pair: pair[0].number)
+    ]
+    made: list[Child] = [
+        table("Edits that were not kept; alone: points gained on their own train tasks", columns, rows)
+    ]
+    if len(found) > MAX_EDITS:
+        made.append(tag("p", f"{len(found) - MAX_EDITS:,} more are in history.json."))
+    if over:
+        made.append(tag("p", f"{counted(over, 'more edit')} did not fit the edit budget and were not tried."))
+    return made
+
+
+def _kept_in_vain(step: Step, record: EditRecord) -> bool:
+    return step.action == "skip" and record.status == "kept" and step.kind != "prune"
+
+
+def _label(subject: Subject) -> str:
+    return subject.new.label if subject.new is not None else "New"
+
+
+def _gap(count: int) -> Html:
+    return tag("tr", tag("td", f"{counted(count, 'unchanged line')}", colspan=4, class_="gap"))
+
+
+def _rows(hunk: Hunk, room: int) -> list[Child]:
+    made: list[Child] = []
+    for line in hunk.lines[: max(0, room)]:
+        old, new = (None if t is None else clipped(t, MAX_LINE) for t in (line.old, line.new))
+        gone, came = line.changed and old is not None, line.changed and new is not None
+        made.append(
+            tag(
+                "tr",
+                tag("td", "" if line.old_number is None else str(line.old_number), class_="n"),
+                tag(
+                    "td", _signed(old, "−" if gone else ""), class_="gone" if gone else "void" if old is None else "old"
+                ),
+                tag("td", "" if line.new_number is None else str(line.new_number), class_="n"),
+                tag(
+                    "td", _signed(new, "+" if came else ""), class_="came" if came else "void" if new is None else "new"
+                ),
+                class_="row" if line.changed else "row same",
+            )
+        )
+    return made
+
+
+def _signed(text: str | None, sign: str) -> Html | None:
+    if text is None:
+        return None
+    said = {"+": "added", "−": "removed"}.get(sign)
+    shown = tag("span", sign, class_="sign", aria_hidden="true")
+    return join(shown, tag("span", f"{said}: ", class_="unseen") if said else None, tag("span", text, class_="code"))
+
+
+def _note(step: Step, at: int, prefix: str, known: Mapping[str, str], *, text: bool = False) -> Html:
+    """An edit in words: why, on what evidence, and what it did."""
+    record = step.edits[at]
+    edit = record.edit
+    shown = [_evidence(task, known) for task in edit.evidence[:MAX_EVIDENCE]]
+    more = f" and {len(edit.evidence) - MAX_EVIDENCE} more" if len(edit.evidence) > MAX_EVIDENCE else None
+    spaced = [join(", " if n else None, one) for n, one in enumerate(shown)]
+    effect = step.decision.effect if step.decision else None
+    others = sum(r.status == "kept" for r in step.edits) - 1
+    how = f" together with {counted(others, 'other edit')}" if others > 0 else ""
+    parts: list[Child] = [
+        tag("p", tag("b", f"Edit {step.number}.{at + 1}"), f" ({edit.op}) ", tag("q", clipped(edit.rationale, 600)))
+        if edit.rationale.strip()
+        else tag("p", tag("b", f"Edit {step.number}.{at + 1}"), f" ({edit.op})"),
+        tag("p", _text(record, 600)) if text else None,
+        tag("p", "Evidence, train tasks: ", spaced, more) if shown else None,
+        tag(
+            "p",
+            f"Effect: alone {_alone(record)}"
+            + (f" on {counted(record.screening.runs, 'run')}" if record.screening else "")
+            if record.screening
+            else "Effect: not measured alone",
+            f"; on validation{how} {effect_words(effect)} (selection estimate)",
+        ),
+    ]
+    return tag("div", parts, class_="edit", id=anchor(prefix, "edit", step.number, at + 1))
+
+
+def _evidence(task: str, known: Mapping[str, str]) -> Html:
+    place = known.get(task)
+    shown = clipped(task, 80)
+    return tag("a", shown, href=f"#{place}") if place else tag("span", shown)
+
+
+def _text(record: EditRecord, limit: int) -> Html:
+    edit = record.edit
+    gone = tag("del", clipped(edit.target, limit)) if edit.op != "add" and edit.target.strip() else None
+    came = tag("ins", clipped(edit.content, limit)) if edit.op != "delete" and edit.content.strip() else None
+    return tag("span", gone, " " if gone and came else None, came, class_="code")
+
+
+def _alone(record: EditRecord) -> str:
+    return NOT_MEASURED if record.screening is None else gain(record.screening.gain)
+
+
+def _point(step: Step) -> Point | None:
+    d = step.decision
+    if d is None:
+        return None
+    name = f"step {step.number}, {_RESULT[step.action]}"
+    if d.mean is None:
+        if d.upper_bound is None:
+            return None
+        return Point(at=step.number, score=d.upper_bound, kind="bound", told=f"{name}: at most {score(d.upper_bound)}")
+    kind: Kind = "rejected" if step.action != "accept" else "removed" if step.kind == "prune" else "accepted"
+    low = None if d.effect is None else d.incumbent_mean + d.effect.low
+    high = None if d.effect is None else d.incumbent_mean + d.effect.high
+    return Point(at=step.number, score=d.mean, kind=kind, low=low, high=high, told=f"{name}: {score(d.mean)}")
+
+
+def _steps(steps: Sequence[Step]) -> Html:
+    columns = [
+        Column("Step", number=True), Column("Epoch", number=True), Column("Kind"), Column("Result"),
+        Column("Validation", number=True), Column("Change", number=True), Column("Calls", number=True),
+        Column("Reason"),
+    ]  # fmt: skip
+    rows = []
+    for step in steps:
+        d = step.decision
+        value = "not gated" if d is None else score(d.mean)
+        if d is not None and d.mean is None and d.upper_bound is not None:
+            value = f"at most {score(d.upper_bound)}"
+        change = "–" if d is None or d.effect is None else effect_words(d.effect)
+        rows.append(
+            (
+                str(step.number), str(step.epoch), step.kind.replace("_", " "), _RESULT[step.action], value, change,
+                f"{step.cost.calls:,}", clipped(step.reason, 300),
+            )
+        )  # fmt: skip
+    return table("Every step; validation scores are selection estimates", columns, rows)

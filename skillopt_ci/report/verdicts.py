@@ -1,0 +1,65 @@
+"""The gate's word on one skill, for Markdown and for pages: the same words, escaped by whoever shows them."""
+
+from collections.abc import Callable, Sequence
+
+from skillopt_ci.core.merge_gate import MergeRule
+from skillopt_ci.core.verdict import SkillVerdict
+from skillopt_ci.report.parts import MAX_IDS, gain, points
+
+WORDS = {"pass": "PASS", "regression": "FAIL", "inconclusive": "INCONCLUSIVE", "not-applicable": "NOT APPLICABLE"}
+
+
+def plain_line(v: SkillVerdict) -> str:
+    """The sentence after the verdict's word, as plain text."""
+    return verdict_words(v, str, plain_ids)[1]
+
+
+def plain_ids(tasks: Sequence[str]) -> str:
+    """Task ids, the first 50 of them, as plain text."""
+    more = f" and {len(tasks) - MAX_IDS} more" if len(tasks) > MAX_IDS else ""
+    return ", ".join(tasks[:MAX_IDS]) + more
+
+
+def verdict_words(v: SkillVerdict, text: Callable[[str], str], ids: Callable[[Sequence[str]], str]) -> tuple[str, str]:
+    """The verdict's word and its sentence; `text` and `ids` escape what strangers wrote."""
+    if v.golden_failed:
+        return "FAIL", f"golden task broken (at least 3 of 4 runs fail, the base passes it): {ids(v.golden_failed)}."
+    if v.look is not None and v.reason == "infrastructure":
+        missing = max(v.look.missing_base, v.look.missing_head)
+        why = text(v.message) or f"{100 * missing:.0f}% of the runs gave no result, too many to decide"
+        return "INCONCLUSIVE", f"{why}; blocked."
+    if v.look is None or v.look.difference is None:
+        return WORDS.get(v.verdict or "", "NO VERDICT"), text(v.message or v.reason)
+    shown = f"{gain(v.look.difference)} pt on {v.look.n_tasks} tasks"
+    rounds = f"round {v.rounds}/{v.rule.max_rounds}" if v.rule else f"round {v.rounds}"
+    if v.verdict == "regression":
+        told = f"; tasks that look worse: {ids(v.suspects)}" if v.suspects else ""
+        return "FAIL", f"regression shown: {shown}, {_p(v)}, {rounds}{told}."
+    if v.verdict == "pass":
+        sure = _sure(v.rule) if v.rule else "this rule"
+        margin = "the margin" if v.margin is None else f"{100 * v.margin:.3g} points"
+        return "PASS", f"a loss of {margin} or more ruled out ({sure}, this suite): {shown}, {rounds}."
+    blocks = "blocked (policy: block)" if v.blocking else "not blocked (policy: pass)"
+    if v.look.reason == "not-confirmed":
+        said = (
+            f"{shown} against stored base runs older than a day ({_p(v)}, {rounds}), which fresh runs of both sides do "
+            f"not show; {blocks}. Measure the base again with `skillopt-ci baseline`."
+        )
+        return "INCONCLUSIVE", said
+    can = v.minimum_detectable_effect
+    told = "" if can is None else f"; this suite can show regressions of {points(can)} pt or more"
+    return "INCONCLUSIVE", f"{shown}, {_p(v)}, {rounds}{told}; {blocks}."
+
+
+def _sure(rule: MergeRule) -> str:
+    """How surely a PASS rules the margin out: with several looks at alpha each, a loss of it passes twice as often."""
+    if rule.pass_rule == "strict" or rule.max_rounds == 1:
+        return f"{100 * (1 - rule.alpha):.3g}%"
+    return f"about {100 * (1 - 2 * rule.alpha):.3g}%"
+
+
+def _p(v: SkillVerdict) -> str:
+    if v.look is None or v.look.p is None:
+        return "p not measured"
+    shown = "p<0.0001" if v.look.p < 0.0001 else f"p={v.look.p:.4f}"
+    return f"{shown} ({'<=' if v.look.p <= v.look.threshold else '>'} {v.look.threshold:.4f})"

@@ -1,0 +1,225 @@
+"""What the pages say, and what they cannot do."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from skillopt_ci.core.merge_gate import MergeRule
+from skillopt_ci.core.spend import StageCost
+from skillopt_ci.errors import UsageError
+from skillopt_ci.report.escape import scrubber
+from skillopt_ci.report.page.document import document, error_page
+from skillopt_ci.report.page.from_results import eval_page, gate_page
+from skillopt_ci.report.page.from_run import read_page
+from tests.report.page.pages import HISTORY, Reader, sample_gate, sample_scores, train_page, write_run
+from tests.report.samples import (
+    BETTER,
+    HIDDEN,
+    HOSTILE,
+    MISSING,
+    PAID,
+    SCORE,
+    START,
+    gate,
+    result,
+    rollout,
+    scored,
+    training,
+    verdict,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {
+        "train": train_page(
+            tmp_path_factory.mktemp("run") / "r", costs=(StageCost(stage="val", model="m", spend=PAID),)
+        ),
+        "gate": sample_gate(),
+        "eval": sample_scores(),
+        "error": error_page("skillopt-ci gate", HOSTILE),
+    }
+
+
+@pytest.mark.parametrize("name", ["train", "gate", "eval", "error"])
+def test_a_page_is_well_formed_and_asks_for_nothing(pages: dict[str, str], name: str) -> None:
+    page = Reader(pages[name])
+    assert not page.names & {"script", "img", "link", "iframe", "object", "embed", "form", "input", "base"}
+    assert {"header", "nav", "main", "footer", "h1", "title"} <= page.names
+    assert not [key for _, found in page.elements for key in found if key.startswith("on") or key in ("src", "style")]
+    assert all(place.startswith("#") for place in page.values("href"))
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    assert {place[1:] for place in page.values("href")} <= set(ids)
+    assert {i for ref in page.values("aria-labelledby") for i in ref.split()} <= set(ids)
+    (rules,) = [a["content"] for t, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    assert rules is not None
+    assert rules.startswith("default-src 'none'; style-src 'sha256-")
+    assert ("html", {"lang": "en"}) in page.elements
+    assert "\u202e" not in pages[name]
+    assert "\x1b" not in pages[name]
+
+
+def test_headings_and_tables_are_named(pages: dict[str, str]) -> None:
+    for text in pages.values():
+        page = Reader(text)
+        tables = [a for t, a in page.elements if t == "table"]
+        captions = [t for t, _ in page.elements if t == "caption"]
+        assert len(tables) == len(captions)
+        assert all("scope" in a for t, a in page.elements if t == "th")
+        assert sum(t == "h1" for t, _ in page.elements) == 1
+        assert all("aria-label" in a for t, a in page.elements if t == "svg" and a.get("role") == "img")
+
+
+def test_a_training_is_told_verdict_first(pages: dict[str, str]) -> None:
+    page = Reader(pages["train"])
+    words = page.words
+    sections = [str(found["id"]) for name, found in page.elements if name == "section"]
+    parts = ("changes", "steps", "dropped", "tasks", "power", "history", "talks")
+    assert sections == ["s1", *(f"s1-{part}" for part in parts), "cost", "configuration"]
+    assert words.index("BETTER Improvement shown on the test split, one-sided only") < words.index("Simulated models")
+    effect = BETTER.comparison.effect
+    assert effect is not None
+    assert f"{100 * effect.mean:+.1f} points" in words
+    assert "Start, 8 runs" in words
+    assert "evidence, train tasks: t7, @t8" in words.lower()
+    assert "(selection estimate)" in words
+    assert "rejected with its bundle" in words
+    assert "refused by policy" in words
+    assert "1 more edit did not fit the edit budget" in words
+    assert "accepted by ann against the gate: <b>known</b>" in words
+    assert "40.0 → 70.0" in words
+    assert "2 entries: 1 accepted and 1 rejected edits" in words  # this run's own line is not earlier
+    assert "validation" in words
+    assert "price unknown" in words
+    assert '"model": "<m>"' in words
+    assert "at most 40.0" in words
+    for task in ("t1", "t2|<b>", "t3", "t4"):
+        assert task in words
+
+
+def test_held_out_words_are_on_the_page_only_where_they_may(tmp_path: Path) -> None:
+    said = replace(rollout("test", SCORE), trajectory=rollout("test", SCORE).trajectory)
+    confirmed = replace(BETTER, rollouts=(said,))
+    made = training(result(confirmation=confirmed))
+    shut = write_run(tmp_path / "a", result=made.result)
+    shown = write_run(tmp_path / "b", show_heldout=True, result=made.result)
+    assert not (shut / "test/rollouts.jsonl").exists()
+    assert "test, test" not in (shut / "report.html").read_text(encoding="utf-8")
+    assert "test, test" in (shown / "report.html").read_text(encoding="utf-8")
+    assert json.loads((shown / "test/rollouts.jsonl").read_text(encoding="utf-8"))["why"] == HIDDEN
+    # a run without held-out words takes away what an earlier end of it left
+    assert not (write_run(tmp_path / "b") / "test/rollouts.jsonl").exists()
+    assert not (write_run(tmp_path / "b", result=result(confirmation=None)) / "test/verdict.json").exists()
+
+
+def test_the_page_is_rebuilt_from_the_folder_alone(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    assert document(read_page(folder, str)) == (folder / "report.html").read_text(encoding="utf-8")
+    (folder / "report.html").unlink()
+    moved = folder.rename(tmp_path / "elsewhere")
+    assert "Improvement shown" in document(read_page(moved, str))
+
+
+def test_secrets_are_taken_out(tmp_path: Path) -> None:
+    secret = "the held-out answer"
+    folder = write_run(tmp_path / "run", show_heldout=True)
+    assert secret in document(read_page(folder, str))
+    assert secret not in document(read_page(folder, scrubber([secret, START.text])))
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"proposal": False}, "NOT SHOWN Improvement not shown on the test split."),
+        ({"proposal": False, "result": result(confirmation=None)}, "NOT CONFIRMED Improvement not shown: the closing"),
+        ({"proposal": False, "result": result(best=START, confirmation=None)}, "UNCHANGED No candidate was accepted"),
+        ({"result": None, "exit_code": 5, "message": "no <key>"}, "NOT FINISHED Training did not finish: no <key>"),
+        ({"test_opened": 3}, "was opened 3 times"),
+        ({"proposal": False, "result": result(confirmation=MISSING)}, "1 not measured"),
+        ({"result": result(steps=())}, "Improvement shown"),
+        (
+            {"proposal": False, "result": result(best=START, steps=(), confirmation=None, closing=BETTER.start)},
+            "UNCHANGED Nothing was trained; the skill as it is scores 37.5 on the test split.",
+        ),
+    ],
+)
+def test_other_ends_of_a_training(tmp_path: Path, changes: dict[str, object], wanted: str) -> None:
+    folder = write_run(tmp_path / "run", **changes)  # type: ignore[arg-type]
+    assert wanted in Reader((folder / "report.html").read_text(encoding="utf-8")).words
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("report.json", "[]"),
+        ("report.json", '{"skills": [{"spend": {"paid": {"calls": "x"}}, "steps": 1}]}'),
+        ("config.json", "[]"),
+        ("history.json", "{"),
+        ("test/verdict.json", "{"),
+    ],
+)
+def test_a_damaged_folder_is_one_error(tmp_path: Path, name: str, data: str) -> None:
+    folder = write_run(tmp_path / "run")
+    (folder / name).write_text(data, encoding="utf-8")
+    with pytest.raises(UsageError, match=re.escape(name.rpartition("/")[2])):
+        read_page(folder, str)
+
+
+def test_what_a_stranger_wrote_into_the_folder_is_not_measured(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    (folder / "test/verdict.json").write_text('{"tasks": [{"id": 5, "start": [2, "x", null], "best": 3}]}')
+    (folder / "steps/step_0001/rollouts.jsonl").write_text('{"messages": 5}\nx\n[]\n{"messages": [5, {"role": []}]}\n')
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["gate"] = {"splits": ["test"], "base_runs": 8, "margin": "x", "alpha": 1, "max_rounds": 4}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    page = document(read_page(folder, str))
+    assert "1 held-out task: 1 not measured" in Reader(page).words
+    assert "What the gate can show" not in Reader(page).words
+
+
+def test_a_gate_of_several_skills(pages: dict[str, str]) -> None:
+    page = Reader(pages["gate"])
+    assert "FAIL The change makes the skill worse." in page.words
+    assert "golden task broken" in page.words
+    assert "Every skill and target" in page.words
+    assert {"s1", "s2", "s1-changes", "policy"} <= set(page.values("id"))
+    assert "the gate shows a loss of" in page.words
+    assert HOSTILE.split("\n")[0].split("\u202e")[0].strip() in page.words
+
+
+def test_a_gate_of_one_skill_says_its_line_and_the_trial() -> None:
+    report = gate(verdict(rule=MergeRule(max_rounds=2)), head_policy=True, head_sha="d" * 40)
+    words = Reader(document(gate_page(report, {}, simulated=False))).words
+    assert "FAIL Regression shown: -12.5 pt on 4 tasks, p=0.0041 (<= 0.0194), round 1/2" in words
+    assert "a trial, not a gate" in words
+    assert "dashed: the margin, -5" in words
+    assert "Simulated" not in words
+    blank = gate(verdict(verdict=None, reason="policy-changed", look=None, comparison=None, base=None, head=None))
+    assert "NO VERDICT" in Reader(document(gate_page(replace(blank, verdict=None), {}, simulated=False))).words
+
+
+def test_scores(pages: dict[str, str]) -> None:
+    words = Reader(pages["eval"]).words
+    assert "invoices on simulated/reader: 75.0 of 100 on 4 test tasks" in words
+    assert "4 tasks, 1 below 100 points." in words
+    bad = scored(message="half of it is missing")
+    told = Reader(document(eval_page(replace(bad, exit_code=3), title="t", simulated=True))).words
+    assert "TOO MUCH MISSING" in told
+    assert "half of it is missing" in told
+    nothing = Reader(document(eval_page(replace(bad, entries=()), title="t", simulated=False))).words
+    assert "Nothing was scored." in nothing
+
+
+def test_history_lines_that_do_not_fit_are_passed_over(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    kept = (folder / "skill_history.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(kept) == len(HISTORY.splitlines()) - 2
+    write_run(tmp_path / "run")
+    from skillopt_ci.report.run_folder import RunFolder
+
+    RunFolder(folder, str).write_history(b"")
+    assert not (folder / "skill_history.jsonl").exists()
