@@ -22,6 +22,7 @@ COMMANDS = {
     "power": "Say what loss a suite can show, and what a smaller one would take.",
     "judge": "Test the judge: samples with known verdicts, agreement with people.",
     "ablate": "Compare an empty body with the skill: does the body do anything?",
+    "compare": "Train with several methods at equal budget and compare what comes of it.",
     "pr": "Open or update the pull request that a training run proposes.",
     "publish": "Post a gate's result on GitHub: commit status and comment.",
     "doctor": "Say what keys, permissions, settings and workflow files lack.",

@@ -118,17 +118,7 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     finally:
         work.ledger.replay_only = replay_only
     entry = _finished(work, plan, meter, entry, result)
-    says = simulated([skill.target, skill.optimizer, skill.judge])
-    made_by = Provenance(
-        target=skill.target.label,
-        optimizer=skill.optimizer.label if skill.optimizer else "",
-        judge=skill.judge.label if skill.judge else "",
-        seed=plan.seed,
-        suite=plan.suite.digest,
-        commit=_commit(work.project) or "",
-    )
-    body = pull_request_body(entry, made_by, simulated=says) if result.changed() else None
-    folder.finish(entry, simulated=says, pull_request=body)
+    finish_folder(work, plan, entry)
     # Only now: a run that is killed while its files are written is unfinished, and the same command writes them.
     if not plan.finished and not work.ledger.replay_only:
         limit = limit_text(work.limits(skill), result.stopped_by)
@@ -138,6 +128,24 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"
     )
     return entry
+
+
+def finish_folder(work: Work, plan: Plan, entry: TrainEntry) -> None:
+    """Write what is known at the end of a run, with the text of a pull request when the skill changed."""
+    skill = plan.skill
+    folder = work.run_folder(plan.folder)
+    says = simulated([skill.target, skill.optimizer, skill.judge])
+    made_by = Provenance(
+        target=skill.target.label,
+        optimizer=skill.optimizer.label if skill.optimizer else "",
+        judge=skill.judge.label if skill.judge else "",
+        seed=plan.seed,
+        suite=plan.suite.digest,
+        commit=_commit(work.project) or "",
+    )
+    changed = entry.result is not None and entry.result.changed()
+    body = pull_request_body(entry, made_by, simulated=says) if changed else None
+    folder.finish(entry, simulated=says, pull_request=body)
 
 
 def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: TrainResult) -> TrainEntry:

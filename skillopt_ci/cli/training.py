@@ -1,6 +1,7 @@
 """One skill's training: which run it is, what it may spend, what it found."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, FEWEST_TASKS, STRIC
 from skillopt_ci.engine.confirm import confirm, confirmation_runs, measure_unchanged
 from skillopt_ci.engine.human import NAME as HUMAN
 from skillopt_ci.engine.lab import Lab
+from skillopt_ci.engine.method import Training
 from skillopt_ci.engine.state import TrainSettings, Workbench
 from skillopt_ci.errors import BudgetReachedError, UsageError
 from skillopt_ci.forge.memory import read_memory
 from skillopt_ci.providers.purchased import Meter
+from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.wiring import judge_calls
 
 RUNS = ".skillopt/runs"
@@ -174,26 +177,34 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         checkpoint=reserve.check,
     )
     folder = work.run_folder(plan.folder)
-    steps = method(bench, plan.start, plan.remembered)
+
+    def accepted(skill_now: Skill) -> None:
+        reserve.grow(growth_price(skill, skill_now.tokens - plan.start.tokens, answers // 2))
+
+    result = follow(work, skill.name, folder, method(bench, plan.start, plan.remembered), accepted)
+    reserve.release()
+    if skill.train.method == HUMAN:
+        return baseline(lab, suite, result)
+    return closing(lab, suite, result, work)
+
+
+def follow(work: Work, name: str, folder: RunFolder, steps: Training, accepted: Callable[[Skill], None]) -> TrainResult:
+    """Run a method to its end: every step is written to the run folder and told; `accepted` hears of new skills."""
     while True:
         try:
             event = next(steps)
         except StopIteration as done:
             result: TrainResult = done.value
-            break
+            return result
         if isinstance(event, Notes):
             folder.write_meta_notes(event.epoch, event.text, event.failure)
             if event.failure is not None:
-                work.console.warn(f"{skill.name}: no meta notes after epoch {event.epoch}: {event.failure.message}")
+                work.console.warn(f"{name}: no meta notes after epoch {event.epoch}: {event.failure.message}")
         else:
             folder.write_step(event)
             work.console.say(step_line(event.as_json()))
             if event.action == "accept" and event.candidate is not None:
-                reserve.grow(growth_price(skill, event.candidate.tokens - plan.start.tokens, answers // 2))
-    reserve.release()
-    if skill.train.method == HUMAN:
-        return baseline(lab, suite, result)
-    return closing(lab, suite, result, work)
+                accepted(event.candidate)
 
 
 def baseline(lab: Lab, suite: Suite, result: TrainResult) -> TrainResult:

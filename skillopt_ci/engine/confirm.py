@@ -49,3 +49,21 @@ def measure_unchanged(lab: Lab, start: Skill, tasks: Sequence[Task]) -> Evaluati
     """A skill that nothing was made of, with the runs that a confirmation would have taken of it."""
     runs = range(confirmation_runs(len(tasks)))
     return lab.measure(start, tasks, START, runs=runs, what="the unchanged skill on the test split")
+
+
+def measure_together(lab: Lab, start: Skill, others: Sequence[Skill], tasks: Sequence[Task]) -> dict[str, Evaluation]:
+    """The start and several final skills side by side, run by run; evaluations by the skills' digests.
+
+    As in a confirmation: the start's runs are those of a base, a skill that several methods came to is measured once.
+    """
+    distinct = {s.digest: s for s in others if s.digest != start.digest}
+    sides = ((start, START), *((s, BEST) for s in distinct.values()))
+    runs = confirmation_runs(len(tasks))
+    jobs = [
+        Job(skill, task, lab.sample(task, stream, n)) for n in range(runs) for task in tasks for skill, stream in sides
+    ]
+    rollouts = lab.roll_out(jobs, what="closing measurement of all final skills on the test split")
+    ids = [t.id for t in tasks]
+    return {
+        skill.digest: evaluate(skill.digest, ids, rollouts[at :: len(sides)]) for at, (skill, _) in enumerate(sides)
+    }

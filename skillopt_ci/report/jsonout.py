@@ -27,7 +27,7 @@ def dump_line(value: object) -> str:
 
 def gate_json(report: GateReport, *, simulated: bool = False) -> Json:
     """`skillopt-ci/gate/1`."""
-    return _marked(
+    return marked(
         {
             "schema": "skillopt-ci/gate/1",
             "verdict": report.verdict,
@@ -47,7 +47,7 @@ def gate_json(report: GateReport, *, simulated: bool = False) -> Json:
 
 def train_json(entries: Sequence[TrainEntry], *, exit_code: int, message: str = "", simulated: bool = False) -> Json:
     """`skillopt-ci/train/1`."""
-    return _marked(
+    return marked(
         {
             "schema": "skillopt-ci/train/1",
             "exit_code": exit_code,
@@ -61,7 +61,7 @@ def train_json(entries: Sequence[TrainEntry], *, exit_code: int, message: str = 
 
 def eval_json(report: EvalReport, *, simulated: bool = False) -> Json:
     """`skillopt-ci/eval/1`."""
-    return _marked(
+    return marked(
         {
             "schema": "skillopt-ci/eval/1",
             "exit_code": report.exit_code,
@@ -89,7 +89,7 @@ def spend_json(paid: Spend, replayed: Spend) -> Json:
     return {"paid": paid.as_json(), "replayed": replayed.as_json()}
 
 
-def _marked(value: Json, message: str, simulated: bool) -> Json:
+def marked(value: Json, message: str, simulated: bool) -> Json:
     """The result with words where there are some, and with `simulated: true` where no real model was asked."""
     return {**value, **({"message": message} if message else {}), **({"simulated": True} if simulated else {})}
 
@@ -105,8 +105,8 @@ def _verdict(v: SkillVerdict) -> Json:
         "verdict": v.verdict,
         "reason": v.reason,
         "rounds": v.rounds,
-        "base": _side(v.base_digest, v.base, v.base_tokens),
-        "head": _side(v.head_digest, v.head, v.head_tokens),
+        "base": side_json(v.base_digest, v.base, v.base_tokens),
+        "head": side_json(v.head_digest, v.head, v.head_tokens),
         "effect": _effect(c),
         "suite_effect": effect_json(v.suite_effect),
         "p": _round(v.look.p) if v.look else None,
@@ -183,7 +183,7 @@ def _test(result: TrainResult, opened: int) -> Json | None:
         return _confirmation(result, result.confirmation, opened)
     if result.closing is None:
         return None
-    own = _side(result.start.digest, result.closing, result.start.tokens)
+    own = side_json(result.start.digest, result.closing, result.start.tokens)
     return {
         "n_tasks": sum(m is not None for m in result.closing.means.values()),
         "start": own,
@@ -198,8 +198,8 @@ def _test(result: TrainResult, opened: int) -> Json | None:
 def _confirmation(result: TrainResult, c: Confirmation, opened: int) -> Json:
     return {
         "n_tasks": sum(p.base is not None and p.head is not None for p in c.comparison.pairs),
-        "start": _side(result.start.digest, c.start, result.start.tokens),
-        "best": _side(result.best.digest, c.best, result.best.tokens),
+        "start": side_json(result.start.digest, c.start, result.start.tokens),
+        "best": side_json(result.best.digest, c.best, result.best.tokens),
         "effect": _effect(c.comparison),
         "confidence_better": _round(c.comparison.confidence_better),
         "runs": c.runs,
@@ -215,7 +215,7 @@ def _evaluation(entry: EvalEntry) -> Json:
         "target": entry.target,
         "harness": entry.harness,
         "split": entry.split,
-        **_side(entry.digest, e, entry.tokens),
+        **side_json(entry.digest, e, entry.tokens),
         "n_tasks": sum(m is not None for m in e.means.values()),
         "n_rollouts": e.n_runs,
         "missing_share": _round(e.missing_share),
@@ -224,7 +224,7 @@ def _evaluation(entry: EvalEntry) -> Json:
     return {**value, **({"message": entry.message} if entry.message else {})}
 
 
-def _side(digest: str | None, evaluation: Evaluation | None, tokens: int | None) -> Json:
+def side_json(digest: str | None, evaluation: Evaluation | None, tokens: int | None) -> Json:
     """A skill with its mean and the 95% interval of that mean over the population of tasks."""
     means: Mapping[str, float | None] = evaluation.means if evaluation else {}
     interval = wilson_like([m for m in means.values() if m is not None])
