@@ -218,6 +218,10 @@ class Ledger:
         rows = self._file.run("select usd from purchases where bought_at >= ? and usd is not null", (moment,))
         return sum((Decimal(r[0]) for r in rows), Decimal(0))
 
+    def streams(self) -> set[str]:
+        """Every stream that something was bought in."""
+        return {str(row[0]) for row in self._file.run("select distinct stream from purchases")}
+
     def spend_by_stream(self, run: str | None = None) -> dict[str, Spend]:
         """Everything bought, or what one run bought, by stream."""
         totals: dict[str, Spend] = {}

@@ -43,8 +43,9 @@ class Pair:
     @property
     def session(self) -> str:
         """The identity of its runs of the target: another judge or other graders judge the same answers."""
-        parts = ["fresh", self.skill.target.identity(), self.skill.harness, self.base.digest, self.head.digest]
-        return digest(parts)[:16]
+        skill = self.skill
+        harness = [skill.harness, dict(skill.harness_options)]
+        return digest(["fresh", skill.target.identity(), harness, self.base.digest, self.head.digest])[:16]
 
 
 def judge_pairs(work: Work, pairs: Sequence[Pair]) -> list[SkillVerdict]:

@@ -1,7 +1,6 @@
 """What a suite can show: the minimum detectable effect now, and what a wanted one would take."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from skillopt_ci.core.boundaries import MOST_LOOKS
@@ -54,7 +53,7 @@ def power(rule: MergeRule, *, n_tasks: int, base_runs: int, variance: float | No
     return Power(
         minimum_detectable_effect=now,
         wanted=wanted,
-        tasks=_fewest_tasks(lambda tasks: detectable(tasks, rule) <= wanted + 1e-12),
+        tasks=fewest_tasks(rule, base_runs=base_runs, variance=variance, wanted=wanted),
         rounds=next(
             (k for k in range(1, MOST_LOOKS + 1) if detectable(n_tasks, replace(rule, max_rounds=k)) <= wanted + 1e-12),
             None,
@@ -63,8 +62,13 @@ def power(rule: MergeRule, *, n_tasks: int, base_runs: int, variance: float | No
     )
 
 
-def _fewest_tasks(enough: Callable[[int], bool]) -> int | None:
-    """Smallest number of tasks that is enough; more never is less."""
+def fewest_tasks(rule: MergeRule, *, base_runs: int, variance: float | None, wanted: float) -> int | None:
+    """How many tasks show a loss with a rule as it is; None above 100,000. More tasks never show less."""
+
+    def enough(tasks: int) -> bool:
+        found = minimum_detectable_effect(rule, n_tasks=tasks, base_runs=base_runs, variance=variance)
+        return found <= wanted + 1e-12
+
     if not enough(MOST_TASKS):
         return None
     low, high = 0, MOST_TASKS

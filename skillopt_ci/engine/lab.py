@@ -112,6 +112,10 @@ class Lab:
                 rollouts[index] = rollout
         return rollouts
 
+    def take(self, job: Job) -> Rollout:
+        """Take one sample, here and now. Raises as `roll_out` does."""
+        return self._one(job, keep=False)
+
     def measure(
         self, skill: Skill, tasks: Sequence[Task], stream: str, *, runs: Sequence[int] = (0,), what: str
     ) -> Evaluation:

@@ -27,7 +27,7 @@ def test_check_says_what_there_is(root: Path) -> None:
     assert done.code == 0
     assert done.out.splitlines() == [
         "invoices: 8 train, 10 val, 12 test tasks; 24 tokens",
-        "0 errors, 2 warnings",
+        "0 errors, 3 warnings",
     ]
     assert all("warning:" in line for line in done.lines)
     assert value["skills"] == [{"name": "invoices", "path": PATH, "tokens": 24, "train": 8, "val": 10, "test": 12}]

@@ -1,0 +1,80 @@
+"""The part of `check` that asks whether a suite is a good exam: its texts, its size, what the ledger knows of it."""
+
+import math
+
+from skillopt_ci.cli.project import Project, read_skill
+from skillopt_ci.cli.rules import merge_rule
+from skillopt_ci.cli.work import ledger_path
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.merge_gate import minimum_detectable_effect
+from skillopt_ci.core.power import fewest_tasks
+from skillopt_ci.core.quality import always_problems, exam_problems
+from skillopt_ci.core.rollout import Rollout
+from skillopt_ci.core.task import Suite
+from skillopt_ci.engine.stored_verdicts import stored_verdicts
+from skillopt_ci.errors import ConfigError, LedgerError, Problem
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.pool import Pool
+from skillopt_ci.providers.stored import Replays
+from skillopt_ci.wiring import Workshop
+
+CHAT = "chat"  # runs of other harnesses are not looked up here
+
+
+def suite_quality(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Problem]:
+    """Every finding on the suite of one skill: errors and warnings, each with its place."""
+    problems = exam_problems(suite.tasks, skill.graders)
+    if skill.harness == CHAT:
+        problems += _always(project, skill, suite)
+    problems += _too_small(project, skill, suite)
+    return sorted(problems, key=lambda p: (p.file, p.line, p.column))
+
+
+def _too_small(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Problem]:
+    """A warning at the margin when the held-out tasks cannot show a loss of that size."""
+    gate = skill.gate
+    count = len(suite.of(gate.splits))
+    if not count:
+        return []
+    rule = merge_rule(skill, pairs=1)
+    effect = minimum_detectable_effect(rule, n_tasks=count, base_runs=gate.base_runs)
+    if effect <= gate.margin + 1e-9:
+        return []
+    needed = fewest_tasks(rule, base_runs=gate.base_runs, variance=None, wanted=gate.margin)
+    smallest = min(1.0, math.ceil(effect * 100 - 1e-9) / 100)
+    message = (
+        f"{skill.name}: {count} held-out task{'' if count == 1 else 's'} show a loss of {100 * effect:.0f} points or "
+        f"more, and gate.margin is {100 * gate.margin:.3g}: smaller losses will be inconclusive; have "
+        f"{'more' if needed is None else needed} tasks, or `margin: {smallest:.2f}` (`skillopt-ci power` says more)"
+    )
+    place = project.config.source.problem(("gate", "margin"), message)
+    return [Problem(place.file, place.line, place.column, message, True)]
+
+
+class _Silence:
+    """Progress that nobody watches."""
+
+    def begin(self, what: str, count: int, /) -> None:
+        """Say nothing."""
+
+    def advance(self, rollout: Rollout, /) -> None:
+        """Say nothing."""
+
+
+def _always(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Problem]:
+    """Tasks that always pass or fail, by the ledger, where there is one that can be read."""
+    path = ledger_path(project.root)
+    if not path.is_file() or not suite.tasks:
+        return []
+    found: list[Problem] = []
+    try:
+        measured = read_skill(project.tree, skill.path, skill.name)
+        with Ledger(path, replay_only=True) as ledger:
+            streams = ledger.streams()
+            workshop = Workshop(ledger=ledger, pool=Pool(1))
+            for one in skill.each_target():
+                lab = workshop.stored_lab(one, _Silence(), until=math.inf, replays=Replays())
+                found += always_problems(stored_verdicts(lab, measured, suite.tasks, streams))
+    except (ConfigError, LedgerError):  # the skill has problems of its own, told elsewhere; a ledger is no duty
+        return found
+    return found
