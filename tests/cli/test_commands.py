@@ -31,7 +31,7 @@ def test_check_says_what_there_is(root: Path) -> None:
     ]
     assert all("warning:" in line for line in done.lines)
     assert value["skills"] == [{"name": "invoices", "path": PATH, "tokens": 24, "train": 8, "val": 10, "test": 12}]
-    assert [p["warning"] for p in value["problems"]] == [True, True]
+    assert [p["warning"] for p in value["problems"]] == [True, True, True]
 
 
 def test_check_of_a_thousand_tasks(tmp_path: Path) -> None:
