@@ -1,5 +1,6 @@
 """`eval`: score a skill on one split of its tasks."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -7,6 +8,7 @@ import click
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
+from skillopt_ci.cli.matrix import Wanted, score_matrix
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, html_option, spending
 from skillopt_ci.cli.output import leave_results
@@ -38,9 +40,35 @@ from skillopt_ci.report.page.from_results import eval_page
     help="Which tasks. Looking at `test` often makes it a validation split.",
 )
 @click.option("--runs", type=click.IntRange(min=1, max=100), default=1, show_default=True, help="Runs per task.")
-def command(split: str, runs: int, **shared: Any) -> None:
+@click.option("--matrix", is_flag=True, help="With and without the skill, over all targets and the harnesses named.")
+@click.option(
+    "--skill-file",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --matrix: another text of the skill, such as a run's best_skill.md; may be given several times.",
+)
+@click.option(
+    "--skill-ref", "refs", multiple=True, metavar="REF", help="With --matrix: the skill as a commit has it; repeatable."
+)
+@click.option(
+    "--harness",
+    "harnesses",
+    multiple=True,
+    metavar="NAME",
+    help="With --matrix: instead of the configured; repeatable.",
+)
+def command(split: str, runs: int, matrix: bool, **shared: Any) -> None:
     """See the help text above."""
+    named = {key: shared.pop(key) for key in ("files", "refs", "harnesses")}
     options = Options(**shared)
+    if matrix and options.html is not None:
+        raise click.UsageError("--html has no page for --matrix; --summary writes the table")
+    if matrix:
+        wanted = Wanted(split=split, runs=runs, **named)
+        run("matrix", options, lambda console: score_matrix(console, options, wanted))
+    if any(named.values()):
+        raise click.UsageError("--skill-file, --skill-ref and --harness go with --matrix")
     run("eval", options, lambda console: _eval(console, options, split, runs))
 
 
