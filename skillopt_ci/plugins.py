@@ -35,6 +35,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "anls": "skillopt_ci.graders.similarity:anls",
             "similarity": "skillopt_ci.graders.similarity:similarity",
             "officeqa": "skillopt_ci.graders.officeqa:officeqa",
+            "spreadsheet": "skillopt_ci.graders.spreadsheet:spreadsheet",
             "all": "skillopt_ci.graders.combine:all_of",
             "any": "skillopt_ci.graders.combine:any_of",
             "weighted": "skillopt_ci.graders.combine:weighted",

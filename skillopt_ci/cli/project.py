@@ -18,7 +18,7 @@ from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem, UsageError
 from skillopt_ci.forge.tree import bundled
 from skillopt_ci.forge.worktree import WorkTree
-from skillopt_ci.graders.validate import validate
+from skillopt_ci.graders.validate import needs_workspace, validate
 from skillopt_ci.suites.base import Loss
 from skillopt_ci.suites.load import TaskEntry, load_suite
 from skillopt_ci.suites.losses import report
@@ -121,10 +121,9 @@ def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Sui
         problems.append(Problem(source.file, source.line, 0, message, warning=True))
     said: set[str] = set()
     for task in suite.tasks:
-        unsendable = cannot_be_sent(task.files) if always_given else None
-        if unsendable is not None:
-            problems.append(Problem(task.source.file, task.source.line, 0, unsendable))
-        for message in validate(skill.graders if task.graders is None else task.graders, task):
+        specs = skill.graders if task.graders is None else task.graders
+        in_chat = (cannot_be_sent(task.files), needs_workspace(specs)) if always_given else ()
+        for message in (*filter(None, in_chat), *validate(specs, task)):
             if message not in said:  # a grader of the whole suite is wrong once, not once a task
                 said.add(message)
                 problems.append(Problem(task.source.file, task.source.line, 0, message))

@@ -37,6 +37,8 @@ def _split(spec: GraderSpec) -> tuple[list[str], list[str]]:
     if spec.type == "officeqa":
         evidence = spec.options.get("evidence")
         return list(_strings(evidence)), [t for k, v in spec.options.items() if k != "evidence" for t in _strings(v)]
+    if spec.type == "spreadsheet":
+        return _cases(spec.options.get("cases"))
     if spec.type in _TOLD:
         return [], list(_strings(spec.options))
     if spec.type != "rules" or not isinstance(checks, list):
@@ -51,6 +53,18 @@ def _split(spec: GraderSpec) -> tuple[list[str], list[str]]:
             hidden += text
         else:
             (visible if op in _TOLD_OPS else hidden).extend(_strings(arg))
+    return hidden, visible
+
+
+def _cases(cases: object) -> tuple[list[str], list[str]]:
+    """The expected values of cells are hidden; where they stand is said in the task."""
+    hidden: list[str] = []
+    visible: list[str] = []
+    for case in cases if isinstance(cases, list) else []:
+        values = case.get("values") if isinstance(case, Mapping) else None
+        if isinstance(values, Mapping):
+            hidden += [text for value in values.values() for text in _strings(value)]
+            visible += [text for key in ("file", "cells", "sheet") for text in _strings(case.get(key))]
     return hidden, visible
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
+from skillopt_ci.core.nested import leaves
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.errors import ConfigError, UsageError
 from skillopt_ci.graders.base import Grader
@@ -40,6 +41,16 @@ def validate(specs: Sequence[GraderSpec], task: Task) -> list[str]:
         elif isinstance(grader, Particular) and (problem := grader.problem(task)) is not None:
             problems.append(problem)
     return problems
+
+
+def needs_workspace(specs: Sequence[GraderSpec]) -> str | None:
+    """Why direct chat cannot be graded: a grader looks at files that only an agent writes. None when all is well."""
+    if any(s.type == "spreadsheet" and s.options.get("source", "workbook") == "workbook" for s in leaves(specs)):
+        return (
+            "grader 'spreadsheet' reads workbooks that an agent writes, and direct chat writes none: choose an agent "
+            "harness, or 'source: answer'"
+        )
+    return None
 
 
 @lru_cache(maxsize=1024)

@@ -1,5 +1,13 @@
-from skillopt_ci.graders.validate import validate
+from skillopt_ci.graders.validate import needs_workspace, validate
 from tests.graders.helpers import spec, task
+
+
+def test_direct_chat_writes_no_workbook() -> None:
+    cases = [{"cells": "A1", "values": {"A1": 1}}]
+    inside = spec("any", graders=[{"type": "exact"}, {"type": "spreadsheet", "cases": cases}])
+    for specs in ([spec("spreadsheet", cases=cases)], [inside]):
+        assert "an agent writes, and direct chat writes none" in str(needs_workspace(specs))
+    assert needs_workspace([spec("spreadsheet", cases=cases, source="answer"), spec("exact")]) is None
 
 
 def test_nothing_wrong() -> None:
