@@ -20,7 +20,11 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "anthropic": "skillopt_ci.providers.anthropic:make",
             "simulated": "skillopt_ci.providers.simulated:make",
         },
-        "harnesses": {"chat": "skillopt_ci.harnesses.chat:make"},
+        "harnesses": {
+            "chat": "skillopt_ci.harnesses.chat:make",
+            "claude-code": "skillopt_ci.harnesses.claude_code:KIND",
+            "codex": "skillopt_ci.harnesses.codex:KIND",
+        },
         "graders": {
             "exact": "skillopt_ci.graders.text:exact",
             "contains": "skillopt_ci.graders.text:contains",

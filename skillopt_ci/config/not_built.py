@@ -22,7 +22,7 @@ class Planned:
 
 
 PLANNED = (
-    Planned("harness", ("claude-code", "codex", "command")),
+    Planned("harness", ("command",)),
     Planned("train.what", ("description",)),
     Planned("graders.*.type", ("script",)),
 )

@@ -157,6 +157,7 @@ class Pass:
             self._open.remove(ticket)
             metered = self._metered
             if purchase is None:
+                self._admitted -= 1  # what was not answered is no turn
                 self._metered = replace(metered, failure=failure)
             else:
                 usd = None if metered.usd is None or purchase.usd is None else metered.usd + purchase.usd
@@ -188,6 +189,7 @@ class Pass:
         with self._lock:
             self._closed = True
             left = list(self._open)
+            before = self._metered.failure  # calls that are only now given up do not undo it
         for ticket in left:
             tally = ticket.tally
             if tally is None or not tally.began:
@@ -196,6 +198,8 @@ class Pass:
             if tally is not None:
                 usage = tally.usage or tally.estimate(ticket.characters)
             ticket.settle(usage, ticket.model, self.terms.pricer.price(ticket.model, usage))
+            if before is not None and (tally is None or not tally.began):
+                self.failed(before)
         return self._metered
 
     def _waited(self, seconds: float) -> None:

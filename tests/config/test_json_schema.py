@@ -39,6 +39,7 @@ LOADER_ONLY = (
     "must not hold",
     "not both",
     "takes no options",
+    "unknown option",
     ".nan",
     ".inf",
 )

@@ -116,8 +116,10 @@ ADDED = [
     ("targets: [{provider: openai, model: m}]", "5:10: targets: write either `target` or `targets`, not both"),
     ("sandbox: on", "5:10: sandbox: must be 'auto' or 'off', not true"),
     ("sandbox: docker", "5:10: sandbox: must be 'auto' or 'off', not 'docker'"),
-    ("harness: codex", "5:10: 'harness: codex' is not built yet (planned)"),
-    ("harness: {type: claude-code, x: 1}", "5:10: 'harness: claude-code' is not built yet (planned)"),
+    (
+        "harness: {type: claude-code, tool: 1}",
+        "5:10: harness: claude-code: unknown option 'tool'; perhaps you meant 'tools'?",
+    ),
     ("harness: {type: chat, x: 1}", "5:10: harness: the harness 'chat' takes no options"),
     ("harness: []", "5:10: harness: must be a text or a mapping of keys to values, not an empty list"),
     ("harness: {x: 1}", "5:10: harness: the key 'type' is missing"),

@@ -1,0 +1,124 @@
+"""Command lines that npm installs: which program they are, and that it is the version that is pinned."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skillopt_ci.errors import ConfigError
+
+_MAGIC = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ\x90\x00")
+_VERSION = re.compile(r"\b(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)\b")
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A command line as it is published.
+
+    Attributes:
+        name: of the program.
+        package: on npm.
+        tested: the version that the harness was written for.
+        natives: where its native programs are, as patterns below `node_modules`; `{platform}` is such as linux-x64.
+    """
+
+    name: str
+    package: str
+    tested: str
+    natives: tuple[str, ...]
+
+    def how(self, version: str) -> str:
+        """How it is installed."""
+        return f"`npm install -g {self.package}@{version}`"
+
+
+@dataclass
+class Installed:
+    """One command line on this machine, looked at once. `path` is what the configuration names, else PATH decides."""
+
+    tool: Tool
+    version: str
+    path: str | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _found: Path | None = field(default=None, repr=False)
+
+    def program(self) -> Path:
+        """The native program, of the pinned version.
+
+        Raises:
+            ConfigError: it is not there, or another version is; says how to install it.
+        """
+        with self._lock:
+            if self._found is None:
+                found = self._find()
+                self._require(found)
+                self._found = found
+            return self._found
+
+    def _find(self) -> Path:
+        named = self.path or self.tool.name
+        where = shutil.which(Path(named).expanduser() if self.path else named)
+        if where is None:
+            said = f"there is no program at {named[:200]!r}" if self.path else f"{self.tool.name} is not installed"
+            raise ConfigError(f"{said}; {self.tool.how(self.version)}, or name the program in 'path' of the harness")
+        return native(Path(where), self.tool)
+
+    def _require(self, program: Path) -> None:
+        found = version_of(program)
+        if found != self.version:
+            raise ConfigError(
+                f"{program} is {self.tool.name} {found or 'of an unknown version'}, and {self.version} is pinned: "
+                f"{self.tool.how(self.version)}"
+                + (
+                    f", or write `version: {found}` in the harness; scores of two versions are not alike"
+                    if found
+                    else ""
+                )
+            )
+
+
+def native(path: Path, tool: Tool) -> Path:
+    """The native program behind what is on PATH: npm puts a script of node's there, which is one process more."""
+    real = path.resolve()
+    if _is_native(real):
+        return real
+    cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(os.uname().machine.lower(), "")
+    for folder in real.parents:
+        if folder.name == "node_modules" or (folder / "node_modules").is_dir():
+            base = folder if folder.name == "node_modules" else folder / "node_modules"
+            for pattern in tool.natives:
+                for found in sorted(base.glob(pattern.format(platform=f"{sys.platform}-{cpu}"))):
+                    if _is_native(found):
+                        return found
+    return real
+
+
+def _is_native(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in _MAGIC
+    except OSError:
+        return False
+
+
+def version_of(program: Path) -> str:
+    """What `--version` says; empty when it says none."""
+    env = {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent"}
+    try:
+        done = subprocess.run(  # noqa: S603
+            [str(program), "--version"],
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            env=env,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = _VERSION.search(done.stdout.decode("utf-8", "replace"))
+    return found[1] if found and done.returncode == 0 else ""

@@ -1,0 +1,111 @@
+"""Which program is run, and that it is the pinned version; options of the harnesses."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.harnesses import claude_code, codex
+from skillopt_ci.harnesses.claude_code import ClaudeCode
+from skillopt_ci.harnesses.codex import Codex
+from skillopt_ci.harnesses.installed import Installed, Tool, native, version_of
+
+TOOL = Tool(name="toolx", package="@x/toolx", tested="1.2.3", natives=("@x/toolx-{platform}/bin/toolx",))
+HERE = f"{sys.platform}-{'arm64' if os.uname().machine in ('aarch64', 'arm64') else 'x64'}"
+
+
+def script(path: Path, says: str, code: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho '{says}'\nexit {code}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_pinned_version_is_taken(tmp_path: Path) -> None:
+    path = script(tmp_path / "toolx", "toolx 1.2.3 (build)")
+    assert Installed(TOOL, "1.2.3", str(path)).program() == path
+
+
+@pytest.mark.parametrize(
+    ("says", "code", "why"),
+    [
+        ("toolx 1.2.4", 0, "is toolx 1.2.4, and 1.2.3 is pinned"),
+        ("hello", 0, "unknown version"),
+        ("toolx 1.2.3", 1, "unknown version"),
+    ],
+)
+def test_another_version_is_refused(tmp_path: Path, says: str, code: int, why: str) -> None:
+    path = script(tmp_path / "toolx", says, code)
+    with pytest.raises(ConfigError, match=why) as caught:
+        Installed(TOOL, "1.2.3", str(path)).program()
+    assert "npm install -g @x/toolx@1.2.3" in str(caught.value)
+
+
+def test_nothing_installed_says_how(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"toolx is not installed; `npm install -g @x/toolx@1\.2\.3`"):
+        Installed(TOOL, "1.2.3").program()
+    with pytest.raises(ConfigError, match="no program at"):
+        Installed(TOOL, "1.2.3", str(tmp_path / "no")).program()
+
+
+def test_path_is_searched_and_looked_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = script(tmp_path / "toolx", "1.2.3")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    installed = Installed(TOOL, "1.2.3")
+    assert installed.program() == path
+    path.unlink()
+    assert installed.program() == path
+
+
+@pytest.mark.parametrize("inner", ["node_modules", "node_modules/@x/toolx/node_modules"])
+def test_the_native_program_behind_the_script_of_npm(tmp_path: Path, inner: str) -> None:
+    wrapper = script(tmp_path / "lib/node_modules/@x/toolx/bin/toolx.js", "node")
+    binary = tmp_path / "lib" / inner / f"@x/toolx-{HERE}/bin/toolx"
+    binary.parent.mkdir(parents=True)
+    shutil.copy(shutil.which("true") or "/bin/true", binary)
+    link = tmp_path / "bin" / "toolx"
+    link.parent.mkdir()
+    link.symlink_to(wrapper)
+    assert native(link, TOOL) == binary
+    assert native(binary, TOOL) == binary
+    binary.unlink()
+    assert native(link, TOOL) == wrapper
+
+
+def test_version_of_what_cannot_run(tmp_path: Path) -> None:
+    assert version_of(tmp_path) == ""
+    assert version_of(tmp_path / "nothing") == ""
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "why"),
+    [
+        (claude_code.make, {"max_turn": 3}, "claude-code: unknown option 'max_turn'; perhaps you meant 'max_turns'?"),
+        (codex.make, {"zzz": 3}, "codex: unknown option 'zzz'; known: path, version"),
+        (codex.make, {"max_turns": "3"}, "codex: option 'max_turns': input should be a valid integer"),
+        (codex.make, {"seconds": 0.0}, "codex: option 'seconds': input should be greater than 0"),
+        (codex.make, {"seconds": float("nan")}, "codex: option 'seconds'"),
+        (claude_code.make, {"tools": []}, "claude-code: option 'tools'"),
+        (claude_code.make, {"tools": "Bash"}, "claude-code: option 'tools'"),
+        (claude_code.make, {"path": ""}, "claude-code: option 'path'"),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_fit(make: type[Codex], options: dict[str, object], why: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(options)  # type: ignore[arg-type]
+    assert why in str(caught.value)
+
+
+def test_what_is_in_the_key_and_what_is_not() -> None:
+    plain: ClaudeCode = claude_code.make({})
+    assert plain.identity() == claude_code.make({"path": "/x/claude", "seconds": 5}).identity()
+    for more in ({"version": "9.9.9"}, {"tools": ["Bash"]}, {"allowed_tools": ["Read"]}, {"max_turns": 3}):
+        assert claude_code.make(more).identity() != plain.identity()
+    assert codex.make({"version": "9.9.9"}).identity() != codex.make({}).identity()
+    assert codex.make({"max_turns": 7}).limits.turns == 7
+    assert plain.identity()["version"] == "2.1.329"
+    assert claude_code.make({"tools": ["Bash", "Skill", "Bash"]}).identity()["tools"] == ["Bash", "Skill"]
