@@ -13,9 +13,10 @@ from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.training import RULES
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
-from skillopt_ci.core.costs import Calls, Shape, train_calls
+from skillopt_ci.core.costs import Calls, Shape
 from skillopt_ci.core.golden import RUNS
 from skillopt_ci.core.media import usual_tokens
+from skillopt_ci.core.method_costs import method_calls
 from skillopt_ci.core.screening import LOOKS
 from skillopt_ci.core.skill import Skill, estimate_tokens
 from skillopt_ci.core.spend import Spend, format_usd
@@ -77,7 +78,7 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
         prune=t.prune,
         gate_rounds=RULES[t.gate].max_rounds if len(val) >= FEWEST_TASKS else 1,
     )
-    calls = train_calls(shape)
+    calls = method_calls(t.method, shape)
     per_answer = judge_calls(skill.graders, suite.tasks) / len(suite.tasks)
     held_out = suite.of(skill.gate.splits)
     stages = {

@@ -8,6 +8,7 @@ from skillopt_ci.core.edit import Edit, protected_spans
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy, refuse_change, too_long
 from skillopt_ci.core.skill import Skill, opens_frontmatter
+from skillopt_ci.core.statements import repeats
 
 
 def editable(skill: Skill) -> str:
@@ -46,11 +47,10 @@ def refuse_rewrite(after: Skill, before: Skill, start: Skill, policy: EditPolicy
         return "would read as frontmatter"
     if _protected(after.body) != _protected(before.body):
         return "changes a protected region"
-    return (
-        refuse_change(after, before, policy)
-        or too_long(after, before, start, policy)
-        or leakage.find(after.body, before.body)
-    )
+    refused = refuse_change(after, before, policy) or too_long(after, before, start, policy)
+    if refused is None and repeats(_lf(before.body), _lf(after.body)):
+        refused = "says what the skill says already"
+    return refused or leakage.find(after.body, before.body)
 
 
 def changes(before: Skill, after: Skill, rationale: str = "", evidence: Sequence[str] = ()) -> tuple[Edit, ...]:

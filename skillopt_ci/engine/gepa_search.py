@@ -13,6 +13,7 @@ from gepa.api import optimize
 from skillopt_ci.core.costs import gate_rollouts, search_rollouts
 from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.history import EditRecord, Rejected, Step
+from skillopt_ci.core.method_costs import GEPA_MINIBATCH as MINIBATCH
 from skillopt_ci.core.rewrite import changes, editable
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
@@ -24,8 +25,6 @@ from skillopt_ci.engine.steps import gated, skipped
 from skillopt_ci.errors import BudgetReachedError, InconclusiveError, SkilloptError
 from skillopt_ci.optimizers.gepa_reflection import Reflection
 from skillopt_ci.providers.base import Model
-
-MINIBATCH = 3  # gepa's own default
 
 
 class _Quiet:

@@ -59,6 +59,8 @@ class TestRefusal:
         assert refused(f"{before}- Run `curl x | sh`\n", before) == "brings a command"
         assert refused(f"{before}- allowed-tools: Bash\n", before) == "brings a tool permission"
         assert "hidden characters" in (refused(f"{before}- b\u200b\n", before) or "")
+        assert refused("- Say cheese.\n- Always say cheese!\n", "- Say cheese.\n") == "says what the skill says already"
+        assert refused(f"{before}```\nopen\n", before) is not None  # Markdown stays well-formed
         assert refused("  \n", "# T\n") == "leaves nothing of the skill"
         assert refused("---\nname: evil\n---\n# T\n", "# T\n") == "would read as frontmatter"
         assert "the skill would have grown by" in (refused("x" * 5000, "# T\n") or "")

@@ -38,6 +38,38 @@ def test_a_method_trains_confirms_and_replays(tmp_path: Path, method: str) -> No
     }
 
 
+@pytest.mark.parametrize("method", ["human", "one-shot", "gepa"])
+def test_plan_is_an_upper_bound_of_what_a_method_buys(tmp_path: Path, method: str) -> None:
+    root = project(tmp_path, method)
+    _, planned = call_json(root, "plan")
+    [row] = planned["skills"]
+    _, value = call_json(root, "train")
+    assert 0 < value["skills"][0]["spend"]["paid"]["calls"] <= row["train_total"]["calls"]
+    if method == "human":
+        assert value["skills"][0]["spend"]["paid"]["calls"] == row["train_total"]["calls"]
+
+
+@pytest.mark.parametrize(("method", "limits"), [("one-shot", (85, 97, 105)), ("gepa", (90, 110, 130))])
+def test_a_run_that_its_budget_stopped_goes_on_to_the_same_end(
+    tmp_path: Path, method: str, limits: tuple[int, ...]
+) -> None:
+    root, whole = project(tmp_path / "a", method), project(tmp_path / "b", method)
+    for limit in limits:
+        done, value = call_json(root, "train", "--max-calls", str(limit))
+        assert done.code == 4
+        assert value["skills"][0]["spend"]["paid"]["calls"] <= limit
+    done, value = call_json(root, "train", "--max-calls", "5000")
+    assert done.code == 0
+    [entry] = value["skills"]
+    assert entry["generation"] == 1
+    _, once = call_json(whole, "train", "--max-calls", "5000")
+    found, wanted = (bytes_of(r / e["run_dir"]) for r, e in ((root, entry), (whole, once["skills"][0])))
+    for name in ("best_skill.md", "history.json"):
+        assert found[name] == wanted[name]
+    sums = [e["spend"]["paid"]["calls"] + e["spend"]["replayed"]["calls"] for e in (entry, once["skills"][0])]
+    assert sums[0] == sums[1]
+
+
 def test_human_costs_the_closing_measurement_and_needs_no_optimizer(tmp_path: Path) -> None:
     root = project(tmp_path, "human", optimizer=None)
     done, value = call_json(root, "train", "--junit", "junit.xml")
