@@ -98,7 +98,10 @@ def read_context(env: Mapping[str, str]) -> EventContext:
         return _pull_request(common, payload)
     if common.kind == "merge-group":
         return _merge_group(common, payload)
-    return _dispatch(common, payload) if common.kind == "dispatch" else common
+    if common.kind == "dispatch":
+        started_on = _branch(env.get("GITHUB_REF_NAME")) if env.get("GITHUB_REF", "").startswith("refs/heads/") else ""
+        return _dispatch(common, payload, started_on or common.default_branch)
+    return common
 
 
 def _pull_request(common: EventContext, payload: object) -> EventContext:
@@ -130,8 +133,11 @@ def _merge_group(common: EventContext, payload: object) -> EventContext:
     return replace(common, base_ref=base_ref, base_sha=base_sha, head_sha=head_sha)
 
 
-def _dispatch(common: EventContext, payload: object) -> EventContext:
-    """A maintainer may name a pull request and the head commit that was reviewed; one without the other is refused."""
+def _dispatch(common: EventContext, payload: object, started_on: str) -> EventContext:
+    """A maintainer may name a pull request and the head commit that was reviewed; one without the other is refused.
+
+    The rules are those of the branch that the workflow was started on, which must be the one that the change is for.
+    """
     pr, sha = (_at(payload, "inputs", key) for key in ("pr", "head_sha"))
     if pr in (None, "") and sha in (None, ""):
         return common
@@ -142,7 +148,7 @@ def _dispatch(common: EventContext, payload: object) -> EventContext:
             "the dispatch needs both: input 'pr' (the number of the pull request) and input 'head_sha' (the whole "
             "40-digit name of its head commit, as it was reviewed)"
         )
-    return replace(common, base_ref=common.default_branch, head_sha=head_sha, pr_number=number)
+    return replace(common, base_ref=started_on, head_sha=head_sha, pr_number=number)
 
 
 def _payload(path: str) -> object:

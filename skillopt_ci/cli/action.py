@@ -28,7 +28,7 @@ from skillopt_ci.cli.action_inputs import (
     require_allowed,
     run_folders,
 )
-from skillopt_ci.cli.action_results import OUTPUTS, fallback_summary, lines, outputs
+from skillopt_ci.cli.action_results import CHANGED, OUTPUTS, fallback_summary, lines, outputs
 from skillopt_ci.cli.action_setup import bring_state, find_run, keep_runs, prepare, with_head
 from skillopt_ci.cli.guard import write_json
 from skillopt_ci.errors import InterruptedRunError, SkilloptError, UsageError
@@ -107,6 +107,7 @@ def _carry_out(world: World, inputs: Inputs, context: EventContext, places: Plac
     options, folders = run_folders(inputs.args) if inputs.command == "pr" else (list(inputs.args), [])
     value: Json = {}
     code = 0
+    numbers: list[object] = []
     for positional in [[find_run(places, folder)] for folder in folders] or [[]]:
         line = command_line(replace(inputs, args=(*options, *positional)), context, refs, places)
         with no_commands(world.write):
@@ -115,6 +116,9 @@ def _carry_out(world: World, inputs: Inputs, context: EventContext, places: Plac
         # Of several pull requests the outputs name one that exists, and the job fails when any of them failed.
         value = found if ended or not value.get("url") else value
         code = code or ended
+        numbers += [found["number"]] if found.get("action") in CHANGED else []
+    if inputs.command == "pr":
+        value = {**value, "numbers": numbers}
     if inputs.command == "train":
         keep_runs(places, outputs(value, code)["run-dir"])
         _remember(world, inputs, places, say)

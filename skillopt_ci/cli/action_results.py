@@ -1,5 +1,6 @@
 """What a command's `--json` says, as outputs, annotations and a summary. Every text in it may be a stranger's."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import PurePosixPath
@@ -10,8 +11,9 @@ from skillopt_ci.report.escape import md_fence, md_text, one_line
 
 OUTPUTS = (
     "verdict", "reason", "exit-code", "effect", "spend-usd", "proposal", "run-dir", "report-path", "junit-path",
-    "pr-url", "pr-number",
+    "pr-url", "pr-number", "pr-numbers",
 )  # fmt: skip
+CHANGED = ("opened", "updated")  # what `pr` did: then a pull request has a new head to judge
 Json = Mapping[str, object]
 _MAX_LISTED = 50
 
@@ -28,6 +30,7 @@ def outputs(value: Json, code: int) -> dict[str, str]:
     folders = [t for s in (proposing or skills) if (t := _text(s.get("run_dir")))]
     proposal = value.get("proposal")
     number = value.get("number")
+    numbers = value.get("numbers")
     return {
         "verdict": _text(value.get("verdict")),
         # `pr` says what it did: opened, updated, unchanged, rejected, ...
@@ -39,6 +42,7 @@ def outputs(value: Json, code: int) -> dict[str, str]:
         "run-dir": "\n".join(folders),
         "pr-url": _text(value.get("url")),
         "pr-number": str(number) if type(number) is int else "",
+        "pr-numbers": json.dumps([n for n in numbers if type(n) is int]) if isinstance(numbers, list) else "",
     }
 
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from skillopt_ci.actions.context import EventContext
 from skillopt_ci.cli.action_inputs import SPENDING, Inputs, Places, Refs
+from skillopt_ci.cli.month import SPEND_VARIABLE
 from skillopt_ci.cli.work import LEDGER_VARIABLE
 from skillopt_ci.errors import GitError, SkilloptError, UsageError
 from skillopt_ci.ledger import Ledger
@@ -46,6 +47,7 @@ def prepare(env: MutableMapping[str, str], inputs: Inputs) -> Places:
     if not env.get(LEDGER_VARIABLE):
         env[LEDGER_VARIABLE] = str(places.state / _LEDGER)
         env[SEAL_VARIABLE] = "1"  # what is below `state` becomes an artifact
+    env[SPEND_VARIABLE] = str(folder / "spend" / "spend.json")
     _trust(env, workspace)
     shutil.rmtree(places.folder, ignore_errors=True)
     places.folder.mkdir(parents=True)

@@ -29,6 +29,7 @@ from skillopt_ci.report.gate_result import (
 
 TOPIC = "gate"
 _READ_ONLY = "the token of a fork's pull request may not write: nothing is posted, and a maintainer runs the gate"
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _SHA = re.compile(r"[0-9a-f]{40}")
 
 
@@ -36,13 +37,15 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 class Place:
     """What is published about. `sha` empty: the result says which commit, or the pull request's head is meant.
 
-    `read_only`: the token may not write (a fork's pull request): nothing is posted.
+    `read_only`: the token may not write (a fork's pull request): nothing is posted. `rules`: the branch whose rules a
+    dispatch took; empty where the event itself says what the change is for.
     """
 
     sha: str
     number: int | None
     run_url: str
     read_only: bool
+    rules: str = ""
 
 
 @click.command(help=COMMANDS["publish"])
@@ -50,26 +53,46 @@ class Place:
 @click.argument("result", required=False, type=click.Path(path_type=Path))
 @click.option("--pending", is_flag=True, help="Only say that the gate is running.")
 @click.option("--sha", metavar="SHA", help="The commit that gets the status (default: the event's head).")
-@click.option("--pr", "number", type=click.IntRange(min=1), help="Its pull request (default: the event's).")
+@click.option(
+    "--pr",
+    "numbers",
+    metavar="NUMBER",
+    help="Its pull request (default: the event's); with --pending also several: 1,2.",
+)
 @login_option
-def command(result: Path | None, pending: bool, sha: str | None, number: int | None, login: str, **shared: Any) -> None:
+def command(
+    result: Path | None, pending: bool, sha: str | None, numbers: str | None, login: str, **shared: Any
+) -> None:
     """See the help text above."""
     options = Options(**shared)
 
     def body(console: Console) -> int:
         if pending == (result is not None):
             raise UsageError("name the file that `gate --json` wrote, or say --pending")
-        place = _place(read_context(os.environ), sha, number)
+        places = [_place(read_context(os.environ), sha, number) for number in _numbers(numbers, sha, several=pending)]
         with connected(console, login) as repository:
-            value = (
-                _pending(console, repository, place) if result is None else _final(console, repository, place, result)
-            )
+            for place in places:
+                value = (
+                    _pending(console, repository, place)
+                    if result is None
+                    else _final(console, repository, place, result)
+                )
             value["requests"] = repository.api.requests
         if options.json is not None:
             write_json(options.json, {"schema": "skillopt-ci/publish/1", **value}, console.scrub)
         return int(str(value["exit_code"]))
 
     run("publish", options, body)
+
+
+def _numbers(text: str | None, sha: str | None, *, several: bool) -> list[int | None]:
+    """The pull requests of --pr; None stands for that of the event."""
+    if text is None:
+        return [None]
+    found = text.split(",")
+    if not all(_NUMBER.fullmatch(n) for n in found) or (len(found) > 1 and (sha is not None or not several)):
+        raise UsageError("--pr takes the number of a pull request; several (1,2) only with --pending, without --sha")
+    return [int(n) for n in found]
 
 
 def _place(context: EventContext, sha: str | None, number: int | None) -> Place:
@@ -85,6 +108,7 @@ def _place(context: EventContext, sha: str | None, number: int | None) -> Place:
         number=number if named else context.pr_number,
         run_url=context.run_url,
         read_only=context.restricted and not named,
+        rules=context.base_ref if context.kind == "dispatch" and not named else "",
     )
 
 
@@ -105,6 +129,7 @@ def _final(console: Console, repository: Repository, place: Place, path: Path) -
         UsageError: the result is of another commit, or cannot be read: then the status is an error.
     """
     pull = repository.pull(place.number) if place.number and not place.read_only else None
+    _require_same_branch(repository, pull, place)
     try:
         result = _read(path, place.sha)
     except UsageError as error:
@@ -139,6 +164,22 @@ def _final(console: Console, repository: Repository, place: Place, path: Path) -
         "sha": place.sha,
         "accepted_by": accepted.by if accepted else None,
     }
+
+
+def _require_same_branch(repository: Repository, pull: Pull | None, place: Place) -> None:
+    """A dispatch judges by the rules of the branch that it was started on, which must be the pull request's base.
+
+    Raises:
+        UsageError: it is for another one; then the status is an error.
+    """
+    if pull is None or not place.rules or place.rules == pull.base_ref:
+        return
+    said = f"The pull request is for {pull.base_ref}: start the gate on that branch"
+    post_status(repository, place.sha, "error", said, place.run_url)
+    raise UsageError(
+        f"#{pull.number} is for the branch '{pull.base_ref}', and the gate was started on '{place.rules}', whose rules "
+        f"it took: start it with --ref {pull.base_ref}"
+    )
 
 
 def _read(path: Path, sha: str) -> GateResult:

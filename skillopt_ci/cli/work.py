@@ -1,15 +1,14 @@
 """What a command that spends works with: ledger, pool, meters, progress; closed whatever happens."""
 
 import os
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.month import month_book, month_start
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.progress import PlainProgress, progress_for
 from skillopt_ci.cli.project import Project
@@ -34,7 +33,7 @@ _NOT_KEPT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One command at work. `meter` counts the whole command, against its limits."""
+    """One command at work. `meter` counts the whole command; `month_usd` was spent this month before, by all runs."""
 
     project: Project
     options: Options
@@ -42,6 +41,7 @@ class Work:
     ledger: Ledger
     workshop: Workshop
     meter: Meter
+    month_usd: Decimal
     progress: PlainProgress
 
     def run_folder(self, path: Path) -> RunFolder:
@@ -61,7 +61,8 @@ class Work:
         if skill.own_budget:
             require_prices(self.limits(skill), [skill.target, skill.judge])
         already = sum(self.ledger.spend_by_stream(run).values(), Spend())
-        meter = Meter(self.limits(skill) if skill.own_budget else Limits())
+        limits = self.limits(skill) if skill.own_budget else Limits()
+        meter = Meter(limits, month_usd=self.month_usd)
         for each in (self.meter, meter):
             each.add_run(run, already)
         return meter
@@ -79,12 +80,17 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
     console.scrub = lambda text: scrub(text, secrets)
     pool = Pool(concurrency(project.config, project.skills))
     seal = ledger_seal(project.config, os.environ)
-    with Ledger(ledger_path(project.root), replay_only=options.replay_only, seal=seal) as ledger:
+    limited = limits.month_usd is not None or any(s.budget.month_usd is not None for s in project.skills)
+    with (
+        Ledger(ledger_path(project.root), replay_only=options.replay_only, seal=seal) as ledger,
+        month_book(console, limits, limited=limited) as book,
+    ):
         ledger.seal_rest()
         if seal.sealing and not seal.lasts:
             console.say(_NOT_KEPT)
-        month = ledger.spent_since(_month_start()) if limits.month_usd is not None else Decimal(0)
-        meter = Meter(limits, month_usd=month)
+        # What the ledger knows is among what all runs have spent, as far as they have told.
+        month = max(ledger.spent_since(month_start()), book.before) if limited else Decimal(0)
+        meter = Meter(limits, month_usd=month, paid_now=book.add)
         workshop = Workshop(ledger=ledger, pool=pool, confined=project.config.sandbox == "auto")
         progress = progress_for(console, lambda: meter.paid)
         try:
@@ -96,6 +102,7 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
                     ledger=ledger,
                     workshop=workshop,
                     meter=meter,
+                    month_usd=month,
                     progress=progress,
                 )
         finally:
@@ -141,8 +148,3 @@ def require_prices(limits: Limits, refs: Sequence[ModelRef | None]) -> None:
 def simulated(refs: Sequence[ModelRef | None]) -> bool:
     """Whether any of the models is a simulated one: then the figures say nothing about real models."""
     return any(ref is not None and ref.entry.type == "simulated" for ref in refs)
-
-
-def _month_start() -> float:
-    now = datetime.fromtimestamp(time.time(), UTC)
-    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()

@@ -48,7 +48,7 @@ def fetch_artifact(api: GitHub, source: Source, branch: str, folder: Path) -> st
         for artifact in answer.get("artifacts") or ():
             if artifact.get("name") == source.artifact and not artifact.get("expired"):
                 with TemporaryFile() as file:
-                    _download(api, source, int(artifact["id"]), file)
+                    download_artifact(api, source.artifact, int(artifact["id"]), file)
                     unpack(file, folder)
                 return str(run.get("html_url") or "")
     return ""
@@ -110,11 +110,15 @@ def _runs(api: GitHub, source: Source, branch: str) -> Iterator[Mapping[str, Any
                 return
 
 
-def _download(api: GitHub, source: Source, artifact: int, file: IO[bytes]) -> None:
-    """GitHub answers with an address elsewhere, which must not get the token."""
+def download_artifact(api: GitHub, name: str, artifact: int, file: IO[bytes], limit: int = MAX_BYTES) -> None:
+    """Write an artifact's archive to a file. GitHub answers with an address elsewhere, which must not get the token.
+
+    Raises:
+        ForgeError: it cannot be had, or has more than `limit` bytes.
+    """
     import requests
 
-    what = f"the artifact {source.artifact} cannot be downloaded"
+    what = f"the artifact {name} cannot be downloaded"
     url = f"{api.connection.api_url.rstrip('/')}/repos/{api.connection.repository}/actions/artifacts/{artifact}/zip"
     headers = {"Authorization": f"Bearer {api.connection.token}", "Accept": "application/vnd.github+json"}
     api.requests += 1
@@ -129,8 +133,8 @@ def _download(api: GitHub, source: Source, artifact: int, file: IO[bytes]) -> No
             size = 0
             for chunk in found.iter_content(_CHUNK):
                 size += len(chunk)
-                if size > MAX_BYTES:
-                    raise ForgeError(f"{what}: it has more than {MAX_BYTES} bytes")
+                if size > limit:
+                    raise ForgeError(f"{what}: it has more than {limit} bytes")
                 file.write(chunk)
     except requests.RequestException as error:
         raise ForgeError(f"{what}: {type(error).__name__}") from error

@@ -103,7 +103,7 @@ def branch_name(name: str, path: str) -> str:
 
 def history_path(name: str) -> str:
     """Where a skill's memory across runs is committed; a name that is no plain file name is replaced by a slug."""
-    if not _NAME.fullmatch(name) or ".." in name:
+    if not _NAME.fullmatch(name) or ".." in f"{name}.":
         name = branch_name(name, name).removeprefix("skillopt/")
     return f".skillopt/history/{name}.jsonl"
 

@@ -21,7 +21,7 @@ class Pull:
     """A pull request. `same_repository`: its branch is in the repository itself, not in a fork.
 
     `labels` are names with their descriptions, `closed_at` is Unix time in seconds, `base_sha` was the tip of the
-    branch that it is for when it was last pushed to.
+    branch that it is for (`base_ref`) when it was last pushed to.
     """
 
     number: int
@@ -37,6 +37,7 @@ class Pull:
     title: str
     body: str
     base_sha: str = ""
+    base_ref: str = ""
 
     @property
     def marker(self) -> Mapping[str, str]:
@@ -272,6 +273,7 @@ def pull(item: Mapping[str, Any]) -> Pull:
         title=str(item.get("title") or ""),
         body=str(item.get("body") or ""),
         base_sha=str(base.get("sha") or ""),
+        base_ref=str(base.get("ref") or ""),
     )
 
 

@@ -27,6 +27,7 @@ class Meter:
         *,
         month_usd: Decimal = _NOTHING,
         clock: Callable[[], float] = time.monotonic,
+        paid_now: Callable[[Decimal], None] | None = None,
     ) -> None:
         """Start to count; the minutes run from now.
 
@@ -35,7 +36,9 @@ class Meter:
             runs: ids of the runs whose purchases count (see `add_run`).
             month_usd: what was spent this month before.
             clock: seconds.
+            paid_now: hears the price of every call that is bought.
         """
+        self._paid_now = paid_now
         self.limits = limits
         self.paid = Spend()
         self.replayed = Spend()
@@ -108,6 +111,8 @@ class Meter:
             self._owned_usd += usd
             self._count(key, spend, ours=True)
             self._leave(estimate)
+        if self._paid_now is not None:
+            self._paid_now(usd)
 
     def replay(self, key: str, purchase: Purchase) -> None:
         """A call was found in the ledger: counts at its first use."""

@@ -4,6 +4,8 @@ import io
 import json
 import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,9 @@ class ArtifactHost:
         self.runs: list[dict[str, Any]] | None = [run_of(1)]
         self.artifacts: dict[int, list[dict[str, Any]]] = {}
         self.data = zipped({"ledger.sqlite": b"a ledger"})
-        self.status = {"zip": 302, "store": 200}
+        self.records: list[dict[str, Any]] = []  # artifacts of the whole repository, the newest first
+        self.stored: dict[int, bytes] = {}  # archives of single artifacts
+        self.status = {"zip": 302, "store": 200, "list": 200}
         self.seen: list[tuple[str, str]] = []
         self.wrong: list[str] = []
         host = self
@@ -65,8 +69,8 @@ class ArtifactHost:
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         split = urlsplit(request.path)
         self.seen.append((split.path, request.headers.get("Authorization", "")))
-        if split.path == "/store":
-            self._send(request, self.status["store"], self.data)
+        if split.path.startswith("/store"):
+            self._send(request, self.status["store"], self.stored.get(int(split.path.split("/")[2]), self.data))
             return
         operation = self.oracle.operation("GET", split.path)
         self.wrong += (
@@ -76,7 +80,12 @@ class ArtifactHost:
         )
         parts = split.path.split("/")
         if parts[-1] == "zip":
-            self._send(request, self.status["zip"], b"", location=f"{self.url}/store")
+            self._send(request, self.status["zip"], b"", location=f"{self.url}/store/{parts[-2]}")
+        elif parts[-2:] == ["actions", "artifacts"]:
+            page = int(parse_qs(split.query).get("page", ["1"])[0])
+            listed = self.records[100 * (page - 1) : 100 * page]
+            text = json.dumps({"total_count": len(self.records), "artifacts": listed}).encode()
+            self._send(request, self.status["list"], text)
         elif parts[-1] == "runs":
             found = self.runs
             text = json.dumps({"total_count": 1, "workflow_runs": found}).encode()
@@ -96,15 +105,30 @@ class ArtifactHost:
 
     def fetch(self, folder: Path, source: Source = BASELINE) -> str:
         """Fetch as the action does."""
+        with self.connected() as api:
+            return fetch_artifact(api, source, "main", folder)
+
+    @contextmanager
+    def connected(self) -> Iterator[GitHub]:
+        """A client of this host."""
         api = GitHub(
             Connection(repository=REPOSITORY, token="ghs_secret", api_url=self.url),
             Waiter(now=lambda: 0.0, sleep=lambda _: None),
             lambda text: text,
         )
         try:
-            return fetch_artifact(api, source, "main", folder)
+            yield api
         finally:
             api.close()
+
+    def spent(self, run: int, text: str, at: str, *, branch: str = "topic", home: int = 1) -> int:
+        """A run has left a record of what it spent, at a time like 2026-11-20T10:00:00Z; returns the artifact's id."""
+        number = 1000 + len(self.records)
+        workflow_run = {"id": run, "head_branch": branch, "repository_id": 1, "head_repository_id": home}
+        made = {"id": number, "name": "skillopt-spend", "expired": False, "created_at": at}
+        self.records.insert(0, {**made, "workflow_run": workflow_run})
+        self.stored[number] = zipped({"spend.json": text.encode()})
+        return number
 
     def close(self) -> None:
         """Stop, and insist that every request was one that GitHub has."""

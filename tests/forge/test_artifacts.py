@@ -24,7 +24,7 @@ def test_the_newest_runs_ledger_is_brought_with_few_requests(host: Host, tmp_pat
     place = tmp_path / "deep" / "ledger.sqlite"
     assert host.fetch(place.parent) == run_of(1)["html_url"]
     assert place.read_bytes() == b"a ledger"
-    assert [path.rpartition("/")[2] for path, _ in host.seen] == ["runs", "artifacts", "zip", "store"]
+    assert [path.rpartition("/")[2] for path, _ in host.seen] == ["runs", "artifacts", "zip", "9"]
     assert host.seen[2][1] == "Bearer ghs_secret"
     assert host.seen[3][1] == ""  # whoever stores the bytes gets no token
 

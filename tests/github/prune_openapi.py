@@ -19,6 +19,7 @@ R = "/repos/{owner}/{repo}"
 OPERATIONS = {
     "/user": ("get",),
     R: ("get",),
+    f"{R}/actions/artifacts": ("get",),
     f"{R}/actions/artifacts/{{artifact_id}}/{{archive_format}}": ("get",),
     f"{R}/actions/permissions/workflow": ("get",),
     f"{R}/actions/runs/{{run_id}}/artifacts": ("get",),

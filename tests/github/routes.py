@@ -95,6 +95,12 @@ def _workflow(ask: Ask) -> tuple[int, Any]:
     }
 
 
+@route("actions/list-artifacts-for-repo")
+def _artifacts(ask: Ask) -> tuple[int, Any]:
+    """No workflow has left anything yet."""
+    return 200, {"total_count": 0, "artifacts": []}
+
+
 @route("actions/list-workflow-runs")
 def _runs(ask: Ask) -> tuple[int, Any]:
     """No workflow has run yet; tests/forge/artifact_host.py is a host with runs and artifacts."""

@@ -1,8 +1,9 @@
-"""action.yml, the entry module, the command line and docs/action.md say the same."""
+"""action.yml, the entry module, the command line, the README and docs/action.md say the same."""
 
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from skillopt_ci.cli import action_inputs
@@ -61,8 +62,9 @@ def test_no_logic_and_no_expression_in_a_script() -> None:
     assert all(s["working-directory"] == "${{ runner.temp }}" for s in ACTION["runs"]["steps"] if "run" in s)
 
 
-def test_the_page_has_the_tables() -> None:
-    page = (ROOT / "docs" / "action.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page_name", ["README.md", "docs/action.md"])
+def test_the_pages_have_the_tables(page_name: str) -> None:
+    page = (ROOT / page_name).read_text(encoding="utf-8")
     rows = ["| input | default | what it is |", "|---|---|---|"]
     for name, spec in ACTION["inputs"].items():
         default = "required" if spec.get("required") else f"`{spec['default']}`" if spec["default"] else ""

@@ -1,5 +1,6 @@
-"""The expressions `${{ }}` in use: contexts, texts, ==, !=, !, &&, ||, brackets, format, status functions."""
+"""The expressions `${{ }}` in use: contexts, texts, ==, !=, !, &&, ||, brackets, functions."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -77,6 +78,13 @@ def _one(tokens: list[str], contexts: Mapping[str, Any]) -> tuple[Any, list[str]
         template, rest = _one(rest[1:], contexts)
         value, rest = _or(rest[1:], contexts)
         return template.replace("{0}", _string(value)), rest[1:]
+    if token == "fromJSON":
+        value, rest = _or(rest[1:], contexts)
+        return json.loads(_string(value)), rest[1:]
+    if token == "join":
+        value, rest = _or(rest[1:], contexts)
+        glue, rest = _or(rest[1:], contexts)
+        return glue.join(map(_string, value)), rest[1:]
     if rest[:2] == ["(", ")"]:
         failed = bool(contexts.get("failed"))
         return {"always": True, "success": not failed, "failure": failed, "cancelled": False}[token], rest[2:]

@@ -3,13 +3,17 @@
 import json
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from skillopt_ci.cli.action_results import OUTPUTS
+from skillopt_ci.cli.month import month_name
+from skillopt_ci.core.spending import SpendRecord, parse_record, render_record
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_seal import Seal
 from tests.cli.world import CONFIG, TASKS, config, tasks
@@ -303,6 +307,53 @@ def test_held_out_text_that_may_be_shown_is_not_sealed(tmp_path: Path) -> None:
     assert len(answers(artifact)) == 8 * 12
     done, _ = gate_with_artifact(host, tmp_path, artifact, 18)
     assert "8 of 8 base runs are stored" in done.raw
+
+
+PRICED = {"models": {"type": "simulated", "noise": 0.1, "price": {"input": 1, "output": 1}}}
+
+
+def month_gate(folder: Path, budget: dict[str, int], spent: list[str]) -> tuple[Done, ArtifactHost, str]:
+    """A gate of a repository whose earlier runs have left records of what they spent this month."""
+    host = Host(folder / "host", providers=PRICED, budget=budget)
+    head = host.change("spends", {PATH: SKILL}, pull=20)
+    month = month_name(time.time())
+    server = ArtifactHost()
+    for number, usd in enumerate(spent):
+        record = SpendRecord(months={month: {f"{number + 100}/1/00000000": Decimal(usd)}})
+        server.spent(number + 100, render_record(record), f"{month}-01T00:00:{number:02d}Z")
+    server.runs = []  # no baseline
+    try:
+        event = pull_request(20, head, host.base)
+        env = {"GITHUB_API_URL": server.url}
+        runner = job(folder, host.checkout(host.base), "pull_request", event, env=env)
+        return gate(runner, **{"github-token": "ghs_0123456789abcdef"}), server, month
+    finally:
+        server.close()
+
+
+def test_the_month_counts_what_other_runs_have_spent(tmp_path: Path) -> None:
+    done, _, month = month_gate(tmp_path, {"usd": 5, "month_usd": 10}, ["6", "1.5"])
+    assert done.outputs["verdict"] == "regression", done.raw
+    told = parse_record((tmp_path / "temp/skillopt-ci/spend/spend.json").read_bytes())
+    assert float(done.outputs["spend-usd"]) > 0
+    assert told.total(month) == Decimal("7.5") + Decimal(done.outputs["spend-usd"])
+    (mine,) = (key for key in told.months[month] if not key.startswith("10"))
+    assert mine.startswith("17/1/")
+
+
+@pytest.mark.parametrize("spent", [["6", "4.000001"], ["10.000001"], ["1"] * 10])
+def test_a_month_that_is_used_up_buys_nothing(tmp_path: Path, spent: list[str]) -> None:
+    done, server, _ = month_gate(tmp_path, {"usd": 5, "month_usd": 10}, spent)
+    assert not done.ok
+    assert (done.outputs["verdict"], done.outputs["reason"], done.outputs["exit-code"]) == (
+        "inconclusive",
+        "budget",
+        "4",
+    )
+    assert "budget.month_usd" in done.raw
+    assert done.outputs["spend-usd"] == "0"
+    # With what pending and publishing take it stays below 25.
+    assert sum(not path.startswith("/store") for path, _ in server.seen) <= 1 + 1 + 8
 
 
 @pytest.mark.parametrize("command", ["train", "baseline", "eval", "pr"])

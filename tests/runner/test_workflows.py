@@ -1,13 +1,16 @@
 """The reusable workflows themselves, job by job, against the fake GitHub."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from skillopt_ci.forge.spending import MOST_IN_A_GATE
 from skillopt_ci.forge.status import accept_label
-from tests.cli.world import GOOD, PATH, SKILL, files
+from tests.cli.world import CONFIG, GOOD, PATH, SKILL, config, files
 from tests.github.server import FakeGitHub
 from tests.github.store import Account
 from tests.runner.workflow import Event, JobResult, WorkflowRun
@@ -30,13 +33,15 @@ class Hub:
         run = WorkflowRun(self.folder / f"run-{count}", kind, self.hub.store.git.place, secrets, env)
         return run.run(event, self.hub.token)
 
-    def pull(self, changes: dict[str, bytes | str | None], *, head: str = "change") -> tuple[int, str]:
+    def pull(
+        self, changes: dict[str, bytes | str | None], *, head: str = "change", base: str = "main"
+    ) -> tuple[int, str]:
         """A person's pull request; returns its number and its head."""
-        self.hub.store.git("branch", "-f", head, "main")
+        self.hub.store.git("branch", "-f", head, base)
         sha = self.hub.store.put(head, changes)
         answer = self.hub.answer(
             "POST", f"/api/v3/repos/{NAME}/pulls", {"authorization": "token ghp_person"},
-            {"title": "A change", "body": "", "head": head, "base": "main"},
+            {"title": "A change", "body": "", "head": head, "base": base},
         )  # fmt: skip
         assert answer is not None
         assert answer[0] == 201
@@ -71,7 +76,9 @@ def test_a_pull_request_that_breaks_a_skill(hub: Hub) -> None:
     assert [state for _, state in hub.states] == ["pending", "failure"]
     assert {commit for commit, _ in hub.states} == {sha}
     assert len(hub.hub.store.comments) == 1
-    assert len(hub.hub.sent) <= 25
+    ours = [sent for sent in hub.hub.sent if sent.operation != "pulls/create"]
+    # The rest up to 25: a stored base (2), a maintainer's label (2), what other runs have spent (1 + 8).
+    assert len(ours) <= 25 - 2 - 2 - (1 + MOST_IN_A_GATE)
 
 
 def test_a_maintainers_word_and_only_the_failed_job_again(hub: Hub) -> None:
@@ -123,6 +130,22 @@ def test_a_dispatch_for_an_old_head_ends_as_an_error(hub: Hub) -> None:
     assert hub.states[-1] == (old, "error")
 
 
+@pytest.mark.parametrize(("started_on", "state"), [("release", "failure"), ("main", "error")])
+def test_a_dispatch_judges_by_the_branch_that_it_was_started_on(hub: Hub, started_on: str, state: str) -> None:
+    """A pull request for another branch than the default one; main would not block, as its rule allows every loss."""
+    hub.hub.store.git("branch", "-f", "release", "main")
+    hub.base = hub.hub.store.put("main", {CONFIG: config(gate={"margin": 0.99, "min_effect": 0.99})})
+    number, sha = hub.pull({PATH: SKILL}, base="release")
+    event = Event(
+        "workflow_dispatch", _named(dispatch(pr=str(number), head_sha=sha)), sha=hub.base, ref_name=started_on
+    )
+    jobs = hub("gate", event)
+    assert jobs["publish"].result == "failure"
+    assert hub.states == [(sha, "pending"), (sha, state)]
+    if state == "error":
+        assert "start it with --ref release" in jobs["publish"].raw
+
+
 def test_a_merge_group(hub: Hub) -> None:
     _, sha = hub.pull({PATH: GOOD + "- Be brief.\n"})
     jobs = hub("gate", Event("merge_group", _named(merge_group(sha, hub.base)), sha=sha))
@@ -161,7 +184,8 @@ def test_a_scheduled_training_opens_a_pull_request_with_a_status(tmp_path: Path)
         assert (fake.store.pulls[1].state, fake.store.pulls[1].labels) == ("open", ["skillopt"])
         assert hub.states == [(fake.store.pulls[1].head_sha, "pending"), (fake.store.pulls[1].head_sha, "success")]
         artifacts = tmp_path / "run-0" / "artifacts"
-        assert {p.name for p in artifacts.iterdir()} == {"skillopt-state", "skillopt-train", "skillopt-gate"}
+        names = {"skillopt-state", "skillopt-train", "skillopt-gate-1", "skillopt-spend"}
+        assert {p.name for p in artifacts.iterdir()} == names
         assert (artifacts / "skillopt-state" / "ledger.sqlite").is_file()
 
 
@@ -181,10 +205,32 @@ def test_an_app_knows_its_own_pull_request_and_comment(tmp_path: Path) -> None:
         assert fake.store.pulls[1].author.login == "train-bot[bot]"
         del run.definition["jobs"]["train"]
         run.folder = tmp_path / "again"
-        run.definition["jobs"]["gate"]["if"] = run.definition["jobs"]["status"]["if"] = "always()"
+        for name in ("gate", "status"):  # although nothing has changed
+            run.definition["jobs"][name] |= {"if": "always()", "strategy": {"matrix": {"pr": "${{ fromJSON('[1]') }}"}}}
         jobs = run.run(event, fake.token)
-        assert jobs["publish"].outputs["action"] == "unchanged"
+        assert jobs["publish"].outputs["pr-numbers"] == "[]"
+        assert jobs["publish"].steps["Open or update the pull request"].outputs["reason"] == "unchanged"
         assert [c["user"]["login"] for c in fake.store.comments] == ["train-bot[bot]"]
+
+
+def test_every_pull_request_of_a_training_is_gated(tmp_path: Path) -> None:
+    example = ROOT / "examples" / "demo"
+    skill, suite = "skills/invoice-fields/SKILL.md", "evals/invoice-fields/tasks.jsonl"
+    with FakeGitHub(tmp_path / "hub") as fake:
+        hub = Hub(tmp_path, fake)
+        settings = yaml.safe_load((example / "skillopt.yml").read_text(encoding="utf-8"))
+        other = {**settings["skills"][0], "path": skill.replace("invoice-fields", "other")}
+        settings |= {"skills": [*settings["skills"], other], "pr": {"max_open": 2}}
+        files = {name: (example / name).read_bytes() for name in (skill, suite, ".gitignore")}
+        more = {"skillopt.yml": json.dumps(settings).encode(), other["path"]: files[skill]}
+        base = fake.store.put("main", {**files, **more})
+        jobs = hub("train", Event("schedule", {"schedule": "17 4 * * 1"}, sha=base))
+        assert set(results(jobs).values()) == {"success"}, [j.raw for j in jobs.values()]
+        assert jobs["publish"].outputs["pr-numbers"] == "[1, 2]"
+        heads = [fake.store.pulls[n].head_sha for n in (1, 2)]
+        assert [state for state in hub.states if state[1] == "pending"] == [(head, "pending") for head in heads]
+        assert [state for state in hub.states if state[1] != "pending"] == [(head, "success") for head in heads]
+        assert len(fake.store.comments) == 2
 
 
 def test_a_training_without_a_proposal_ends_there(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from tests.forge.repo import Repo
 from tests.runner.composite import Done
-from tests.runner.expressions import condition, fill
+from tests.runner.expressions import condition, evaluate, fill
 from tests.runner.world import ROOT, job
 
 
@@ -74,18 +74,30 @@ class WorkflowRun:
                 "needs": {n: {"outputs": self.jobs[n].outputs, "result": self.jobs[n].result} for n in needs},
             }  # fmt: skip
             failed = any(self.jobs[n].result != "success" for n in needs)
-            if condition(spec.get("if", "success()"), contexts, failed=failed):
-                self.jobs[name] = self._job(name, spec, contexts, event)
-            else:
+            if not condition(spec.get("if", "success()"), contexts, failed=failed):
                 self.jobs[name] = JobResult("skipped")
+            elif "strategy" in spec:
+                self.jobs[name] = self._matrix(name, spec, contexts, event)
+            else:
+                self.jobs[name] = self._job(name, spec, contexts, event)
         return self.jobs
+
+    def _matrix(self, name: str, spec: Mapping[str, Any], contexts: dict[str, Any], event: Event) -> JobResult:
+        """One job for each value of a matrix with one name, one after the other; it fails when one of them does."""
+        ((key, code),) = spec["strategy"]["matrix"].items()
+        done = {}
+        for value in evaluate(code.removeprefix("${{").removesuffix("}}"), contexts):
+            done[value] = self._job(f"{name}-{value}", spec, {**contexts, "matrix": {key: value}}, event)
+        failed = any(job.result == "failure" for job in done.values())
+        steps = {f"{step} ({value})": at for value, job in done.items() for step, at in job.steps.items()}
+        return JobResult("failure" if failed else "success", steps=steps)
 
     def _job(self, name: str, spec: Mapping[str, Any], contexts: dict[str, Any], event: Event) -> JobResult:
         folder = self.folder / name
         workspace = folder / "workspace"
         workspace.mkdir(parents=True)
         env = {k: fill(v, contexts) for k, v in spec.get("env", {}).items()}
-        env |= {**self.env, "GITHUB_REF_NAME": event.ref_name}
+        env |= {**self.env, "GITHUB_REF_NAME": event.ref_name, "GITHUB_REF": f"refs/heads/{event.ref_name}"}
         runner = job(folder, workspace, event.name, event.payload, env=env)
         contexts |= {"runner": {"temp": str(runner.temp)}, "steps": {}}
         result = JobResult("success")
@@ -95,7 +107,10 @@ class WorkflowRun:
             given = {k: fill(str(v), contexts) for k, v in step.get("with", {}).items()}
             outputs: dict[str, str] = {}
             if step.get("uses") == "$/":
+                before = dict(runner.env)
+                runner.env |= {k: fill(v, contexts) for k, v in step.get("env", {}).items()}
                 done = runner.use(given)
+                runner.env = before
                 result.steps[step["name"]] = done
                 ok, outputs = done.ok, done.outputs
             elif step.get("uses", "").startswith("actions/create-github-app-token@"):
