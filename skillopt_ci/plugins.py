@@ -24,6 +24,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "chat": "skillopt_ci.harnesses.chat:make",
             "claude-code": "skillopt_ci.harnesses.claude_code:KIND",
             "codex": "skillopt_ci.harnesses.codex:KIND",
+            "command": "skillopt_ci.harnesses.command:KIND",
         },
         "graders": {
             "exact": "skillopt_ci.graders.text:exact",
@@ -36,6 +37,10 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "json": "skillopt_ci.graders.structured:json_grader",
             "rules": "skillopt_ci.graders.rules:rules",
             "judge": "skillopt_ci.graders.judge:judge",
+            "files": "skillopt_ci.graders.files:files",
+            "script": "skillopt_ci.graders.script:script",
+            "tool-calls": "skillopt_ci.graders.tool_calls:tool_calls",
+            "diff": "skillopt_ci.graders.changes:diff",
             "anls": "skillopt_ci.graders.similarity:anls",
             "similarity": "skillopt_ci.graders.similarity:similarity",
             "officeqa": "skillopt_ci.graders.officeqa:officeqa",

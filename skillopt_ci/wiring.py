@@ -16,6 +16,7 @@ from skillopt_ci.engine.method import Method
 from skillopt_ci.errors import ConfigError, MissingKeyError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build, needs_judge
+from skillopt_ci.harnesses.agency import Agency
 from skillopt_ci.harnesses.base import AgentKind, Harness
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_seal import Seal
@@ -29,8 +30,8 @@ from skillopt_ci.providers.stored import Replays, Stored
 CHAT_CONCURRENCY = 8
 
 if TYPE_CHECKING:
-    from skillopt_ci.harnesses.agency import Agency
     from skillopt_ci.harnesses.agent import Agent
+    from skillopt_ci.sandbox.base import Sandbox
 
 # What each SDK reads when the configuration names no variable.
 _KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure-openai": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
@@ -125,16 +126,11 @@ class Workshop:
     confined: bool = True
     _providers: dict[str, Retrying] = field(default_factory=dict)
     _raw: list[Provider] = field(default_factory=list)
-    _agency: "Agency | None" = None
+    agency: Agency = field(init=False)
 
-    @property
-    def agency(self) -> "Agency":
-        """What agents and scripts share."""
-        if self._agency is None:
-            from skillopt_ci.harnesses.agency import Agency
-
-            self._agency = Agency(self.pool.stop, confined=self.confined)
-        return self._agency
+    def __post_init__(self) -> None:
+        """What agents and scripts share is there before any thread asks for it."""
+        self.agency = Agency(self.pool.stop, confined=self.confined)
 
     def model(self, ref: ModelRef, *, run: str, meters: Sequence[Meter]) -> Model:
         """A model whose calls go through the ledger and the meters."""
@@ -208,7 +204,10 @@ class Workshop:
         return AgentHarness(agent, bench)
 
     def _grader_of(self, skill: ResolvedSkill, judge: Model | None) -> Callable[[Task], Grader]:
-        return grader_of(skill.graders, judge)
+        return grader_of(skill.graders, judge, self._sandbox)
+
+    def _sandbox(self) -> "Sandbox":
+        return self.agency.sandbox()
 
     def method(self, skill: ResolvedSkill, *, run: str, meters: Sequence[Meter]) -> Method:
         """The method a skill is trained with; of another package's optimizer with the usual loop.
@@ -235,8 +234,7 @@ class Workshop:
 
     def close(self) -> None:
         """Close the connections of every SDK client, and the gateway."""
-        if self._agency is not None:
-            self._agency.close()
+        self.agency.close()
         for provider in self._raw:
             close = getattr(provider, "close", None)
             if close is not None:
@@ -262,7 +260,9 @@ def _played(ref: ModelRef, provider: Provider) -> Model:
     )
 
 
-def grader_of(common: Sequence[GraderSpec], judge: Model | None) -> Callable[[Task], Grader]:
+def grader_of(
+    common: Sequence[GraderSpec], judge: Model | None, sandbox: "Callable[[], Sandbox] | None" = None
+) -> Callable[[Task], Grader]:
     """The grader of each task: its own graders, else the skill's. Built once per set of graders."""
     # With the specs, so that they live on and no other ones get their ids.
     made: dict[tuple[int, ...], tuple[tuple[GraderSpec, ...], Grader]] = {}
@@ -271,7 +271,7 @@ def grader_of(common: Sequence[GraderSpec], judge: Model | None) -> Callable[[Ta
         specs = tuple(task.graders if task.graders is not None else common)
         key = tuple(id(s) for s in specs)
         if key not in made:
-            made[key] = specs, build(specs, judge)
+            made[key] = specs, build(specs, judge, sandbox)
         return made[key][1]
 
     return grader

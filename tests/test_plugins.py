@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from skillopt_ci.errors import UsageError
+from skillopt_ci.harnesses.base import AgentKind
 from skillopt_ci.plugins import BUILTIN, load, names
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +28,8 @@ print(json.dumps(said))
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, own in BUILTIN.items() for name in own])
 def test_every_name_of_ours_loads(kind: str, name: str) -> None:
-    assert callable(load(kind, name))
+    loaded = load(kind, name)
+    assert callable(loaded.make if isinstance(loaded, AgentKind) else loaded)
     assert name in names(kind)
 
 

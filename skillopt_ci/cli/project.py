@@ -11,6 +11,7 @@ from skillopt_ci.config.load import load_config
 from skillopt_ci.config.resolve import ResolvedSkill, resolve
 from skillopt_ci.config.schema import Config
 from skillopt_ci.core.media import cannot_be_sent
+from skillopt_ci.core.scripts import suite_with_scripts
 from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.split import SplitWeights
 from skillopt_ci.core.task import STARTER_TAG, Suite
@@ -114,6 +115,10 @@ def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Sui
     weights = SplitWeights(**skill.split.model_dump())
     always_given = skill.harness == "chat"
     suite, problems, losses = load_suite(tree, entries, split=weights, need=need, triggers=not always_given)
+    try:
+        suite = suite_with_scripts(suite, tree)
+    except ConfigError as error:
+        problems += error.problems
     starters = [t for t in suite.tasks if STARTER_TAG in t.tags]
     if starters:
         source = starters[0].source

@@ -22,9 +22,7 @@ class Planned:
 
 
 PLANNED = (
-    Planned("harness", ("command",)),
     Planned("train.what", ("description",)),
-    Planned("graders.*.type", ("script",)),
 )
 
 

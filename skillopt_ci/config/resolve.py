@@ -17,6 +17,7 @@ from skillopt_ci.config.schema import (
 )
 from skillopt_ci.config.section import TaskFiles
 from skillopt_ci.config.words import clean
+from skillopt_ci.core.scripts import with_scripts
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.core.tree import Tree
@@ -118,7 +119,11 @@ def resolve(config: Config, tree: Tree) -> tuple[ResolvedSkill, ...]:
                 problems.append(config.source.problem(place, _twice(name, seen[name], path)))
                 continue
             seen[name] = path
-            skills.append(_resolved(config, entry, name, path))
+            try:
+                skills.append(_resolved(config, entry, name, path, tree))
+            except ConfigError as error:
+                words = "; ".join(f"{p.file}: {p.message}" for p in error.problems) or str(error)
+                problems.append(config.source.problem(("skills", index, "graders"), f"skills[{name}].graders: {words}"))
     if problems:
         raise ConfigError(problems)
     return tuple(skills)
@@ -142,7 +147,7 @@ def _twice(name: str, first: str, second: str) -> str:
     return f"skills[{name}]: two skills have the directory name '{name}': '{first}' and '{second}'; rename one"
 
 
-def _resolved(config: Config, entry: SkillEntry, name: str, path: str) -> ResolvedSkill:
+def _resolved(config: Config, entry: SkillEntry, name: str, path: str, tree: Tree) -> ResolvedSkill:
     limits = merged(config.budget, entry.budget) or config.budget
     several = chosen_targets(config, entry)
     single = () if several else (merged(config.target, entry.target),)
@@ -153,7 +158,7 @@ def _resolved(config: Config, entry: SkillEntry, name: str, path: str) -> Resolv
         name=name,
         path=path,
         tasks=tuple(t.model_copy(update={"path": t.path.replace("{name}", name)}) for t in entry.tasks),
-        graders=tuple(g.as_spec() for g in entry.graders),
+        graders=with_scripts([g.as_spec() for g in entry.graders], tree, ""),
         targets=targets,
         optimizer=model_ref(config, merged(config.optimizer, entry.optimizer)),
         judge=model_ref(config, merged(config.judge, entry.judge)),

@@ -1,16 +1,17 @@
 """The port `Grader`, and how several are combined."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.providers.base import Model as JudgeModel
+from skillopt_ci.sandbox.base import Sandbox
 
-__all__ = ["AllOf", "Grader", "GraderFactory", "JudgeModel", "check_options", "strings"]
+__all__ = ["AllOf", "Grader", "GraderFactory", "JudgeModel", "Sandboxed", "check_options", "strings"]
 
 
 class Grader(Protocol):
@@ -18,6 +19,15 @@ class Grader(Protocol):
 
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
         """Return the score. Raises `CallFailedError` when nothing can be said: that is a failure, never a 0."""
+        ...
+
+
+@runtime_checkable
+class Sandboxed(Protocol):
+    """A grader that runs commands, or holds one that does."""
+
+    def within(self, sandbox: Callable[[], Sandbox], /) -> Grader:
+        """The same grader with a place to run. `sandbox` raises `ConfigError` when there is none."""
         ...
 
 

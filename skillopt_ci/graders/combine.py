@@ -1,8 +1,8 @@
 """Graders made of graders: `all`, `any` and `weighted`."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from skillopt_ci.core.nested import ABOUT_MEMBER, COMBINATIONS, DEEPEST, member
 from skillopt_ci.core.rollout import Score
@@ -10,9 +10,10 @@ from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.graders import wording
-from skillopt_ci.graders.base import AllOf, Grader, JudgeModel, check_options
+from skillopt_ci.graders.base import AllOf, Grader, JudgeModel, Sandboxed, check_options
 from skillopt_ci.graders.build import build_one
 from skillopt_ci.graders.validate import Particular
+from skillopt_ci.sandbox.base import Sandbox
 
 _TOLERANCE = 1e-9
 
@@ -35,6 +36,14 @@ class _Combined:
         """The first thing that a member finds lacking in a task."""
         said = (m.grader.problem(task) for m in self.members if isinstance(m.grader, Particular))
         return next((problem for problem in said if problem is not None), None)
+
+    def within(self, sandbox: Callable[[], Sandbox], /) -> Grader:
+        """The same with a place to run for those members that need one."""
+        members = tuple(
+            replace(m, grader=m.grader.within(sandbox)) if isinstance(m.grader, Sandboxed) else m for m in self.members
+        )
+        made: Grader = replace(self, members=members)  # type: ignore[assignment]  # each of the three is one
+        return made
 
 
 @dataclass(frozen=True, slots=True)

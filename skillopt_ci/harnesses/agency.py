@@ -1,14 +1,14 @@
 """What agents and scripts of one command share: the sandbox, the gateway, the ways to the providers."""
 
 import threading
+from typing import TYPE_CHECKING
 
-from skillopt_ci.gateway.server import Gateway
-from skillopt_ci.gateway.upstream import Upstream
 from skillopt_ci.providers.base import ProviderOptions
-from skillopt_ci.sandbox.base import Sandbox
-from skillopt_ci.sandbox.bubblewrap import Bubblewrap
-from skillopt_ci.sandbox.running import Stop
-from skillopt_ci.sandbox.unconfined import Unconfined
+from skillopt_ci.sandbox.base import Sandbox, Stop
+
+if TYPE_CHECKING:
+    from skillopt_ci.gateway.server import Gateway
+    from skillopt_ci.gateway.upstream import Upstream
 
 
 class Agency:
@@ -26,20 +26,27 @@ class Agency:
         """The sandbox. Raises `ConfigError` when there must be one and there is none."""
         with self._lock:
             if self._sandbox is None:
+                from skillopt_ci.sandbox.bubblewrap import Bubblewrap
+                from skillopt_ci.sandbox.unconfined import Unconfined
+
                 self._sandbox = Bubblewrap(self._stop) if self._confined else Unconfined(self._stop)
             return self._sandbox
 
-    def gateway(self) -> Gateway:
+    def gateway(self) -> "Gateway":
         """The gateway."""
         with self._lock:
             if self._gateway is None:
+                from skillopt_ci.gateway.server import Gateway
+
                 self._gateway = Gateway(port=not self._confined)
             return self._gateway
 
-    def upstream(self, options: ProviderOptions) -> Upstream:
+    def upstream(self, options: ProviderOptions) -> "Upstream":
         """The way to a provider. Raises `ConfigError` for one that agents cannot use."""
         with self._lock:
             if options.name not in self._upstreams:
+                from skillopt_ci.gateway.upstream import Upstream
+
                 self._upstreams[options.name] = Upstream(options)
             return self._upstreams[options.name]
 

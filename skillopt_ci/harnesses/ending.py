@@ -5,9 +5,9 @@ from skillopt_ci.errors import CallFailedError
 from skillopt_ci.gateway.passes import Metered
 from skillopt_ci.harnesses.transcript import Transcript
 from skillopt_ci.sandbox.base import Finished
+from skillopt_ci.sandbox.setup import last_words
 
 _RESOURCES = ("memory", "disk", "processes", "output")
-_WORDS = 300
 
 
 def ending(finished: Finished, metered: Metered, transcript: Transcript) -> StopReason:
@@ -33,10 +33,3 @@ def ending(finished: Finished, metered: Metered, transcript: Transcript) -> Stop
     if transcript.broken is not None:
         raise CallFailedError(transcript.broken.kind, transcript.broken.message)
     raise CallFailedError("agent", f"the agent ended with code {finished.returncode}{last_words(finished)}")
-
-
-def last_words(finished: Finished) -> str:
-    """What a command said last, for a message; with a colon before it, or empty."""
-    said = (finished.stderr.strip() or finished.stdout.strip())[-_WORDS:].decode("utf-8", "replace")
-    line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
-    return f": {line}" if line else ""

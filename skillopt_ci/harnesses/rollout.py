@@ -16,7 +16,7 @@ from skillopt_ci.gateway.passes import Metered, Pass, Terms
 from skillopt_ci.gateway.server import Gateway
 from skillopt_ci.gateway.upstream import Upstream
 from skillopt_ci.harnesses.agent import STATE, Agent, Invocation, Scene
-from skillopt_ci.harnesses.ending import ending, last_words
+from skillopt_ci.harnesses.ending import ending
 from skillopt_ci.harnesses.rollout_key import bench_identity, label_of, rollout_key
 from skillopt_ci.harnesses.scrubbing import scrubbed
 from skillopt_ci.harnesses.stored_rollout import as_value, trajectory_of
@@ -24,10 +24,9 @@ from skillopt_ci.harnesses.transcript import Transcript
 from skillopt_ci.ledger import Entry, Ledger, Purchase
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer
-from skillopt_ci.sandbox.base import HOME, TMP, WORK, Command, Finished, Limits, Sandbox, make_root
+from skillopt_ci.sandbox.base import WORK, Command, Finished, Limits, Sandbox, make_root
+from skillopt_ci.sandbox.setup import base_environment, set_up
 from skillopt_ci.sandbox.workspace import Changes, Snapshot, lay_out, strip
-
-PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +149,7 @@ class AgentHarness:
         )
         invocation = agent.invocation(scene)
         set_up(bench.sandbox, root, task.setup, self._limits())
-        strip(work, agent.stripped)
+        strip(work, agent.stripped, keep=root / agent.skills_folder)
         before = Snapshot.take(work)
         finished = bench.sandbox.run(self._command(scene, invocation))
         bench.gateway.shut(entered)
@@ -179,32 +178,10 @@ class AgentHarness:
         return Limits(seconds=own.seconds, processes=own.processes, memory_mb=own.memory_mb, disk_mb=own.disk_mb)
 
 
-def base_environment(view: Path) -> dict[str, str]:
-    """What every command has in its environment."""
-    return {"PATH": PATH, "HOME": str(view / HOME), "TMPDIR": str(view / TMP), "LANG": "C.UTF-8"}
-
-
 def skill_files(skill: Skill, folder: str) -> list[Attachment]:
     """All files of a skill, below the folder of skills."""
     files = {"SKILL.md": skill.text.encode("utf-8", "surrogatepass"), **skill.bundle}
     return [Attachment(name=f"{folder}/{skill.name}/{path}", data=data) for path, data in files.items()]
-
-
-def set_up(sandbox: Sandbox, root: Path, commands: Sequence[str], limits: Limits) -> None:
-    """Run the set-up commands of a task in its workspace, without any network.
-
-    Raises:
-        CallFailedError: kind `setup`: one of them did not end well.
-    """
-    for line in commands:
-        env = base_environment(sandbox.view(root))
-        done = sandbox.run(Command(argv=("sh", "-c", line), root=root, env=env, limits=limits))
-        if done.ended == "stopped":
-            raise CallFailedError("interrupted", "the run is being stopped")
-        if done.ended != "exit" or done.returncode:
-            how = f"code {done.returncode}" if done.ended == "exit" else f"a limit ({done.ended})"
-            said = last_words(done)
-            raise CallFailedError("setup", f"the set-up command {line[:80]!r} ended with {how}{said}")
 
 
 def _trajectory(

@@ -79,6 +79,14 @@ class Finished:
     ended: Ended
 
 
+class Stop(Protocol):
+    """Whether the whole run is being stopped (`threading.Event`)."""
+
+    def is_set(self) -> bool:
+        """True once it is."""
+        ...
+
+
 class Sandbox(Protocol):
     """Runs commands. When `run` returns, no process of the command is left."""
 

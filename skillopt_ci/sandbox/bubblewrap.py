@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.sandbox import running
-from skillopt_ci.sandbox.base import TMP, Command, Door, Finished
+from skillopt_ci.sandbox.base import TMP, Command, Door, Finished, Stop
 
 _ROOT = Path("/rollout")
 _PORT = 9100
@@ -61,7 +61,7 @@ class Bubblewrap:
 
     confined = True
 
-    def __init__(self, stop: running.Stop, program: str = "bwrap") -> None:
+    def __init__(self, stop: Stop, program: str = "bwrap") -> None:
         """Make sure that there is a sandbox. Raises `ConfigError` when there is not: never a weaker one instead."""
         why = preflight(program)
         if why:

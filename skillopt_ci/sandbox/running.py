@@ -9,10 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 from skillopt_ci.errors import CallFailedError
-from skillopt_ci.sandbox.base import Command, Ended, Finished
+from skillopt_ci.sandbox.base import Command, Ended, Finished, Stop
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _TICK = 0.1
@@ -21,14 +21,6 @@ _GRACE_SECONDS = 3.0
 _MIB = 1024 * 1024
 # Asked twice, told once; a supervisor that does not even die is left to `kill` of its own process.
 _LETTERS = (b"I", b"T", b"K")
-
-
-class Stop(Protocol):
-    """Whether the whole run is being stopped (`threading.Event`)."""
-
-    def is_set(self) -> bool:
-        """True once it is."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

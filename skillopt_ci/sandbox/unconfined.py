@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from skillopt_ci.sandbox import running
-from skillopt_ci.sandbox.base import Command, Door, Finished
+from skillopt_ci.sandbox.base import Command, Door, Finished, Stop
 
 
 class Unconfined:
@@ -12,7 +12,7 @@ class Unconfined:
 
     confined = False
 
-    def __init__(self, stop: running.Stop) -> None:
+    def __init__(self, stop: Stop) -> None:
         self._stop = stop
 
     def view(self, root: Path, /) -> Path:

@@ -86,23 +86,33 @@ def _clear(folder: Path, parts: Sequence[str]) -> None:
             _take_away(path)
 
 
-def strip(folder: Path, names: Sequence[str]) -> None:
-    """Take away whatever has one of these names, at any depth: settings that an agent would obey."""
+def strip(folder: Path, names: Sequence[str], keep: Path | None = None) -> None:
+    """Take away whatever has one of these names, at any depth: settings that an agent would obey.
+
+    Args:
+        folder: of the workspace.
+        names: upper and lower case are the same.
+        keep: a folder that stays, whatever the folders around it are called.
+    """
     wanted = {name.lower() for name in names}
     if not wanted:
         return
     for entry in list(_walk(folder, folders=True)):
-        if entry.name.lower() in wanted:
-            _take_away(Path(entry.path))
+        path = Path(entry.path)
+        if entry.name.lower() in wanted and not (keep and path.is_relative_to(keep)):
+            _take_away(path, keep)
 
 
-def _take_away(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        for inner in path.iterdir():
-            _take_away(inner)
-        path.rmdir()
-    else:
+def _take_away(path: Path, keep: Path | None = None) -> None:
+    if path == keep:
+        return
+    if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
+        return
+    for inner in path.iterdir():
+        _take_away(inner, keep)
+    if keep is None or not keep.is_relative_to(path):
+        path.rmdir()
 
 
 @dataclass(frozen=True, slots=True)

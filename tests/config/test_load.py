@@ -227,14 +227,13 @@ ENTRIES = [
     ),
     ("{path: a/SKILL.md, tasks: [t], graders: [{}]}", "4:46: skills[a].graders[0]: the key 'type' is missing"),
     (
-        "{path: a/SKILL.md, tasks: [t], graders: [{type: script}]}",
-        "4:53: 'graders.type: script' is not built yet (planned)",
-    ),
-    (
         "{path: a/SKILL.md, tasks: [t], graders: [{type: judge}]}",
         "4:53: skills[a].graders[0].type: asks a model; name it",
     ),
-    ("{path: a/SKILL.md, tasks: [t], harness: command}", "4:45: 'harness: command' is not built yet (planned)"),
+    (
+        "{path: a/SKILL.md, tasks: [t], harness: command}",
+        "4:45: skills[a].harness: the harness 'command' needs `run`: the command and its arguments",
+    ),
     ("{path: a/SKILL.md, tasks: [t], harness: x}", "4:45: skills[a].harness: unknown harness 'x'; known: chat"),
     (
         "{path: a/SKILL.md, tasks: [t], targets: [1]}",

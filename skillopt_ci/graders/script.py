@@ -1,0 +1,172 @@
+"""The grader `script`: a command in the sandbox, beside the workspace as the agent left it."""
+
+import json
+import math
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from skillopt_ci.core.rollout import Score
+from skillopt_ci.core.task import Attachment, GraderSpec, Task
+from skillopt_ci.core.trajectory import Trajectory
+from skillopt_ci.errors import CallFailedError, ConfigError
+from skillopt_ci.graders import wording
+from skillopt_ci.graders.base import Grader, JudgeModel, check_options
+from skillopt_ci.graders.checks import mapping
+from skillopt_ci.sandbox.base import WORK, Command, Finished, Limits, Sandbox, make_root
+from skillopt_ci.sandbox.setup import base_environment, last_words, set_up
+from skillopt_ci.sandbox.workspace import lay_out, problem_of, put_back
+
+_FOLDER = "grader"
+_SECONDS = 60
+_NOT_RUN = (126, 127)
+_OUTPUT_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    spec: GraderSpec
+    argv: tuple[str, ...]
+    files: Mapping[str, str]
+    limits: Limits
+    sandbox: Callable[[], Sandbox] | None = None
+
+    def within(self, sandbox: Callable[[], Sandbox], /) -> Grader:
+        """The same grader with a place to run."""
+        return replace(self, sandbox=sandbox)
+
+    def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
+        if self.sandbox is None:
+            raise CallFailedError("grader", "grader 'script' has no sandbox here")
+        lost = [o for o in trajectory.omitted if not o.endswith(("symbolic link", "no regular file"))]
+        if lost:
+            raise CallFailedError("grader", f"grader 'script': the workspace was not kept whole: {lost[0][:120]}")
+        folder = Path(tempfile.mkdtemp(prefix="skillopt-"))
+        try:
+            finished = self._run(self.sandbox(), make_root(folder), task, trajectory)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return self._score(finished)
+
+    def _run(self, sandbox: Sandbox, root: Path, task: Task, trajectory: Trajectory) -> Finished:
+        """Before any foreign command runs, everything is written but what the agent changed: set-up comes before."""
+        view = sandbox.view(root)
+        beside = view / _FOLDER
+        lay_out(root / WORK, task.files)
+        lay_out(root / _FOLDER, [Attachment(name=n, data=t.encode()) for n, t in self.files.items()])
+        lay_out(root / _FOLDER, _about(task, trajectory))
+        set_up(sandbox, root, task.setup, self.limits)
+        put_back(root / WORK, trajectory.artifacts, trajectory.removed)
+        env = base_environment(view) | {
+            "GRADER_DIR": str(beside),
+            "ANSWER_FILE": str(beside / "answer.txt"),
+            "DIFF_FILE": str(beside / "changes.diff"),
+            "TASK_FILE": str(beside / "task.json"),
+            "TRAJECTORY_FILE": str(beside / "trajectory.json"),
+        }
+        command = Command(argv=self.argv, root=root, env=env, limits=self.limits)
+        return sandbox.run(command)
+
+    def _score(self, finished: Finished) -> Score:
+        code = finished.returncode
+        if finished.ended == "stopped":
+            raise CallFailedError("interrupted", "the run is being stopped")
+        if finished.ended != "exit":
+            raise CallFailedError("grader", f"grader 'script': it ran into a limit ({finished.ended})")
+        if code < 0 or code > 128 or code in _NOT_RUN:
+            raise CallFailedError("grader", f"grader 'script': it crashed (code {code}){last_words(finished)}")
+        said = _said(finished.stdout)
+        if said is not None:
+            return self._told(said)
+        why = f"the script ended with code {code}{last_words(finished)}"
+        bare = f"the script ended with code {code}"
+        return wording.scored(self.spec, float(code == 0), code == 0, why=why, hint=bare, bare=bare)
+
+    def _told(self, said: Mapping[str, object]) -> Score:
+        """A score that the script printed."""
+        value, passed = said["score"], said.get("passed")
+        if isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
+            raise CallFailedError("grader", f"grader 'script': the score must lie in [0, 1], not {str(value)[:40]}")
+        if passed is not None and not isinstance(passed, bool):
+            raise CallFailedError("grader", "grader 'script': 'passed' must be true or false")
+        bare = f"the script gave {value:.2f}"
+        words = {key: wording.clip(text, 800) for key in ("why", "hint") if isinstance(text := said.get(key), str)}
+        return wording.scored(
+            self.spec,
+            float(value),
+            value >= 1 if passed is None else passed,
+            why=f"{bare}: {words['why']}" if "why" in words else bare,
+            hint=f"{bare}: {words['hint']}" if "hint" in words else bare,
+            bare=bare,
+        )
+
+
+def _about(task: Task, trajectory: Trajectory) -> list[Attachment]:
+    """What a script can read about a rollout."""
+    about_task = {
+        "id": task.id, "prompt": task.prompt, "context": task.context, "expected": list(task.expected),
+        "metadata": {k: v for k, v in task.metadata.items() if isinstance(v, str | int | float | bool)},
+    }  # fmt: skip
+    about_run = {
+        "messages": [{"role": m.role, "content": m.content} for m in trajectory.messages],
+        "tool_calls": [{"name": t.name, "arguments": t.arguments, "result": t.result} for t in trajectory.tool_calls],
+        "denied": list(trajectory.denied),
+        "skills_used": list(trajectory.skills_used),
+        "stop_reason": trajectory.stop_reason,
+    }
+    texts = {
+        "answer.txt": trajectory.answer,
+        "changes.diff": trajectory.diff,
+        "task.json": json.dumps(about_task),
+        "trajectory.json": json.dumps(about_run),
+    }
+    return [Attachment(name=name, data=text.encode("utf-8", "replace")) for name, text in texts.items()]
+
+
+def _said(stdout: bytes) -> Mapping[str, object] | None:
+    """The JSON object with a score that is the last line, if it is one."""
+    lines = stdout.strip().rsplit(b"\n", 1)
+    try:
+        value = json.loads(lines[-1])
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and "score" in value else None
+
+
+def script(spec: GraderSpec, _judge: JudgeModel | None, /) -> Grader:
+    """`run` (command), `timeout` (seconds), `files` (paths in the repository; then name -> text), `memory_mb`."""
+    check_options(
+        spec, {"run": (str, list), "timeout": (int, float), "files": (list, dict), "memory_mb": int, "disk_mb": int}
+    )
+    run = spec.options.get("run")
+    try:
+        argv = ("sh", "-c", run) if isinstance(run, str) and shlex.split(run) else run
+    except ValueError as error:
+        raise ConfigError(f"grader 'script': option 'run': {error}") from None
+    if not isinstance(argv, list | tuple) or not argv or not all(isinstance(a, str) and a for a in argv):
+        raise ConfigError("grader 'script': option 'run' must be a command, such as `python3 \"$GRADER_DIR/check.py\"`")
+    limits = Limits(output_bytes=_OUTPUT_BYTES)
+    numbers = {"timeout": "seconds", "memory_mb": "memory_mb", "disk_mb": "disk_mb"}
+    given = {field: spec.options.get(key, _SECONDS if key == "timeout" else None) for key, field in numbers.items()}
+    for value in given.values():
+        if isinstance(value, int | float) and not 0 < value < 1e6:
+            raise ConfigError("grader 'script': 'timeout', 'memory_mb' and 'disk_mb' must be above 0")
+    for field, value in given.items():
+        limits = replace(limits, **{field: value}) if value is not None else limits  # type: ignore[arg-type]
+    return _Script(spec, tuple(argv), _files(spec), limits)
+
+
+def _files(spec: GraderSpec) -> Mapping[str, str]:
+    if isinstance(spec.options.get("files"), list):
+        return {}  # not read yet: only looked at, not run
+    files = mapping(spec, "files")
+    for name in files:
+        problem = problem_of(name)
+        if problem is not None:
+            raise ConfigError(f"grader 'script': the file name {name[:80]!r} {problem}")
+    return files
