@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.project import read_skill, read_suite
-from skillopt_ci.cli.reserve import Reserve
+from skillopt_ci.cli.reserve import Reserve, growth_price
 from skillopt_ci.cli.train import finish_folder, run_config
 from skillopt_ci.cli.training import RUNS, Plan, follow, train_settings
 from skillopt_ci.cli.trust import require_trust
@@ -28,7 +28,7 @@ from skillopt_ci.engine.confirm import confirmation_runs, measure_together
 from skillopt_ci.engine.method import Method
 from skillopt_ci.engine.ration import Ration
 from skillopt_ci.engine.state import Workbench
-from skillopt_ci.errors import BudgetReachedError, InconclusiveError
+from skillopt_ci.errors import BudgetReachedError, InconclusiveError, UsageError
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.wiring import judge_calls
 
@@ -64,7 +64,12 @@ class Field:
 
 
 def prepare(work: Work, skill: ResolvedSkill, rollouts: int | None, generation: int) -> Field:
-    """Read a skill and its suite; the ration is what the paper's loop would take where none is named."""
+    """Read a skill and its suite; the ration is what the paper's loop would take where none is named.
+
+    Raises:
+        ConfigError: they cannot be used.
+        UsageError: the ration does not even cover the validation of the start skill.
+    """
     suite = read_suite(work.console, work.project.tree, skill, need=SPLITS)
     start = read_skill(work.project.tree, skill.path, skill.name)
     t, val = skill.train, len(suite.of(["val"]))
@@ -73,6 +78,8 @@ def prepare(work: Work, skill: ResolvedSkill, rollouts: int | None, generation: 
         rollouts = search_rollouts(
             train=len(suite.of(["train"])), val=val, epochs=t.epochs, batch_size=t.batch_size, rounds=rounds
         )
+    if rollouts <= val:
+        raise UsageError(f"--rollouts {rollouts}: the validation of the start skill alone takes {val}; name more")
     run = digest(["compare", skill.fingerprint(), suite.digest, start.digest, rollouts, generation])[:16]
     return Field(
         skill=skill,
@@ -158,7 +165,12 @@ def _trained(work: Work, field: Field, entry: Entry, *, sides: int) -> MethodRow
             checkpoint=reserve.check,
             rollouts=field.rollouts,
         )
-        result = follow(work, plan.skill.name, folder, entry.method(bench, plan.start, ()), lambda _skill: None)
+
+        def accepted(now: Skill) -> None:
+            answers = len(field.suite.of(["test"])) * confirmation_runs(len(field.suite.of(["test"])))
+            reserve.grow(growth_price(plan.skill, now.tokens - plan.start.tokens, answers))
+
+        result = follow(work, plan.skill.name, folder, entry.method(bench, plan.start, ()), accepted)
     except (BudgetReachedError, InconclusiveError) as error:
         row = replace(row, message=str(error), exit_code=error.exit_code)
     else:
