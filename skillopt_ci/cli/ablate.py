@@ -8,10 +8,11 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
-from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.options import Options, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.trust import require_trust
+from skillopt_ci.cli.viewer import by_task, write_view
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import Comparison, compare
@@ -22,10 +23,12 @@ from skillopt_ci.engine.lab import Job
 from skillopt_ci.errors import InconclusiveError
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.parts import SIMULATED, gain, interval, points
+from skillopt_ci.report.viewer import WITH, WITHOUT
 
 
 @click.command(help=COMMANDS["ablate"])
 @spending
+@viewer_option
 @click.option("--split", type=click.Choice(SPLITS), default="val", show_default=True, help="Which tasks.")
 @click.option("--runs", type=click.IntRange(min=1, max=100), default=2, show_default=True, help="Runs per task.")
 def command(split: str, runs: int, **shared: Any) -> None:
@@ -69,7 +72,8 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> tuple[dict[
         times_opened(work.ledger, suite, name)
     sides = ((empty, "ablate/empty"), (full, "ablate/skill"))
     jobs = [Job(s, task, lab.sample(task, stream, n)) for n in range(runs) for task in tasks for s, stream in sides]
-    rollouts = lab.roll_out(jobs, what="without and with the body")
+    rollouts = lab.roll_out(jobs, what="without and with the body", keep=work.options.viewer is not None)
+    write_view(work, skill, tasks, [(WITH, by_task(rollouts[1::2], tasks)), (WITHOUT, by_task(rollouts[::2], tasks))])
     ids = [t.id for t in tasks]
     without, with_it = evaluate(empty.digest, ids, rollouts[::2]), evaluate(full.digest, ids, rollouts[1::2])
     comparison = compare(without, with_it, tasks)

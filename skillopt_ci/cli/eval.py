@@ -10,10 +10,11 @@ from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.matrix import Wanted, score_matrix
 from skillopt_ci.cli.openings import times_opened
-from skillopt_ci.cli.options import Options, html_option, spending
+from skillopt_ci.cli.options import Options, html_option, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.trust import require_trust
+from skillopt_ci.cli.viewer import by_task, unread, write_view
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
@@ -27,11 +28,13 @@ from skillopt_ci.report.jsonout import eval_json
 from skillopt_ci.report.junit import eval_junit
 from skillopt_ci.report.markdown import eval_summary
 from skillopt_ci.report.page.from_results import eval_page
+from skillopt_ci.report.viewer import WITH
 
 
 @click.command(help=COMMANDS["eval"])
 @spending
 @html_option
+@viewer_option
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
@@ -121,7 +124,8 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> EvalEntry:
     jobs = [Job(measured, t, lab.sample(t, f"eval/{split}", n)) for n in range(runs) for t in tasks]
     # What is said on train tasks is no secret; of the others only where the configuration shows held-out texts.
     keep = work.options.html is not None and (split == "train" or project.config.report.show_heldout)
-    rollouts = lab.roll_out(jobs, what=f"{skill.name}, {split} tasks", keep=keep)
+    rollouts = lab.roll_out(jobs, what=f"{skill.name}, {split} tasks", keep=keep or work.options.viewer is not None)
+    write_view(work, skill, tasks, [(WITH, by_task(rollouts, tasks))])
     if split == "test":
         work.console.detail(f"the test split of this suite was opened {times_opened(work.ledger, suite, name)} times")
     return EvalEntry(
@@ -133,5 +137,5 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> EvalEntry:
         digest=measured.digest,
         tokens=measured.tokens,
         evaluation=evaluate(measured.digest, [t.id for t in tasks], rollouts),
-        rollouts=tuple(rollouts),
+        rollouts=tuple(rollouts if keep else unread(rollouts)),
     )

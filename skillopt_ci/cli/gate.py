@@ -11,7 +11,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.judging import Pair, judge_pairs
 from skillopt_ci.cli.main import COMMANDS
-from skillopt_ci.cli.options import Options, html_option, spending
+from skillopt_ci.cli.options import Options, html_option, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.policy_edits import policy_edits
 from skillopt_ci.cli.project import read_suite
@@ -52,6 +52,7 @@ _ORDER: tuple[tuple[Verdict | None, str], ...] = (
 @click.command(help=COMMANDS["gate"])
 @spending
 @html_option
+@viewer_option
 @click.option("--base", metavar="REF", help="Compare with this commit (default: where the default branch parts).")
 @click.option("--head", metavar="REF", help="Judge this commit (default: the working tree).")
 @click.option("--into", metavar="BRANCH", help="The branch that the change is for (default: the default branch).")

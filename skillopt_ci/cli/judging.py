@@ -8,6 +8,7 @@ from skillopt_ci.cli.bases import read_base
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.rules import merge_rule
 from skillopt_ci.cli.trust import require_trust
+from skillopt_ci.cli.viewer import write_view
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import compare
@@ -22,6 +23,7 @@ from skillopt_ci.engine.merge import GateOutcome, GateSettings, MergeGate, rows_
 from skillopt_ci.errors import BudgetReachedError, InconclusiveError, ProviderDownError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.providers.meter import Meter
+from skillopt_ci.report.viewer import NEW, OLD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,7 @@ def _judge(work: Work, pair: Pair, meters: Sequence[Meter], lab: Lab, pairs: int
         work.console.error(f"{skill.name}: {error}")
         ended: Verdict | None = None if isinstance(error, ProviderDownError) else "inconclusive"
         return replace(pair.blank, verdict=ended, reason=error.reason, message=str(error))
+    write_view(work, skill, tasks, [(NEW, outcome.head), (OLD, outcome.base)])
     shown = work.project.config.report.show_heldout
     verdict = replace(_verdict(pair, outcome, settings, show_heldout=shown), test_opened=opened)
     if not before and verdict.reason != "infrastructure" and not work.ledger.replay_only:

@@ -21,6 +21,7 @@ class Options:
     junit: Path | None = None
     summary: Path | None = None
     html: Path | None = None
+    viewer: Path | None = None
     max_usd: Decimal | None = None
     max_calls: int | None = None
     replay_only: bool = False
@@ -65,6 +66,14 @@ _SPENDING = (
 
 html_option = click.option(
     "--html", type=_FILE, metavar="PATH", help="Write the result as one self-contained HTML page."
+)
+
+
+viewer_option = click.option(
+    "--viewer",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write every run for skill-creator's viewer: benchmark.json, and a grading.json a run.",
 )
 
 

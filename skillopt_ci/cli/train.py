@@ -10,7 +10,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
-from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.options import Options, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
@@ -37,6 +37,7 @@ _ENDS_ONE = (BudgetReachedError, InconclusiveError, ProviderDownError)
 
 @click.command(help=COMMANDS["train"])
 @spending
+@viewer_option
 @click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the run; wins over the configuration.")
 @click.option("--generation", type=click.IntRange(min=1), help="Name a run by its number.")

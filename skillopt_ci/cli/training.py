@@ -9,6 +9,7 @@ from skillopt_ci.cli.memory import memory_file, read_memory_file
 from skillopt_ci.cli.project import read_skill, read_suite
 from skillopt_ci.cli.reserve import Reserve, growth_price
 from skillopt_ci.cli.trust import require_trust
+from skillopt_ci.cli.viewer import view_confirmation
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.config.schema import Train
@@ -185,7 +186,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     reserve.release()
     if skill.train.method == HUMAN:
         return baseline(lab, suite, result)
-    return closing(lab, suite, result, work)
+    return view_confirmation(work, skill, suite, closing(lab, suite, result, work))
 
 
 def follow(work: Work, name: str, folder: RunFolder, steps: Training, accepted: Callable[[Skill], None]) -> TrainResult:
@@ -221,8 +222,8 @@ def closing(lab: Lab, suite: Suite, result: TrainResult, work: Work) -> TrainRes
         return result
     work.console.say("closing comparison of the best skill with the start, on the test split")
     try:
-        shown = work.project.config.report.show_heldout
-        confirmation = confirm(lab, result.start, result.best, suite.of(["test"]), keep=shown)
+        keep = work.project.config.report.show_heldout or work.options.viewer is not None
+        confirmation = confirm(lab, result.start, result.best, suite.of(["test"]), keep=keep)
         return replace(result, confirmation=confirmation)
     except BudgetReachedError as reached:
         return replace(result, stopped=str(reached), stopped_by=reached.limit)

@@ -1,11 +1,12 @@
 """The grader `rules`: a list of checks, as in gbrain's skillopt-v1 benchmarks (and SkillOpt's additions to them)."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 
+from skillopt_ci.core.rollout import Check as Looked
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
@@ -235,9 +236,16 @@ def _number(op: str, arg: object) -> int:
 class _Rules:
     spec: GraderSpec
     checks: tuple[Check, ...]
+    names: tuple[str, ...]
 
     def grade(self, _task: Task, trajectory: Trajectory, /) -> Score:
-        unmet = [u for check in self.checks if (u := check(trajectory)) is not None]
+        found = [check(trajectory) for check in self.checks]
+        score = self._score([u for u in found if u is not None])
+        said = zip(self.names, found, strict=True)
+        checks = tuple(Looked(text=name, passed=u is None, evidence=u.why if u else "") for name, u in said)
+        return replace(score, checks=checks)
+
+    def _score(self, unmet: Sequence[Unmet]) -> Score:
         total = len(self.checks)
         said = f"{total - len(unmet)} of {wording.count(total, 'check')} passed"
         if not unmet:
@@ -259,7 +267,8 @@ def rules(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     listed = spec.options.get("checks")
     if not isinstance(listed, list) or not listed:
         raise ConfigError("grader 'rules': option 'checks' must list at least one {op, arg}")
-    return _Rules(spec, tuple(_check(number, item) for number, item in enumerate(listed, 1)))
+    checks = tuple(_check(number, item) for number, item in enumerate(listed, 1))
+    return _Rules(spec, checks, tuple(wording.clip(f"{item['op']}: {item.get('arg', '')}") for item in listed))
 
 
 def _check(number: int, item: object) -> Check:
