@@ -23,7 +23,9 @@ from typing import Any
 UNDONE = re.compile(r"\border ([a-z]+-\d+) was not done")
 NAMED = re.compile(r"\b(?:Apply|apply) the ([a-z]+) procedure\b")
 LIMIT = re.compile(r"[Aa]t most (?:L=)?(\d+) edit")
-SHAPED = re.compile(r'"(?:patch|selected_indices|slow_update_content|meta_skill_content)"|"op": "append"')
+SHAPED = re.compile(
+    r'"(?:patch|selected_indices|slow_update_content|meta_skill_content)"|"op": "append"|`body` is the complete new'
+)
 TO_MERGE = re.compile(r"^## (?:Patches to merge|Two pre-merged).*$", re.MULTILINE)
 USEFUL = ("amber", "birch", "cobalt", "dahlia", "ember", "fjord", "garnet", "hazel", "indigo", "jasper", "kelp",
           "lotus", "maple", "nickel")  # fmt: skip
@@ -169,6 +171,9 @@ def _shaped(world: World, prompt: str, draw: random.Random) -> dict[str, Any]:
         return {"reasoning": "", "edits": list({e["content"]: e for p in patches for e in p["edits"]}.values())}
     limit = LIMIT.search(prompt)
     named = world.proposals(prompt, int(limit[1]) if limit else 4, draw)
+    if "`body` is the complete new text" in prompt:
+        text = re.findall(r"<skill>\n(.*?)\n</skill>", prompt, re.DOTALL)[-1]
+        return {"reasoning": "", "body": "\n".join([text, *(line(name) for name, _ in named)])}
     edits = [{"op": "append", "target": "", "content": line(name)} for name, _ in named]
     return {"patch": {"reasoning": "They were not done.", "edits": edits}}
 
