@@ -247,4 +247,4 @@ def write_folders(work: Work, contest: Contest, entries: Sequence[Entry]) -> Non
             message=row.message,
             test_opened=contest.opened,
         )
-        finish_folder(work, entry.plan, told)
+        finish_folder(work, entry.plan, told, propose=False)  # `train` with that method proposes

@@ -131,8 +131,8 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     return entry
 
 
-def finish_folder(work: Work, plan: Plan, entry: TrainEntry) -> None:
-    """Write what is known at the end of a run, with the text of a pull request when the skill changed."""
+def finish_folder(work: Work, plan: Plan, entry: TrainEntry, *, propose: bool = True) -> None:
+    """Write what is known at the end of a run; with `propose` the text of a pull request when the skill changed."""
     skill = plan.skill
     folder = work.run_folder(plan.folder)
     says = simulated([skill.target, skill.optimizer, skill.judge])
@@ -143,8 +143,9 @@ def finish_folder(work: Work, plan: Plan, entry: TrainEntry) -> None:
         seed=plan.seed,
         suite=plan.suite.digest,
         commit=_commit(work.project) or "",
+        method=skill.train.method,
     )
-    changed = entry.result is not None and entry.result.changed()
+    changed = propose and entry.result is not None and entry.result.changed()
     body = pull_request_body(entry, made_by, simulated=says) if changed else None
     folder.finish(entry, simulated=says, pull_request=body)
 

@@ -23,6 +23,7 @@ class Provenance:
     seed: int
     suite: str
     commit: str
+    method: str = ""
 
 
 def pull_request_body(entry: TrainEntry, made_by: Provenance, *, simulated: bool) -> str:
@@ -97,6 +98,7 @@ def _howto(entry: TrainEntry, made_by: Provenance) -> str:
 def _origin(entry: TrainEntry, made_by: Provenance) -> str:
     r = entry.result
     rows: Sequence[tuple[str, str]] = (
+        ("Method", made_by.method),
         ("Target", made_by.target),
         ("Optimizer", made_by.optimizer),
         ("Judge", made_by.judge),

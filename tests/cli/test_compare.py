@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.world import SKILL, bytes_of, call, call_json, files, write
+from tests.cli.world import SKILL, bytes_of, call, call_json, config, files, write
 
 TRAIN = {"epochs": 2, "batch_size": 6, "minibatch_size": 3, "gate": "strict", "edit_budget": {"start": 2, "end": 2}}
 METHODS = ("--methods", "skillopt,one-shot,gepa")
@@ -89,6 +89,19 @@ def test_it_replays_and_writes_the_same_folders(compared: tuple[Path, dict[str, 
     assert [bytes_of(f, ["best_skill.md", "history.json", "config.json"]) for f in folders] == before
     report = call(root, "report", str(folders[1]))
     assert report.code == 0
+
+
+@pytest.mark.parametrize("method", ["one-shot", "gepa"])
+def test_to_train_with_the_method_afterwards_buys_nothing(
+    compared: tuple[Path, dict[str, Any], str], method: str
+) -> None:
+    root, value, _ = compared
+    row = next(r for r in value["skills"][0]["methods"] if r["method"] == method)
+    assert not (root / row["run_dir"] / "pull_request.md").exists()
+    write(root, {"skillopt.yml": config(train={**TRAIN, "method": method})})
+    _, trained = call_json(root, "train", "--replay-only")
+    assert trained["skills"][0]["best"] == row["test"]["digest"]
+    write(root, {"skillopt.yml": config(train=TRAIN)})
 
 
 def test_the_order_of_methods_changes_no_row(compared: tuple[Path, dict[str, Any], str], tmp_path: Path) -> None:
