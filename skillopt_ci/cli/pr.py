@@ -105,6 +105,8 @@ def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool) -> None
         UsageError: nothing to propose, improvement not shown, not configured, against the policy, or a key in it.
     """
     if result.body is None:
+        if result.best.digest != result.start.digest:
+            raise UsageError(f"{folder}: a run of `compare`; `train` with its method (train.method) proposes a skill")
         raise UsageError(f"{folder}: the run changed nothing; there is nothing to propose")
     if not result.proposal and not anyway:
         raise UsageError(

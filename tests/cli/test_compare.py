@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.world import SKILL, bytes_of, call, call_json, config, files, write
+from tests.cli.world import SKILL, bytes_of, call, call_json, config, files, repository, write
 
 TRAIN = {"epochs": 2, "batch_size": 6, "minibatch_size": 3, "gate": "strict", "edit_budget": {"start": 2, "end": 2}}
 METHODS = ("--methods", "skillopt,one-shot,gepa")
@@ -19,7 +19,7 @@ def project(root: Path, **changes: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
-    root = project(tmp_path_factory.mktemp("compare"))
+    root = repository(tmp_path_factory.mktemp("compare") / "project", sizes=(12, 20, 30), train=TRAIN).root
     done, value = call_json(root, "compare", *METHODS, "--summary", "summary.md", "--junit", "junit.xml")
     assert done.code == 0
     return root, value, done.out
@@ -87,8 +87,10 @@ def test_it_replays_and_writes_the_same_folders(compared: tuple[Path, dict[str, 
     assert (done.code, again["spend"]["paid"]["calls"]) == (0, 0)
     assert without_paid(again) == without_paid(value)
     assert [bytes_of(f, ["best_skill.md", "history.json", "config.json"]) for f in folders] == before
-    report = call(root, "report", str(folders[1]))
-    assert report.code == 0
+    assert call(root, "report", str(folders[1])).code == 0
+    refused = call(root, "pr", str(folders[1]), "--dry-run")
+    assert refused.code == 2
+    assert "a run of `compare`; `train` with its method" in refused.err
 
 
 @pytest.mark.parametrize("method", ["one-shot", "gepa"])
