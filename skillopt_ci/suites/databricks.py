@@ -13,6 +13,7 @@ from skillopt_ci.suites.foreign import AGENT, Node, Report, top
 from skillopt_ci.suites.making import NO_PATTERN, Checks, Draft, clean_id, make
 
 _COUNTS = "a count of matches"
+_LIKE = "The answer agrees in substance with the reference."
 _REASONS = MappingProxyType({"trace_expectations": AGENT, "expected_skills": AGENT, "is_multi_skill": AGENT})
 
 
@@ -36,11 +37,15 @@ def _task(node: Node) -> Task | None:
         for one in expectations.entries("expected_patterns", also=(str,)):
             _pattern(expectations, one, checks)
         checks.criteria += [*expectations.some_texts("guidelines"), *expectations.some_texts("assertions")]
+        if expectations.present(("expected_skills", "trace_expectations")):
+            checks.lost = True  # a task that asks for nothing else is about agents
         expectations.lose_rest(_REASONS)
     if outputs:  # a stored answer says what a good one is like, and whether it ran
         response = outputs.get("response")
         checks.context = response if isinstance(response, str) else ""
-        if checks.context and not checks.criteria:
+        if checks.context.strip() and not checks.criteria and not checks.rules and not checks.lost:
+            checks.criteria.append(_LIKE)  # nothing else says what is right
+        elif checks.context.strip() and not checks.criteria:
             outputs.lose_part("response", "an example of an answer, without criteria for a judge")
         outputs.get("execution_success")
         outputs.lose_rest({})

@@ -126,7 +126,7 @@ _LISTS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "upskill": lambda v: _has(v, "input") and _has(v.get("expected"), "contains"),
     "evals-json": lambda v: (
         _any(v, "assertions", "expectations", "expected_output", "expected_behavior", "ground_truth")
-        and _any(v, "prompt", "input", "question")
+        and _any(v, "prompt", "input", "question", "query")
     ),
     "promptfoo": lambda v: _has(v, "vars") and _any(v, "assert", "description"),
     "inspect": lambda v: _has(v, "input") and (_any(v, "target", "choices") or isinstance(v["input"], list)),

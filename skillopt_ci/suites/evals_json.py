@@ -26,7 +26,7 @@ from skillopt_ci.suites.making import (
     split_named,
 )
 
-PROMPT = ("prompt", "input", "question")
+PROMPT = ("prompt", "input", "question", "query")
 CRITERIA = ("expectations", "expected_behavior", "expected_behaviors", "expect")
 DESCRIBED = ("expected_output", "ground_truth")
 _REASONS = MappingProxyType(
@@ -131,6 +131,7 @@ def _assertion(node: Node, checks: Checks) -> None:
     kind = node.text("type")
     key = next(iter(node.present(("pattern", "value"))), None)
     wanted = node.get(key) if key else None
+    node.get("id")
     words = [t for t in map(node.get, WORDS) if isinstance(t, str) and t.strip()]
     if isinstance(wanted, str) and wanted.strip() and kind in (TEXT, *PATTERNS):
         if kind == TEXT:

@@ -7,6 +7,7 @@ in the data: the skill's graders hold, except for `choices`, which are listed in
 import base64
 import binascii
 import csv
+import posixpath
 from io import StringIO
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
@@ -73,6 +74,7 @@ def _task(node: Node) -> Task | None:
         node.lose_item(_CHAT)
         return None
     choices = node.some_texts("choices")
+    shown = _images(node)
     checks = Checks()
     expected = tuple(t for t in node.some_texts("target") if t.strip())
     if choices:
@@ -87,7 +89,7 @@ def _task(node: Node) -> Task | None:
         id=node.name,
         prompt=prompt,
         expected=expected,
-        files=_files(node),
+        files=tuple(sorted((*_files(node), *shown), key=lambda f: f.name)),
         metadata=MappingProxyType(node.mapping("metadata")),
     )
     node.lose_rest(_REASONS)
@@ -110,10 +112,34 @@ def _prompt(node: Node) -> str | None:
     if isinstance(content, list):
         parts = users[0].nodes("content")
         for one in parts:
-            if one.get("type") != "text":
-                one.lose_item("a part of a message that is no text")
+            if one.get("type") not in ("text", "image"):
+                one.lose_item("a part of a message that is neither text nor image")
         content = "\n".join(one.text("text") for one in parts if one.get("type") == "text")
     return content if isinstance(content, str) else ""
+
+
+def _images(node: Node) -> tuple[Attachment, ...]:
+    """Images in the one message of the user, from beside the samples or from data URLs; those of the web are lost."""
+    value = node.get("input")
+    messages = [m for m in value if isinstance(m, dict) and m.get("role") == "user"] if isinstance(value, list) else []
+    if len(messages) != 1 or not isinstance(messages[0].get("content"), list):
+        return ()
+    made: dict[str, bytes] = {}
+    for number, message in enumerate(node.nodes("input")):
+        if message.item.value is not messages[0]:
+            continue
+        for one in message.nodes("content"):
+            if one.get("type") != "image":
+                continue
+            source = one.text("image")
+            data = _data_url(source) if source.startswith("data:") else _read(node, source)
+            name = posixpath.basename(source) if not source.startswith("data:") else f"image-{number + len(made)}"
+            if data is None or not safe_name(name) or name in made:
+                one.lose_item("an image that is not beside the samples")
+            else:
+                made[name] = data
+                one.get("detail")
+    return tuple(Attachment(name=name, data=data) for name, data in made.items())
 
 
 def _files(node: Node) -> tuple[Attachment, ...]:

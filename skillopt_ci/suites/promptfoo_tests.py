@@ -2,6 +2,7 @@
 
 import csv
 import posixpath
+import re
 from io import StringIO
 
 from skillopt_ci.errors import ConfigError
@@ -12,6 +13,7 @@ from skillopt_ci.suites.promptfoo_asserts import from_text
 
 REMOTE = "tests from a web address"
 BINARY = "a file that is no text"
+_SCRIPT = re.compile(r"\.(?:[cm]?[jt]s|py)(?::\w+)?$", re.IGNORECASE)
 _COLUMNS = {"__description": "description", "__metric": "metric", "__threshold": "threshold"}
 _OPTIONS = {"__prefix": "prefix", "__suffix": "suffix"}
 
@@ -21,11 +23,14 @@ def load_tests(node: Node, key: str, name: str) -> list[Node]:
     if name.startswith(("http://", "https://", "huggingface://", "sharepoint://", "az://", "s3://")):
         node.lose(key, REMOTE)
         return []
+    if _SCRIPT.search(name):  # perhaps with the name of a function: no path, and whether it is there does not matter
+        node.lose_part(key, CODE)
+        return []
     made: list[Node] = []
     for path in _paths(node, key, name.removeprefix("file://")):
         ending = posixpath.splitext(path)[1].lower()
         if ending not in (".csv", ".json", ".jsonl", ".yaml", ".yml"):
-            node.lose_part(key, CODE if ending in (".js", ".ts", ".mjs", ".cjs", ".py") else BINARY)
+            node.lose_part(key, CODE if _SCRIPT.search(path) else BINARY)
             continue
         data = node.report.read(path, line=node.line_of(key))
         if data is None:

@@ -52,6 +52,9 @@ def _task(node: Node) -> Task | None:
             checks.rules.append({"op": "regex", "arg": r"[^\w]+".join(map(re.escape, words)), "flags": "i"})
         else:
             checks.lose(node, "an exact reference without words is never met")
+    elif kind == "rubric" and isinstance(node.item.value.get("rubric"), str) and node.text("rubric").strip():
+        checks.criteria.append(node.text("rubric"))  # written apart from the reference: then that is an answer
+        checks.context = reference
     elif kind == "rubric" and reference.strip():
         checks.criteria.append(reference)
     elif kind == "rule":

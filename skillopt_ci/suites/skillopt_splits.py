@@ -37,6 +37,10 @@ def read(_tree: Tree, path: str, data: bytes, /) -> ReadResult:
     if wrong:
         return ReadResult(tasks=(), problems=tuple(wrong))
     items, problems = parse_json_list(path, text)
+    if items and not any(key in item.value for item in items for key in PROMPT):
+        advice = "put the publisher's questions into them (their loaders do that), or name files that hold the tasks"
+        message = f"{len(items)} items name their tasks by id and do not hold them; {advice}"
+        return ReadResult(tasks=(), problems=(*problems, Problem(path, items[0].line, 0, message)))
     tasks = []
     told: set[str] = set()
     for item in items:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from skillopt_ci.suites.base import ReadResult
+from skillopt_ci.suites.detect import detect
 from skillopt_ci.suites.evals_json import read
 from tests.fakes import MemoryTree
 from tests.suites.samples import graders, lost, rules, said, sample, text
@@ -137,3 +138,13 @@ def test_tasks_that_ask_the_same_stay_in_one_split() -> None:
     assert first.cluster == second.cluster
     assert first.cluster is not None
     assert third.cluster is None
+
+
+def test_a_list_of_queries_with_expected_behaviour_and_assertions_with_ids() -> None:
+    data = '[{"query": "p", "expected_behavior": "OUTCOME. Says yes."}]'
+    assert detect("evals/reference.json", data.encode()) == "evals-json"
+    (task,) = text("evals-json", data, "evals/reference.json").tasks
+    assert (task.prompt, graders(task)) == ("p", {"judge": {"rubric": "OUTCOME. Says yes."}})
+    result = one({"expectations": None, "assertions": [{"id": "a1", "text": "Says yes"}]})
+    assert graders(result.tasks[0]) == {"judge": {"rubric": "Says yes"}}
+    assert not result.losses

@@ -1,5 +1,8 @@
 """inspect_ai samples."""
 
+import base64
+import json
+
 from tests.suites.samples import graders, lost, said, sample, text
 
 
@@ -35,8 +38,30 @@ def test_files_beside_and_bad_ones_and_parts_of_messages() -> None:
     (task,) = result.tasks
     assert task.prompt == "Look"
     assert [f.data for f in task.files] == [b"beside", b"a b", b"data:x;base64,!"]
-    assert [loss.reason for loss in result.losses] == ["a part of a message that is no text"]
+    assert [loss.reason for loss in result.losses] == ["an image that is not beside the samples"]
     assert [m.partition(": ")[2][:40] for m in said(result)] == [
         "'choices' must be 2 to 26 different text",
         "'files': '../x' must be a relative path ",
+    ]
+
+
+def test_images_of_the_message_are_attached() -> None:
+    png = b"\x89PNG\r\n\x1a\n"
+    url = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    parts = [
+        {"type": "text", "text": "Look"},
+        {"type": "image", "image": "pics/a.png", "detail": "high"},
+        {"type": "image", "image": url},
+        {"type": "image", "image": "pics/a.png"},
+        {"type": "image", "image": "https://example.org/b.png"},
+        {"type": "audio", "audio": "c.wav"},
+    ]
+    line = json.dumps({"input": [{"role": "user", "content": parts}], "target": "ball", "files": {"z.txt": "z"}})
+    result = text("inspect", line + "\n", "s.jsonl", **{"pics/a.png": png})
+    (task,) = result.tasks
+    assert [(f.name, f.data) for f in task.files] == [("a.png", png), ("image-1", png), ("z.txt", b"z")]
+    assert [loss.field for loss in result.losses] == [
+        "input[0].content[5]",
+        "input[0].content[3]",
+        "input[0].content[4]",
     ]

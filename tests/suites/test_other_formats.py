@@ -105,6 +105,12 @@ def test_databricks() -> None:
     result = text("databricks", content)
     assert rules(result.tasks[0]) == [("not_regex", "x", "i")]
     assert [field for _, _, field in lost(result)] == ["expectations.expected_patterns", "outputs.response"]
+    (task,) = text("databricks", "test_cases: [{id: a, inputs: {prompt: p}, outputs: {response: r}}]\n").tasks
+    assert graders(task) == {
+        "judge": {"rubric": "The answer agrees in substance with the reference.", "reference": "r"}
+    }
+    routing = "test_cases: [{id: a, inputs: {prompt: p}, expectations: {expected_skills: [x]}}]\n"
+    assert text("databricks", routing).tasks == ()  # about which skill is chosen, and nothing else
 
 
 def test_adewale() -> None:

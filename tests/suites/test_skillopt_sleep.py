@@ -79,3 +79,14 @@ def test_patterns_and_references_that_cannot_be_kept() -> None:
     result = text("skillopt-sleep", content, "t.json")
     assert result.tasks == ()
     assert len(result.losses) == 4
+
+
+def test_a_rubric_beside_the_reference_is_the_criterion_and_the_reference_an_answer() -> None:
+    one = {"id": "a", "intent": "p", "reference_kind": "rubric", "reference": "An outline.", "rubric": "Five sections."}
+    result = text("skillopt-sleep", json.dumps([one]), "t.json")
+    assert graders(result.tasks[0]) == {"judge": {"rubric": "Five sections.", "reference": "An outline."}}
+    assert not result.losses
+    result = text("skillopt-sleep", json.dumps([{**one, "rubric": " "}]), "t.json")
+    assert graders(result.tasks[0]) == {"judge": {"rubric": "An outline."}}
+    result = text("skillopt-sleep", json.dumps([{**one, "reference_kind": "none"}]), "t.json")
+    assert [loss.field for loss in result.losses] == ["rubric"]

@@ -38,7 +38,6 @@ def test_answers_of_another_shape_are_kept_and_told_once() -> None:
     ("item", "expected"),
     [
         ({"question": "q"}, "'id' is missing"),
-        ({"id": 1}, "has none of the fields question, prompt, input, task"),
         ({"id": 1, "question": 5}, "'question' must be a string, not a number"),
         ({"id": 1, "question": "q", "context": [1]}, "'context' must be a string, not a list"),
     ],
@@ -56,3 +55,15 @@ def test_places_that_name_no_split_and_bytes_that_are_no_text() -> None:
     assert "the split is told by the folder" in problem.message
     (problem,) = read(MemoryTree(), "val/items.json", b"\xff").problems
     assert "not valid UTF-8" in problem.message
+
+
+def test_items_that_hold_no_tasks_are_told_once() -> None:
+    ids = json.dumps([{"id": n, "topic": "x"} for n in range(400)]).encode()
+    (problem,) = read(MemoryTree(), "train/items.json", ids).problems
+    assert str(problem).startswith("train/items.json:1: 400 items name their tasks by id and do not hold them")
+    mixed = json.dumps([{"id": 1}, {"id": 2, "question": "q"}]).encode()
+    result = read(MemoryTree(), "train/items.json", mixed)
+    assert [str(p) for p in result.problems] == [
+        "train/items.json:1: has none of the fields question, prompt, input, task"
+    ]
+    assert [t.id for t in result.tasks] == ["2"]
