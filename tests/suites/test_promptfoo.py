@@ -153,7 +153,13 @@ def test_tests_in_their_forms() -> None:
     assert said(result) == []
     lost_code = [loss.field for loss in result.losses if loss.reason == "code is never run on import"]
     assert lost_code == ["options.transform", "tests", "tests[4].path"]
-    assert {loss.field for loss in result.losses} == {"tests", "options.transform", "vars", "scenarios[0]"}
+    assert {loss.field for loss in result.losses} == {
+        "tests",
+        "tests[4].path",
+        "options.transform",
+        "vars",
+        "scenarios[0]",
+    }
 
 
 def test_variables_from_files_and_of_each_other_and_without_tests() -> None:
