@@ -18,6 +18,7 @@ SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _TICK = 0.1
 _CHUNK = 65536
 _GRACE_SECONDS = 3.0
+_LONGEST_REPORT = 64 * 1024
 _MIB = 1024 * 1024
 # Asked twice, told once; a supervisor that does not even die is left to `kill` of its own process.
 _LETTERS = (b"I", b"T", b"K")
@@ -152,7 +153,8 @@ class _Watch:
             return True
         except OSError:
             return False
-        room = self.command.limits.output_bytes - len(sink)
+        most = _LONGEST_REPORT if sink is self.report else self.command.limits.output_bytes
+        room = most - len(sink)
         sink += data[: max(0, room)]
         if len(data) > room:
             self._end("output")
