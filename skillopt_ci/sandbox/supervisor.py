@@ -47,6 +47,8 @@ class Supervisor:
             listener = socket.create_server(("127.0.0.1", self.plan["relay"]["port"]))
         if not self.alone:
             adopt_orphans()
+            # Here the kernel counts all tasks of the user; for root it does not count at all.
+            self.plan["rlimits"]["RLIMIT_NPROC"] = tasks_of(os.getuid()) + self.plan["limits"]["processes"]
         wake, bell = os.pipe()
         for end in (wake, bell):
             os.set_blocking(end, False)
@@ -140,10 +142,7 @@ class Supervisor:
 
     def processes(self) -> list[int]:
         """Every process of the command."""
-        try:
-            pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        except OSError:  # no /proc: macOS
-            return []
+        pids = all_pids()
         if self.alone:
             return [pid for pid in pids if pid != os.getpid()]
         parents = {pid: parent_of(pid) for pid in pids}
@@ -160,11 +159,12 @@ class Supervisor:
         signal_group(self.child, signal.SIGKILL)
         for _ in range(200):
             pids = self.processes()
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except OSError:
-                    continue
+            for number in (signal.SIGSTOP, signal.SIGKILL):  # what has stopped makes no more of its kind meanwhile
+                for pid in pids:
+                    try:
+                        os.kill(pid, number)
+                    except OSError:
+                        continue
             try:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     continue
@@ -203,6 +203,25 @@ def parent_of(pid: int) -> int:
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def all_pids() -> list[int]:
+    """Every process that can be seen; none where there is no /proc (macOS)."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+
+
+def tasks_of(user: int) -> int:
+    """Processes and threads of a user."""
+    total = 0
+    for pid in all_pids():
+        try:
+            total += len(os.listdir(f"/proc/{pid}/task")) if os.stat(f"/proc/{pid}").st_uid == user else 0
+        except OSError:
+            continue
+    return total
 
 
 def private_memory(pids: list[int]) -> int:

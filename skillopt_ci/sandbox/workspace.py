@@ -21,7 +21,7 @@ _REMEMBERED_TOTAL = 16 * 1024 * 1024
 _ARTIFACT_BYTES = 2 * 1024 * 1024
 _ARTIFACTS_TOTAL = 8 * 1024 * 1024
 _ARTIFACTS = 500
-_MOST_FILES = 50_000
+MOST_FILES = 50_000
 _OMITTED = 100
 
 
@@ -141,11 +141,11 @@ class Snapshot:
     files: Mapping[str, _Known] = field(repr=False)
 
     @classmethod
-    def take(cls, folder: Path) -> "Snapshot":
-        """Remember what is there."""
+    def take(cls, folder: Path, most: int = MOST_FILES) -> "Snapshot":
+        """Remember what is there. Raises `CallFailedError` when there are more files than `most`."""
         files: dict[str, _Known] = {}
         total = 0
-        for entry in _walk(folder):
+        for entry in _walk(folder, most=most):
             found = entry.stat(follow_symlinks=False)
             data = None
             if stat.S_ISREG(found.st_mode) and found.st_size <= min(_REMEMBERED_BYTES, _REMEMBERED_TOTAL - total):
@@ -203,7 +203,7 @@ def _taken(path: Path, found: os.stat_result, name: str, room: int) -> tuple[byt
     return data, "" if data is not None else "it cannot be read"
 
 
-def _walk(folder: Path, *, folders: bool = False) -> Iterator[os.DirEntry[str]]:
+def _walk(folder: Path, *, folders: bool = False, most: int = MOST_FILES) -> Iterator[os.DirEntry[str]]:
     """Everything but folders (or with them, deepest last) in the order of names; `.git` is left out."""
     waiting = [folder]
     count = 0
@@ -217,8 +217,8 @@ def _walk(folder: Path, *, folders: bool = False) -> Iterator[os.DirEntry[str]]:
         for entry in entries:
             if folders or entry not in inner:
                 count += 1
-                if count > _MOST_FILES:
-                    raise CallFailedError("workspace", f"the workspace has more than {_MOST_FILES} files")
+                if count > most:
+                    raise CallFailedError("workspace", f"the workspace has more than {most} files")
                 yield entry
         waiting += [Path(e.path) for e in reversed(inner) if e.name.lower() not in _NEVER]
 
@@ -250,11 +250,13 @@ def _read(path: Path, limit: int) -> bytes | None:
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with os.fdopen(number, "rb", buffering=0) as file:
+    parts = []
+    try:
         if not stat.S_ISREG(os.fstat(number).st_mode):
             return None
-        parts = []
-        while limit > 0 and (part := file.read(min(limit, 1 << 20))):
+        while limit > 0 and (part := os.read(number, min(limit, 1 << 20))):
             parts.append(part)
             limit -= len(part)
+    finally:
+        os.close(number)
     return b"".join(parts)
