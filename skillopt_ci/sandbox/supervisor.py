@@ -16,10 +16,11 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 _TICK = 0.1
 _CHUNK = 65536
-_NOT_FOUND, _NOT_RUN = 127, 126
+_NOT_RUN = 126
 _SIGNALS = {b"I": signal.SIGINT, b"T": signal.SIGTERM}
 
 
@@ -106,23 +107,26 @@ class Supervisor:
             if self.control.fileno() in ready:
                 letter = self.control.recv(1)
                 if letter in _SIGNALS:
-                    signal_group(self.child, _SIGNALS[letter])
+                    tell(os.killpg, self.child, _SIGNALS[letter])
                 else:
                     return "killed", None
-            while True:
-                try:
-                    pid, got = os.waitpid(-1, os.WNOHANG)
-                except ChildProcessError:
-                    break
-                if not pid:
-                    break
-                if pid == self.child:
-                    status = got
+            status = self.reap(status)
             if status is not None:
                 return "exit", status
             over = self.over()
             if over:
                 return over, None
+
+    def reap(self, status: int | None) -> int | None:
+        """Bury what has ended; the command's status once that is known."""
+        while True:
+            try:
+                pid, got = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return status
+            if not pid:
+                return status
+            status = got if pid == self.child else status
 
     def over(self) -> str:
         """The limit that is passed, if any."""
@@ -147,36 +151,27 @@ class Supervisor:
             return [pid for pid in pids if pid != os.getpid()]
         parents = {pid: parent_of(pid) for pid in pids}
         mine = {os.getpid()}
-        grown = True
-        while grown:
-            more = {pid for pid, parent in parents.items() if parent in mine} - mine
+        while more := {pid for pid, parent in parents.items() if parent in mine} - mine:
             mine |= more
-            grown = bool(more)
         return sorted(mine - {os.getpid()})
 
     def kill_all(self) -> None:
         """Kill every process that can be found, until none is left."""
-        signal_group(self.child, signal.SIGKILL)
+        tell(os.killpg, self.child, signal.SIGKILL)
         for _ in range(200):
             pids = self.processes()
             for number in (signal.SIGSTOP, signal.SIGKILL):  # what has stopped makes no more of its kind meanwhile
                 for pid in pids:
-                    try:
-                        os.kill(pid, number)
-                    except OSError:
-                        continue
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    continue
-            except ChildProcessError:
+                    tell(os.kill, pid, number)
+            if self.reap(None) is None and not pids:
                 return
             time.sleep(0.01)
 
 
-def signal_group(group: int, number: int) -> None:
-    """Signal a process group; nothing when it is gone."""
+def tell(send: Callable[[int, int], None], target: int, number: int) -> None:
+    """Send a signal to a process or a group; nothing when it is gone."""
     try:
-        os.killpg(group, number)
+        send(target, number)
     except OSError:
         return
 
