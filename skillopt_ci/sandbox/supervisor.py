@@ -113,8 +113,7 @@ class Supervisor:
             status = self.reap(status)
             if status is not None:
                 return "exit", status
-            over = self.over()
-            if over:
+            if over := self.over():
                 return over, None
 
     def reap(self, status: int | None) -> int | None:
