@@ -110,21 +110,30 @@ class Label:
 def human_labels(task: Task) -> tuple[Label, ...]:
     """The labels under `metadata.human`: one an answer, by the majority where several people said something.
 
-    Answers on which people are split evenly have none.
-
-    Raises:
-        ValueError: it is not a list of `{answer, passed}`; in words for people.
+    Answers on which people are split evenly have none, and what has another form is no label (`label_problem` says so).
     """
-    value = task.metadata.get("human")
-    if value is None:
-        return ()
+    votes = _votes(task.metadata.get("human")) or {}
+    return tuple(Label(answer=a, passed=v[True] > v[False]) for a, v in votes.items() if v[True] != v[False])
+
+
+def label_problem(task: Task) -> str | None:
+    """What is wrong with `metadata.human`, in words for people; None when all is well."""
+    if _votes(task.metadata.get("human")) is None:
+        return (
+            "'metadata.human' is no list of {answer: text, passed: true or false}; nobody's verdicts are read from it"
+        )
+    return None
+
+
+def _votes(value: object) -> dict[str, Counter[bool]] | None:
+    """Verdicts by answer; None when the value has another form."""
     votes: dict[str, Counter[bool]] = {}
-    for one in value if isinstance(value, list) else [value]:
+    for one in value if isinstance(value, list) else [] if value is None else [value]:
         answer, passed = (one.get("answer"), one.get("passed")) if isinstance(one, Mapping) else (None, None)
         if not isinstance(answer, str) or not answer.strip() or not isinstance(passed, bool):
-            raise ValueError("'metadata.human' must be a list of {answer: text, passed: true or false}")
+            return None
         votes.setdefault(answer, Counter())[passed] += 1
-    return tuple(Label(answer=a, passed=v[True] > v[False]) for a, v in votes.items() if v[True] != v[False])
+    return votes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

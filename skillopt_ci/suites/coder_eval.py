@@ -93,12 +93,24 @@ def _task(node: Node, row: Mapping[str, object], name: str, split: Split | None)
             checks.lose(one, CODE if kind == "run_command" else AGENT)
     draft = Draft(
         id=name,
-        prompt=_filled(node.text("initial_prompt"), row),
+        prompt=_filled(_prompt(node), row),
         split=split,
         should_trigger=trigger,
         tags=node.some_texts("tags"),
     )
     return make(node, draft, checks)
+
+
+def _prompt(node: Node) -> str:
+    """The prompt, written here or in a text file beside this one."""
+    name = node.text("initial_prompt_file")
+    if not name or node.item.value.get("initial_prompt"):
+        return node.text("initial_prompt")
+    found = node.report.beside(name, line=node.line_of("initial_prompt_file"))
+    text = node.report.text(*found) if found else None
+    if text is None:
+        node.spoil()
+    return text or ""
 
 
 def _lose(node: Node, weight: object) -> None:

@@ -35,6 +35,8 @@ def detect(path: str, data: bytes) -> str:
         return PART
     if name.endswith((".prompt.yml", ".prompt.yaml")):
         return "prompt-yml"
+    if name.startswith("promptfooconfig."):
+        return "promptfoo"
     if name.endswith(".csv"):  # promptfoo's tables of tests have no prompts of their own
         return PART if b"__expected" in data.split(b"\n", 1)[0] else "inspect"
     shape = _jsonl(data) if name.endswith(".jsonl") else _document(path, data)
@@ -151,5 +153,5 @@ _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "decimal-labs": lambda v: _has(_first(v, "cases"), "prompt"),
     "skillgrade": lambda v: _has(_first(v, "tasks"), "instruction"),
     "promptfoo": lambda v: _any(v, "prompts", "tests") or _has(v, "providers"),
-    "waza": lambda v: _any(v, "tasks", "tasks_from") or _has(v, "inputs"),
+    "waza": lambda v: _any(v, "tasks", "tasks_from") or (_has(v, "inputs") and "judges" not in v),
 }

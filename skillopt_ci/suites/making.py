@@ -17,8 +17,12 @@ from skillopt_ci.suites.patterns import translate
 NO_PATTERN = "a pattern that cannot be written with exactly the same meaning"
 _UP = re.compile(r"^(?:\.\./)+")
 _SPLITS: Mapping[str, Split] = MappingProxyType(
-    {"train": "train", "val": "val", "validation": "val", "dev": "val", "test": "test", "holdout": "test"}
+    {
+        **{"train": "train", "training": "train", "val": "val", "validation": "val", "dev": "val", "test": "test"},
+        **{"holdout": "test", "hold-out": "test", "holdback": "test", "held-out": "test", "heldout": "test"},
+    }
 )
+_TO_DIVIDE = ("tune", "tuning")  # train and validation tasks together: a hash divides them
 _EMPTY: Mapping[str, object] = MappingProxyType({})
 
 
@@ -158,7 +162,7 @@ def split_named(node: Node) -> Split | None:
     """The split that an item names, in the words that are usual; any other word is lost."""
     name = node.get("split")
     known = _SPLITS.get(name) if isinstance(name, str) else None
-    if name is not None and known is None:
+    if name is not None and known is None and name not in _TO_DIVIDE:
         node.lose("split", "a split of another name than train, val and test")
     return known
 

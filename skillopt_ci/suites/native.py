@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from skillopt_ci import plugins
-from skillopt_ci.core.agreement import human_labels
+from skillopt_ci.core.agreement import label_problem
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.task import SPLITS, Attachment, GraderSpec, Source, Split, Task, content_id
 from skillopt_ci.core.tree import Tree
@@ -113,10 +113,8 @@ def _task(fields: Fields, attachments: _Attachments) -> Task | None:
         tags=fields.strings("tags"),
         metadata=MappingProxyType(metadata),
     )
-    try:
-        human_labels(task)
-    except ValueError as error:
-        fields.wrong(str(error), "metadata")
+    if (odd := label_problem(task)) is not None:
+        fields.warn(odd, "metadata")
     return task if fields.ok else None
 
 

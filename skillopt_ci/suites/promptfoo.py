@@ -5,7 +5,7 @@ run (providers, options) and whatever is code is lost.
 """
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -68,7 +68,10 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     """The tests of one configuration as tasks."""
     report = Report(tree, path)
     tasks: list[Task | None] = []
-    for node in top(report, data):
+    nodes = top(report, data)
+    if nodes and all("vars" in n.item.value and not n.present(("prompts", "tests", "providers")) for n in nodes):
+        return _bare(report, nodes)
+    for node in nodes:
         suite = _Suite(node=node, prompts=_prompts(node), default=_default(node), ids={})
         for test in _tests(node):
             tasks += _tasks(suite, test)
@@ -78,6 +81,19 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
             suite.default.lose_rest(_TEST_REASONS)
         node.lose_rest(_FILE_REASONS)
     return report.result(tasks)
+
+
+def _bare(report: Report, tests: Sequence[Node]) -> ReadResult:
+    """A list of tests without the configuration that has their prompts; their only variable is then the prompt."""
+    names = {tuple(v) if isinstance(v := test.get("vars"), dict) else () for test in tests}
+    only = names.pop() if len(names) == 1 else ()
+    if len(only) != 1:
+        advice = "name the promptfooconfig.yaml that uses it"
+        report.wrong(f"a list of tests whose prompts are in another file; {advice}", line=tests[0].item.line)
+        return report.result([])
+    tests[0].lose_part("vars", f"the prompts of its configuration: the variable '{only[0][:60]}' alone is the prompt")
+    suite = _Suite(node=tests[0], prompts=(f"{{{{{only[0]}}}}}",), default=None, ids={})
+    return report.result([task for test in tests for task in _tasks(suite, test)])
 
 
 def _default(node: Node) -> Node | None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.core.agreement import Label, Sample, SelfTest, agreement, human_labels, parse_samples
+from skillopt_ci.core.agreement import Label, Sample, SelfTest, agreement, human_labels, label_problem, parse_samples
 from skillopt_ci.core.task import Source, Task
 
 
@@ -65,8 +65,9 @@ def test_labels_of_people() -> None:
 
 @pytest.mark.parametrize("human", ["yes", [1], [{"answer": "a"}], [{"answer": "", "passed": True}], {"passed": True}])
 def test_no_labels(human: object) -> None:
-    with pytest.raises(ValueError, match=r"must be a list of \{answer: text"):
-        human_labels(task(human))
+    assert human_labels(task(human)) == ()
+    assert "is no list of {answer: text" in str(label_problem(task(human)))
+    assert label_problem(task([{"answer": "a", "passed": True}])) is label_problem(task(None)) is None
 
 
 def test_agreement_by_hand() -> None:

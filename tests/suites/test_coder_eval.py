@@ -34,3 +34,14 @@ def test_a_task_without_rows_a_skipped_one_and_one_without_checks() -> None:
     assert said(text("coder-eval", "task_id: a\ninitial_prompt: p\ndataset: {paths: [none.jsonl]}\n")) == [
         "f.yaml:3: cannot be read: none.jsonl: no such file"
     ]
+
+
+def test_a_prompt_in_a_file_of_its_own() -> None:
+    judge = "success_criteria: [{type: llm_judge, prompt: 'Is it ${row.a}?'}]\n"
+    content = "task_id: t\ninitial_prompt_file: prompts/p.md\n" + judge + "dataset: {rows: [{id: 1, a: x}]}\n"
+    result = text("coder-eval", content, **{"prompts/p.md": "Do ${row.a}.\n"})
+    assert [t.prompt for t in result.tasks] == ["Do x.\n"]
+    assert not result.losses
+    missing = text("coder-eval", content)
+    assert missing.tasks == ()
+    assert said(missing) == ["f.yaml:2: cannot be read: prompts/p.md: no such file"]

@@ -148,3 +148,16 @@ def test_a_list_of_queries_with_expected_behaviour_and_assertions_with_ids() -> 
     result = one({"expectations": None, "assertions": [{"id": "a1", "text": "Says yes"}]})
     assert graders(result.tasks[0]) == {"judge": {"rubric": "Says yes"}}
     assert not result.losses
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("holdout", "test"), ("held-out", "test"), ("training", "train"), ("dev", "val"), ("tune", None)],
+)
+def test_usual_names_of_splits(name: str, split: str | None) -> None:
+    result = one({"split": name})
+    assert (result.tasks[0].split, result.losses) == (split, ())
+
+
+def test_an_unusual_name_of_a_split_is_lost() -> None:
+    assert [loss.field for loss in one({"split": "nightly"}).losses] == ["split"]

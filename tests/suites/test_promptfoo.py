@@ -2,6 +2,7 @@
 
 import pytest
 
+from skillopt_ci.suites.detect import detect
 from skillopt_ci.suites.promptfoo_asserts import from_text
 from tests.suites.samples import graders, lost, rules, said, sample, text
 
@@ -206,3 +207,24 @@ def test_tables_that_are_broken() -> None:
 )
 def test_assertions_in_cells(written: str, expected: dict[str, object]) -> None:
     assert from_text(written) == expected
+
+
+def test_a_list_of_tests_without_its_configuration() -> None:
+    content = (
+        "- {description: a, vars: {message: Hello}, assert: [{type: contains, value: x}]}\n"
+        "- {vars: {message: Bye}, assert: [{type: contains, value: y}]}\n"
+    )
+    assert detect("evals/tests.yaml", content.encode()) == "promptfoo"
+    result = text("promptfoo", content)
+    assert [t.prompt for t in result.tasks] == ["Hello", "Bye"]
+    assert rules(result.tasks[1]) == [("contains", "y")]
+    assert lost(result) == [(1, "", "vars")]
+    two = text("promptfoo", content.replace("message: Bye", "message: Bye, tone: kind"))
+    assert two.tasks == ()
+    assert said(two) == [
+        "f.yaml:1: a list of tests whose prompts are in another file; name the promptfooconfig.yaml that uses it"
+    ]
+
+
+def test_a_configuration_is_known_by_its_name() -> None:
+    assert detect("evals/promptfooconfig.yaml", b"description: made by a script") == "promptfoo"

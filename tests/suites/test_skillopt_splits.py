@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skillopt_ci.suites.skillopt_splits import read, split_of
 from tests.fakes import MemoryTree
@@ -67,3 +69,17 @@ def test_items_that_hold_no_tasks_are_told_once() -> None:
         "train/items.json:1: has none of the fields question, prompt, input, task"
     ]
     assert [t.id for t in result.tasks] == ["2"]
+
+
+ITEMS = json.dumps(
+    [{"id": n, "question": f"q{n}", "context": "c", "answers": ["a", "b"], "level": 1} for n in range(4)], indent=1
+).encode()
+
+
+@given(st.integers(0, 2000), st.binary(max_size=4) | st.sampled_from([b"[", b"null", b"{}", b"\n"]), st.booleans())
+def test_mutated_files_give_messages_with_file_and_line_and_never_a_traceback(at: int, junk: bytes, cut: bool) -> None:
+    at %= len(ITEMS)
+    changed = ITEMS[:at] + junk + (b"" if cut else ITEMS[at + len(junk) :])
+    result = read(MemoryTree(), "val/items.json", changed)
+    assert all(p.file == "val/items.json" and p.line >= 1 and p.message for p in result.problems)
+    assert all(t.prompt.strip() and t.identity() for t in result.tasks)
