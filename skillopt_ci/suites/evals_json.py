@@ -10,6 +10,7 @@ when there are no others.
 import re
 from types import MappingProxyType
 
+from skillopt_ci.core.agreement import parse_samples
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.suites.base import ReadResult
@@ -27,6 +28,7 @@ from skillopt_ci.suites.making import (
 )
 
 PROMPT = ("prompt", "input", "question", "query")
+LISTS = ("evals", "test_cases")
 CRITERIA = ("expectations", "expected_behavior", "expected_behaviors", "expect")
 DESCRIBED = ("expected_output", "ground_truth")
 _REASONS = MappingProxyType(
@@ -65,11 +67,13 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     report = Report(tree, path)
     tasks: list[Task | None] = []
     for node in top(report, data):
-        if "evals" not in node.item.value:
+        listed = next(iter(node.present(LISTS)), None)
+        if listed is None and "evals" not in node.item.value:
             tasks.append(_task(node, None))
             continue
         skill = node.get("skill_name")
-        tasks += [_task(one.as_item(), skill if isinstance(skill, str) else None) for one in node.nodes("evals")]
+        found = node.nodes(listed or "evals")
+        tasks += [_task(one.as_item(), skill if isinstance(skill, str) else None) for one in found]
         for key in ("version", "description", "$schema", "schema_version", "metadata", "name"):
             node.get(key)
         node.lose_rest(_REASONS)
@@ -91,6 +95,8 @@ def _task(node: Node, skill: str | None) -> Task | None:
             notes["expected_output"] = checks.context
         else:
             checks.criteria, checks.context = [described(checks.context)], ""
+    if not checks.rules and not checks.others and not checks.lost and checks.criteria:
+        checks.samples = _samples(node)  # with other checks a failing sample need not fail by the judge
     draft = Draft(
         id=node.name,
         prompt=node.prompt(key) if key else "",
@@ -102,6 +108,16 @@ def _task(node: Node, skill: str | None) -> Task | None:
     )
     node.lose_rest(_REASONS)
     return make(node, draft, checks)
+
+
+def _samples(node: Node) -> dict[str, object] | None:
+    """`samples {passing, failing}` where they are texts; otherwise they are lost."""
+    value = node.item.value.get("samples")
+    try:
+        parse_samples(value)
+    except ValueError:
+        return None
+    return dict(value) if isinstance(value, dict) and node.get("samples") else None
 
 
 def _criteria(node: Node, key: str, checks: Checks) -> None:

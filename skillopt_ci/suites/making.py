@@ -37,6 +37,8 @@ class Checks:
     others: list[GraderSpec] = field(default_factory=list)
     context: str = ""
     """What a good answer is like: shown to the judge, no criterion of its own."""
+    samples: Mapping[str, object] | None = None
+    """Answers with known verdicts that the judge is tested with."""
     lost: bool = False
     """Whether a check could not be imported: a task without any other is left out."""
 
@@ -68,7 +70,12 @@ class Checks:
     def specs(self) -> tuple[GraderSpec, ...]:
         """The graders."""
         made = [spec("rules", checks=self.rules)] if self.rules else []
-        return (*made, *self.others, *([judged(self.criteria, self.context, self.weights)] if self.criteria else []))
+        if not self.criteria:
+            return (*made, *self.others)
+        judge = judged(self.criteria, self.context, self.weights)
+        if self.samples:
+            judge = spec("judge", **judge.options, samples=dict(self.samples))
+        return (*made, *self.others, judge)
 
 
 def _check(op: str, arg: object, ignore_case: bool) -> dict[str, object]:

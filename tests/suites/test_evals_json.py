@@ -161,3 +161,26 @@ def test_usual_names_of_splits(name: str, split: str | None) -> None:
 
 def test_an_unusual_name_of_a_split_is_lost() -> None:
     assert [loss.field for loss in one({"split": "nightly"}).losses] == ["split"]
+
+
+def test_evals_under_another_name_are_no_databricks_cases() -> None:
+    value = {
+        "skill_name": "a",
+        "test_cases": [{"id": "t", "name": "n", "prompt": "p", "expected_behavior": ["Says x"]}],
+    }
+    data = json.dumps(value)
+    assert detect("evals/evals.json", data.encode()) == "evals-json"
+    (task,) = text("evals-json", data, "evals/evals.json").tasks
+    assert (task.id, task.prompt, graders(task)) == ("t", "p", {"judge": {"rubric": "Says x"}})
+
+
+def test_samples_test_the_judge_where_it_is_the_only_grader() -> None:
+    samples = {"passing": "x it is", "failing": ["no", "never"]}
+    result = one({"samples": samples})
+    assert graders(result.tasks[0])["judge"] == {"rubric": "Says x", "samples": samples}
+    assert not result.losses
+    typed = [{"type": "content_contains", "pattern": "x"}]
+    for changes in ({"assertions": typed}, {"samples": {"passing": 3}}, {"samples": {}}):
+        result = one({"samples": samples, **changes})
+        assert "samples" not in graders(result.tasks[0])["judge"]
+        assert [loss.field for loss in result.losses] == ([] if changes == {"samples": {}} else ["samples"])
