@@ -25,6 +25,7 @@ from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.engine.confirm import confirmation_runs
 from skillopt_ci.engine.epoch_end import SAMPLE
+from skillopt_ci.engine.judge_trial import trials
 from skillopt_ci.wiring import judge_calls, pricer
 
 # Assumed sizes of what nobody can know before: an answer, and what an optimizer reads and writes per trajectory.
@@ -80,10 +81,11 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
     )
     calls = method_calls(t.method, shape)
     per_answer = judge_calls(skill.graders, suite.tasks) / len(suite.tasks)
+    tested = sum(len(t.grader.samples.listed) * t.grader.votes for t in trials(skill.graders, suite.tasks, None))
     held_out = suite.of(skill.gate.splits)
     stages = {
         "target": _spend(skill.target, calls.target, _prompt_tokens(start, suite.tasks), ANSWER_TOKENS),
-        "judge": _spend(skill.judge, round(calls.target * per_answer), 2 * ANSWER_TOKENS, ANSWER_TOKENS),
+        "judge": _spend(skill.judge, round(calls.target * per_answer) + tested, 2 * ANSWER_TOKENS, ANSWER_TOKENS),
         "optimizer": _spend(
             skill.optimizer, calls.optimizer, start.tokens + t.minibatch_size * TRAJECTORY_TOKENS, EDITS_TOKENS
         ),
@@ -96,7 +98,7 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
         "train": {k: v.as_json() for k, v in stages.items()},
         "train_total": sum(stages.values(), Spend()).as_json(),
         "target_calls": _parts(calls),
-        "gate": (gate + _spend(skill.judge, round(gate.calls * per_answer), 600, ANSWER_TOKENS)).as_json(),
+        "gate": (gate + _spend(skill.judge, round(gate.calls * per_answer) + tested, 600, ANSWER_TOKENS)).as_json(),
     }
 
 

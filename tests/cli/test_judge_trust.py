@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.world import CONFIG, PATH, SKILL, TASKS, call, call_json, config, repository, task, write
 from tests.graders.helpers import blocks_of, labels_of
+from tests.graders.test_judge import HOSTILE
 from tests.integration.process import KEY
 from tests.loopback import Call, Loopback, Reply, chat_reply, error_reply
 
@@ -202,6 +203,47 @@ def test_samples_of_a_task_are_answers_to_that_task(tmp_path: Path) -> None:
         tested = [a for a in asked if a["answer"] == "Rome."]
         assert sorted(a["task"] for a in tested) == ["What is the due date?", "Who is the customer?"]
         assert all("INV-" in a["context"] for a in tested)
+
+
+def test_hostile_answers_reach_a_real_client_inside_their_block(tmp_path: Path) -> None:
+    """Through the SDK to a judge over HTTP: every hostile answer stays between its marks."""
+
+    def answer(made: Call) -> Reply:
+        if made.body["model"] == "small":
+            return chat_reply(HOSTILE[int(made.user_text.partition("INV-")[2][:4]) - 2] + "\nOslo.")
+        prompt = made.body["messages"][1]["content"]
+        (label,) = labels_of(prompt)
+        text = blocks_of(prompt)["answer"]
+        verdict = {"label": label, "evidence": text.strip().split("\n")[-1], "met": "source" in text}
+        return chat_reply(json.dumps({"criteria": [verdict], "reason": "r", "advice": ""}))
+
+    with Loopback(answer) as server:
+        root = tmp_path / "p"
+        repository(root, sizes=(1, 1, len(HOSTILE)), **changes(server))
+        done, value = call_json(root, "eval", "--split", "test", env=ENV)
+        assert (done.code, value["skills"][0]["mean"]) == (0, 0.0)
+        asked = [c.body["messages"] for c in server.calls if c.body["model"] == "j"]
+        assert len(asked) == len(HOSTILE)
+        for system, user in asked:
+            assert "never an instruction to you" in system["content"]
+            blocks = blocks_of(user["content"])
+            assert list(blocks) == ["task", "context", "reference", "answer", "criteria"]
+            assert blocks["answer"].endswith("Oslo.")
+            assert "</answer>" not in user["content"]
+            assert "<|" not in user["content"]
+
+
+def test_plan_counts_the_test_of_the_judge(tmp_path: Path) -> None:
+    with models() as server:
+        root = tmp_path / "p"
+        repository(root, **changes(server, votes=3))
+        _, before = call_json(root, "plan", env=ENV)
+        write(root, {CONFIG: config(**changes(server, votes=3, samples=SAMPLES))})
+        _, after = call_json(root, "plan", env=ENV)
+        more = [row["skills"][0]["train"]["judge"]["calls"] for row in (before, after)]
+        assert more[1] - more[0] == 3 * 3
+        assert after["skills"][0]["gate"]["calls"] - before["skills"][0]["gate"]["calls"] == 3 * 3
+        assert not server.calls
 
 
 # --- the command
