@@ -47,6 +47,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "spreadsheet": "skillopt_ci.graders.spreadsheet:spreadsheet",
             "all": "skillopt_ci.graders.combine:all_of",
             "any": "skillopt_ci.graders.combine:any_of",
+            "within": "skillopt_ci.graders.combine:within",
             "weighted": "skillopt_ci.graders.combine:weighted",
         },
         "optimizers": {"skillopt": "skillopt_ci.optimizers.skillopt:make"},

@@ -1,11 +1,11 @@
-"""Graders inside graders: what a combination (`all`, `any`, `weighted`) is made of."""
+"""Graders inside graders: what a combination (`all`, `any`, `weighted`, `within`) is made of."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from skillopt_ci.core.task import GraderSpec
 
-COMBINATIONS = frozenset({"all", "any", "weighted"})
+COMBINATIONS = frozenset({"all", "any", "weighted", "within"})
 ABOUT_MEMBER = ("type", "hidden", "weight", "required")
 """Keys of a member that are not options of its grader."""
 DEEPEST = 8

@@ -1,7 +1,7 @@
 """The grader `choice`: which letter of a multiple-choice question the answer chose."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from skillopt_ci.core.rollout import Score
@@ -86,8 +86,9 @@ def _leading(answer: str) -> str | None:
 
 
 def _by_text(answer: str, choices: Mapping[str, str]) -> str | None:
-    said = _plain(answer)
-    whole = [letter for letter, text in choices.items() if _plain(text) == said]
+    even = _fold(choices.values())
+    said = even(answer)
+    whole = [letter for letter, text in choices.items() if even(text) == said]
     if len(whole) == 1:
         return whole[0]
     inside = {letter: text for letter, text in choices.items() if wording.holds(answer, text)}
@@ -102,6 +103,20 @@ def _single(answer: str, known: set[str]) -> str | None:
         return bracketed.pop() if len(bracketed) == 1 else None
     standing = {m[1] for m in _STANDING.finditer(answer)} & (known - {"A", "I"})  # these two are words
     return standing.pop() if len(standing) == 1 else None
+
+
+def _fold(texts: Iterable[str]) -> Callable[[str], str]:
+    """The loosest comparison that still tells the texts apart: `n > 2` and `n < 2` differ in punctuation alone."""
+    listed = list(texts)
+    return next((f for f in (_plain, _cased) if len({f(t) for t in listed}) == len(listed)), _spaced)
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cased(text: str) -> str:
+    return _spaced(text).casefold()
 
 
 def _plain(text: str) -> str:
@@ -142,7 +157,8 @@ class _Choice:
 def _letter(expected: str, choices: Mapping[str, str]) -> str | None:
     """The letter of an expected answer that is a letter, a choice, or both (`B) Paris`)."""
     known: Sequence[str] = list(choices) or list(_LETTERS)
-    same = [letter for letter, text in choices.items() if _plain(text) == _plain(expected)]
+    even = _fold(choices.values())
+    same = [letter for letter, text in choices.items() if even(text) == even(expected)]
     match = _ALONE.fullmatch(expected) or _LEADING.match(expected)
     letter = same[0] if same else match[1].upper() if match else None
     return letter if letter in known else None
@@ -158,6 +174,6 @@ def choice(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     choices = strings(spec, "choices")
     if "choices" in spec.options and not 2 <= len(choices) <= len(_LETTERS):
         raise ConfigError(f"grader '{spec.type}': option 'choices' must list 2 to {len(_LETTERS)} texts")
-    if len({_plain(c) for c in choices}) < len(choices) or not all(c.strip() for c in choices):
+    if len({_spaced(c) for c in choices}) < len(choices) or not all(c.strip() for c in choices):
         raise ConfigError(f"grader '{spec.type}': option 'choices' must hold different texts, none of them empty")
     return _Choice(spec, choices)

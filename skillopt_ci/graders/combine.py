@@ -1,6 +1,7 @@
-"""Graders made of graders: `all`, `any` and `weighted`."""
+"""Graders made of graders: `all`, `any`, `weighted` and `within`."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from skillopt_ci.graders.validate import Particular
 from skillopt_ci.sandbox.base import Sandbox
 
 _TOLERANCE = 1e-9
+_TAG = re.compile(r"[A-Za-z][\w-]{0,60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,18 @@ class _Weighted(_Combined):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Within(_Combined):
+    tag: str
+
+    def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
+        inner = wording.between(trajectory.answer, self.tag)
+        if inner is not None:
+            last = replace(trajectory.messages[-1], content=inner)
+            trajectory = replace(trajectory, messages=(*trajectory.messages[:-1], last))
+        return AllOf(tuple(m.grader for m in self.members)).grade(task, trajectory)
+
+
 def _members(spec: GraderSpec, judge: JudgeModel | None, depth: int) -> tuple[_Member, ...]:
     listed = spec.options.get("graders")
     if not isinstance(listed, list) or not listed or not all(isinstance(m, Mapping) for m in listed):
@@ -155,7 +169,15 @@ def _make_weighted(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -
     return _Weighted(members, float(threshold))
 
 
-_MAKE = {"all": _make_all, "any": _make_any, "weighted": _make_weighted}
+def _make_within(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -> Grader:
+    check_options(spec, {"graders": list, "tag": str})
+    tag = str(spec.options.get("tag", "answer"))
+    if not _TAG.fullmatch(tag):
+        raise ConfigError(f"grader 'within': option 'tag' must be a name such as answer, not '{tag[:40]}'")
+    return _Within(_members(spec, judge, depth), tag)
+
+
+_MAKE = {"all": _make_all, "any": _make_any, "weighted": _make_weighted, "within": _make_within}
 
 
 def all_of(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
@@ -174,3 +196,11 @@ def weighted(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     A member with `required: true` must pass as well.
     """
     return _make_weighted(spec, judge)
+
+
+def within(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
+    """Every one of `graders` passes what stands between the last `<answer>` tags; the value is the lowest of theirs.
+
+    `tag` (`answer`) names the tags. An answer without them is graded whole.
+    """
+    return _make_within(spec, judge)

@@ -12,7 +12,6 @@ from skillopt_ci.graders import wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options, strings
 from skillopt_ci.graders.figures import Figure, figures, fits_list, listed, words
 
-_OPEN, _CLOSE = (re.compile(tag, re.IGNORECASE) for tag in ("<FINAL_ANSWER>", "</FINAL_ANSWER>"))
 _MARKUP = re.compile(r"<[^>]*>")
 _LONGEST = 250  # characters of a direct answer
 _GIVES_UP = "unable to determine"
@@ -23,11 +22,8 @@ WITHOUT_EVIDENCE = 0.5
 
 def final_answer(text: str) -> str:
     """What stands between the last `<FINAL_ANSWER>` tags, else the whole text."""
-    found, at = text, 0
-    # one pattern for both tags would look for a missing end again and again
-    while (start := _OPEN.search(text, at)) and (end := _CLOSE.search(text, start.end())):
-        found, at = text[start.end() : end.start()], end.end()
-    return found.strip()
+    inner = wording.between(text, "FINAL_ANSWER")
+    return text.strip() if inner is None else inner
 
 
 def fault(expected: str, answer: str, tolerance: float) -> str | None:

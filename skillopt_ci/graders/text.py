@@ -1,5 +1,6 @@
 """Graders that compare text: exact, contains, startswith, regex and f1."""
 
+import re
 import string
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import patterns, wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options, strings
 
-_ARTICLES = frozenset({"a", "an", "the"})
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _TOLERANCE = 1e-9
 
@@ -22,8 +23,11 @@ class _Fold:
 
     ignore_case: bool
     strip: bool = False
+    squad: bool = False
 
     def __call__(self, text: str) -> str:
+        if self.squad:
+            return " ".join(squad_tokens(text))
         kept = text.strip() if self.strip else text
         return kept.casefold() if self.ignore_case else kept
 
@@ -135,7 +139,7 @@ class Overlap:
 
 def squad_tokens(text: str) -> list[str]:
     """Words after SQuAD's normalisation: lower case, no ASCII punctuation, no articles (Rajpurkar et al. 2016)."""
-    return [w for w in text.lower().translate(_NO_PUNCTUATION).split() if w not in _ARTICLES]
+    return _ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
 
 
 def overlap(answer: str, expected: str) -> Overlap:
@@ -178,10 +182,15 @@ class _F1:
 
 
 def exact(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """The answer is one of `values`, without them an expected answer. Options: ignore_case (false), strip (true)."""
+    """The answer is one of `values`, without them an expected answer.
+
+    `ignore_case` (false), `strip` (true: space around it does not count), `squad` (false): case, punctuation and the
+    articles a, an, the do not count, as SQuAD and SearchQA compare.
+    """
     del judge
-    check_options(spec, {"values": (str, list), "ignore_case": bool, "strip": bool})
-    return _Exact(spec, _values(spec), _Fold(_flag(spec, "ignore_case"), _flag(spec, "strip", True)))
+    check_options(spec, {"values": (str, list), "ignore_case": bool, "strip": bool, "squad": bool})
+    fold = _Fold(_flag(spec, "ignore_case"), _flag(spec, "strip", True), _flag(spec, "squad"))
+    return _Exact(spec, _values(spec), fold)
 
 
 def contains(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -108,6 +109,16 @@ def holds(text: str, part: str) -> bool:
             return True
         at = whole.find(wanted, at + 1)
     return False
+
+
+def between(answer: str, tag: str) -> str | None:
+    """What stands between the last pair of tags, whatever their case; None without a pair."""
+    first, last = (re.compile(re.escape(t), re.IGNORECASE) for t in (f"<{tag}>", f"</{tag}>"))
+    # one pattern for both tags would look for a missing end again and again
+    found, at = None, 0
+    while (start := first.search(answer, at)) and (end := last.search(answer, start.end())):
+        found, at = answer[start.end() : end.start()].strip(), end.end()
+    return found
 
 
 def say_more(expected: Iterable[str], answer: str) -> bool:

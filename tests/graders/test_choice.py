@@ -85,7 +85,20 @@ def test_what_cannot_be_graded() -> None:
         grade(spec("choice"), "A")
 
 
-@pytest.mark.parametrize("choices", [["one"], [], ["x", "X"], ["x", " "], ["x"] * 27])
+@pytest.mark.parametrize("choices", [["one"], [], ["x", " x\n"], ["x", " "], ["x"] * 27])
 def test_bad_choices(choices: list[str]) -> None:
     with pytest.raises(ConfigError, match="option 'choices' must"):
         build([spec("choice", choices=choices)], None)
+
+
+MATH = ["$n > 2$", "$n < 2$", "$n \\ge 2$", "$N > 2$"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [("B", True), ("The answer is B.", True), ("$n < 2$", True), (" $n  < 2$", True), ("$n > 2$", False), ("A", False)],
+)
+def test_choices_may_differ_in_signs_or_in_case_alone(answer: str, right: bool) -> None:
+    for expected in ("B", "$n < 2$"):
+        assert grade(spec("choice", choices=MATH), answer, expected).passed is right
+    assert grade(spec("choice", choices=MATH), "$N > 2$", "D").passed

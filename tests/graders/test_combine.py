@@ -143,3 +143,36 @@ def test_an_unknown_member_is_said() -> None:
 def test_leaves_of_what_is_badly_written() -> None:
     assert list(leaves([spec("all", graders="x"), spec("any", graders=[3, {"type": "exact"}])])) == [spec("exact")]
     assert list(leaves([spec("all", graders=[deep(12)])])) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("I think so.\n<answer>Paris</answer>", True),
+        ("<ANSWER> Paris\n</Answer> and more", True),
+        ("<answer>Rome</answer> no, <answer>Paris</answer>", True),
+        ("<answer>Paris</answer> no, <answer>Rome</answer>", False),
+        ("Paris", True),
+        ("<answer>Paris", False),
+        ("<answer>" * 20_000, False),
+        ("<answer></answer>Paris", False),
+    ],
+)
+def test_within_grades_what_stands_between_the_last_tags(answer: str, right: bool) -> None:
+    assert grade(spec("within", graders=[EXACT]), answer, "Paris").passed is right
+
+
+def test_within_takes_another_tag_and_refuses_what_is_none() -> None:
+    assert grade(spec("within", tag="final", graders=[EXACT]), "<final>x</final>", "x").passed
+    with pytest.raises(ConfigError, match="'tag' must be a name"):
+        build([spec("within", tag="a b", graders=[EXACT])], None)
+
+
+def test_hard_and_soft_of_searchqa() -> None:
+    grader = spec(
+        "weighted",
+        threshold=0.01,
+        graders=[{"type": "f1"}, {"type": "exact", "squad": True, "weight": 0, "required": True}],
+    )
+    results = [grade(grader, a, "Tom and Jerry") for a in ("The Tom and Jerry!", "Jerry and Tom", "Tom", "Spike")]
+    assert [(round(s.value, 2), s.passed) for s in results] == [(1, True), (1, False), (0.5, False), (0, False)]

@@ -201,3 +201,20 @@ def test_exact_with_texts_of_its_own() -> None:
     assert not grade(grader, " yes").passed
     assert not grade(grader, "no", "no").passed
     assert grade(spec("exact", values="YES", ignore_case=True), " yes ").passed
+
+
+# SQuAD's evaluation (rajpurkar/SQuAD-explorer, evaluate-v1.1.py), which SearchQA's users take over: `normalize_answer`
+@pytest.mark.parametrize(
+    ("answer", "expected", "right"),
+    [
+        ("The Beatles", "beatles", True),
+        ("an apple a day.", "apple day", True),
+        ("U.S.A.", "usa", True),
+        ("rock 'n' roll", "rock n roll", True),
+        ("well-known", "well known", False),  # a hyphen goes without a space
+        ("Jerry and Tom", "Tom and Jerry", False),
+        ("theory", "ory", False),
+    ],
+)
+def test_exact_as_squad_compares(answer: str, expected: str, right: bool) -> None:
+    assert grade(spec("exact", squad=True), answer, expected).passed is right
