@@ -90,6 +90,11 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
             skill.optimizer, calls.optimizer, start.tokens + t.minibatch_size * TRAJECTORY_TOKENS, EDITS_TOKENS
         ),
     }
+    for other in skill.targets[1:]:  # the closing comparison is made on each of them
+        size, role = _prompt_tokens(start, test), f"target {other.label}"
+        stages[role] = _spend(other, calls.confirmation, size, ANSWER_TOKENS)
+        asked = round(calls.confirmation * per_answer)
+        stages["judge"] += _spend(skill.judge, asked, 2 * ANSWER_TOKENS, ANSWER_TOKENS)
     one_gate = gate_calls(skill, held_out)
     size = _prompt_tokens(start, held_out)
     gate = sum((_spend(target, one_gate, size, ANSWER_TOKENS) for target in skill.targets), Spend())

@@ -1,8 +1,9 @@
 """Keeping back what the end of a training run will cost, so that it is never without its closing comparison."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError
@@ -16,14 +17,23 @@ RESERVE_ROOM = Decimal("1.25")
 class Reserve:
     """Keeps back what the closing confirmation, and before it the pruning, will cost, until it is time for it."""
 
-    def __init__(self, meters: list[Meter], *, answers: int, calls: float, measured: int) -> None:
+    def __init__(
+        self,
+        meters: list[Meter],
+        *,
+        answers: int,
+        calls: float,
+        measured: int,
+        others: Sequence[ModelRef] = (),
+    ) -> None:
         """Reserve calls at once, USD at the first check.
 
         Args:
             meters: whose limits are kept; the last one is the run's own.
-            answers: that the confirmation takes.
+            answers: that the confirmation takes on one target.
             calls: of models for one answer.
             measured: answers of the first validation, whose price is then known.
+            others: further targets that the confirmation is made on.
 
         Raises:
             BudgetReachedError: the limit of calls cannot even cover the confirmation.
@@ -32,10 +42,12 @@ class Reserve:
         self._answers = answers
         self._calls = calls
         self._measured = measured
+        self._others = tuple(others)
+        self._others_usd = Decimal(0)
         self._pruning = 0
         self._grown = Decimal(0)
         self._usd: Decimal | None = None
-        wanted = round(answers * calls)
+        wanted = round(answers * (1 + len(self._others)) * calls)
         for meter in meters:
             if meter.limits.calls is not None and meter.limits.calls <= wanted:
                 raise BudgetReachedError(
@@ -62,7 +74,11 @@ class Reserve:
             BudgetReachedError: what was bought passes a limit less the reserve.
         """
         if self._usd is None and self._meters:
-            self._usd = (self._meters[-1].total.usd or Decimal(0)) / self._measured * RESERVE_ROOM
+            total = self._meters[-1].total
+            self._usd = (total.usd or Decimal(0)) / self._measured * RESERVE_ROOM
+            # What others answer is taken to be as long.
+            prices = [pricer(ref).price(ref.model, total.usage) or Decimal(0) for ref in self._others]
+            self._others_usd = sum(prices, Decimal(0)) / self._measured * RESERVE_ROOM
             self._set()
         for meter in self._meters:
             meter.check()
@@ -73,8 +89,9 @@ class Reserve:
             meter.reserve = Spend()
 
     def _set(self) -> None:
-        answers = self._answers + self._pruning
-        usd = (self._usd or Decimal(0)) * answers + self._grown
+        answers = self._answers * (1 + len(self._others)) + self._pruning
+        usd = (self._usd or Decimal(0)) * (self._answers + self._pruning) + self._others_usd * self._answers
+        usd += self._grown
         for meter in self._meters:
             meter.reserve = Spend(calls=round(answers * self._calls), usd=usd)
 
@@ -82,4 +99,5 @@ class Reserve:
 def growth_price(skill: ResolvedSkill, tokens: int, answers: int) -> Decimal:
     """USD that a skill longer by `tokens` adds to that many answers, with the usual room; 0 for a price not known."""
     usage = Usage(input_tokens=max(0, tokens) * answers)
-    return (pricer(skill.target).price(skill.target.model, usage) or Decimal(0)) * RESERVE_ROOM
+    prices = (pricer(target).price(target.model, usage) or Decimal(0) for target in skill.targets)
+    return sum(prices, Decimal(0)) * RESERVE_ROOM

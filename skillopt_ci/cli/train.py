@@ -66,10 +66,10 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
     skills = project.chosen(options.skill)
     if run_dir is not None and len(skills) != 1:
         raise UsageError("--run-dir names one run: choose one skill with --skill")
-    refs = [ref for s in skills for ref in (s.target, s.optimizer, s.judge)]
+    refs = [ref for s in skills for ref in (*s.targets, s.optimizer, s.judge)]
     require_prices(limits_of(options, project), refs)
     for skill in skills:
-        require_prices(told(options, skill.budget), [skill.target, skill.optimizer, skill.judge])
+        require_prices(told(options, skill.budget), [*skill.targets, skill.optimizer, skill.judge])
     with at_work(console, options, project) as work:
         plans = [plan_run(work, s, **named) for s in skills]
         entries = tuple(_one(work, plan) for plan in plans)
@@ -92,6 +92,7 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         run_id=plan.run_id,
         run_dir=_shown(plan),
         generation=plan.generation,
+        target=skill.target.label,
         result=None,
         proposal=False,
         paid=meter.paid,
@@ -135,7 +136,7 @@ def finish_folder(work: Work, plan: Plan, entry: TrainEntry, *, propose: bool = 
     """Write what is known at the end of a run; with `propose` the text of a pull request when the skill changed."""
     skill = plan.skill
     folder = work.run_folder(plan.folder)
-    says = simulated([skill.target, skill.optimizer, skill.judge])
+    says = simulated([*skill.targets, skill.optimizer, skill.judge])
     made_by = Provenance(
         target=skill.target.label,
         optimizer=skill.optimizer.label if skill.optimizer else "",
@@ -152,10 +153,14 @@ def finish_folder(work: Work, plan: Plan, entry: TrainEntry, *, propose: bool = 
 
 def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: TrainResult) -> TrainEntry:
     confirmation = result.confirmation
+    enough = work.project.config.pr.min_confidence
+    objections = result.objections(enough) if result.improved(enough) else ()
     if result.stopped_by:
         code, message = BudgetReachedError.exit_code, result.stopped
     elif confirmation is not None and confirmation.comparison.too_much_missing:
         code, message = InconclusiveError.exit_code, "too much of the closing comparison is missing"
+    elif any(o.confirmation is not None and o.confirmation.comparison.too_much_missing for o in result.others):
+        code, message = InconclusiveError.exit_code, "too much of the closing comparison on another target is missing"
     elif result.closing is not None and result.closing.missing_share > TOO_MUCH_MISSING:
         code, message = InconclusiveError.exit_code, "too much of the closing measurement is missing"
     else:
@@ -163,7 +168,8 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
     return replace(
         entry,
         result=result,
-        proposal=result.proposal(work.project.config.pr.min_confidence),
+        proposal=result.proposal(enough),
+        objections=objections,
         test_opened=_opened(work, plan, result) if confirmation or result.closing else 0,
         paid=meter.paid,
         replayed=meter.replayed,
@@ -195,7 +201,7 @@ def run_config(project: Project, plan: Plan) -> dict[str, object]:
         "gate": skill.gate.model_dump(mode="json"),
         "commit": _commit(project),
         "min_confidence": project.config.pr.min_confidence,
-        "simulated": simulated([skill.target, skill.optimizer, skill.judge]),
+        "simulated": simulated([*skill.targets, skill.optimizer, skill.judge]),
     }
 
 

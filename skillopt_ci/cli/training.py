@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from skillopt_ci.cli.closing import baseline, closing
 from skillopt_ci.cli.memory import memory_file, read_memory_file
 from skillopt_ci.cli.project import read_skill, read_suite
 from skillopt_ci.cli.reserve import Reserve, growth_price
@@ -22,12 +23,11 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import Suite
 from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, FEWEST_TASKS, STRICT
-from skillopt_ci.engine.confirm import confirm, confirmation_runs, measure_unchanged
+from skillopt_ci.engine.confirm import confirmation_runs
 from skillopt_ci.engine.human import NAME as HUMAN
-from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.method import Training
 from skillopt_ci.engine.state import TrainSettings, Workbench
-from skillopt_ci.errors import BudgetReachedError, UsageError
+from skillopt_ci.errors import UsageError
 from skillopt_ci.forge.memory import read_memory
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.run_folder import RunFolder
@@ -149,6 +149,11 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     meters = [work.meter, meter]
     skill, suite = plan.skill, plan.suite
     lab = work.workshop.lab(skill, work.progress, run=plan.run_id, meters=meters, replica=plan.replica)
+    # Before anything is bought: a key that is missing for one of the other targets.
+    others = [
+        (o.target.label, work.workshop.lab(o, work.progress, run=plan.run_id, meters=meters, replica=plan.replica))
+        for o in skill.each_target()[1:]
+    ]
     method = work.workshop.method(skill, run=plan.run_id, meters=meters)
     require_trust(work, skill, suite.tasks, run=plan.run_id, meters=meters)
     test = suite.of(["test"])
@@ -161,6 +166,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         answers=answers,
         calls=1 + judge_calls(skill.graders, test) / len(test),
         measured=len(val),
+        others=[] if skill.train.method == HUMAN else skill.targets[1:],
     )
     if len(val) < FEWEST_TASKS and skill.train.gate != "strict":
         work.console.warn(
@@ -186,7 +192,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     reserve.release()
     if skill.train.method == HUMAN:
         return baseline(lab, suite, result)
-    return view_confirmation(work, skill, suite, closing(lab, suite, result, work))
+    return view_confirmation(work, skill, suite, closing(lab, others, suite, result, work))
 
 
 def follow(work: Work, name: str, folder: RunFolder, steps: Training, accepted: Callable[[Skill], None]) -> TrainResult:
@@ -206,27 +212,6 @@ def follow(work: Work, name: str, folder: RunFolder, steps: Training, accepted: 
             work.console.say(step_line(event.as_json()))
             if event.action == "accept" and event.candidate is not None:
                 accepted(event.candidate)
-
-
-def baseline(lab: Lab, suite: Suite, result: TrainResult) -> TrainResult:
-    """The result with the unchanged skill's own measurement on the test split; without one when the money is gone."""
-    try:
-        return replace(result, closing=measure_unchanged(lab, result.start, suite.of(["test"])))
-    except BudgetReachedError as reached:
-        return replace(result, stopped=str(reached), stopped_by=reached.limit)
-
-
-def closing(lab: Lab, suite: Suite, result: TrainResult, work: Work) -> TrainResult:
-    """The result with its confirmation on the test split; without one when nothing changed or the money is gone."""
-    if not result.changed():
-        return result
-    work.console.say("closing comparison of the best skill with the start, on the test split")
-    try:
-        keep = work.project.config.report.show_heldout or work.options.viewer is not None
-        confirmation = confirm(lab, result.start, result.best, suite.of(["test"]), keep=keep)
-        return replace(result, confirmation=confirmation)
-    except BudgetReachedError as reached:
-        return replace(result, stopped=str(reached), stopped_by=reached.limit)
 
 
 def train_settings(t: Train, replica: str) -> TrainSettings:

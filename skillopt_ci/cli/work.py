@@ -59,7 +59,7 @@ class Work:
             ConfigError: its own limit is in USD, and the price of its target or judge is not known.
         """
         if skill.own_budget:
-            require_prices(self.limits(skill), [skill.target, skill.judge])
+            require_prices(self.limits(skill), [*skill.targets, skill.judge])
         already = sum(self.ledger.spend_by_stream(run).values(), Spend())
         limits = self.limits(skill) if skill.own_budget else Limits()
         meter = Meter(limits, month_usd=self.month_usd)

@@ -88,7 +88,10 @@ class ResolvedSkill:
 
         Budgets, concurrency, paths and the sections `gate`, `pr` and `report` cannot.
         """
+        # Other targets are measured at the end, and can keep a run from proposing.
+        others = {"other_targets": [t.identity() for t in self.targets[1:]]} if self.targets[1:] else {}
         return {
+            **others,
             "target": self.target.identity(),
             "optimizer": None if self.optimizer is None else self.optimizer.identity(),
             "judge": None if self.judge is None else self.judge.identity(),

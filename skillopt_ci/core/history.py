@@ -171,12 +171,31 @@ class Confirmation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherTarget:
+    """A target that training did not use, by its label, with the same closing comparison where it was made."""
+
+    target: str
+    confirmation: Confirmation | None = None
+
+    def objection(self, min_confidence: float) -> str:
+        """Why nothing may be proposed because of this target; empty when nothing speaks against it."""
+        if self.confirmation is None:
+            return "was not measured"
+        c = self.confirmation.comparison
+        if c.too_much_missing or c.effect is None or c.confidence_better is None:
+            return "could not be measured: too much is missing"
+        worse = c.effect.mean < 0 and 1 - c.confidence_better >= min_confidence
+        return "is shown to be worse" if worse else ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainResult:
     """A finished (or cleanly stopped) run of training.
 
     Attributes:
         start_val, best_val_mean: validation; nothing was measured where nothing was trained.
         stopped_by: the limit of the budget that ended it.
+        others: the targets that training did not use.
         closing: the unchanged skill's own measurement on the test split, where nothing was trained.
     """
 
@@ -191,6 +210,7 @@ class TrainResult:
     meta_notes: str = ""
     versions: tuple[Skill, ...] = field(default=())
     closing: Evaluation | None = None
+    others: tuple[OtherTarget, ...] = ()
 
     @property
     def accepted(self) -> tuple[Step, ...]:
@@ -207,8 +227,16 @@ class TrainResult:
         return self.best.digest != self.start.digest
 
     def proposal(self, min_confidence: float) -> bool:
-        """Worth a pull request: changed, and shown to be better on the test split."""
+        """Worth a pull request: shown to be better on the test split, and no other target speaks against it."""
+        return self.improved(min_confidence) and not self.objections(min_confidence)
+
+    def improved(self, min_confidence: float) -> bool:
+        """Changed, and shown to be better on the test split with the target that was trained on."""
         return self.changed() and self.confirmation is not None and self.confirmation.shown(min_confidence)
+
+    def objections(self, min_confidence: float) -> tuple[str, ...]:
+        """What other targets say against a proposal, in words."""
+        return tuple(f"{o.target} {why}" for o in self.others if (why := o.objection(min_confidence)))
 
 
 def effect_json(effect: Effect | None) -> dict[str, float] | None:

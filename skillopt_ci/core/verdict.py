@@ -110,6 +110,8 @@ class TrainEntry:
         proposal: worth a pull request.
         test_opened: how many times the test split was opened for this suite, this run included.
         costs: what the run bought, by stage and model.
+        target: the label of the one that was trained on.
+        objections: why an improvement on it is not proposed: what other targets say, in words.
     """
 
     name: str
@@ -125,6 +127,8 @@ class TrainEntry:
     message: str = ""
     test_opened: int = 1
     costs: tuple[StageCost, ...] = ()
+    target: str = ""
+    objections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

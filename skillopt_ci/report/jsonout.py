@@ -170,11 +170,13 @@ def _training(entry: TrainEntry) -> Json:
         "stopped": r.stopped if r else None,
         "selection": {"start": _round(r.start_val.mean), "best": _round(r.best_val_mean)} if r else None,
         "test": _test(r, entry.test_opened) if r else None,
+        "targets": _targets(entry, r) if r else None,
         "tokens": {"start": r.start.tokens, "best": r.best.tokens} if r else None,
         "spend": spend_json(entry.paid, entry.replayed),
         "costs": [cost.as_json() for cost in entry.costs],
     }
-    return {**value, **({"message": entry.message} if entry.message else {})}
+    against: Json = {"objections": list(entry.objections)} if entry.objections else {}
+    return {**value, **against, **({"message": entry.message} if entry.message else {})}
 
 
 def _test(result: TrainResult, opened: int) -> Json | None:
@@ -193,6 +195,15 @@ def _test(result: TrainResult, opened: int) -> Json | None:
         "runs": max(map(len, result.closing.values)),
         "opened": opened,
     }
+
+
+def _targets(entry: TrainEntry, result: TrainResult) -> list[Json]:
+    """The closing comparison on every target; `trained` marks the one that training used."""
+    found = [(entry.target, True, result.confirmation), *((o.target, False, o.confirmation) for o in result.others)]
+    return [
+        {"target": label, "trained": trained, "test": _confirmation(result, c, entry.test_opened) if c else None}
+        for label, trained, c in found
+    ]
 
 
 def _confirmation(result: TrainResult, c: Confirmation, opened: int) -> Json:

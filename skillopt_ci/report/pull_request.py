@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skillopt_ci.core.history import TrainResult
+from skillopt_ci.core.history import Confirmation, TrainResult
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.report.escape import md_code, md_text
 from skillopt_ci.report.parts import PULL_REQUEST_LIMIT, bounds, fitting, gain, points, table
@@ -40,20 +40,23 @@ def pull_request_body(entry: TrainEntry, made_by: Provenance, *, simulated: bool
 
 
 def _scores(r: TrainResult, made_by: Provenance) -> list[str]:
-    c = r.confirmation
-    if c is None:
+    """Base and new on the test split, a row a target."""
+    if r.confirmation is None:
         return []
+    own = md_text(made_by.target, 100) + (" (trained on)" if r.others else "")
+    found = [(own, r.confirmation), *((md_text(o.target, 100), o.confirmation) for o in r.others)]
+    tokens = f"{r.start.tokens} -> {r.best.tokens}"
+    head = ("Target", "Base", "New", "Effect (pt), 95% CI, test split", "Test tasks", "Skill tokens")
+    return [table(head, [(label, *_compared(c), tokens) for label, c in found])]
+
+
+def _compared(c: Confirmation | None) -> tuple[str, str, str, str]:
+    if c is None:
+        return ("not measured",) * 3 + ("0",)
     effect = c.comparison.effect
     n = sum(p.base is not None and p.head is not None for p in c.comparison.pairs)
-    row = (
-        md_text(made_by.target, 100),
-        points(c.start.mean),
-        points(c.best.mean),
-        "not measured" if effect is None else f"{gain(effect.mean)} {bounds(effect)}",
-        str(n),
-        f"{r.start.tokens} -> {r.best.tokens}",
-    )
-    return [table(("Target", "Base", "New", "Effect (pt), 95% CI, test split", "Test tasks", "Skill tokens"), [row])]
+    shown = "not measured" if effect is None else f"{gain(effect.mean)} {bounds(effect)}"
+    return points(c.start.mean), points(c.best.mean), shown, str(n)
 
 
 def _chart(r: TrainResult) -> list[str]:

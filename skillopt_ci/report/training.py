@@ -54,7 +54,12 @@ def headline(entry: TrainEntry) -> str:
     effect = r.confirmation.comparison.effect if r.confirmation is not None else None
     confirmed = r.confirmation is not None
     return outcome_words(
-        md_text(r.stopped), changed=r.changed(), confirmed=confirmed, proposal=entry.proposal, effect=effect
+        md_text(r.stopped),
+        changed=r.changed(),
+        confirmed=confirmed,
+        proposal=entry.proposal,
+        effect=effect,
+        against=md_text("; ".join(entry.objections)),
     )
 
 
@@ -68,12 +73,16 @@ def untrained_words(mean: float | None) -> str:
     return f"Nothing was trained; the skill as it is scores {points(mean)} on the test split."
 
 
-def outcome_words(stopped: str, *, changed: bool, confirmed: bool, proposal: bool, effect: Effect | None) -> str:
-    """What a finished training found, in one sentence; `stopped` is taken over as it is."""
+def outcome_words(
+    stopped: str, *, changed: bool, confirmed: bool, proposal: bool, effect: Effect | None, against: str = ""
+) -> str:
+    """What a finished training found, in one sentence; `stopped` and `against` are taken over as they are."""
     if not changed:
         return f"No candidate was accepted; the skill is unchanged ({stopped})."
     if not confirmed:
         return f"{_NOT_SHOWN}: the closing comparison on the test split was not made ({stopped})."
+    if against:
+        return f"Improvement shown on the target that was trained on, and not proposed: {against}."
     if proposal and effect is not None and effect.low <= 0:
         return f"Improvement shown on the test split, one-sided only: the {interval(effect)} includes 0."
     return "Improvement shown on the test split." if proposal else f"{_NOT_SHOWN} on the test split."
@@ -106,6 +115,16 @@ def test_line(result: TrainResult, opened: int) -> str:
     return line
 
 
+def others_line(entry: TrainEntry, result: TrainResult) -> str:
+    """What the claim is about, and the effects on targets that were only measured."""
+    told = []
+    for other in result.others:
+        effect = other.confirmation.comparison.effect if other.confirmation else None
+        shown = "not measured" if effect is None else f"{gain(effect.mean)} pt, {interval(effect)}"
+        told.append(f"{md_text(other.target, 100)}: {shown}")
+    return f"That is {md_text(entry.target, 100)}, which it was trained on. Other targets: {'; '.join(told)}."
+
+
 def _unchanged(closing: Evaluation, touched: str) -> str:
     """The one figure of a run that trains nothing."""
     means = [m for m in closing.means.values() if m is not None]
@@ -120,6 +139,8 @@ def _sections(entry: TrainEntry) -> list[str]:
     sections = [f"**{headline(entry)}**"]
     if r is not None:
         sections.append(test_line(r, entry.test_opened))
+        if r.others and r.confirmation is not None:
+            sections.append(others_line(entry, r))
         if entry.message:
             sections.append(md_text(entry.message))
         sections.append(_facts(entry, r))

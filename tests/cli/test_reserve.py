@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from skillopt_ci.cli.reserve import Reserve
+from skillopt_ci.config.resolve import ModelRef
+from skillopt_ci.config.schema import ModelPrice, ProviderEntry
 from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError
@@ -39,3 +41,23 @@ def test_the_first_validation_prices_the_confirmation_and_a_longer_skill_makes_i
 def test_a_limit_that_cannot_cover_the_confirmation_is_refused_at_once() -> None:
     with pytest.raises(BudgetReachedError, match="20"):
         Reserve([Meter(Limits(calls=20))], answers=10, calls=2, measured=10)
+
+
+def test_other_targets_are_priced_by_the_tokens_of_the_first() -> None:
+    price = ModelPrice.model_validate({"input": 2, "output": 4})
+    entry = ProviderEntry(type="simulated", price=price)
+    other = ModelRef(provider="p", model="m", temperature=None, max_output_tokens=10, entry=entry)
+    meter = Meter(Limits(usd=Decimal(1)), ["r"])
+    reserve = Reserve([meter], answers=20, calls=1, measured=10, others=[other])
+    assert meter.reserve == Spend(calls=40)
+    usage = Usage(input_tokens=10_000, output_tokens=5_000)
+    bought = Purchase(value={}, usage=usage, usd=Decimal("0.01"), served_model="m", run="r")
+    meter.admit(Decimal(0))
+    meter.settle("key", bought, Decimal(0))
+    reserve.check()
+    each = Decimal("0.01") + Decimal(2 * 10_000 + 4 * 5_000) / 1_000_000
+    assert meter.reserve == Spend(calls=40, usd=each * 2 * Decimal("1.25"))
+    reserve.keep(5)  # pruning is done on the first target alone
+    assert meter.reserve.usd == each * 2 * Decimal("1.25") + Decimal("0.01") / 10 * Decimal("1.25") * 5
+    with pytest.raises(BudgetReachedError, match="40"):
+        Reserve([Meter(Limits(calls=40))], answers=20, calls=1, measured=10, others=[other])

@@ -71,6 +71,7 @@ def _finished(folder: Path, run: Run, blank: Report, known: tuple[Json, Json], s
         confirmed=bool(test),
         proposal=entry.get("proposal") is True,
         effect=effect,
+        against=scrub("; ".join(str(o) for o in _list(entry.get("objections")))),
     )
     mean = _number(_mapping(test.get("start")).get("mean"))
     untrained = bool(test) and not changed
