@@ -21,6 +21,8 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose
         self.scrub: Callable[[str], str] = lambda text: text
+        self.unconfined = False
+        """Agents and scripts run without a sandbox: every report says so."""
 
     @property
     def live(self) -> bool:

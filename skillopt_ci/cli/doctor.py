@@ -14,12 +14,15 @@ from skillopt_ci.cli.hub import TOKEN_VARIABLES, clean_words, connected, login_o
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import Project, open_project
+from skillopt_ci.core.nested import leaves
+from skillopt_ci.core.scripts import SCRIPT
 from skillopt_ci.errors import ConfigError, ForgeError, SkilloptError, UsageError
 from skillopt_ci.forge.command import run_git
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.refusal import SETTING
 from skillopt_ci.forge.settings import Settings, read_settings
 from skillopt_ci.forge.status import CONTEXT
+from skillopt_ci.sandbox.bubblewrap import STEP, preflight
 from skillopt_ci.wiring import provider_options
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "error": "error  "}
@@ -43,6 +46,7 @@ def _doctor(console: Console, options: Options, offline: bool, login: str) -> in
     project = _project(options, found)
     if project is not None:
         found += _keys(project)
+        found += _sandbox(project)
     git = Git.discover(Path.cwd())
     found += _clone(git, project.root if project else Path.cwd())
     found += _workflows(git.root if git else Path.cwd())
@@ -90,6 +94,18 @@ def _keys(project: Project) -> Iterator[Finding]:
                 yield Finding(level="error", what=str(error), fix=fix)
             else:
                 yield Finding(level="ok", what=f"provider '{ref.provider}' has what it needs")
+
+
+def _sandbox(project: Project) -> Iterator[Finding]:
+    """Whether what needs a sandbox finds one."""
+    if project.config.sandbox == "off":
+        yield Finding(level="warning", what="sandbox: off: agents and scripts run with this machine before them")
+    elif any(s.harness != "chat" or any(g.type == SCRIPT for g in leaves(s.graders)) for s in project.skills):
+        why = preflight()
+        if why:
+            yield Finding(level="error", what=f"agents and scripts have no sandbox here: {why}", fix=STEP)
+        else:
+            yield Finding(level="ok", what="there is a sandbox for agents and scripts")
 
 
 def _clone(git: Git | None, root: Path) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import write_json, write_output
 from skillopt_ci.cli.options import Options
 from skillopt_ci.errors import SkilloptError
+from skillopt_ci.report.parts import UNCONFINED
 
 if TYPE_CHECKING:
     from skillopt_ci.report.page.model import Report
@@ -28,6 +29,8 @@ def leave_results(
 
     `page` makes the HTML page, for commands that have one; it is only made when it was asked for.
     """
+    if console.unconfined:
+        json, summary, shown = {**json, "sandbox": "off"}, f"{UNCONFINED}\n\n{summary}", f"{UNCONFINED}\n{shown}"
     console.result(shown)
     if options.json is not None:
         write_json(options.json, json, console.scrub)

@@ -32,6 +32,9 @@ from skillopt_ci.wiring import judge_calls, pricer
 ANSWER_TOKENS = 300
 TRAJECTORY_TOKENS = 900
 EDITS_TOKENS = 700
+# Of an agent: model calls of a rollout, and what it sends with each beside the task: its own prompt, tools, history.
+AGENT_TURNS = 8
+AGENT_TOKENS = 12_000
 
 
 @click.command(help=COMMANDS["plan"])
@@ -55,6 +58,11 @@ def _plan(console: Console, options: Options) -> int:
         f"Upper bounds. Assumed: {ANSWER_TOKENS} tokens an answer, four characters a token; exact stops, early stops "
         "and what the ledger already has make it less."
     )
+    if any(skill.harness != "chat" for skill in project.chosen(options.skill)):
+        console.result(
+            f"Agents are an estimate, no upper bound: {AGENT_TURNS} model calls a rollout, {AGENT_TOKENS} tokens of "
+            "the agent's own with each, read from the provider's cache from the second on."
+        )
     if options.json is not None:
         write_json(options.json, {"schema": "skillopt-ci/plan/1", "exit_code": 0, "skills": rows}, console.scrub)
     return 0
@@ -84,7 +92,7 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
     tested = sum(len(t.grader.samples.listed) * t.grader.votes for t in trials(skill.graders, suite.tasks, None))
     held_out = suite.of(skill.gate.splits)
     stages = {
-        "target": _spend(skill.target, calls.target, _prompt_tokens(start, suite.tasks), ANSWER_TOKENS),
+        "target": _rollouts(skill, skill.target, calls.target, _prompt_tokens(start, suite.tasks)),
         "judge": _spend(skill.judge, round(calls.target * per_answer) + tested, 2 * ANSWER_TOKENS, ANSWER_TOKENS),
         "optimizer": _spend(
             skill.optimizer, calls.optimizer, start.tokens + t.minibatch_size * TRAJECTORY_TOKENS, EDITS_TOKENS
@@ -97,13 +105,15 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
         stages["judge"] += _spend(skill.judge, asked, 2 * ANSWER_TOKENS, ANSWER_TOKENS)
     one_gate = gate_calls(skill, held_out)
     size = _prompt_tokens(start, held_out)
-    gate = sum((_spend(target, one_gate, size, ANSWER_TOKENS) for target in skill.targets), Spend())
+    gate = sum((_rollouts(skill, target, one_gate, size) for target in skill.targets), Spend())
     return {
         "name": skill.name,
         "train": {k: v.as_json() for k, v in stages.items()},
         "train_total": sum(stages.values(), Spend()).as_json(),
         "target_calls": _parts(calls),
-        "gate": (gate + _spend(skill.judge, round(gate.calls * per_answer) + tested, 600, ANSWER_TOKENS)).as_json(),
+        "gate": (
+            gate + _spend(skill.judge, round(one_gate * len(skill.targets) * per_answer) + tested, 600, ANSWER_TOKENS)
+        ).as_json(),
     }
 
 
@@ -122,6 +132,19 @@ def _parts(calls: Calls) -> dict[str, int]:
         "slow_update": calls.slow_update,
         "confirmation": calls.confirmation,
     }
+
+
+def _rollouts(skill: ResolvedSkill, ref: ModelRef, rollouts: int, input_tokens: int) -> Spend:
+    """Rollouts on a target: one call each in direct chat; of an agent an estimate, as nobody knows its turns before."""
+    if skill.harness == "chat":
+        return _spend(ref, rollouts, input_tokens, ANSWER_TOKENS)
+    calls = rollouts * AGENT_TURNS
+    usage = Usage(
+        input_tokens=calls * (AGENT_TOKENS + input_tokens),
+        cached_tokens=(calls - rollouts) * AGENT_TOKENS,
+        output_tokens=calls * ANSWER_TOKENS,
+    )
+    return Spend(calls=calls, usage=usage, usd=pricer(ref).price(ref.model, usage))
 
 
 def _spend(ref: ModelRef | None, calls: int, input_tokens: int, output_tokens: int) -> Spend:

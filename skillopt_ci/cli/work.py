@@ -78,6 +78,7 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
     limits = limits_of(options, project) if limits is None else limits
     secrets = secret_values(project.config, os.environ)
     console.scrub = lambda text: scrub(text, secrets)
+    console.unconfined = project.config.sandbox == "off"
     pool = Pool(concurrency(project.config, project.skills))
     seal = ledger_seal(project.config, os.environ)
     limited = limits.month_usd is not None or any(s.budget.month_usd is not None for s in project.skills)

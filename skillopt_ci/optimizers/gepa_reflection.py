@@ -40,7 +40,7 @@ def record(task: Task, rollout: Rollout) -> Mapping[str, str]:
     shown = task.prompt + (f"\n\n{task.context}" if task.context else "")
     trajectory = rollout.trajectory
     answer = trajectory.answer if trajectory else ""
-    steps = wording.steps_text(trajectory.tool_calls) if trajectory else ""
+    steps = wording.done_text(trajectory) if trajectory else ""
     score = rollout.outcome
     feedback = "No result."
     if isinstance(score, Score):

@@ -9,7 +9,7 @@ from skillopt_ci.core.history import Rejected
 from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
-from skillopt_ci.core.trajectory import ToolCall
+from skillopt_ci.core.trajectory import ToolCall, Trajectory
 from skillopt_ci.optimizers.base import Longitudinal
 from skillopt_ci.optimizers.reading import Reading, cause, level
 from skillopt_ci.prompts import as_data
@@ -18,6 +18,7 @@ READ_TOKENS = 6000  # of trajectories in one prompt, about
 HINT_CHARS = 800
 LAST_CALLS = 6
 CALL_CHARS = 600
+DIFF_CHARS = 4000
 REJECTED_SHOWN = 20
 EARLIER_SHOWN = 8
 EDIT_CHARS = 400
@@ -122,7 +123,7 @@ class _Texts:
         trajectory = rollout.trajectory
         return cls(
             task=as_data(shown),
-            steps=as_data(steps_text(trajectory.tool_calls)) if trajectory else "",
+            steps=as_data(done_text(trajectory)) if trajectory else "",
             answer=as_data(trajectory.answer) if trajectory else "",
             grader=as_data(trimmed(_score(rollout).hint, HINT_CHARS)),
             earlier=as_data(earlier.trajectory.answer) if earlier and earlier.trajectory else "",
@@ -154,6 +155,16 @@ def _earlier(reading: Reading, text: _Texts, limit: int) -> list[str]:
     which = "this" if reading.earlier.skill == reading.rollout.skill else "an earlier"
     score = _score(reading.earlier).value
     return [f'<earlier score="{score:.2f}" skill="{which} one">', trimmed(text.earlier, limit), "</earlier>"]
+
+
+def done_text(trajectory: Trajectory) -> str:
+    """What an agent did: its tool calls, tools that were refused, and what it changed in its workspace."""
+    parts = [steps_text(trajectory.tool_calls)]
+    if trajectory.denied:
+        parts.append(f"refused: {', '.join(dict.fromkeys(trajectory.denied))}")
+    if trajectory.diff:
+        parts.append(f"changes:\n{trimmed(trajectory.diff, DIFF_CHARS)}")
+    return "\n".join(part for part in parts if part)
 
 
 def steps_text(calls: Sequence[ToolCall]) -> str:

@@ -13,6 +13,10 @@ SIMULATED = (
     "**Simulated models:** these figures show that the machinery works, nothing about the quality of a real model."
 )
 
+UNCONFINED = (
+    "**`sandbox: off`:** agents, set-up commands and script graders ran unconfined, with this machine before them."
+)
+
 
 def points(score: float | None) -> str:
     """A score as points (100 x score) with one decimal; a dash when it was not measured."""

@@ -35,11 +35,11 @@ _SETTINGS = (
     "ssl/certs",
     "ssl/openssl.cnf",
 )
-HELP = (
-    "agents, set-up commands and script graders run in a sandbox, and there is none here: {why}. On ubuntu runners: "
-    "`sudo apt-get install -y bubblewrap` and `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` in a "
-    "step before. Where the machine itself may be thrown away, `sandbox: off` in skillopt.yml runs them unconfined"
+STEP = (
+    "on ubuntu runners: `sudo apt-get install -y bubblewrap` and "
+    "`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` in a step before"
 )
+HELP = "agents, set-up commands and script graders run in a sandbox, and there is none here: {why}; {step}. Where the machine itself may be thrown away, `sandbox: off` in skillopt.yml runs them unconfined"
 _PREFLIGHT = ("--unshare-all", "--ro-bind", "/", "/", "true")
 
 
@@ -65,7 +65,7 @@ class Bubblewrap:
         """Make sure that there is a sandbox. Raises `ConfigError` when there is not: never a weaker one instead."""
         why = preflight(program)
         if why:
-            raise ConfigError(HELP.format(why=why))
+            raise ConfigError(HELP.format(why=why, step=STEP))
         self._program = str(shutil.which(program))
         self._stop = stop
         self._python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()

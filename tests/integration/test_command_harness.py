@@ -1,0 +1,147 @@
+"""Commands of the tool with an agent: rollouts through the gateway, a script grader, the gate on bundled files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.world import CONFIG, PATH, TASKS, call, call_json, write
+from tests.forge.repo import Repo
+from tests.harnesses.agent_world import ASK
+from tests.loopback import Call, Loopback, Reply, messages_reply
+from tests.sandbox.places import bubblewrap
+
+KEY = "sk-the-real-key-0123456789"
+SKILL = "---\nname: invoices\ndescription: Totals.\n---\n\n# Totals\n\nRun scripts/total.sh and write total.txt.\n"
+GOOD, BAD = "#!/bin/sh\necho 3\n", "#!/bin/sh\necho 4\n"
+AGENT = """
+import subprocess
+ask(sys.stdin.read())
+total = subprocess.run([sys.argv[1] + "/scripts/total.sh"], capture_output=True, text=True).stdout
+open("total.txt", "w").write(total)
+print("done")
+"""
+CHECK = "import sys\nsys.exit(0 if open('total.txt').read() == '3\\n' else 1)\n"
+
+
+def config(url: str, **changes: Any) -> str:
+    value: dict[str, Any] = {
+        "version": 1,
+        "providers": {"claude": {"type": "anthropic", "base_url": url, "api_key_env": "MY_KEY", "price": {"input": 1, "output": 2}}},
+        "target": {"provider": "claude", "model": "m"},
+        "harness": {
+            "type": "command",
+            "run": ["python3", "{home}/agent.py", "{skill_dir}"],
+            "files": {"home/agent.py": ASK + AGENT},
+            "env": {"URL": "{url}", "TOKEN": "{token}", "MODEL": "{model}"},
+            "version": "1",
+        },
+        "skills": [
+            {"path": PATH, "tasks": [TASKS], "graders": [
+                {"type": "script", "run": 'python3 "$GRADER_DIR/check.py"', "files": ["evals/check.py"]},
+                {"type": "files", "exists": "total.txt"},
+            ]},
+        ],
+        "gate": {"max_rounds": 2},
+        **changes,
+    }  # fmt: skip
+    return json.dumps(value)
+
+
+def project(folder: Path, url: str, **changes: Any) -> Repo:
+    tasks = [{"id": f"t{n}", "prompt": f"Total of {n}?", "split": "test", "setup": ["true"]} for n in range(24)]
+    repo = Repo(folder)
+    repo("config", "user.name", "A Person")
+    repo("config", "user.email", "person@example.org")
+    repo.commit(
+        {
+            CONFIG: config(url, **changes),
+            PATH: SKILL,
+            "skills/invoices/scripts/total.sh": GOOD,
+            "evals/check.py": CHECK,
+            TASKS: "".join(json.dumps(t) + "\n" for t in tasks),
+            ".gitignore": ".skillopt/\n",
+        }
+    )
+    return repo
+
+
+def test_a_bundled_script_that_breaks_the_skill_is_a_regression(tmp_path: Path) -> None:
+    bubblewrap()
+    with Loopback(lambda _: messages_reply("ok", tokens=(100, 0, 5))) as server:
+        repo = project(tmp_path / "p", server.url)
+        repo("checkout", "-q", "-b", "change")
+        env = {"MY_KEY": KEY}
+        done, value = call_json(repo.root, "gate", env=env)
+        assert (done.code, value["verdict"]) == (0, "not-applicable")
+        assert server.calls == []
+        write(repo.root, {"skills/invoices/scripts/total.sh": BAD})
+        done, value = call_json(repo.root, "gate", env=env)
+        assert (done.code, value["verdict"]) == (1, "regression"), done.err
+        (skill,) = value["skills"]
+        assert (skill["harness"], skill["base"]["mean"], skill["head"]["mean"]) == ("command", 1.0, 0.0)
+        assert value["spend"]["paid"]["calls"] == len(server.calls) > 0
+        asked = len(server.calls)
+        again, value = call_json(repo.root, "gate", env=env)
+        assert (again.code, len(server.calls), value["spend"]["paid"]["calls"]) == (1, asked, 0)
+        assert value["spend"]["replayed"]["calls"] == asked
+        assert {c.headers["x-api-key"] for c in server.calls} == {KEY}
+        kept = b"".join(p.read_bytes() for p in (repo.root / ".skillopt").rglob("*") if p.is_file())
+        assert KEY.encode() not in kept
+        assert KEY not in done.out + done.err
+
+
+def test_eval_counts_rollouts_and_budget_stops_them(tmp_path: Path) -> None:
+    bubblewrap()
+    with Loopback(lambda _: messages_reply("ok", tokens=(100, 0, 5))) as server:
+        repo = project(tmp_path / "p", server.url)
+        done, value = call_json(repo.root, "eval", "--split", "test", "--max-calls", "5", env={"MY_KEY": KEY})
+        assert done.code == 4
+        assert len(server.calls) == 5
+        done, value = call_json(repo.root, "eval", "--split", "test", "--max-calls", "100", env={"MY_KEY": KEY})
+        assert done.code == 0, done.err
+        assert len(server.calls) <= 24 + 5
+
+
+def test_without_a_sandbox_nothing_runs_and_off_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(_: Call) -> Reply:
+        return messages_reply("ok")
+
+    with Loopback(answer) as server:
+        repo = project(tmp_path / "p", server.url)
+        tools = tmp_path / "bin"
+        tools.mkdir()
+        (tools / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2; exit 1\n")
+        (tools / "bwrap").chmod(0o755)
+        env = {"MY_KEY": KEY, "PATH": f"{tools}:/usr/bin:/bin"}
+        done = call(repo.root, "eval", "--split", "test", env=env)
+        assert done.code == 2
+        assert "bubblewrap is refused (bwrap: No permissions)" in done.err
+        assert server.calls == []
+        write(repo.root, {CONFIG: config(server.url, sandbox="off")})
+        done, value = call_json(repo.root, "eval", "--split", "test", env=env)
+        assert done.code == 0, done.err
+        assert value["sandbox"] == "off"
+        assert "ran unconfined" in done.out
+
+
+def test_a_simulated_target_is_refused_for_agents(tmp_path: Path) -> None:
+    bubblewrap()
+    repo = project(tmp_path / "p", "http://127.0.0.1:9", target={"provider": "simulated", "model": "m"})
+    done = call(repo.root, "eval", "--split", "test")
+    assert done.code == 2
+    assert "agents cannot use providers of type 'simulated'" in done.err
+
+
+def test_plan_says_that_agents_are_an_estimate(tmp_path: Path) -> None:
+    repo = project(tmp_path / "p", "http://127.0.0.1:9")
+    splits = ["train"] * 4 + ["val"] * 4 + ["test"] * 4
+    tasks = [{"id": f"t{n}", "prompt": f"Total of {n}?", "split": s} for n, s in enumerate(splits)]
+    write(repo.root, {TASKS: "".join(json.dumps(t) + "\n" for t in tasks)})
+    done, value = call_json(repo.root, "plan")
+    assert done.code == 0, done.err
+    assert "Agents are an estimate, no upper bound: 8 model calls a rollout" in done.out
+    target = value["skills"][0]["train"]["target"]
+    assert target["calls"] % 8 == 0
+    assert target["input_tokens"] > 12_000 * target["calls"]
