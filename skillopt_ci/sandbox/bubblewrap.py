@@ -39,7 +39,10 @@ STEP = (
     "on ubuntu runners: `sudo apt-get install -y bubblewrap` and "
     "`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` in a step before"
 )
-HELP = "agents, set-up commands and script graders run in a sandbox, and there is none here: {why}; {step}. Where the machine itself may be thrown away, `sandbox: off` in skillopt.yml runs them unconfined"
+HELP = (
+    "agents, set-up commands and script graders run in a sandbox, and there is none here: {why}; {step}. Where the "
+    "machine itself may be thrown away, `sandbox: off` in skillopt.yml runs them unconfined"
+)
 _PREFLIGHT = ("--unshare-all", "--ro-bind", "/", "/", "true")
 
 

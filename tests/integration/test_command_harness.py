@@ -24,11 +24,13 @@ print("done")
 """
 CHECK = "import sys\nsys.exit(0 if open('total.txt').read() == '3\\n' else 1)\n"
 
+PROVIDER = {"type": "anthropic", "api_key_env": "MY_KEY", "price": {"input": 1, "output": 2}}
+
 
 def config(url: str, **changes: Any) -> str:
     value: dict[str, Any] = {
         "version": 1,
-        "providers": {"claude": {"type": "anthropic", "base_url": url, "api_key_env": "MY_KEY", "price": {"input": 1, "output": 2}}},
+        "providers": {"claude": {**PROVIDER, "base_url": url}},
         "target": {"provider": "claude", "model": "m"},
         "harness": {
             "type": "command",
@@ -96,10 +98,10 @@ def test_eval_counts_rollouts_and_budget_stops_them(tmp_path: Path) -> None:
     bubblewrap()
     with Loopback(lambda _: messages_reply("ok", tokens=(100, 0, 5))) as server:
         repo = project(tmp_path / "p", server.url)
-        done, value = call_json(repo.root, "eval", "--split", "test", "--max-calls", "5", env={"MY_KEY": KEY})
+        done = call(repo.root, "eval", "--split", "test", "--max-calls", "5", env={"MY_KEY": KEY})
         assert done.code == 4
         assert len(server.calls) == 5
-        done, value = call_json(repo.root, "eval", "--split", "test", "--max-calls", "100", env={"MY_KEY": KEY})
+        done = call(repo.root, "eval", "--split", "test", "--max-calls", "100", env={"MY_KEY": KEY})
         assert done.code == 0, done.err
         assert len(server.calls) <= 24 + 5
 
