@@ -79,6 +79,12 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "adewale": "skillopt_ci.suites.adewale:read",
             "fastxyz": "skillopt_ci.suites.fastxyz:read",
             "prompt-yml": "skillopt_ci.suites.prompt_yml:read",
+            "docvqa": "skillopt_ci.suites.docvqa:read",
+            "searchqa": "skillopt_ci.suites.searchqa:read",
+            "officeqa": "skillopt_ci.suites.officeqa:read",
+            "livemath": "skillopt_ci.suites.livemath:read",
+            "spreadsheetbench": "skillopt_ci.suites.spreadsheetbench:read",
+            "spreadsheetbench-chat": "skillopt_ci.suites.spreadsheetbench:read_chat",
         },
     }
 )

@@ -38,7 +38,12 @@ def detect(path: str, data: bytes) -> str:
     if name.startswith("promptfooconfig."):
         return "promptfoo"
     if name.endswith(".csv"):  # promptfoo's tables of tests have no prompts of their own
-        return PART if b"__expected" in data.split(b"\n", 1)[0] else "inspect"
+        header = data.split(b"\n", 1)[0]
+        if all(column in header for column in (b"uid", b"question", b"source_files")):
+            return "officeqa"
+        return PART if b"__expected" in header else "inspect"
+    if name.endswith(".txt") and b"|||" in data.split(b"\n", 1)[0]:
+        return "searchqa"
     shape = _jsonl(data) if name.endswith(".jsonl") else _document(path, data)
     if isinstance(shape, dict):
         return _mapping(shape)
@@ -126,6 +131,10 @@ _LISTS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "triggers": lambda v: _has(v, "query", "should_trigger"),
     "skillopt-sleep": lambda v: _has(v, "id", "intent"),
     "upskill": lambda v: _has(v, "input") and _has(v.get("expected"), "contains"),
+    "docvqa": lambda v: _has(v, "questionId", "question"),
+    "searchqa": lambda v: _has(v, "key", "question", "answers") or _has(v, "context", "qas") or _has(v, "header"),
+    "spreadsheetbench": lambda v: _has(v, "instruction", "answer_position"),
+    "livemath": lambda v: _has(v, "mcq") or _has(v, "question", "choices", "correct_choice"),
     "evals-json": lambda v: (
         _any(v, "assertions", "expectations", "expected_output", "expected_behavior", "ground_truth")
         and _any(v, "prompt", "input", "question", "query")
@@ -134,6 +143,7 @@ _LISTS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "inspect": lambda v: _has(v, "input") and (_any(v, "target", "choices") or isinstance(v["input"], list)),
 }
 _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
+    "docvqa": lambda v: _has(_first(v, "data"), "questionId", "question"),
     "skillopt-sleep": lambda v: (
         str(v.get("format", "")).startswith("skillopt_sleep") or _has(_first(v, "tasks"), "intent")
     ),

@@ -6,9 +6,7 @@ in the data: the skill's graders hold, except for `choices`, which are listed in
 
 import base64
 import binascii
-import csv
 import posixpath
-from io import StringIO
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
@@ -16,10 +14,11 @@ from skillopt_ci.core.task import Attachment, Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.suites.base import ReadResult
-from skillopt_ci.suites.document import Document, parse_json
+from skillopt_ci.suites.document import parse_json
 from skillopt_ci.suites.fields import beside, safe_name
 from skillopt_ci.suites.foreign import AGENT, Node, Report, top, written
 from skillopt_ci.suites.making import Checks, Draft, clean_id, make, spec
+from skillopt_ci.suites.tables import as_node, rows
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _CHAT = "a conversation of several turns"
@@ -36,23 +35,11 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
 
 
 def _rows(report: Report, data: bytes) -> list[Node]:
-    text = report.text(report.path, data)
-    if text is None:
-        return []
     made: list[Node] = []
-    reader = csv.reader(StringIO(text, newline=""))
-    try:
-        header = [h.strip() for h in next(reader, [])]
-        line = reader.line_num + 1
-        for row in reader:
-            cells: dict[str, object] = {k: v for k, v in zip(header, row, strict=False) if k and v.strip()}
-            for key in _JSON_COLUMNS:
-                cells[key] = _structure(key, cells.get(key))
-            if any(cells.values()):
-                made.append(Node(report, Document(path=report.path, value=cells, places={}, first=line)).as_item())
-            line = reader.line_num + 1
-    except csv.Error as error:
-        report.wrong(f"not a valid table: {error}", line=reader.line_num)
+    for line, cells in rows(report, data):
+        for key in _JSON_COLUMNS:
+            cells[key] = _structure(key, cells.get(key))
+        made.append(as_node(report, line, cells))
     return made
 
 

@@ -1,0 +1,31 @@
+"""Tables of comma-separated values."""
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+
+from skillopt_ci.suites.document import Document
+from skillopt_ci.suites.foreign import Node, Report
+
+
+def rows(report: Report, data: bytes) -> Iterator[tuple[int, dict[str, object]]]:
+    """The rows of a table with their lines: cells by the names in the first row, empty ones left out."""
+    text = report.text(report.path, data)
+    if text is None:
+        return
+    reader = csv.reader(StringIO(text, newline=""))
+    try:
+        header = [h.strip() for h in next(reader, [])]
+        line = reader.line_num + 1
+        for row in reader:
+            cells: dict[str, object] = {k: v for k, v in zip(header, row, strict=False) if k and v.strip()}
+            if cells:
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        report.wrong(f"not a valid table: {error}", line=reader.line_num)
+
+
+def as_node(report: Report, line: int, cells: dict[str, object]) -> Node:
+    """A row as an item."""
+    return Node(report, Document(path=report.path, value=cells, places={}, first=line)).as_item()
