@@ -35,10 +35,14 @@ def plain(text: str) -> str:
 
 def same_text(tasks: Iterable[Task]) -> list[list[Task]]:
     """Tasks that ask exactly the same in plain form, with the same files, in groups of two or more."""
-    groups: dict[tuple[str, str, tuple[tuple[str, bytes], ...]], list[Task]] = defaultdict(list)
+    asked: dict[str, list[Task]] = defaultdict(list)
     for task in tasks:
-        files = tuple(sorted((f.name, f.data) for f in task.files))
-        groups[plain(task.prompt), plain(task.context), files].append(task)
+        asked[plain(task.prompt)].append(task)
+    groups: dict[tuple[str, str, tuple[tuple[str, bytes], ...]], list[Task]] = defaultdict(list)
+    for prompt, alike in asked.items():
+        for task in alike if len(alike) > 1 else ():  # contexts may be long, and prompts are mostly different
+            files = tuple(sorted((f.name, f.data) for f in task.files))
+            groups[prompt, plain(task.context), files].append(task)
     return [group for group in groups.values() if len(group) > 1]
 
 
