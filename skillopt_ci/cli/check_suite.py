@@ -43,8 +43,8 @@ def _too_small(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Pro
     needed = fewest_tasks(rule, base_runs=gate.base_runs, variance=None, wanted=gate.margin)
     smallest = min(1.0, math.ceil(effect * 100 - 1e-9) / 100)
     message = (
-        f"{skill.name}: {count} held-out task{' shows' if count == 1 else 's show'} a loss of {100 * effect:.0f} points "
-        f"or more, and gate.margin is {100 * gate.margin:.3g}: smaller losses will be inconclusive; have "
+        f"{skill.name}: {count} held-out task{' shows' if count == 1 else 's show'} a loss of {100 * effect:.0f} "
+        f"points or more, and gate.margin is {100 * gate.margin:.3g}: smaller losses will be inconclusive; have "
         f"{'more' if needed is None else needed} tasks, or `margin: {smallest:.2f}` (`skillopt-ci power` says more)"
     )
     place = project.config.source.problem(("gate", "margin"), message)
