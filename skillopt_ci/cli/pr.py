@@ -244,6 +244,10 @@ def _leave(job: Job, proposal: Proposal, value: Mapping[str, object]) -> None:
 
 
 def _write(git: Git, place: Path, proposal: Proposal, base: str, shas: Sequence[str]) -> list[str]:
+    """Write title, branch, body and patches; raises `UsageError` when the way there is a symbolic link."""
+    for folder in (place.parent, place, place / "commits"):
+        if folder.is_symlink():
+            raise UsageError(f"{folder}: is a symbolic link; nothing is written through it")
     write_text(place / "title.txt", proposal.title + "\n")
     write_text(place / "branch.txt", proposal.branch + "\n")
     write_text(place / "body.md", proposal.full_body(shas[-1]))

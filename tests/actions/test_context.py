@@ -84,6 +84,21 @@ def test_a_dispatch_names_a_pull_request_and_its_reviewed_head(tmp_path: Path, p
     assert (found.kind, found.pr_number, found.head_sha, found.base_ref) == ("dispatch", 12, A, "main")
 
 
+@pytest.mark.parametrize(
+    ("ref", "name", "rules"),
+    [
+        ("refs/heads/release/1", "release/1", "release/1"),
+        ("refs/tags/v1", "v1", "main"),
+        ("refs/heads/x y", "x y", "main"),
+    ],
+)
+def test_a_dispatch_takes_the_rules_of_the_branch_that_it_was_started_on(
+    tmp_path: Path, ref: str, name: str, rules: str
+) -> None:
+    payload = {"inputs": {"pr": "12", "head_sha": A}, "repository": {"default_branch": "main"}}
+    assert read(tmp_path, "workflow_dispatch", payload, GITHUB_REF=ref, GITHUB_REF_NAME=name).base_ref == rules
+
+
 @pytest.mark.parametrize("inputs", [{}, None, {"pr": "", "head_sha": ""}, {"other": "1"}])
 def test_a_dispatch_without_a_pull_request(tmp_path: Path, inputs: object) -> None:
     found = read(tmp_path, "workflow_dispatch", {"inputs": inputs})

@@ -16,6 +16,7 @@ from skillopt_ci.forge.status import accept_label
 from tests.cli.world import CONFIG, PATH, Done, call, call_json, config, repository
 from tests.forge.repo import Repo
 from tests.github.server import FakeGitHub, Fault
+from tests.github.store import Account
 
 KEY = "sk-ant-" + "a1B2" * 8
 
@@ -196,6 +197,43 @@ class TestPr:
         told = call(here.root, "train", "--memory", str(memory), "--max-calls", "100000")
         assert told.code == 0
         assert len(list((here.root / ".skillopt/runs").iterdir())) == 2  # with what it knows now it is another run
+
+    @pytest.mark.parametrize(("login", "known"), [("train-bot[bot]", True), ("", False), ("other-bot[bot]", False)])
+    def test_an_app_knows_which_closed_pull_requests_are_its_own(
+        self, here: Here, tmp_path: Path, login: str, known: bool
+    ) -> None:
+        here.hub.store.accounts["ghs_app"] = Account("train-bot[bot]", permissions=dict(here.hub.bot.permissions))
+        opened = here("pr", GITHUB_TOKEN="ghs_app", SKILLOPT_CI_LOGIN="train-bot[bot]")[1]
+        assert opened["action"] == "opened"
+        here.hub.store.close(1)
+        # Training has the job's own token, which only reads; the App is known by its name.
+        _, value = here("pr", "--remember", str(tmp_path / "memory"), SKILLOPT_CI_LOGIN=login)
+        assert (value["lines"] > 0) == known
+        memory = tmp_path / "memory/invoices.jsonl"
+        assert memory.exists() == known
+        if known:
+            assert "a reviewer closed pull request 1" in memory.read_text(encoding="utf-8")
+            again = here("pr", GITHUB_TOKEN="ghs_app", SKILLOPT_CI_LOGIN=login)[1]
+            assert again["action"] == "rejected"
+
+    def test_a_pull_request_of_a_person_under_our_branch_is_no_memory(self, here: Here, tmp_path: Path) -> None:
+        here("pr")
+        here.hub.store.close(1)
+        here.hub.store.pulls[1].author = Account("somebody")
+        _, value = here("pr", "--remember", str(tmp_path / "memory"))
+        assert value["lines"] == 0
+
+    @pytest.mark.parametrize("name", ["pull_request", "pull_request/commits"])
+    def test_a_dry_run_writes_through_no_link(self, here: Here, tmp_path: Path, name: str) -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        place = here.run / name
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to(elsewhere, target_is_directory=True)
+        done, _ = here("pr", "--dry-run")
+        assert done.code == 2
+        assert f"{name}: is a symbolic link" in done.err
+        assert list(elsewhere.iterdir()) == []
 
     def test_a_run_without_a_proposal_is_remembered(self, here: Here, tmp_path: Path) -> None:
         report = json.loads((here.run / "report.json").read_bytes())
@@ -403,6 +441,10 @@ class TestPublish:
             (["x.json", "--pending"], "or say --pending"),
             (["--pending"], "name it with --sha"),
             (["--pending", "--sha", "abc"], "40-digit"),
+            (["--pending", "--pr", "0"], "--pr takes the number"),
+            (["--pending", "--pr", "1,x"], "--pr takes the number"),
+            (["--pending", "--pr", "1,2", "--sha", "a" * 40], "--pr takes the number"),
+            (["x.json", "--pr", "1,2"], "--pr takes the number"),
         ],
     )
     def test_wrong_uses(self, here: Here, args: list[str], words: str) -> None:
