@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from skillopt_ci import plugins
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.config.schema import Config
-from skillopt_ci.core.nested import leaves
 from skillopt_ci.core.task import GraderSpec, Task
-from skillopt_ci.engine.lab import Lab, Progress
+from skillopt_ci.engine.lab import Judged, Lab, Progress
 from skillopt_ci.engine.method import Method
 from skillopt_ci.errors import ConfigError, MissingKeyError
 from skillopt_ci.graders.base import Grader
-from skillopt_ci.graders.build import build, needs_judge
+from skillopt_ci.graders.build import build
 from skillopt_ci.harnesses.agency import Agency
 from skillopt_ci.harnesses.base import AgentKind, Harness
 from skillopt_ci.ledger import Ledger
@@ -168,12 +167,21 @@ class Workshop:
             harness = StoredRollouts(agent, surroundings, self.ledger, until, replays)
         else:
             harness = kind(model(skill.target))
-        return Lab(harness, self._grader_of(skill, judge), self.pool, progress)
+        return Lab(
+            harness, self._grader_of(skill, judge), self.pool, progress, judged="both" if skill.chooses else "answers"
+        )
 
     def lab(
-        self, skill: ResolvedSkill, progress: Progress, *, run: str, meters: Sequence[Meter], replica: str = ""
+        self,
+        skill: ResolvedSkill,
+        progress: Progress,
+        *,
+        run: str,
+        meters: Sequence[Meter],
+        replica: str = "",
+        describing: bool = False,
     ) -> Lab:
-        """A lab that measures with a skill's target, harness, graders and judge.
+        """A lab that measures with a skill's target, harness, graders and judge; `describing`: its description alone.
 
         Raises:
             ConfigError: a key is missing, or a grader needs a judge that is not configured.
@@ -184,7 +192,8 @@ class Workshop:
             harness = self._agent(kind.make(skill.harness_options), skill.target, run, meters)
         else:
             harness = kind(self.model(skill.target, run=run, meters=meters))
-        return Lab(harness, self._grader_of(skill, judge), self.pool, progress, replica)
+        judged: Judged = "triggers" if describing else "both" if skill.chooses else "answers"
+        return Lab(harness, self._grader_of(skill, judge), self.pool, progress, replica, judged)
 
     def _agent(self, agent: "Agent", target: ModelRef, run: str, meters: Sequence[Meter]) -> Harness:
         from skillopt_ci.harnesses.rollout import AgentHarness, Bench
@@ -275,17 +284,6 @@ def grader_of(
         return made[key][1]
 
     return grader
-
-
-def judge_calls(common: Sequence[GraderSpec], tasks: Sequence[Task]) -> int:
-    """Judge calls that grading one answer to each of the tasks takes."""
-    total = 0
-    for task in tasks:
-        for spec in leaves(task.graders if task.graders is not None else common):
-            if needs_judge([spec]):
-                votes = spec.options.get("votes", 1)
-                total += votes if isinstance(votes, int) else 1
-    return total
 
 
 def concurrency(config: Config, skills: Sequence[ResolvedSkill]) -> int:

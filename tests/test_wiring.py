@@ -14,6 +14,7 @@ from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import GraderSpec, Source, Task
 from skillopt_ci.core.trajectory import Message, Trajectory, Usage
 from skillopt_ci.errors import ConfigError, UsageError
+from skillopt_ci.graders.build import judge_calls
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_seal import Seal
 from skillopt_ci.pool import Pool
@@ -23,7 +24,6 @@ from skillopt_ci.providers.stored import Replays
 from skillopt_ci.wiring import (
     Workshop,
     grader_of,
-    judge_calls,
     ledger_seal,
     pricer,
     provider_options,

@@ -29,8 +29,8 @@ from skillopt_ci.engine.method import Method
 from skillopt_ci.engine.ration import Ration
 from skillopt_ci.engine.state import Workbench
 from skillopt_ci.errors import BudgetReachedError, InconclusiveError, UsageError
+from skillopt_ci.graders.build import judge_calls
 from skillopt_ci.providers.purchased import Meter
-from skillopt_ci.wiring import judge_calls
 
 RATION = "rollouts"  # the limit that ends every method alike: no failure
 

@@ -138,4 +138,5 @@ def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> EvalEntry:
         tokens=measured.tokens,
         evaluation=evaluate(measured.digest, [t.id for t in tasks], rollouts),
         rollouts=tuple(rollouts if keep else unread(rollouts)),
+        triggers=lab.triggers(tasks, rollouts),
     )

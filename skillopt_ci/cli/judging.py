@@ -16,13 +16,15 @@ from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import Evaluation, Rollout
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.suite_effect import suite_effect
-from skillopt_ci.core.task import Suite
+from skillopt_ci.core.task import Suite, Task
+from skillopt_ci.core.trigger import Triggers
 from skillopt_ci.core.verdict import SkillVerdict, Verdict
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.merge import GateOutcome, GateSettings, MergeGate, rows_of
 from skillopt_ci.errors import BudgetReachedError, InconclusiveError, ProviderDownError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.providers.meter import Meter
+from skillopt_ci.report.triggering import trigger_notes
 from skillopt_ci.report.viewer import NEW, OLD
 
 
@@ -89,7 +91,7 @@ def _judge(work: Work, pair: Pair, meters: Sequence[Meter], lab: Lab, pairs: int
         return replace(pair.blank, verdict=ended, reason=error.reason, message=str(error))
     write_view(work, skill, tasks, [(NEW, outcome.head), (OLD, outcome.base)])
     shown = work.project.config.report.show_heldout
-    verdict = replace(_verdict(pair, outcome, settings, show_heldout=shown), test_opened=opened)
+    verdict = replace(_verdict(lab, pair, outcome, settings, show_heldout=shown), test_opened=opened)
     if not before and verdict.reason != "infrastructure" and not work.ledger.replay_only:
         work.ledger.note_run(name, name, 1, "judged", {"now": now, "pairs": pairs})
     return verdict
@@ -108,11 +110,12 @@ def _judged_before(ledger: Ledger, name: str) -> tuple[float, int] | None:
     return None
 
 
-def _verdict(pair: Pair, outcome: GateOutcome, settings: GateSettings, *, show_heldout: bool) -> SkillVerdict:
+def _verdict(lab: Lab, pair: Pair, outcome: GateOutcome, settings: GateSettings, *, show_heldout: bool) -> SkillVerdict:
     final, tasks = outcome.final, pair.suite.of(pair.skill.gate.splits)
     ids = tuple(t.id for t in tasks)
     base = _evaluation(pair.base, ids, outcome.base)
     head = _evaluation(pair.head, ids, outcome.head)
+    chosen = (_triggers(lab, tasks, outcome.base), _triggers(lab, tasks, outcome.head))
     verdict: Verdict
     message = ""
     if outcome.golden_failed:
@@ -143,9 +146,14 @@ def _verdict(pair: Pair, outcome: GateOutcome, settings: GateSettings, *, show_h
         golden_failed=outcome.golden_failed,
         golden_armed=outcome.golden_armed == outcome.golden_total,
         suspects=outcome.suspects,
-        notes=outcome.notes,
+        notes=(*outcome.notes, *trigger_notes(("Base", chosen[0]), ("Head", chosen[1]))),
         rollouts=tuple(r for row in outcome.head for r in row) if show_heldout else (),
+        triggers=chosen,
     )
+
+
+def _triggers(lab: Lab, tasks: Sequence[Task], rows: Sequence[Sequence[Rollout]]) -> Triggers | None:
+    return lab.triggers(tasks, [r for row in rows for r in row])
 
 
 def _evaluation(skill: Skill, ids: tuple[str, ...], rows: tuple[tuple[Rollout, ...], ...]) -> Evaluation:

@@ -10,7 +10,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
-from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.project import open_project, read_skill, training_suite
 from skillopt_ci.cli.training import RULES
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.costs import Calls, Shape
@@ -26,7 +26,8 @@ from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.engine.confirm import confirmation_runs
 from skillopt_ci.engine.epoch_end import SAMPLE
 from skillopt_ci.engine.judge_trial import trials
-from skillopt_ci.wiring import judge_calls, pricer
+from skillopt_ci.graders.build import judge_calls
+from skillopt_ci.wiring import pricer
 
 # Assumed sizes of what nobody can know before: an answer, and what an optimizer reads and writes per trajectory.
 ANSWER_TOKENS = 300
@@ -49,7 +50,7 @@ def _plan(console: Console, options: Options) -> int:
     project = open_project(options)
     rows: list[dict[str, object]] = []
     for skill in project.chosen(options.skill):
-        suite = read_suite(console, project.tree, skill, need=("train", "val", "test"))
+        suite = training_suite(console, project.tree, skill)
         start = read_skill(project.tree, skill.path, skill.name)
         rows.append(_row(skill, suite, start))
     for row in rows:
@@ -78,13 +79,13 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
         epochs=t.epochs,
         batch_size=t.batch_size,
         minibatch_size=t.minibatch_size,
-        slow_update=t.slow_update,
+        slow_update=t.slow_update and t.what == "body",
         meta_notes=t.meta_notes,
         slow_sample=SAMPLE,
         confirm_runs=confirmation_runs(len(test)),
         edit_budget=max(t.edit_budget.start, t.edit_budget.end),
         screen_runs=LOOKS * t.screen.runs,
-        prune=t.prune,
+        prune=t.prune and t.what == "body",
         gate_rounds=RULES[t.gate].max_rounds if len(val) >= FEWEST_TASKS else 1,
     )
     calls = method_calls(t.method, shape)

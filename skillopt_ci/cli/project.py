@@ -14,7 +14,7 @@ from skillopt_ci.core.media import cannot_be_sent
 from skillopt_ci.core.scripts import suite_with_scripts
 from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.split import SplitWeights
-from skillopt_ci.core.task import STARTER_TAG, Suite
+from skillopt_ci.core.task import SPLITS, STARTER_TAG, Suite
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem, UsageError
 from skillopt_ci.forge.tree import bundled
@@ -148,3 +148,24 @@ def read_suite(console: Console, tree: Tree, skill: ResolvedSkill, need: Sequenc
     for problem in problems:
         console.detail(str(problem))
     return suite
+
+
+def training_suite(console: Console, tree: Tree, skill: ResolvedSkill) -> Suite:
+    """The tasks that a skill is trained with; for its description those that ask whether it triggers.
+
+    Raises:
+        ConfigError: anything is wrong with them, all of it.
+    """
+    suite = read_suite(console, tree, skill, need=SPLITS)
+    if skill.train.what == "body":
+        return suite
+    asking = Suite(tasks=tuple(t for t in suite.tasks if t.should_trigger is not None))
+    for split in SPLITS:
+        wanted = {t.should_trigger for t in asking.of([split])}
+        if wanted != {True, False}:
+            what = "none" if not wanted else f"none with `should_trigger: {'false' if True in wanted else 'true'}`"
+            raise ConfigError(
+                f"skills[{skill.name}]: train.what: description needs tasks with `should_trigger: true` and "
+                f"`should_trigger: false` in every split; {split} has {what}"
+            )
+    return asking

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skillopt_ci.cli.closing import baseline, closing
 from skillopt_ci.cli.memory import memory_file, read_memory_file
-from skillopt_ci.cli.project import read_skill, read_suite
+from skillopt_ci.cli.project import read_skill, training_suite
 from skillopt_ci.cli.reserve import Reserve, growth_price
 from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.viewer import view_confirmation
@@ -29,9 +29,9 @@ from skillopt_ci.engine.method import Training
 from skillopt_ci.engine.state import TrainSettings, Workbench
 from skillopt_ci.errors import UsageError
 from skillopt_ci.forge.memory import read_memory
+from skillopt_ci.graders.build import judge_calls
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.run_folder import RunFolder
-from skillopt_ci.wiring import judge_calls
 
 RUNS = ".skillopt/runs"
 RULES = {"confirm": CONFIRM, "strict": STRICT, "careful": CAREFUL}
@@ -79,7 +79,7 @@ def plan_run(
         UsageError: the named run is not one of this configuration, skill and suite.
     """
     project = work.project
-    suite = read_suite(work.console, project.tree, skill, need=("train", "val", "test"))
+    suite = training_suite(work.console, project.tree, skill)
     start = read_skill(project.tree, skill.path, skill.name)
     remembered, memory_digest = read_memory(
         project.root, project.tree, skill.name, read_memory_file(memory_file(memory, skill.name)) if memory else b""
@@ -148,12 +148,13 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     """
     meters = [work.meter, meter]
     skill, suite = plan.skill, plan.suite
-    lab = work.workshop.lab(skill, work.progress, run=plan.run_id, meters=meters, replica=plan.replica)
+    describing = skill.train.what == "description"
     # Before anything is bought: a key that is missing for one of the other targets.
-    others = [
-        (o.target.label, work.workshop.lab(o, work.progress, run=plan.run_id, meters=meters, replica=plan.replica))
-        for o in skill.each_target()[1:]
-    ]
+    lab, *labs = (
+        work.workshop.lab(o, work.progress, run=plan.run_id, meters=meters, replica=plan.replica, describing=describing)
+        for o in skill.each_target()
+    )
+    others = [(o.target.label, other) for o, other in zip(skill.each_target()[1:], labs, strict=True)]
     method = work.workshop.method(skill, run=plan.run_id, meters=meters)
     require_trust(work, skill, suite.tasks, run=plan.run_id, meters=meters)
     test = suite.of(["test"])
@@ -179,7 +180,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         val=val,
         settings=train_settings(plan.skill.train, plan.replica),
         spent=lambda: meter.total,
-        leakage=leakage_of(suite.tasks, skill.graders, plan.start.body),
+        leakage=leakage_of(suite.tasks, skill.graders, plan.start.text if describing else plan.start.body),
         keep_back=reserve.keep,
         checkpoint=reserve.check,
     )
@@ -224,13 +225,14 @@ def train_settings(t: Train, replica: str) -> TrainSettings:
         budget_end=t.edit_budget.end,
         budget_shape=t.edit_budget.schedule,
         rule=replace(RULES[t.gate], exact_stop=t.exact_stop),
-        slow_update=t.slow_update,
+        slow_update=t.slow_update and t.what == "body",
         meta_notes=t.meta_notes,
         seed=t.seed,
         replica=replica,
         policy=t.policy.as_edit_policy(),
         screen=ScreenRule(runs=t.screen.runs, share=t.screen.share),
-        prune=t.prune,
+        prune=t.prune and t.what == "body",
+        what=t.what,
     )
 
 

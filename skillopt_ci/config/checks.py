@@ -77,6 +77,7 @@ def _skill(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path
         yield from _harness(skill.harness, (*path, "harness"))
     if skill.train is not None:
         yield from _registered("methods", skill.train.method, (*path, "train", "method"))
+    yield from _description(config, skill, path)
     if skill.gate is not None:
         yield from _splits(skill.gate.splits, (*path, "gate", "splits"))
     if skill.split is not None:
@@ -90,6 +91,21 @@ def _skill(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path
         if judged and config.judge is None and skill.judge is None:
             words = "asks a model; name it at the top level: `judge: {provider: ..., model: ...}`"
             yield (*path, "graders", index, "type"), words
+
+
+def _description(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path, str]]:
+    """A description is trained with an agent that chooses skills, by the method that knows how."""
+    train = merged(config.train, skill.train) or config.train
+    if train.what != "description":
+        return
+    place = (
+        (*path, "train", "what") if skill.train is not None and skill.train.what == train.what else ("train", "what")
+    )
+    harness = (skill.harness or config.harness).type
+    if _known("harnesses", harness) and not isinstance(plugins.load("harnesses", harness), AgentKind):
+        yield place, f"the harness '{clean(harness)}' never shows the description to the target; choose an agent's"
+    if train.method not in ("skillopt", "human"):
+        yield place, f"the method '{clean(train.method)}' trains bodies only; descriptions need the method 'skillopt'"
 
 
 def _harness(chosen: Harness, path: Path) -> Iterator[tuple[Path, str]]:

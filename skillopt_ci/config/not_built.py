@@ -21,7 +21,7 @@ class Planned:
     per_skill: bool = True
 
 
-PLANNED = (Planned("train.what", ("description",)),)
+PLANNED: tuple[Planned, ...] = ()
 
 
 def take_planned(source: Located) -> list[tuple[Path, Problem]]:

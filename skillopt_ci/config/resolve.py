@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from skillopt_ci import plugins
 from skillopt_ci.config.overrides import chosen_targets, merged
 from skillopt_ci.config.schema import (
     Config,
@@ -22,6 +23,7 @@ from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.harnesses.base import AgentKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,11 @@ class ResolvedSkill:
     def target(self) -> ModelRef:
         """The target that training uses: the first."""
         return self.targets[0]
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the target chooses among skills by their descriptions: agents do, chat is always given the skill."""
+        return isinstance(plugins.load("harnesses", self.harness), AgentKind)
 
     def each_target(self) -> "tuple[ResolvedSkill, ...]":
         """The same skill once per target, each with that target alone."""

@@ -140,7 +140,11 @@ class Train(Section):
         description="How: `skillopt` (edits, step by step), `one-shot` (one rewrite), "
         "`gepa` (the package of that name, an extra), `human` (not at all: the skill is measured as it is).",
     )
-    what: Literal["body"] = Field(default="body", description="The part of the skill that is trained.")
+    what: Literal["body", "description"] = Field(
+        default="body",
+        description="The part of the skill that is trained: its body by the tasks' graders, or its description by "
+        "whether agents choose it for the tasks with `should_trigger`.",
+    )
     epochs: Positive = Field(default=4, description="Passes over the train tasks.")
     batch_size: Positive = Field(default=40, description="Train tasks of one step.")
     minibatch_size: Positive = Field(default=8, description="Trajectories that one reflection reads.")

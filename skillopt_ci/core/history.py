@@ -11,6 +11,7 @@ from skillopt_ci.core.screening import Screening
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
+from skillopt_ci.core.trigger import Triggers
 
 # `rejected`: with its bundle, by the gate; `rejected-alone`: on its own train tasks; `refused`: by policy or leakage
 # lint; `waiting`: promising alone, looked at again in the next step; `undecided`: its candidate could not be measured,
@@ -153,7 +154,8 @@ class Rejected:
 class Confirmation:
     """The closing comparison of best and start on the test split, made once a run.
 
-    `rollouts` hold what was said, only where held-out texts may be shown.
+    `rollouts` hold what was said, only where held-out texts may be shown; `triggers` how often start and best were
+    chosen when they should be, where tasks ask.
     """
 
     start: Evaluation
@@ -161,6 +163,7 @@ class Confirmation:
     comparison: Comparison
     runs: int
     rollouts: tuple[Rollout, ...] = ()
+    triggers: tuple[Triggers | None, Triggers | None] = (None, None)
 
     def shown(self, min_confidence: float) -> bool:
         """An improvement is shown: enough measured, better, with the wanted one-sided confidence."""

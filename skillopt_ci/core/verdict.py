@@ -10,6 +10,7 @@ from skillopt_ci.core.rollout import Evaluation, Rollout
 from skillopt_ci.core.spend import Spend, StageCost
 from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.suite_edits import SuiteEdits
+from skillopt_ci.core.trigger import Triggers
 
 Verdict = Literal["pass", "regression", "inconclusive", "not-applicable"]
 
@@ -36,6 +37,7 @@ class SkillVerdict:
         message: one line for people where the numbers do not say it.
         texts: the skill's text on both sides; None when one of them is not there.
         rollouts: runs of held-out tasks with trajectories, only where they may be shown.
+        triggers: how often base and head were chosen when they should be; None where no task asks.
     """
 
     name: str
@@ -66,6 +68,7 @@ class SkillVerdict:
     message: str = ""
     texts: tuple[str, str] | None = None
     rollouts: tuple[Rollout, ...] = ()
+    triggers: tuple[Triggers | None, Triggers | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,7 @@ class EvalEntry:
     evaluation: Evaluation
     rollouts: tuple[Rollout, ...] = ()
     message: str = ""
+    triggers: Triggers | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,7 @@ def confirm(lab: Lab, start: Skill, best: Skill, tasks: Sequence[Task], *, keep:
         comparison=compare(of_start, of_best, tasks),
         runs=runs,
         rollouts=tuple(rollouts) if keep else (),
+        triggers=(lab.triggers(tasks, rollouts[::2]), lab.triggers(tasks, rollouts[1::2])),
     )
 
 

@@ -9,7 +9,7 @@ from skillopt_ci.core.rollout import Evaluation, Failure, Outcome, Rollout, Samp
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.trajectory import Trajectory
-from skillopt_ci.core.trigger import chosen, only_triggers, trigger_outcome
+from skillopt_ci.core.trigger import Triggers, chosen, only_triggers, trigger_outcome, triggers
 from skillopt_ci.engine.ration import Ration
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.graders.base import Grader
@@ -30,6 +30,10 @@ _OWN_RESULT = {
 
 # Asking again cannot help: the provider refused the request itself, or the task cannot be sent.
 FINAL = ("request", "attachment")
+
+
+# By answers; by answers, and by whether the agent chose the skill where a task asks nothing else; by that alone.
+Judged = Literal["answers", "both", "triggers"]
 
 
 class Progress(Protocol):
@@ -66,9 +70,9 @@ class Lab:
         pool: Pool,
         progress: Progress,
         replica: str = "",
-        judged: Literal["answers", "triggers"] = "answers",
+        judged: Judged = "answers",
     ) -> None:
-        """Make a lab. `judged`: what tasks are scored by, their answers or whether the agent chose the skill."""
+        """Make a lab. `judged`: what tasks are scored by."""
         self._judged = judged
         self._harness = harness
         self._grader_of = grader_of
@@ -123,6 +127,10 @@ class Lab:
         jobs = [Job(skill, task, self.sample(task, stream, n)) for n in runs for task in tasks]
         return evaluate(skill.digest, [t.id for t in tasks], self.roll_out(jobs, what=what))
 
+    def triggers(self, tasks: Sequence[Task], rollouts: Sequence[Rollout]) -> Triggers | None:
+        """How often the skill was chosen when it should be; None where no task asks, or nothing chooses (chat)."""
+        return None if self._judged == "answers" else triggers(tasks, rollouts)
+
     def _one(self, job: Job, keep: bool) -> Rollout:
         trajectory: Trajectory | None = None
         outcome: Outcome
@@ -138,15 +146,18 @@ class Lab:
             sample=job.sample,
             outcome=outcome,
             trajectory=trajectory if keep else None,
-            triggered=chosen(trajectory, job.skill.name) if trajectory else None,
+            triggered=self._chosen(job, trajectory) if trajectory else None,
         )
         self._progress.advance(rollout)
         return rollout
 
     def _outcome(self, job: Job, trajectory: Trajectory) -> Outcome:
-        if self._judged == "triggers" or only_triggers(job.task):
-            return trigger_outcome(job.task, chosen(trajectory, job.skill.name), trajectory.stop_reason)
+        if self._judged == "triggers" or (self._judged == "both" and only_triggers(job.task)):
+            return trigger_outcome(job.task, self._chosen(job, trajectory), trajectory.stop_reason)
         return own_result(trajectory) or self._graded(job.task, trajectory)
+
+    def _chosen(self, job: Job, trajectory: Trajectory) -> bool | None:
+        return None if self._judged == "answers" else chosen(trajectory, job.skill.name)
 
     def _graded(self, task: Task, trajectory: Trajectory) -> Score:
         grader = self._grader_of(task)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from skillopt_ci import plugins
 from skillopt_ci.core.nested import leaves
-from skillopt_ci.core.task import GraderSpec
+from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders.base import AllOf, Grader, GraderFactory, JudgeModel, Sandboxed
 from skillopt_ci.sandbox.base import Sandbox
@@ -32,3 +32,14 @@ def build_one(spec: GraderSpec, judge: JudgeModel | None) -> Grader:
 def needs_judge(specs: Iterable[GraderSpec]) -> bool:
     """Whether a grader asks the judge model."""
     return any(spec.type == "judge" for spec in leaves(specs))
+
+
+def judge_calls(common: Sequence[GraderSpec], tasks: Sequence[Task]) -> int:
+    """Judge calls that grading one answer to each of the tasks takes."""
+    total = 0
+    for task in tasks:
+        for spec in leaves(task.graders if task.graders is not None else common):
+            if needs_judge([spec]):
+                votes = spec.options.get("votes", 1)
+                total += votes if isinstance(votes, int) else 1
+    return total

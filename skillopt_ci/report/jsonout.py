@@ -9,6 +9,7 @@ from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict, TrainEntry
+from skillopt_ci.report.triggering import both_json, triggers_json
 
 Json = dict[str, object]
 
@@ -122,7 +123,7 @@ def _verdict(v: SkillVerdict) -> Json:
         ],
     }
     said = {"message": v.message} if v.message else {}
-    return {**entry, **(_details(v) if c else {}), **said}
+    return {**entry, **(_details(v) if c else {}), **both_json("base", "head", v.triggers), **said}
 
 
 def _details(v: SkillVerdict) -> Json:
@@ -215,6 +216,7 @@ def _confirmation(result: TrainResult, c: Confirmation, opened: int) -> Json:
         "confidence_better": _round(c.comparison.confidence_better),
         "runs": c.runs,
         "opened": opened,
+        **both_json("start", "best", c.triggers),
     }
 
 
@@ -232,6 +234,7 @@ def _evaluation(entry: EvalEntry) -> Json:
         "missing_share": _round(e.missing_share),
         "tasks": [{"id": task, "mean": _round(mean)} for task, mean in e.means.items()],
     }
+    value |= triggers_json(entry.triggers)
     return {**value, **({"message": entry.message} if entry.message else {})}
 
 

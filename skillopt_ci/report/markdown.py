@@ -10,6 +10,7 @@ from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVer
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import SIMULATED, bounds, capped, gain, ids, points, spending, table
 from skillopt_ci.report.training import pull_request_sections, train_summary
+from skillopt_ci.report.triggering import triggers_line
 from skillopt_ci.report.verdicts import WORDS, verdict_words
 
 __all__ = ["eval_summary", "gate_summary", "pull_request_sections", "train_summary", "verdict_line"]
@@ -165,6 +166,7 @@ def _eval_tasks(entry: EvalEntry) -> list[str]:
     missing = [task for task, mean in means.items() if mean is None]
     name = md_text(entry.name, 100)
     blocks = [md_text(entry.message)] if entry.message else []
+    blocks += [f"{name}: {triggers_line(entry.triggers)}."] if entry.triggers else []
     if lost:
         blocks.append(f"{name}: {len(lost)} tasks below 100: {ids(lost)}.")
     if missing:

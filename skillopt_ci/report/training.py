@@ -19,6 +19,7 @@ from skillopt_ci.report.parts import (
     spending,
     table,
 )
+from skillopt_ci.report.triggering import trigger_notes
 
 MAX_REJECTED = 30
 _NOT_SHOWN = "Improvement not shown"
@@ -141,6 +142,9 @@ def _sections(entry: TrainEntry) -> list[str]:
         sections.append(test_line(r, entry.test_opened))
         if r.others and r.confirmation is not None:
             sections.append(others_line(entry, r))
+        if r.confirmation is not None:
+            start, best = r.confirmation.triggers
+            sections += trigger_notes(("Start", start), ("Best", best))
         if entry.message:
             sections.append(md_text(entry.message))
         sections.append(_facts(entry, r))

@@ -40,6 +40,8 @@ LOADER_ONLY = (
     "not both",
     "takes no options",
     "unknown option",
+    "never shows",
+    "trains bodies",
     ".nan",
     ".inf",
 )

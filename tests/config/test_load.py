@@ -126,7 +126,14 @@ ADDED = [
     ("harness: {type: 1}", "5:17: harness.type: must be a text, not 1; put it in quotes"),
     ("harness: chatt", "5:10: harness: unknown harness 'chatt'; perhaps you meant 'chat'?"),
     ("train: {method: geppa}", "5:17: train.method: unknown method 'geppa'; perhaps you meant 'gepa'?"),
-    ("train: {what: description}", "5:15: 'train.what: description' is not built yet (planned)"),
+    (
+        "train: {what: description}",
+        "5:15: train.what: the harness 'chat' never shows the description to the target; choose an agent's",
+    ),
+    (
+        "train: {what: description, method: gepa}\nharness: codex",
+        "5:15: train.what: the method 'gepa' trains bodies only; descriptions need the method 'skillopt'",
+    ),
     ("train: {gate: loose}", "5:15: train.gate: must be 'confirm', 'strict' or 'careful', not 'loose'"),
     ("train: {method: skilopt}", "5:17: train.method: unknown method 'skilopt'; perhaps you meant 'skillopt'?"),
     ("train: {epochs: 0}", "5:17: train.epochs: must be a whole number of at least 1, not 0"),

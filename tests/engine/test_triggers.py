@@ -36,7 +36,7 @@ def asking(count: int, should: bool, word: str) -> tuple[Task, ...]:
     return tuple(replace(t, prompt=f"about a {word}", should_trigger=should, graders=()) for t in made)
 
 
-def lab(harness: Chooser, judged: str = "answers") -> Lab:
+def lab(harness: Chooser, judged: str = "both") -> Lab:
     return Lab(harness, lambda task: Reader(), Pool(1), Hears(), "1/1", judged)  # type: ignore[arg-type]
 
 

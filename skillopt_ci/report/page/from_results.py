@@ -10,6 +10,7 @@ from skillopt_ci.report.page.earlier import earlier_runs
 from skillopt_ci.report.page.model import Report, Side, Subject, Talk, TaskRow, Tone
 from skillopt_ci.report.page.power import power_of
 from skillopt_ci.report.parts import points
+from skillopt_ci.report.triggering import trigger_notes
 from skillopt_ci.report.verdicts import WORDS, plain_line
 
 MAX_TALKS = 1500
@@ -140,7 +141,7 @@ def _scored(e: EvalEntry) -> Subject:
             TaskRow(id=task, old=values)
             for task, values in zip(e.evaluation.task_ids, e.evaluation.values, strict=True)
         ),
-        notes=(e.message,) if e.message else (),
+        notes=tuple(note for note in (e.message, *trigger_notes((e.name, e.triggers))) if note),
         talks=_talks(e.rollouts, e.split),
         talks_left_out=max(0, sum(r.trajectory is not None for r in e.rollouts) - MAX_TALKS),
     )
