@@ -37,6 +37,7 @@ def prompt(*rollouts: str, skill: str = SKILL, budget: int = 4, rejected: str = 
         rollouts="\n\n".join(rollouts),
         rejected=rejected,
         notes="",
+        **({"groups": ""} if kind == "failures" else {}),
     )
 
 
@@ -183,7 +184,7 @@ def test_merging_keeps_one_edit_for_each_place() -> None:
         Edit(op="delete", target="Be exhaustive.", content="", support=3),
         Edit(op="replace", target="Look here.", content="Look\nthere."),
     ]
-    merged = propose(render("merge", skill=SKILL, edits=wording.numbered(edits)))
+    merged = propose(render("merge", keep="", skill=SKILL, edits=wording.numbered(edits)))
     assert [(e.op, e.target, e.content) for e in merged] == [
         ("delete", "Be exhaustive.", ""),
         ("replace", "Look here.", "Look\nthere."),
@@ -197,7 +198,7 @@ def test_the_ranking_prefers_support_then_rules() -> None:
         Edit(op="add", target="", content="- Write dates as YYYY-MM-DD.", support=2),
         Edit(op="delete", target="Explain your reasoning step by step.", content=""),
     ]
-    text = render("rank", edit_budget=2, skill=SKILL, edits=wording.numbered(edits))
+    text = render("rank", keep="", edit_budget=2, skill=SKILL, edits=wording.numbered(edits))
     orders = [read_order(optimizer.rank(text, f"s{n}"), 4) for n in range(60)]
     assert all(o[0] == 2 or o[1] == 2 for o in orders)
     assert sum(o.index(3) < o.index(1) for o in orders) > 45
