@@ -1,6 +1,8 @@
-"""`report`: show what a training run found."""
+"""`report`: show what a training run found, and make its page again."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,29 @@ from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import find_root
 from skillopt_ci.cli.training import RUNS
 from skillopt_ci.errors import UsageError
+from skillopt_ci.report.escape import mask_tokens, scrubber
+from skillopt_ci.report.page.document import document
+from skillopt_ci.report.page.from_run import read_page
+from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.report.run_reader import read_json, read_text
+from skillopt_ci.report.terminal import terminal
+from skillopt_ci.wiring import secret_values
 
-_FORMATS = {"markdown": "report.md", "html": "report.html", "junit": "junit.xml", "json": "report.json"}
+_FILES = {"markdown": "report.md", "junit": "junit.xml"}
+FORMS = ("terminal", "markdown", "html", "junit", "json")
 
 
 @click.command(help=COMMANDS["report"])
 @common
 @click.argument("run_dir", required=False, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="markdown", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMS),
+    default="terminal",
+    show_default=True,
+    help="What is printed. `terminal` also writes report.html of the folder again.",
+)
 def command(run_dir: Path | None, form: str, **shared: Any) -> None:
     """See the help text above."""
     options = Options(**shared)
@@ -30,14 +46,31 @@ def command(run_dir: Path | None, form: str, **shared: Any) -> None:
 
 def _report(console: Console, options: Options, run_dir: Path | None, form: str) -> int:
     folder = run_dir or newest_run(options)
+    known = scrubber(secret_values(None, os.environ))
+    console.scrub = lambda text: mask_tokens(known(text))
     console.detail(str(folder))
     if form == "json":
         console.result(json.dumps(read_json(folder, "report.json"), indent=2))  # ASCII: nothing is lost on the way
+    elif form == "html":
+        console.result(document(read_page(folder, console.scrub)).rstrip("\n"))
+    elif form == "terminal":
+        console.result(terminal(read_page(folder, console.scrub), shutil.get_terminal_size((120, 24)).columns))
+        _write_page(console, folder)
     else:
-        console.result(read_text(folder, _FORMATS[form]).rstrip("\n"))
+        console.result(read_text(folder, _FILES[form]).rstrip("\n"))
     if options.json is not None:
         write_json(options.json, read_json(folder, "report.json"), console.scrub)
     return 0
+
+
+def _write_page(console: Console, folder: Path) -> None:
+    """Make the page again: of a run by an earlier version, or where it was deleted. Nobody asked: no reason to fail."""
+    try:
+        RunFolder(folder, console.scrub).write_page()
+    except UsageError as error:
+        console.warn(f"warning: {error}")
+    else:
+        console.say(f"page: {folder / 'report.html'}")
 
 
 def newest_run(options: Options) -> Path:

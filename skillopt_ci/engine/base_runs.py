@@ -10,10 +10,12 @@ from skillopt_ci.engine.lab import Job, Lab
 BASE = "base"
 
 
-def read_stored(lab: Lab, base: Skill, tasks: Sequence[Task], numbers: Sequence[int]) -> list[list[Rollout]]:
+def read_stored(
+    lab: Lab, skill: Skill, tasks: Sequence[Task], numbers: Sequence[int], *, stream: str = BASE
+) -> list[list[Rollout]]:
     """Per task, the stored runs among `numbers`, in their order; nothing is bought."""
-    jobs = [Job(base, task, lab.sample(task, BASE, n)) for task in tasks for n in numbers]
-    found = lab.roll_out(jobs, what="stored runs of the base", keep=True)
+    jobs = [Job(skill, task, lab.sample(task, stream, n)) for task in tasks for n in numbers]
+    found = lab.roll_out(jobs, what=f"stored runs ({stream})", keep=True)
     rows = [found[at : at + len(numbers)] for at in range(0, len(found), len(numbers))]
     return [[r for r in row if isinstance(r.outcome, Score)] for row in rows]
 

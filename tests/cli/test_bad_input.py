@@ -207,7 +207,7 @@ def test_a_ledger_that_nobody_may_write_is_said(tmp_path: Path) -> None:
     ("args", "words"),
     [
         (["report"], "no finished run in "),
-        (["report", "nowhere"], "nowhere/report.md: No such file or directory; name the folder of a finished run"),
+        (["report", "nowhere"], "nowhere/report.json: No such file or directory; name the folder of a finished run"),
         (["pr"], "no finished run in "),
         (["pr", "--dry-run"], "no finished run in "),
         (["ledger", "stats"], "there is no ledger yet"),
@@ -240,7 +240,8 @@ def _link(folder: Path) -> None:
     ("spoil", "command"),
     [
         (lambda f: (f / "report.json").write_text("{"), ["report", "--format", "json"]),
-        (_link, ["report"]),
+        (_link, ["report", "--format", "markdown"]),
+        (lambda f: (f / "config.json").write_text("[]"), ["report"]),
         (lambda f: (f / "history.json").write_text("{}"), ["pr", "--dry-run"]),
         (lambda f: (f / "history.json").write_text('[{"action": "accept"}]'), ["pr", "--dry-run"]),
         (lambda f: (f / "config.json").write_text("[]"), ["pr", "--dry-run"]),

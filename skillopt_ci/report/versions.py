@@ -1,0 +1,234 @@
+"""Two versions of a skill, each from a run folder or a file: what moved, which edits, what it cost."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from skillopt_ci.core.compare import interval_runs
+from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.stats import Effect, plus_two, wilson_like
+from skillopt_ci.report.jsonout import Json
+from skillopt_ci.report.page.from_run import read_page
+from skillopt_ci.report.page.model import Report, Side, Subject, TaskRow, Values, mean
+from skillopt_ci.report.run_reader import read_run
+
+_NO_TASKS = "not measured: no held-out runs of both versions are known"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One side of a comparison.
+
+    Attributes:
+        label: what the user named.
+        runs: runs of held-out tasks by id; empty when none is known.
+        edits: kept edits of the run that made it; None for a version that is not a run's.
+        suite: digest of the tasks; None when unknown.
+        spend: what the run bought; None for a version that is not a run's.
+    """
+
+    label: str
+    skill: Skill
+    target: str = ""
+    runs: Mapping[str, Values]
+    edits: tuple[EditRecord, ...] | None = None
+    suite: str | None = None
+    spend: Spend | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Version b against a; `only_a`, `only_b` and `both` are edits, None where a side is no run."""
+
+    a: Version
+    b: Version
+    tasks: tuple[TaskRow, ...]
+    effect: Effect | None
+    edits: tuple[tuple[EditRecord, ...], tuple[EditRecord, ...], tuple[EditRecord, ...]] | None
+    notes: tuple[str, ...]
+
+    @property
+    def unified(self) -> str:
+        """The difference of the texts, as `diff -u` writes it."""
+        old, new = (v.skill.text.splitlines() for v in (self.a, self.b))
+        return "\n".join(difflib.unified_diff(old, new, self.a.label, self.b.label, lineterm=""))
+
+
+def run_version(folder: Path, scrub: Callable[[str], str]) -> Version:
+    """The best skill of a finished run.
+
+    Raises:
+        UsageError: it is no run folder, or a file in it is missing or damaged.
+    """
+    run, page = read_run(folder), read_page(folder, scrub)
+    subject = page.subjects[0] if page.subjects else None
+    rows = subject.tasks if subject else ()
+    suite = run.config.get("suite")
+    digest = suite.get("digest") if isinstance(suite, Mapping) else None
+    best = {row.id: row.new or row.old for row in rows}
+    return Version(
+        label=str(folder),
+        skill=run.best,
+        target=subject.target if subject else "",
+        runs=best,
+        edits=kept_edits(run.steps),
+        suite=digest if isinstance(digest, str) else None,
+        spend=sum((cost.spend for cost in page.costs), Spend()) if page.costs else None,
+        simulated=page.simulated,
+    )
+
+
+def kept_edits(steps: Sequence[Step]) -> tuple[EditRecord, ...]:
+    """The edits that a run kept, those that it took out again left out."""
+    pruned = {r.edit.key() for step in steps for r in step.edits if r.status == "pruned"}
+    accepted = [r for step in steps if step.action == "accept" and step.kind != "prune" for r in step.edits]
+    return tuple(r for r in accepted if r.status == "kept" and r.edit.key() not in pruned)
+
+
+def compare_versions(a: Version, b: Version) -> Compared:
+    """Compare two versions on the tasks that both were measured on."""
+    shared = [task for task in a.runs if task in b.runs]
+    tasks = tuple(TaskRow(id=task, old=a.runs[task], new=b.runs[task]) for task in shared)
+    measured = [(mean(row.old), mean(row.new)) for row in tasks]
+    differences = [new - old for old, new in measured if old is not None and new is not None]
+    runs = interval_runs([row.old for row in tasks], [row.new for row in tasks])
+    notes = []
+    if not tasks:
+        notes.append(_NO_TASKS)
+    elif len(tasks) < max(len(a.runs), len(b.runs)):
+        notes.append(f"only the {len(tasks)} tasks that both were measured on are compared")
+    if a.suite is not None and b.suite is not None and a.suite != b.suite:
+        notes.append("the suites differ: a task of the same id may be another task")
+    if a.target and b.target and a.target != b.target:
+        notes.append(f"the targets differ: {a.target} and {b.target}")
+    if a.edits is None and b.edits is None:  # a run folder does not hold bundled files
+        names = {*a.skill.resources, *b.skill.resources}
+        changed = sorted(n for n in names if a.skill.resources.get(n) != b.skill.resources.get(n))
+        notes += [f"bundled files that differ: {', '.join(changed[:50])}"] if changed else []
+    return Compared(
+        a=a,
+        b=b,
+        tasks=tasks,
+        effect=plus_two(differences, runs=runs) if differences else None,
+        edits=_edits(a.edits, b.edits),
+        notes=tuple(notes),
+    )
+
+
+def compared_page(c: Compared) -> Report:
+    """The comparison as a page, and for the terminal."""
+    same = c.a.skill.text == c.b.skill.text
+    told = "The skills are the same text." if same else "The skills differ."
+    notes = list(c.notes)
+    if c.edits is not None:
+        counts = [len(found) for found in c.edits]
+        notes.append(f"kept edits: {counts[0]} only in A, {counts[1]} only in B, {counts[2]} in both")
+    for name, version in (("A", c.a), ("B", c.b)):
+        if version.spend is not None:
+            usd = "price unknown" if version.spend.usd is None else f"{version.spend.usd:f} USD"
+            notes.append(f"{name} cost {version.spend.calls:,} calls, {usd}")
+    subject = Subject(
+        name=c.b.skill.name,
+        target=c.b.target,
+        sentence=told,
+        old=_side("A", c.a, c.tasks, old=True),
+        new=_side("B", c.b, c.tasks, old=False),
+        effect=c.effect,
+        effect_label="B minus A, by the runs that are known; no test" if c.effect else "",
+        texts=None if same else (c.a.skill.text, c.b.skill.text),
+        tasks=c.tasks,
+        notes=tuple(notes),
+    )
+    return Report(
+        kind="Difference",
+        title=f"A {c.a.label} and B {c.b.label}",
+        tone="plain",
+        word="SAME" if same else "DIFFERENT",
+        sentence=told,
+        simulated=c.a.simulated or c.b.simulated,
+        subjects=(subject,),
+        facts=(("A", c.a.skill.digest), ("B", c.b.skill.digest)),
+    )
+
+
+def compared_json(c: Compared) -> Json:
+    """`skillopt-ci/diff/1`: what was not measured is null."""
+    moved = {word: sum(row.outcome == word for row in c.tasks) for word in ("won", "lost", "same", "not measured")}
+    effect = c.effect
+    only = None
+    if c.edits is not None:
+        names = ("only_a", "only_b", "both")
+        only = {name: [r.as_json() for r in found] for name, found in zip(names, c.edits, strict=True)}
+    return {
+        "schema": "skillopt-ci/diff/1",
+        "exit_code": 0,
+        "a": _json(c.a, c.tasks, old=True),
+        "b": _json(c.b, c.tasks, old=False),
+        "same": c.a.skill.text == c.b.skill.text,
+        "effect": None if effect is None else {k: round(getattr(effect, k), 6) for k in ("mean", "low", "high")},
+        "moved": moved if c.tasks else None,
+        "tasks": [
+            {"id": r.id, "a": _round(mean(r.old)), "b": _round(mean(r.new)), "outcome": r.outcome, "flaky": r.flaky}
+            for r in c.tasks
+        ],
+        "edits": only,
+        "diff": c.unified,
+        "notes": list(c.notes),
+        **({"simulated": True} if c.a.simulated or c.b.simulated else {}),
+    }
+
+
+def scrubbed(version: Version, scrub: Callable[[str], str]) -> Version:
+    """The version without secrets in its text."""
+    skill = replace(version.skill, frontmatter=scrub(version.skill.frontmatter), body=scrub(version.skill.body))
+    return replace(version, skill=skill)
+
+
+def _edits(
+    a: tuple[EditRecord, ...] | None, b: tuple[EditRecord, ...] | None
+) -> tuple[tuple[EditRecord, ...], tuple[EditRecord, ...], tuple[EditRecord, ...]] | None:
+    if a is None or b is None:
+        return None
+    in_a, in_b = ({r.edit.key() for r in found} for found in (a, b))
+    return (
+        tuple(r for r in a if r.edit.key() not in in_b),
+        tuple(r for r in b if r.edit.key() not in in_a),
+        tuple(r for r in b if r.edit.key() in in_a),
+    )
+
+
+def _side(label: str, version: Version, tasks: Sequence[TaskRow], *, old: bool) -> Side:
+    values = [row.old if old else row.new for row in tasks]
+    means = [m for v in values if (m := mean(v)) is not None]
+    interval = wilson_like(means)
+    return Side(
+        label=label,
+        mean=sum(means) / len(means) if means else None,
+        low=interval[0] if interval else None,
+        high=interval[1] if interval else None,
+        tokens=version.skill.tokens,
+        digest=version.skill.digest,
+        runs=sum(v is not None for row in values for v in row) or None,
+    )
+
+
+def _json(version: Version, tasks: Sequence[TaskRow], *, old: bool) -> Json:
+    side = _side(version.label, version, tasks, old=old)
+    return {
+        "label": version.label,
+        "name": version.skill.name,
+        "digest": version.skill.digest,
+        "tokens": side.tokens,
+        "mean": _round(side.mean),
+        "low": _round(side.low),
+        "high": _round(side.high),
+        "spend": None if version.spend is None else version.spend.as_json(),
+    }
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -1,0 +1,111 @@
+"""`diff` and `report`: runs, files and commits side by side; nothing is bought."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.cli.world import GOOD, PATH, SKILL, call, call_json, repository, write
+from tests.forge.repo import Repo
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A project with a good commit after a bad one, both measured, and a bad branch that a gate has judged."""
+    repo = repository(tmp_path_factory.mktemp("diff") / "p")
+    assert call(repo.root, "baseline", "--quiet").code == 0
+    repo.commit({PATH: GOOD})
+    assert call(repo.root, "baseline", "--quiet").code == 0
+    repo("switch", "-q", "-c", "worse")
+    repo.commit({PATH: SKILL + "- Explain your reasoning step by step before the answer.\n"})
+    call(repo.root, "gate", "--quiet")
+    return repo
+
+
+def bought(root: Path) -> int:
+    with sqlite3.connect(root / ".skillopt/ledger.sqlite") as ledger:
+        count: int = ledger.execute("select count(*) from purchases").fetchone()[0]
+    return count
+
+
+def test_two_commits_by_their_stored_runs(project: Repo) -> None:
+    before = bought(project.root)
+    done, value = call_json(project.root, "diff", "main~1", "main")
+    assert value["schema"] == "skillopt-ci/diff/1"
+    assert (value["a"]["label"], value["b"]["label"], value["same"]) == ("main~1", "main", False)
+    assert value["effect"]["mean"] > 0
+    assert value["moved"]["won"] > 0
+    assert value["b"]["tokens"] > value["a"]["tokens"]
+    assert "+- Write dates as YYYY-MM-DD." in done.out
+    assert done.out.startswith("Simulated models:")
+    assert bought(project.root) == before
+
+
+def test_a_head_that_a_gate_judged_has_runs_too(project: Repo) -> None:
+    _, value = call_json(project.root, "diff", "main", f"worse:{PATH}")
+    assert value["effect"]["mean"] < 0
+    assert value["moved"]["lost"] > 0
+
+
+def test_files_and_folders(project: Repo, tmp_path: Path) -> None:
+    write(tmp_path, {"a/SKILL.md": SKILL, "b.md": SKILL + "more\n"})
+    page = tmp_path / "page.html"
+    done, value = call_json(tmp_path, "diff", "a", "b.md", "--html", str(page))
+    assert (done.code, value["same"], value["effect"], value["moved"]) == (0, False, None, None)
+    assert "+more" in done.out
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert call(tmp_path, "diff", "a", "a").out.startswith("A a and B a: SAME")
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["nope", "main"], "nope: neither a run folder, a skill's file nor a commit"),
+        (["main:no/such.md", "main"], "main:no/such.md: there is no no/such.md at "),
+        (["main", "main", "--skill", "other"], "--skill other: no such skill"),
+        (["main", "main", "--config", "none.yml"], "none.yml"),
+    ],
+)
+def test_what_is_neither(project: Repo, names: list[str], wanted: str) -> None:
+    done = call(project.root, "diff", *names)
+    assert done.code in (2, 5)
+    assert wanted in done.err
+    assert len(done.lines) == 1
+
+
+def test_a_ref_needs_a_repository_and_a_skill(tmp_path: Path) -> None:
+    done = call(tmp_path, "diff", "main", "main")
+    assert (done.code, "this is no git repository" in done.err) == (2, True)
+    repo = Repo(tmp_path / "r")
+    repo.commit({"SKILL.md": SKILL})
+    done = call(repo.root, "diff", "main", "main")
+    assert (done.code, "which skill?" in done.err) == (2, True)
+    assert call(repo.root, "diff", "main:SKILL.md", "SKILL.md").code == 0
+
+
+def test_two_runs_and_their_report(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "p")
+    for _ in range(2):
+        assert call(repo.root, "train", "--quiet").code == 0
+    first, second = sorted((repo.root / ".skillopt/runs").iterdir(), key=lambda p: p.stat().st_mtime_ns)
+    done, value = call_json(repo.root, "diff", str(first), str(second))
+    assert value["a"]["spend"]["calls"] > 0
+    assert set(value["edits"]) == {"only_a", "only_b", "both"}
+    assert "A cost " in done.out
+    page = second / "report.html"
+    made = page.read_bytes()
+    page.unlink()
+    shown = call(repo.root, "report", str(second))
+    assert "validation by step (selection estimate): " in shown.out
+    assert shown.err == f"page: {page}\n"
+    assert page.read_bytes() == made
+    assert call(repo.root, "report", str(second), "--format", "html").out == made.decode()
+    moved = shutil.copytree(second, tmp_path / "elsewhere")
+    (moved / "report.html").unlink()
+    (moved / "report.html").symlink_to(tmp_path / "outside")
+    linked = call(repo.root, "report", str(moved))
+    assert (linked.code, "is a symbolic link" in linked.err) == (0, True)
+    assert not (tmp_path / "outside").exists()
+    assert json.loads((moved / "report.json").read_bytes())["schema"] == "skillopt-ci/train/1"
