@@ -111,7 +111,8 @@ class _OfficeQa:
         if all(faults):
             said = "; ".join(dict.fromkeys(f for f in faults if f))
             why = f"{said}: expected {wording.either(task.expected)}, got {wording.quoted(answer)}"
-            return wording.scored(self.spec, 0.0, False, why=why, hint=said, bare="wrong")
+            more = f"; {wording.SAYS_MORE}" if wording.say_more(task.expected, answer) else ""
+            return wording.scored(self.spec, 0.0, False, why=why, hint=said + more, bare="wrong")
         sources = tuple(f.name for f in task.files) if self.of_files else self.evidence
         if sources and not any(_names(whole, source) for source in sources):
             said = "right, but the document it comes from is not named"

@@ -19,6 +19,7 @@ _FOLDER_FILES = (
     *("train/items.json", "val/items.json", "test/items.json"),
     *("evals.json", "evals/evals.json", "eval_queries.json", "evals/eval_queries.json", "trigger_tests.yaml"),
     *("promptfooconfig.yaml", "promptfooconfig.yml", "eval.yaml", "suite.yml", "*.eval.yaml", "*.prompt.yml"),
+    *("qa_*_final.json", "*/qa_*_final.json"),
     *("*/prompt.md", "*/case.yaml", "evals/*/prompt.md", "evals/*/case.yaml", "*/task.md", "evals/*/task.md"),
 )
 

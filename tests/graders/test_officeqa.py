@@ -139,7 +139,8 @@ def test_hints_say_what_is_wrong_and_give_no_number_away() -> None:
         "544": "a number is wrong",
         "5 4": "the final answer must hold exactly 1 number",
         "": "the answer is empty",
-        "543 million dollars\nyes": "the final answer has more than one line",
+        "543 million dollars\nyes": "the final answer has more than one line; the answer contains an accepted answer "
+        "but says more: give only the answer",
     }
     assert "words beside it" in grade(spec("officeqa"), "April 1977", "March 1977").hint
     assert grade(spec("officeqa", hidden=True), "544", "543").hint == "wrong"
