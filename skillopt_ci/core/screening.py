@@ -10,6 +10,7 @@ from skillopt_ci.core.schedule import epoch_order
 LOOKS = 2
 Verdict = Literal["keep", "weak", "reject", "more"]
 TOLERANCE = 1e-9
+COMPANY = 6  # edits that did well alone, from which their bundle is gated before the epoch ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +74,9 @@ def verdict(found: Screening | None, look: int, rule: ScreenRule) -> Verdict:
     if look < LOOKS and abs(found.gain - rule.share) < rule.margin - TOLERANCE:
         return "more"
     return "keep" if gain >= rule.share else "weak" if gain >= rule.share / 2 else "reject"
+
+
+def worth(kept: Sequence[Screening | None], rule: ScreenRule) -> bool:
+    """Whether a bundle is gated now. Edits that all did well alone wait until there are enough of them to show."""
+    waiting = [s for s in kept if s is not None and s.gain + TOLERANCE >= rule.share]
+    return len(kept) >= COMPANY or len(waiting) < len(kept)

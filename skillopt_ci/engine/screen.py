@@ -9,7 +9,6 @@ from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.screening import Screening, ScreenRule, Verdict, screened, tasks_of, verdict
 from skillopt_ci.core.skill import Skill
-from skillopt_ci.engine.candidates import alone
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.engine.state import Bench, State
 
@@ -54,7 +53,7 @@ def screen(
         if r.status == "kept" and not _sure(r, rule)
     }
     looks = _Looks(plans, {}, {})
-    skills = {i: alone(state.skill, records[i].edit) for i in plans}
+    skills = {i: apply_edits(state.skill, [*state.beside(records[i]), records[i].edit]).skill for i in plans}
     taken = _look(bench, skills, scores, looks, 1)
     taken += _look(bench, {i: s for i, s in skills.items() if looks.words[i] == "more"}, scores, looks, 2)
     sure = any(_sure(r, rule) for r in records) or "keep" in looks.words.values()
@@ -108,7 +107,7 @@ def _together(
     evidence = [task for i in first for task in records[i].edit.evidence]
     plan = tasks_of(evidence, list(scores), bench.settings.screen, seed=bench.settings.seed)
     group = _Looks({0: plan}, {}, {})
-    skill = apply_edits(state.skill, [records[i].edit for i in first]).skill
+    skill = apply_edits(state.skill, [*(r.edit for r in state.waiting), *(records[i].edit for i in first)]).skill
     taken = _look(bench, {0: skill}, scores, group, 1)
     if group.words[0] in ("more", "weak"):
         taken += _look(bench, {0: skill}, scores, group, 2)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.digest import text_digest
+from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Rejected, Step, StepKind, rejected_edits
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
@@ -127,6 +128,21 @@ class State:
         since = [s.action for s in self.steps][::-1]
         steps = self.steps[len(since) - since.index("accept") :] if "accept" in since else self.steps
         return tuple(r for s in steps for r in s.edits if r.status == "rejected-alone")
+
+    @property
+    def postponed(self) -> int:
+        """Steps since the last one whose edits were gated."""
+        gated = [s.decision is not None for s in self.steps if s.kind == "edit"][::-1]
+        return gated.index(True) if True in gated else len(gated)
+
+    @property
+    def working(self) -> Skill:
+        """The incumbent with the edits that did well alone and wait for the gate: what further edits stand beside."""
+        return apply_edits(self.skill, [r.edit for r in self.waiting]).skill
+
+    def beside(self, record: EditRecord) -> list[Edit]:
+        """The waiting edits that an edit is tried beside."""
+        return [r.edit for r in self.waiting if r.edit.key() != record.edit.key()]
 
     @property
     def not_again(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from skillopt_ci.core.history import Action, EditRecord, EditStatus, Step
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import edit_budget
+from skillopt_ci.core.screening import worth
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
@@ -14,19 +15,30 @@ from skillopt_ci.engine.decide import decide, fitting_rule
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.engine.screen import screen
 from skillopt_ci.engine.state import Bench, State, Workbench
+from skillopt_ci.optimizers.base import Proposal
+
+WAITS = "waits to be gated with more edits"
 
 
-def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> Step:
-    """Try the edits that one batch of train tasks suggests."""
+def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, last: bool = True) -> Step:
+    """Try the edits that one batch of train tasks suggests.
+
+    Edits that did well alone may wait for more of their kind, unless it is the `last` step of the epoch: on a usual
+    validation split one or two of them rarely show. They stand in the skill that further batches run with.
+    """
     settings, before = bench.settings, bench.spent()
     blank = state.blank_step(epoch, "edit", _budget(bench, state))
-    jobs = [Job(state.skill, t, bench.lab.sample(t, f"train/{epoch}")) for t in batch]
+    working = state.working
+    jobs = [Job(working, t, bench.lab.sample(t, f"train/{epoch}")) for t in batch]
     rollouts = tuple(bench.lab.roll_out(jobs, what=f"training batch, epoch {epoch}", keep=True))
     failures = tuple(r.outcome for r in rollouts if isinstance(r.outcome, Failure))
     blank = replace(blank, rollouts=rollouts, failures=failures)
-    if not any(isinstance(r.outcome, Score) and not r.outcome.passed for r in rollouts):
+    failed = any(isinstance(r.outcome, Score) and not r.outcome.passed for r in rollouts)
+    if not failed and not state.waiting:
         return skipped(bench, blank, "infrastructure" if failures else "no failures in the batch", before)
-    proposal = bench.optimizer.propose(state.skill, state.evidence(settings, blank, tuple(batch), rollouts))
+    proposal = Proposal(edits=())
+    if failed:
+        proposal = bench.optimizer.propose(working, state.evidence(settings, blank, tuple(batch), rollouts))
     blank = replace(blank, failures=(*failures, *proposal.failures))
     if not proposal.edits and not state.waiting:
         return skipped(bench, blank, "infrastructure" if proposal.failures else "no edits proposed", before)
@@ -36,7 +48,31 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> 
         vetted, more = screen(bench, state, vetted, rollouts, blank.edit_budget)
         failures += tuple(r.outcome for r in more if isinstance(r.outcome, Failure))
         blank = replace(blank, rollouts=(*rollouts, *more), failures=(*failures, *proposal.failures))
-    candidate, records = build_candidate(state.skill, vetted, blank.edit_budget, rules)
+    candidate, records = build_candidate(state.skill, vetted, blank.edit_budget * (1 + state.postponed), rules)
+    blank = replace(blank, edits=records)
+    if candidate is None:
+        return skipped(bench, blank, "no edit could be applied", before)
+    if (
+        settings.screen.runs
+        and not last
+        and not worth([r.screening for r in records if r.status == "kept"], settings.screen)
+    ):
+        waits = [replace(r, status="waiting", reason=WAITS) if r.status == "kept" else r for r in records]
+        # No barrier here: a limit that is reached now must not take along what waits.
+        return replace(blank, edits=tuple(waits), reason=WAITS, cost=bench.spent().minus(before))
+    return gated(bench, state, blank, candidate, before)
+
+
+def waiting_step(bench: Bench, state: State) -> Step | None:
+    """Gate what still waits when no further batch will come; None when nothing does."""
+    if not state.waiting:
+        return None
+    bench.keep_back(0)
+    before = bench.spent()
+    last = state.steps[-1]
+    blank = state.blank_step(last.epoch, "edit", last.edit_budget)
+    again = [replace(r, status="kept", reason="") for r in state.waiting]
+    candidate, records = build_candidate(state.skill, again, len(again), _rules(bench, state))
     blank = replace(blank, edits=records)
     if candidate is None:
         return skipped(bench, blank, "no edit could be applied", before)

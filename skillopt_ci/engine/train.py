@@ -12,7 +12,7 @@ from skillopt_ci.engine.epoch_end import meta_notes, slow_update_step
 from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, result_of
 from skillopt_ci.engine.prune import prune_again, prune_cost, prune_step, removable
 from skillopt_ci.engine.state import Bench, State, Workbench
-from skillopt_ci.engine.steps import edit_step, retry_step
+from skillopt_ci.engine.steps import edit_step, retry_step, waiting_step
 from skillopt_ci.errors import BudgetReachedError
 from skillopt_ci.optimizers.base import Optimizer
 from skillopt_ci.optimizers.skillopt import SkillOpt
@@ -56,10 +56,11 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
         bench.checkpoint()
         for epoch in range(1, bench.settings.epochs + 1):
             before = state.skill
-            for batch in _batches(bench, epoch):
+            batches = _batches(bench, epoch)
+            for number, batch in enumerate(batches, 1):
                 if perfect(state):
                     break
-                for step in _tries(bench, state, epoch, batch):
+                for step in _tries(bench, state, epoch, batch, last=number == len(batches)):
                     state = state.after(step)
                     yield step
             if perfect(state):
@@ -76,6 +77,9 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
     except BudgetReachedError as reached:
         stopped, stopped_by = str(reached), reached.limit
     try:
+        for step in _waiting(bench, state):
+            state = state.after(step)
+            yield step
         for step in _prunings(bench, state):
             state = state.after(step)
             yield step
@@ -84,10 +88,21 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
     return result_of(state, val, stopped, stopped_by)
 
 
-def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> Generator[Step, None, None]:
+def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, last: bool) -> Generator[Step, None, None]:
     """The step of a batch; when its bundle is rejected, one more with the better half of it."""
-    bench.keep_back(prune_cost(state, bench))
-    step = edit_step(bench, state, epoch, batch)
+    bench.keep_back(prune_cost(state, bench) + (2 * len(bench.val) if state.waiting else 0))
+    step = edit_step(bench, state, epoch, batch, last=last)
+    yield step
+    again = retry_step(bench, state.after(step), step)
+    if again is not None:
+        yield again
+
+
+def _waiting(bench: Bench, state: State) -> Generator[Step, None, None]:
+    """The steps that gate what still waits when no batch will come."""
+    step = None if perfect(state) else waiting_step(bench, state)
+    if step is None:
+        return
     yield step
     again = retry_step(bench, state.after(step), step)
     if again is not None:

@@ -8,10 +8,11 @@ from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Step, TrainResult
 from skillopt_ci.core.leakage import leakage_of
 from skillopt_ci.core.rollout import Sample
-from skillopt_ci.core.screening import ScreenRule
+from skillopt_ci.core.screening import COMPANY, Screening, ScreenRule, worth
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
-from skillopt_ci.errors import CallFailedError
+from skillopt_ci.engine.steps import WAITS
+from skillopt_ci.errors import BudgetReachedError, CallFailedError
 from tests.engine.bench import Script, Scripted, add, bench, holds, lab, named, run, skill, tasks
 
 MIXED = (*named("a", 4), *named("b", 4))
@@ -96,11 +97,11 @@ def test_what_did_well_and_found_no_place_is_first_in_the_next_step_and_not_run_
     assert len([1 for _, s in harness.seen if s.stream == "screen"]) == 8
 
 
-def test_a_step_tries_three_times_as_many_edits_as_it_may_keep() -> None:
-    edits = [edit(f"- {letter}", "a0") for letter in "cdefg"]
+def test_a_step_tries_six_times_as_many_edits_as_it_may_keep() -> None:
+    edits = [edit(f"- {letter}", "a0") for letter in "cdefghij"]
     step, _, harness = first(Scripted([edits]), budget_start=1, budget_end=1)
-    assert list(status(step).values()) == ["rejected-alone"] * 3 + ["over-budget"] * 2
-    assert len([1 for _, s in harness.seen if s.stream == "screen"]) == 3 * 4 + 4  # and the first of them as the group
+    assert list(status(step).values()) == ["rejected-alone"] * 6 + ["over-budget"] * 2
+    assert len([1 for _, s in harness.seen if s.stream == "screen"]) == 6 * 4 + 4  # and the first of them as the group
 
 
 def test_an_edit_that_could_not_be_measured_alone_is_left_to_the_gate() -> None:
@@ -173,3 +174,56 @@ def test_concurrency_changes_nothing(noise: int) -> None:
         result, _ = run(made, skill("x\n"))
         histories.append(([s.as_json() for s in result.steps], result.best.text))
     assert histories[0] == histories[1]
+
+
+def waits(**changes: object) -> tuple[TrainResult, Script, Scripted]:
+    """Two batches an epoch; the first suggests "- a", the second "- b"."""
+    harness, optimizer = Script(), Scripted([[edit("- a", "a0")], [edit("- b", "b0")], []])
+    val = (*MIXED, *named("c", 2))
+    result, _ = run(bench(optimizer, harness, **{**ON, "batch_size": 4, "val": val, **changes}), skill("x\n"))
+    return result, harness, optimizer
+
+
+def test_what_did_well_alone_waits_for_more_until_the_epoch_ends() -> None:
+    result, harness, optimizer = waits()
+    one, two = result.steps
+    assert (one.action, one.reason, one.decision) == ("skip", WAITS, None)
+    assert [r.status for r in one.edits] == ["waiting"]
+    assert (two.action, [r.status for r in two.edits]) == ("accept", ["kept", "kept"])
+    assert result.best_val_mean == 0.8
+    bodies = [body for body, s in harness.seen if s.stream == "val"]
+    assert set(bodies) == {"x\n", result.best.body}  # one gate for both
+    # The second batch ran with what waits, and so did the edit that was screened then.
+    assert {body for body, s in harness.seen if s.stream == "train/1"} == {"x\n", "x\n\n- a\n"}
+    assert optimizer.asked[1][0].body == "x\n\n- a\n"
+    screened = {body for body, s in harness.seen if s.stream == "screen" and "- b" in body}
+    assert all("- a" in body for body in screened)
+
+
+def test_without_screening_nothing_waits() -> None:
+    result, _, _ = waits(screen=ScreenRule(runs=0))
+    assert result.steps[0].decision is not None
+
+
+def test_what_waits_when_the_budget_ends_the_run_is_gated_all_the_same() -> None:
+    kept: list[int] = []
+    calls = iter(range(99))
+
+    def checkpoint() -> None:
+        if next(calls) == 1:  # in the second step, which is lost
+            raise BudgetReachedError("budget.calls", limit="calls")
+
+    result, _, _ = waits(checkpoint=checkpoint, keep_back=kept.append)
+    assert result.stopped_by == "calls"
+    assert [(s.number, s.reason) for s in result.steps] == [(1, WAITS), (2, "better on validation")]
+    assert kept[-2:] == [2 * 10, 0]  # the price of its gate was kept back
+    assert [(r.edit.content, r.status) for r in result.steps[1].edits] == [("- a", "kept")]
+    assert result.best.body == "x\n\n- a\n"
+
+
+def test_a_group_that_is_large_enough_is_gated_at_once() -> None:
+    good, weak = Screening(gain=0.5, runs=4), Screening(gain=0.3, runs=8)
+    rule = ScreenRule()
+    assert [worth([good] * n, rule) for n in (1, COMPANY - 1, COMPANY)] == [False, False, True]
+    assert worth([good, weak], rule)  # what only may help is not carried along
+    assert worth([good, None], rule)
