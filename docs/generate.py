@@ -1,9 +1,12 @@
 """Write the generated pages: `python docs/generate.py`; with --check only say which are out of date.
 
-configuration.md comes from the JSON Schema of skillopt.yml, commands.md from the commands themselves.
+configuration.md comes from the JSON Schema of skillopt.yml, commands.md and graders.md from the commands and the
+graders themselves.
 """
 
+import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +18,9 @@ from skillopt_ci.cli.main import COMMANDS, cli
 from skillopt_ci.config.json_schema import json_schema
 from skillopt_ci.config.not_built import PLANNED
 from skillopt_ci.config.words import wanted
+from skillopt_ci.core.task import GraderSpec
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.plugins import BUILTIN, load
 
 HERE = Path(__file__).parent
 
@@ -162,7 +168,54 @@ def _command(command: click.Command, name: str) -> Iterator[str]:
             yield f"| `{option.replace('|', ' / ')}` | {meaning.replace('|', ' / ')} |\n"
 
 
-PAGES = {"configuration.md": page, "commands.md": commands_page}
+_GRADERS = """# Graders
+
+<!-- Written by docs/generate.py from the graders themselves. Do not edit. -->
+
+What each grader takes, as its own check of options knows it. [Tasks and graders](tasks.md) says how they are used, and
+what the optimizer may read of them. Every grader also takes `hidden`: `true` keeps its words from the optimizer,
+`false` shows them all.
+"""
+_TAKES = re.compile(r"\(it takes: (.*)\)$")
+_KINDS = {"str": "text", "bool": "true or false", "int": "whole number", "float": "number", "dict": "mapping"}
+
+
+def graders_page() -> str:
+    """Every grader with its options, asked from what refuses them; one that its docstring leaves out is an error."""
+    parts = [_GRADERS]
+    for name in BUILTIN["graders"]:
+        make = load("graders", name)
+        described = inspect.cleandoc(make.__doc__ or "")
+        options = {key: _kind(name, key) for key in _options(name)}
+        missing = [key for key in options if f"`{key}`" not in described]
+        if missing or not described:
+            sys.exit(f"grader '{name}': its docstring says nothing about {', '.join(missing) or 'itself'}")
+        parts.append(f"\n## `{name}`\n\n{described}\n")
+        if options:
+            parts += ["\n| option | value |\n|---|---|\n", *(f"| `{k}` | {v} |\n" for k, v in options.items())]
+    return "".join(parts)
+
+
+def _refusal(name: str, options: dict[str, object]) -> str:
+    try:
+        load("graders", name)(GraderSpec(type=name, options=options), None)
+    except ConfigError as error:
+        return str(error)
+    sys.exit(f"grader '{name}' does not check its options")
+
+
+def _options(name: str) -> list[str]:
+    found = _TAKES.search(_refusal(name, {"?": 0}))
+    return found[1].split(", ") if found and found[1] != "none" else []
+
+
+def _kind(name: str, option: str) -> str:
+    found = re.search(rf"'{option}' must be (.*), not object", _refusal(name, {option: object()}))
+    kinds = (found[1] if found else "anything").replace("int or float", "float").split(" or ")
+    return " or ".join(_KINDS.get(k, k) for k in kinds)
+
+
+PAGES = {"configuration.md": page, "commands.md": commands_page, "graders.md": graders_page}
 
 
 def main() -> int:

@@ -53,7 +53,10 @@ class _Diff:
 
 
 def diff(spec: GraderSpec, _judge: JudgeModel | None, /) -> Grader:
-    """Checks on changed lines: `contains`, `not_contains`, `regex`; on changed paths: `only`; `max_lines`, `empty`."""
+    """Checks on changed lines: `contains`, `not_contains`, `regex`; on changed paths: `only`; `max_lines`, `empty`.
+
+    `flags` of the patterns (`m`): letters of `aimsx`, as in Python.
+    """
     listed = (str, list)
     allowed: dict[str, type | tuple[type, ...]] = {
         "contains": listed,

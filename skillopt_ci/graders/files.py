@@ -93,7 +93,10 @@ class _Files:
 
 
 def files(spec: GraderSpec, _judge: JudgeModel | None, /) -> Grader:
-    """Checks on the workspace: `exists`, `absent` (paths), `content`, `contains`, `regex` (path -> text)."""
+    """Checks on the workspace: `exists`, `absent` (paths), `content`, `contains`, `regex` (path -> text).
+
+    `flags` of the patterns (`m`): letters of `aimsx`, as in Python.
+    """
     listed = {"exists": (str, list), "absent": (str, list)}
     check_options(spec, {**listed, "content": dict, "contains": dict, "regex": dict, "flags": str})
     flags = str(spec.options.get("flags", "m"))

@@ -139,7 +139,10 @@ def _said(stdout: bytes) -> Mapping[str, object] | None:
 
 
 def script(spec: GraderSpec, _judge: JudgeModel | None, /) -> Grader:
-    """`run` (command), `timeout` (seconds), `files` (paths in the repository; then name -> text), `memory_mb`."""
+    """A command in the sandbox decides: `run` (command), `timeout` (seconds), `memory_mb`, `disk_mb` (limits).
+
+    `files`: paths in the repository, or name -> text, that stand beside the workspace.
+    """
     check_options(
         spec, {"run": (str, list), "timeout": (int, float), "files": (list, dict), "memory_mb": int, "disk_mb": int}
     )

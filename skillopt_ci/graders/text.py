@@ -194,14 +194,20 @@ def exact(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 
 
 def contains(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """Every one of `values` stands in the answer (value: their share); without `values`, one expected answer does."""
+    """Every one of `values` stands in the answer (value: their share); without `values`, one expected answer does.
+
+    `ignore_case` (false): upper and lower case are the same.
+    """
     del judge
     check_options(spec, {"values": (str, list), "ignore_case": bool})
     return _Contains(spec, _values(spec), _Fold(_flag(spec, "ignore_case")))
 
 
 def startswith(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """The answer starts with one of `values`, or without them with an expected answer; leading space aside."""
+    """The answer starts with one of `values`, or without them with an expected answer; leading space aside.
+
+    `ignore_case` (false): upper and lower case are the same.
+    """
     del judge
     check_options(spec, {"values": (str, list), "ignore_case": bool})
     return _StartsWith(spec, _values(spec), _Fold(_flag(spec, "ignore_case")))
