@@ -75,6 +75,7 @@ class ResolvedSkill:
     gate: Gate
     budget: Limits
     own_budget: bool
+    confined: bool = True
 
     @property
     def target(self) -> ModelRef:
@@ -103,6 +104,7 @@ class ResolvedSkill:
             "optimizer": None if self.optimizer is None else self.optimizer.identity(),
             "judge": None if self.judge is None else self.judge.identity(),
             "harness": [self.harness, dict(self.harness_options)] if self.harness_options else self.harness,
+            **({} if self.confined else {"sandbox": "off"}),
             "graders": [g.identity() for g in self.graders],
             "split": self.split.model_dump(mode="json"),
             "train": self.train.model_dump(mode="json"),
@@ -179,6 +181,7 @@ def _resolved(config: Config, entry: SkillEntry, name: str, path: str, tree: Tre
         gate=merged(config.gate, entry.gate) or config.gate,
         budget=Limits(**limits.model_dump()),
         own_budget=entry.budget is not None,
+        confined=config.sandbox == "auto",
     )
 
 

@@ -20,6 +20,8 @@ _CHUNK = 65536
 _GRACE_SECONDS = 3.0
 _LONGEST_REPORT = 64 * 1024
 _MIB = 1024 * 1024
+# Some Pythons do not find their own library without it; the command never sees it.
+_LAUNCH = ("LD_LIBRARY_PATH",)
 # Asked twice, told once; a supervisor that does not even die is left to `kill` of its own process.
 _LETTERS = (b"I", b"T", b"K")
 
@@ -73,7 +75,7 @@ def run(plan: Plan, command: Command, stop: Stop) -> Finished:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=(theirs.fileno(),),
-                env={"PATH": os.defpath},
+                env={name: os.environ[name] for name in _LAUNCH if name in os.environ} | {"PATH": os.defpath},
                 start_new_session=True,
             )
         watch = _Watch(process=process, control=ours, command=command, deadline=began + command.limits.seconds)

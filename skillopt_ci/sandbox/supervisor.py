@@ -51,8 +51,7 @@ class Supervisor:
             # Here the kernel counts all tasks of the user; for root it does not count at all.
             self.plan["rlimits"]["RLIMIT_NPROC"] = tasks_of(os.getuid()) + self.plan["limits"]["processes"]
         wake, bell = os.pipe()
-        for end in (wake, bell):
-            os.set_blocking(end, False)
+        os.set_blocking(bell, False)
         signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
@@ -139,8 +138,8 @@ class Supervisor:
         if began >= self.disk_due:
             if folder_size(self.plan["root"], limits["disk"]) + deleted_size(pids) > limits["disk"]:
                 return "disk"
-            took = time.monotonic() - began
-            self.disk_due = began + max(0.3, 20 * took)  # a large folder is not looked at all the time
+            # a large folder is not looked at all the time
+            self.disk_due = began + max(0.3, 20 * (time.monotonic() - began))
         return ""
 
     def processes(self) -> list[int]:
@@ -190,13 +189,19 @@ def lower(kind: int, value: int) -> None:
     resource.setrlimit(kind, (value, value))
 
 
+def content(path: str) -> bytes:
+    """A file of /proc; empty when its process is gone."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
 def parent_of(pid: int) -> int:
     """The parent of a process; 0 when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0
+    fields = content(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else 0
 
 
 def all_pids() -> list[int]:
@@ -220,15 +225,8 @@ def tasks_of(user: int) -> int:
 
 def private_memory(pids: list[int]) -> int:
     """Bytes of memory of these processes without what is only mapped from files; shared memory counts in each."""
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/status", "rb") as file:
-                lines = file.read().splitlines()
-        except OSError:
-            continue
-        total += sum(1024 * int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
-    return total
+    lines = [line for pid in pids for line in content(f"/proc/{pid}/status").splitlines()]
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
 
 
 def deleted_size(pids: list[int]) -> int:
@@ -271,15 +269,20 @@ def relay(listener: socket.socket, path: str) -> None:
             near, _ = listener.accept()
         except OSError:
             return
-        far = socket.socket(socket.AF_UNIX)
+        threading.Thread(target=join, args=(near, path), daemon=True).start()
+
+
+def join(near: socket.socket, path: str) -> None:
+    """Copy both ways until both have ended."""
+    with near, socket.socket(socket.AF_UNIX) as far:
         try:
             far.connect(path)
         except OSError:
-            near.close()
-            far.close()
-            continue
-        for source, sink in ((near, far), (far, near)):
-            threading.Thread(target=pump, args=(source, sink), daemon=True).start()
+            return
+        back = threading.Thread(target=pump, args=(far, near), daemon=True)
+        back.start()
+        pump(near, far)
+        back.join()
 
 
 def pump(source: socket.socket, sink: socket.socket) -> None:

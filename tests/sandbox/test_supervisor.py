@@ -1,0 +1,172 @@
+"""The parts of the supervisor, one by one; as a whole it is tested through the sandboxes that it runs in."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from skillopt_ci.sandbox import supervisor
+from skillopt_ci.sandbox.supervisor import Supervisor
+from tests.sandbox.places import alive, gone, mark
+
+MIB = 1024 * 1024
+
+
+@contextmanager
+def made(root: Path, *, alone: bool = False, **limits: int) -> Iterator[tuple[Supervisor, socket.socket]]:
+    """A supervisor with a plan, and the other end of its control socket."""
+    ours, theirs = socket.socketpair()
+    plan = {
+        "argv": ["true"], "env": {}, "cwd": str(root), "root": str(root), "alone": alone, "relay": None, "rlimits": {},
+        "limits": {"processes": 10**6, "memory": 10**15, "disk": 10**12, **limits},
+    }  # fmt: skip
+    ours.sendall(json.dumps(plan).encode() + b"\n")
+    with ours, theirs:
+        yield Supervisor(theirs), ours
+
+
+def child(word: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sleep", word], start_new_session=True)
+
+
+def test_its_processes_are_those_it_has_started(tmp_path: Path) -> None:
+    with made(tmp_path) as (one, _), child(mark()) as process:
+        assert process.pid in one.processes()
+        assert os.getpid() not in one.processes()
+        assert os.getppid() not in one.processes()
+        process.kill()
+    with made(tmp_path, alone=True) as (one, _):
+        assert os.getppid() in one.processes()  # in a namespace of its own everything is its command's
+
+
+def test_which_limit_is_passed(tmp_path: Path) -> None:
+    with child(mark()) as process:
+        for limits, over in (
+            ({}, ""),
+            ({"processes": 0}, "processes"),
+            ({"memory": 1}, "memory"),
+        ):
+            with made(tmp_path, **limits) as (one, _):
+                assert one.over() == over
+        process.kill()
+    (tmp_path / "big").write_bytes(b"x" * MIB)
+    with made(tmp_path, disk=MIB // 2) as (one, _):
+        assert one.over() == "disk"
+        assert one.disk_due == 0.0
+    with made(tmp_path, disk=2 * MIB) as (one, _):
+        assert one.over() == ""
+        assert one.disk_due > 0.0
+
+
+def test_every_process_is_killed(tmp_path: Path) -> None:
+    word = mark()
+    with made(tmp_path) as (one, _):
+        started = [
+            child(word),
+            child(word),
+            subprocess.Popen(["bash", "-c", f"trap '' TERM; sleep {word} & sleep {word}"], start_new_session=True),
+        ]
+        one.child = started[0].pid
+        assert alive(word)
+        one.kill_all()
+        assert gone(word)
+        for process in started:
+            process.returncode = -signal.SIGKILL  # buried already
+        one.kill_all()  # nothing is left to kill
+
+
+def test_letters_are_signals_and_the_end_of_the_socket_kills(tmp_path: Path) -> None:
+    wake, bell = os.pipe()
+    with made(tmp_path) as (one, ours):
+        process = subprocess.Popen(
+            ["bash", "-c", "trap 'exit 7' INT; while :; do sleep 0.02; done"], start_new_session=True
+        )
+        one.child = process.pid
+        while b"bash" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            continue
+        ours.sendall(b"I")
+        os.write(bell, b"x")
+        ended, status = one.watch(wake)
+        assert ended == "exit"
+        assert status is not None
+        assert os.waitstatus_to_exitcode(status) in (7, -signal.SIGINT)
+        process.returncode = 0
+        ours.sendall(b"K")
+        assert one.watch(wake) == ("killed", None)
+    with made(tmp_path) as (one, ours):
+        ours.close()
+        assert one.watch(wake) == ("killed", None)
+    with made(tmp_path, processes=0) as (one, _), child(mark()) as process:
+        assert one.watch(wake) == ("processes", None)
+        process.kill()
+    os.close(wake)
+    os.close(bell)
+
+
+def test_sizes(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "f").write_bytes(b"x" * MIB)
+    (tmp_path / "link").symlink_to("/usr")
+    size = supervisor.folder_size(str(tmp_path), 10**12)
+    assert MIB <= size < 2 * MIB
+    assert supervisor.folder_size(str(tmp_path / "missing"), 10) == 0
+    own = [os.getpid()]
+    before = supervisor.deleted_size(own)
+    with (tmp_path / "gone").open("wb") as file:
+        file.write(b"x" * MIB)
+        file.flush()
+        (tmp_path / "gone").unlink()
+        assert supervisor.deleted_size(own) - before >= MIB
+    assert supervisor.private_memory(own) > MIB
+    for nobody in ([], [2**22 - 1]):
+        assert supervisor.private_memory(nobody) == supervisor.deleted_size(nobody) == 0
+    assert supervisor.parent_of(os.getpid()) == os.getppid()
+    assert supervisor.parent_of(2**22 - 1) == 0
+    assert supervisor.tasks_of(os.getuid()) >= 1
+    assert supervisor.tasks_of(2**31) == 0
+
+
+def test_a_limit_is_never_raised() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    supervisor.lower(resource.RLIMIT_CORE, soft)
+    assert resource.getrlimit(resource.RLIMIT_CORE)[0] <= soft
+    assert resource.getrlimit(resource.RLIMIT_CORE)[1] <= (hard if hard >= 0 else 2**63)
+
+
+def test_signals_to_nobody_are_nothing() -> None:
+    supervisor.tell(os.killpg, 2**22 - 1, signal.SIGTERM)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(2**22 - 1, signal.SIGTERM)
+
+
+def test_the_relay(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as server, socket.create_server(("127.0.0.1", 0)) as listener:
+        server.bind(path)
+        server.listen()
+        thread = threading.Thread(target=supervisor.relay, args=(listener, path), daemon=True)
+        thread.start()
+        with socket.create_connection(listener.getsockname()) as near:
+            far, _ = server.accept()
+            with far:
+                near.sendall(b"ask")
+                assert far.recv(10) == b"ask"
+                far.sendall(b"answer")
+                far.shutdown(socket.SHUT_WR)
+                assert near.recv(10) == b"answer"
+                assert near.recv(10) == b""
+        server.close()
+        Path(path).unlink()
+        with socket.create_connection(listener.getsockname()) as near:
+            assert near.recv(10) == b""  # nobody is there any more
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert not thread.is_alive()
