@@ -62,9 +62,8 @@ class Supervisor:
         if not self.alone:
             self.kill_all()
         code = os.waitstatus_to_exitcode(status) if status is not None else -signal.SIGKILL
-        report = {"ended": ended, "code": code, "failed": self.failed}
         try:
-            self.control.sendall(json.dumps(report).encode() + b"\n")
+            self.control.sendall(json.dumps({"ended": ended, "code": code, "failed": self.failed}).encode())
         except OSError:
             pass  # nobody is left to hear it
         os._exit(0)
@@ -128,8 +127,7 @@ class Supervisor:
 
     def over(self) -> str:
         """The limit that is passed, if any."""
-        limits = self.plan["limits"]
-        pids = self.processes()
+        limits, pids = self.plan["limits"], self.processes()
         if len(pids) > limits["processes"]:
             return "processes"
         if private_memory(pids) > limits["memory"]:
@@ -138,7 +136,6 @@ class Supervisor:
         if began >= self.disk_due:
             if folder_size(self.plan["root"], limits["disk"]) + deleted_size(pids) > limits["disk"]:
                 return "disk"
-            # a large folder is not looked at all the time
             self.disk_due = began + max(0.3, 20 * (time.monotonic() - began))
         return ""
 
