@@ -12,7 +12,8 @@ from skillopt_ci.errors import UsageError
 SPENDING = ("gate", "train", "baseline", "eval")
 COMMANDS = (*SPENDING, "pr", "check", "publish")
 # What the action sets itself, and tells by its outputs.
-_OURS = ("--json", "--junit", "--summary")
+_OURS = ("--json", "--junit", "--summary", "--html")
+_WITH_PAGE = ("gate", "baseline", "eval")
 # In a pull request's own run these would follow the head's configuration, tasks and graders.
 _NOT_IN_PULL_REQUESTS = ("train", "baseline", "eval", "pr")
 _PULL = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
@@ -143,6 +144,11 @@ class Places:
         return self.folder / "junit.xml"
 
     @property
+    def page(self) -> Path:
+        """The page, for commands that have one of their own; a training's is in its run folder."""
+        return self.folder / "report.html"
+
+    @property
     def summary(self) -> Path:
         """The summary in Markdown, for commands that have one."""
         return self.folder / "summary.md"
@@ -158,6 +164,8 @@ def command_line(inputs: Inputs, context: EventContext, refs: Refs, places: Plac
     if inputs.command in SPENDING:
         line += ["--junit", str(places.junit), "--summary", str(places.summary)]
         line += ["--max-usd", inputs.max_usd] if inputs.max_usd else []
+    if inputs.command in _WITH_PAGE:
+        line += ["--html", str(places.page)]
     if inputs.command == "train":
         line += _training(inputs, context, places)
     if inputs.command == "gate":

@@ -26,8 +26,9 @@ class Console:
 
     @property
     def live(self) -> bool:
-        """Stderr is a terminal that can redraw lines."""
-        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not self.quiet
+        """Stderr is a terminal that can redraw lines, and nobody asked for plain ones (`CI`, `NO_COLOR`)."""
+        plain = os.environ.get("CI") or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return sys.stderr.isatty() and not plain and not self.quiet
 
     def say(self, text: str) -> None:
         """A line of progress; silent with --quiet."""

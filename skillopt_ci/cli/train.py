@@ -19,6 +19,7 @@ from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simul
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.history import TrainResult
+from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import BudgetReachedError, GitError, InconclusiveError, ProviderDownError, UsageError
 from skillopt_ci.forge.git import Git
@@ -86,6 +87,12 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     skill = plan.skill
     meter = work.skill_meter(skill, plan.run_id)
     work.console.say(f"{skill.name}: run {plan.run_id}, generation {plan.generation}, in {_shown(plan)}")
+    known = sum((cost.spend for cost in work.ledger.spend_by_stage(plan.run_id)), Spend())
+    if known.calls:
+        does = "is replayed" if plan.finished else "goes on"
+        work.console.say(
+            f"{skill.name}: the run {does}: {spend_words(known)} of it are in the ledger and not bought again"
+        )
     entry = TrainEntry(
         name=skill.name,
         path=skill.path,

@@ -198,6 +198,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
 
 def follow(work: Work, name: str, folder: RunFolder, steps: Training, accepted: Callable[[Skill], None]) -> TrainResult:
     """Run a method to its end: every step is written to the run folder and told; `accepted` hears of new skills."""
+    paid = work.meter.paid.calls
     while True:
         try:
             event = next(steps)
@@ -210,7 +211,11 @@ def follow(work: Work, name: str, folder: RunFolder, steps: Training, accepted: 
                 work.console.warn(f"{name}: no meta notes after epoch {event.epoch}: {event.failure.message}")
         else:
             folder.write_step(event)
-            work.console.say(step_line(event.as_json()))
+            # A step that paid nothing was bought before: by this run before it was interrupted, or by another one.
+            paid, before = work.meter.paid.calls, paid
+            note = ", replayed" if event.cost.calls and paid == before else ""
+            work.console.say(step_line(event.as_json()) + note)
+            work.progress.step_done(event.number)
             if event.action == "accept" and event.candidate is not None:
                 accepted(event.candidate)
 

@@ -97,6 +97,7 @@ def test_inputs_become_a_command_line_and_nothing_else(step: Step) -> None:
     assert line == [
         "eval", "--json", f"{temp}/eval.json", "--config", "sub/skillopt.yml", "--skill", "one", "--skill", "two words",
         "--junit", f"{temp}/junit.xml", "--summary", f"{temp}/summary.md", "--max-usd", "3",
+        "--html", f"{temp}/report.html",
         "--split", "test", "--seed=1;rm -rf /",
     ]  # fmt: skip
     assert Path.cwd() == step.workspace

@@ -89,6 +89,11 @@ def test_two_runs_and_their_report(tmp_path: Path) -> None:
     repo = repository(tmp_path / "p")
     for _ in range(2):
         assert call(repo.root, "train", "--quiet").code == 0
+    again = call(repo.root, "train", "--generation", "1")
+    assert "invoices: the run is replayed: " in again.err
+    steps = [line for line in again.lines if line.startswith("step ")]
+    assert steps
+    assert all(line.endswith(", replayed") for line in steps if "train" not in line)
     first, second = sorted((repo.root / ".skillopt/runs").iterdir(), key=lambda p: p.stat().st_mtime_ns)
     done, value = call_json(repo.root, "diff", str(first), str(second))
     assert value["a"]["spend"]["calls"] > 0

@@ -5,7 +5,16 @@ from decimal import Decimal
 import pytest
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.progress import LiveProgress, PlainProgress, progress_for, spend_words
+from skillopt_ci.cli.progress import (
+    LIVE_COLUMNS,
+    LIVE_ROWS,
+    LiveProgress,
+    PlainProgress,
+    progress_for,
+    spend_words,
+    split_of,
+    time_left,
+)
 from skillopt_ci.core.rollout import Failure, Rollout, Sample, Score
 from skillopt_ci.core.spend import Spend
 
@@ -45,17 +54,44 @@ def test_a_log_gets_a_line_every_fifteen_seconds(capsys: pytest.CaptureFixture[s
         assert capsys.readouterr().err == ""
 
 
-def test_a_terminal_gets_a_line_that_goes_away(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_terminal_gets_a_table_that_goes_away(capsys: pytest.CaptureFixture[str]) -> None:
     with LiveProgress(Console(), spent) as progress:
+        progress.begin("before", 1)
+        progress.step_done(6)
         progress.begin("validation \x1b[2J [bold]of[/bold]", 3)
         for rollout in (GOOD, LOST, GOOD, GOOD):  # a failed one is tried again at the end
             progress.advance(rollout)
-        (task,) = progress._bar.tasks
-        assert (task.completed, task.total) == (3, 3)
-        assert task.description == "validation [bold]of[/bold]"
-        assert task.fields["rate"].startswith("1 failed, ")
-        assert task.fields["rate"].endswith("/s, 7 calls, $0.25")
+        (row,) = progress._rows
+        assert row.cells("$1", "0:00") == ("7", "validation [bold]of[/bold]", "val", "3/3", "100.0", "1", "$1", "0:00")
+        table = progress._table()
+        assert [column.header for column in table.columns] == [head for head, _ in LIVE_COLUMNS]
+        assert str(next(iter(table.columns[6].cells))) == "7 calls, $0.25"
+        for number in range(20):
+            progress.begin(f"more {number}", 1)
+        assert len(progress._rows) == LIVE_ROWS
     assert "\x1b[2J" not in capsys.readouterr().err
+
+
+def test_time_left_and_splits() -> None:
+    assert [time_left(*x) for x in ((0, 5, 9.0), (5, 5, 9.0), (1, 3, 40.0), (6, 5, 1.0))] == [
+        "-",
+        "0:00",
+        "1:20",
+        "0:00",
+    ]
+    names = ("train/2", "screen", "slow/1", "val", "test", "eval/test", "head", "fresh/ab")
+    assert [split_of(n) for n in names] == ["train", "train", "train", "val", "test", "test", "held-out", "held-out"]
+
+
+@pytest.mark.parametrize("variable", ["CI", "NO_COLOR"])
+def test_plain_lines_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    for name in ("CI", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert Console().live is True
+    monkeypatch.setenv(variable, "1")
+    assert Console().live is False
 
 
 def test_a_log_is_no_terminal() -> None:

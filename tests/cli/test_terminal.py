@@ -33,7 +33,7 @@ def in_terminal(root: Path, *args: str, **env: str) -> str:
     process = subprocess.Popen(
         [sys.executable, "-m", "skillopt_ci", *args],
         cwd=root,
-        env=environment(**{"TERM": "xterm-256color", "COLUMNS": "100", **env}),
+        env=environment(**{"TERM": "xterm-256color", "COLUMNS": "100", "CI": "", "NO_COLOR": "", **env}),
         stdout=theirs,
         stderr=theirs,
         stdin=subprocess.DEVNULL,
