@@ -5,8 +5,8 @@ tells in the end, exactly, what a skill is worth. All arms get the same tasks an
 the closing comparison on the test split is ours alone and is counted apart. Rivals run in an environment of their own:
     python -m venv build/rivals && build/rivals/bin/pip install gepa==0.1.4 skillopt==0.2.0
 
-Run: python benchmarks/training.py [--seeds 1-20] [--worlds latent-0.1,...] [--arms ours,gepa,...]
-Seeds from 100 on were used while the method was developed; they are no evidence.
+Run: python benchmarks/training.py [--seeds 1001-1020] [--worlds latent-0.1,...] [--arms default,gepa,...]
+Seeds up to 140 were used while the method was developed; they are no evidence.
 """
 
 import argparse
@@ -29,13 +29,12 @@ from training_world import running
 from skillopt_ci.cli.training import train_settings
 from skillopt_ci.config.schema import Train
 from skillopt_ci.core.history import TrainResult
-from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Rollout
 from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import GraderSpec, Source, Split, Task
-from skillopt_ci.core.training_gate import CONFIRM, STRICT
+from skillopt_ci.core.training_gate import STRICT
 from skillopt_ci.engine.confirm import confirm
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.state import Bench, TrainSettings
@@ -52,34 +51,22 @@ BUDGET, TRAIN, VAL, TEST = 800, 80, 40, 100
 START = "# Orders\n\nCarry out every order with care.\n"
 CONFIDENCE = 0.9
 WORLDS = ("latent-0.1", "latent-0", "soft-0.1", "placebo-0.2")
-# Enough epochs that the budget of rollouts ends the run.
-OURS = TrainSettings(
-    epochs=12,
-    batch_size=40,
-    minibatch_size=8,
-    budget_start=8,
-    budget_end=8,
-    budget_shape="constant",
-    rule=CONFIRM,
-    slow_update=False,
-    meta_notes=False,
-    seed=1,
-    replica="1/1",
-    policy=EditPolicy(),
+DEFAULT = train_settings(Train(), "1/1")
+# Enough epochs and places that the budget of rollouts ends the run.
+LONG = replace(
+    DEFAULT, epochs=12, budget_start=8, budget_end=8, budget_shape="constant", slow_update=False, meta_notes=False
 )
 NO_SCREEN = ScreenRule(runs=0)
 ARMS: Mapping[str, TrainSettings] = {
-    "default": train_settings(Train(), "1/1"),
-    "ours": OURS,
-    "budget 4 to 2": replace(OURS, budget_start=4, budget_end=2, budget_shape="cosine"),
-    "strict gate": replace(OURS, rule=STRICT),
-    "no pruning": replace(OURS, prune=False),
-    "no second look": replace(OURS, screen=ScreenRule(margin=0.0)),
-    "no screening": replace(OURS, screen=NO_SCREEN),
-    "the paper's": replace(
-        OURS, screen=NO_SCREEN, prune=False, rule=STRICT, budget_start=4, budget_end=2, budget_shape="cosine"
-    ),
-    "with slow update": replace(OURS, slow_update=True, meta_notes=True),
+    "default": DEFAULT,
+    "no screening": replace(DEFAULT, screen=NO_SCREEN),
+    "no second look": replace(DEFAULT, screen=ScreenRule(margin=0.0)),
+    "strict gate": replace(DEFAULT, rule=STRICT),
+    "no slow update": replace(DEFAULT, slow_update=False, meta_notes=False),
+    "pruned": replace(DEFAULT, prune=True),
+    "12 epochs of 8": LONG,
+    "12 of 8, pruned": replace(LONG, prune=True),
+    "the paper's": replace(DEFAULT, screen=NO_SCREEN, rule=STRICT),
 }
 RIVALS = {name: Path(__file__).parent / f"rival_{name}.py" for name in ("gepa", "skillopt")}
 RIVAL_PYTHON = Path(__file__).parents[1] / "build/rivals/bin/python"
@@ -235,7 +222,7 @@ def table(url: str, arm: str, world: str, seeds: range) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="1-20")
+    parser.add_argument("--seeds", default="1001-1020")
     parser.add_argument("--worlds", default=",".join(WORLDS))
     parser.add_argument("--arms", default=",".join([*ARMS, *RIVALS]))
     parser.add_argument("--jobs", type=int, default=1, help="tables at once, each with a server of its own")

@@ -1,6 +1,7 @@
 """`plan`: what training and the gate can cost at most, before spending."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from skillopt_ci.cli.project import open_project, read_skill, training_suite
 from skillopt_ci.cli.training import RULES
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.costs import Calls, Shape
+from skillopt_ci.core.expected import expected_calls
 from skillopt_ci.core.golden import RUNS
 from skillopt_ci.core.media import usual_tokens
 from skillopt_ci.core.method_costs import method_calls
@@ -111,6 +113,9 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
         "name": skill.name,
         "train": {k: v.as_json() for k, v in stages.items()},
         "train_total": sum(stages.values(), Spend()).as_json(),
+        "expected_calls": None
+        if t.method != "skillopt"
+        else asdict(expected_calls(shape, calls.target + calls.optimizer)),
         "target_calls": _parts(calls),
         "gate": (
             gate + _spend(skill.judge, round(one_gate * len(skill.targets) * per_answer) + tested, 600, ANSWER_TOKENS)
@@ -165,6 +170,12 @@ def _prompt_tokens(skill: Skill, tasks: tuple[Task, ...]) -> int:
 
 def _show(console: Console, row: dict[str, Any]) -> None:
     console.result(f"{row['name']}: training at most {_words(row['train_total'])}")
+    usual = row["expected_calls"]
+    if usual is not None:
+        console.result(
+            f"  probably about {usual['likely']} calls of target and optimizer, {usual['low']} when all is learnt "
+            f"at once, {usual['high']} when candidates are close"
+        )
     for stage, spend in row["train"].items():
         if spend["calls"]:
             console.result(f"  {stage}: {_words(spend)}")

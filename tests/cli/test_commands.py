@@ -88,6 +88,9 @@ def test_plan_is_an_upper_bound_in_calls_tokens_and_usd(root: Path) -> None:
     assert "Upper bounds." in done.out
     bought = call_json(root, "train")[1]["skills"][0]["spend"]["paid"]["calls"]
     assert bought <= row["train_total"]["calls"]
+    usual = row["expected_calls"]
+    assert usual["low"] <= usual["likely"] <= usual["high"] <= row["train_total"]["calls"]
+    assert f"probably about {usual['likely']} calls" in done.out
 
 
 def test_plan_knows_prices_and_says_when_it_does_not(root: Path) -> None:
