@@ -200,7 +200,10 @@ class Budget(Section):
     usd: Usd | None = Field(default=None, description="USD that one run may buy.")
     calls: Positive | None = Field(default=None, description="Model calls that one run may buy.")
     minutes: Annotated[Number, Field(gt=0)] | None = Field(default=None, description="Minutes of one command.")
-    month_usd: Usd | None = Field(default=None, description="USD of all runs of the ledger in a calendar month.")
+    month_usd: Usd | None = Field(
+        default=None,
+        description="USD of all runs of the repository in a calendar month; without the action, of the ledger.",
+    )
 
 
 class Grader(BaseModel):
