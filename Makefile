@@ -21,11 +21,13 @@ lint: .venv/dev.done
 
 docs: .venv/dev.done
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/screenshots.py
 
 bench: .venv/dev.done
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/report.py
 
 .venv/run.done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'

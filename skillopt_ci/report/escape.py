@@ -32,6 +32,8 @@ def visible(text: str) -> str:
     """The text without escape sequences and hidden characters (control, bidirectional, zero-width, private, lone
     surrogates); every kind of line end is a newline, tabs stay.
     """
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text  # most texts: nothing to look for
     text = _BREAKS.sub("\n", _ANSI.sub("", text))
     return "".join(c for c in text if c in "\n\t" or not _hidden(c))
 
