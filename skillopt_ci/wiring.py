@@ -162,9 +162,10 @@ class Workshop:
         if isinstance(kind, AgentKind):
             from skillopt_ci.harnesses.rollout_key import StoredRollouts, bench_identity
 
-            surroundings = bench_identity(identity(skill.target), skill.target.model, confined=self.confined)
-            agent = kind.make(skill.harness_options)
-            harness = StoredRollouts(agent, surroundings, self.ledger, until, replays)
+            surroundings = bench_identity(
+                identity(skill.target), skill.target.model, confined=self.confined, distractors=skill.distractors
+            )
+            harness = StoredRollouts(kind.make(skill.harness_options), surroundings, self.ledger, until, replays)
         else:
             harness = kind(model(skill.target))
         return Lab(
@@ -189,16 +190,16 @@ class Workshop:
         judge = self.model(skill.judge, run=run, meters=meters) if skill.judge else None
         kind = plugins.load("harnesses", skill.harness)
         if isinstance(kind, AgentKind):
-            harness = self._agent(kind.make(skill.harness_options), skill.target, run, meters)
+            harness = self._agent(kind.make(skill.harness_options), skill, run, meters)
         else:
             harness = kind(self.model(skill.target, run=run, meters=meters))
         judged: Judged = "triggers" if describing else "both" if skill.chooses else "answers"
         return Lab(harness, self._grader_of(skill, judge), self.pool, progress, replica, judged)
 
-    def _agent(self, agent: "Agent", target: ModelRef, run: str, meters: Sequence[Meter]) -> Harness:
+    def _agent(self, agent: "Agent", skill: ResolvedSkill, run: str, meters: Sequence[Meter]) -> Harness:
         from skillopt_ci.harnesses.rollout import AgentHarness, Bench
 
-        agency = self.agency
+        agency, target = self.agency, skill.target
         bench = Bench(
             sandbox=agency.sandbox(),
             gateway=agency.gateway(),
@@ -209,6 +210,7 @@ class Workshop:
             model=target.model,
             provider=identity(target),
             run=run,
+            distractors=skill.distractors,
         )
         return AgentHarness(agent, bench)
 

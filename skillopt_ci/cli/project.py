@@ -8,8 +8,9 @@ from pathlib import Path
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.options import Options
 from skillopt_ci.config.load import load_config
-from skillopt_ci.config.resolve import ResolvedSkill, resolve
+from skillopt_ci.config.resolve import ResolvedSkill, resolve, skill_name
 from skillopt_ci.config.schema import Config
+from skillopt_ci.config.words import clean
 from skillopt_ci.core.media import cannot_be_sent
 from skillopt_ci.core.scripts import suite_with_scripts
 from skillopt_ci.core.skill import Skill, parse_skill
@@ -86,7 +87,20 @@ def open_project(options: Options) -> Project:
 def read_project(root: Path, tree: Tree, path: str) -> Project:
     """Read a configuration from a tree. Raises `ConfigError` with every problem."""
     config = load_config(tree, path)
-    return Project(root=root, tree=tree, config_path=path, config=config, skills=resolve(config, tree))
+    skills = tuple(replace(s, distractors=_distractors(tree, path, s)) for s in resolve(config, tree))
+    return Project(root=root, tree=tree, config_path=path, config=config, skills=skills)
+
+
+def _distractors(tree: Tree, config: str, skill: ResolvedSkill) -> tuple[Skill, ...]:
+    """The skills that stand beside one, in the order of their names; never one of its own name."""
+    found: dict[str, Skill] = {}
+    for pattern in skill.distractor_paths:
+        paths = tree.glob(pattern)
+        if not paths:
+            raise ConfigError([Problem(config, 0, 0, f"harness.distractors: no file matches '{clean(pattern, 200)}'")])
+        for path in paths:
+            found[skill_name(path)] = read_skill(tree, path, skill_name(path))
+    return tuple(s for name, s in sorted(found.items()) if name != skill.name)
 
 
 def read_skill(tree: Tree, path: str, name: str) -> Skill:

@@ -119,6 +119,8 @@ def _harness(chosen: Harness, path: Path) -> Iterator[tuple[Path, str]]:
             kind.make(chosen.options)
         except ConfigError as error:
             yield path, str(error)
+    elif chosen.distractors:
+        yield (*path, "distractors"), f"the harness '{clean(chosen.type)}' gives the target one skill and no others"
     elif chosen.options:
         yield path, f"the harness '{clean(chosen.type)}' takes no options"
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from skillopt_ci.config.values import Text
+from skillopt_ci.config.values import SkillPath, Text
 
 
 class Harness(BaseModel):
@@ -13,6 +13,11 @@ class Harness(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     type: Text = Field(description="Which harness.")
+    distractors: tuple[SkillPath, ...] = Field(
+        default=(),
+        description="SKILL.md files of other skills that agents find installed beside it; `*` stands for any directory "
+        "name.",
+    )
 
     @property
     def options(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from skillopt_ci.config.schema import (
 from skillopt_ci.config.section import TaskFiles
 from skillopt_ci.config.words import clean
 from skillopt_ci.core.scripts import with_scripts
+from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.core.tree import Tree
@@ -59,7 +60,10 @@ class ModelRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedSkill:
-    """One skill with everything that holds for it. `own_budget`: its entry sets limits for it alone."""
+    """One skill with everything that holds for it. `own_budget`: its entry sets limits for it alone.
+
+    `distractors` are other skills that an agent finds beside it, from the files that match `distractor_paths`.
+    """
 
     name: str
     path: str
@@ -70,12 +74,14 @@ class ResolvedSkill:
     judge: ModelRef | None
     harness: str
     harness_options: Mapping[str, object]
+    distractor_paths: tuple[str, ...]
     split: SplitWeights
     train: Train
     gate: Gate
     budget: Limits
     own_budget: bool
     confined: bool = True
+    distractors: tuple[Skill, ...] = ()
 
     @property
     def target(self) -> ModelRef:
@@ -108,6 +114,7 @@ class ResolvedSkill:
             "graders": [g.identity() for g in self.graders],
             "split": self.split.model_dump(mode="json"),
             "train": self.train.model_dump(mode="json"),
+            **({"distractors": [[s.name, s.digest] for s in self.distractors]} if self.distractors else {}),
         }
 
 
@@ -176,6 +183,7 @@ def _resolved(config: Config, entry: SkillEntry, name: str, path: str, tree: Tre
         judge=model_ref(config, merged(config.judge, entry.judge)),
         harness=(entry.harness or config.harness).type,
         harness_options=MappingProxyType((entry.harness or config.harness).options),
+        distractor_paths=(entry.harness or config.harness).distractors,
         split=merged(config.split, entry.split) or config.split,
         train=merged(config.train, entry.train) or config.train,
         gate=merged(config.gate, entry.gate) or config.gate,

@@ -11,7 +11,7 @@ from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Attachment, Task
 from skillopt_ci.core.trajectory import Message, StopReason, Trajectory
-from skillopt_ci.errors import CallFailedError
+from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.gateway.passes import Metered, Pass, Terms
 from skillopt_ci.gateway.server import Gateway
 from skillopt_ci.gateway.upstream import Upstream
@@ -37,6 +37,7 @@ class Bench:
         model: at the provider.
         provider: its identity for ledger keys.
         run: who buys.
+        distractors: skills that are installed beside the one under test.
     """
 
     sandbox: Sandbox
@@ -48,15 +49,25 @@ class Bench:
     model: str
     provider: str
     run: str
+    distractors: tuple[Skill, ...] = ()
 
 
 class AgentHarness:
     """Runs an agent on tasks. Safe for threads."""
 
     def __init__(self, agent: Agent, bench: Bench) -> None:
+        protocol = getattr(agent, "protocol", None)  # an agent of its own makes speaks one; `command` may speak any
+        if protocol is not None and protocol not in bench.upstream.protocols:
+            kind = {"messages": "anthropic", "responses": "openai"}[protocol]
+            raise ConfigError(
+                f"the agent speaks the '{protocol}' protocol and the target's provider '{bench.provider}' does not: "
+                f"give it a provider of type '{kind}'"
+            )
         self._agent = agent
         self._bench = bench
-        self._identity = bench_identity(bench.provider, bench.model, confined=bench.sandbox.confined)
+        self._identity = bench_identity(
+            bench.provider, bench.model, confined=bench.sandbox.confined, distractors=bench.distractors
+        )
 
     def run(self, skill: Skill, task: Task, sample: Sample, /) -> Trajectory:
         """Replay or buy one rollout.
@@ -134,7 +145,7 @@ class AgentHarness:
         (root / STATE).mkdir()
         work = root / WORK
         lay_out(work, task.files)
-        skills = (skill,) if skill.text.strip() else ()
+        skills = (*([skill] if skill.text.strip() else []), *bench.distractors)
         for each in skills:
             lay_out(root, skill_files(each, agent.skills_folder))
         scene = Scene(

@@ -1,6 +1,6 @@
 """What distinguishes one rollout of an agent from another, and those that were bought before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from skillopt_ci.core.digest import digest
@@ -43,9 +43,12 @@ def label_of(task: Task, sample: Sample) -> str:
     return f"task {task.id}, {sample.stream}, run {sample.n}"
 
 
-def bench_identity(provider: str, model: str, *, confined: bool) -> dict[str, object]:
+def bench_identity(
+    provider: str, model: str, *, confined: bool, distractors: Sequence[Skill] = ()
+) -> dict[str, object]:
     """What of the surroundings is in the key of a rollout."""
-    return {"provider": provider, "model": model, "confined": confined}
+    others = {"distractors": [[s.name, s.digest] for s in distractors]} if distractors else {}
+    return {"provider": provider, "model": model, "confined": confined, **others}
 
 
 class StoredRollouts:
