@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from skillopt_ci import plugins
 from skillopt_ci.actions.workflows import Finding, check_workflow
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run, write_json
@@ -22,6 +23,7 @@ from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.refusal import SETTING
 from skillopt_ci.forge.settings import Settings, read_settings
 from skillopt_ci.forge.status import CONTEXT
+from skillopt_ci.harnesses.base import AgentKind
 from skillopt_ci.sandbox.bubblewrap import STEP, preflight
 from skillopt_ci.wiring import provider_options
 
@@ -47,6 +49,7 @@ def _doctor(console: Console, options: Options, offline: bool, login: str) -> in
     if project is not None:
         found += _keys(project)
         found += _sandbox(project)
+        found += _agents(project)
     git = Git.discover(Path.cwd())
     found += _clone(git, project.root if project else Path.cwd())
     found += _workflows(git.root if git else Path.cwd())
@@ -106,6 +109,24 @@ def _sandbox(project: Project) -> Iterator[Finding]:
             yield Finding(level="error", what=f"agents and scripts have no sandbox here: {why}", fix=STEP)
         else:
             yield Finding(level="ok", what="there is a sandbox for agents and scripts")
+
+
+def _agents(project: Project) -> Iterator[Finding]:
+    """Whether every agent is installed, in its pinned version; each once."""
+    seen: list[object] = []
+    for skill in project.skills:
+        kind, chosen = plugins.load("harnesses", skill.harness), [skill.harness, dict(skill.harness_options)]
+        if not isinstance(kind, AgentKind) or chosen in seen:
+            continue
+        seen.append(chosen)
+        try:
+            agent = kind.make(skill.harness_options)
+            said = "is there" if agent.readable else "is not looked for"
+            version = agent.identity().get("version", "")
+        except ConfigError as error:
+            yield Finding(level="error", what=f"harness '{skill.harness}': {error}")
+        else:
+            yield Finding(level="ok", what=f"harness '{skill.harness}': {version} {said}")
 
 
 def _clone(git: Git | None, root: Path) -> Iterator[Finding]:

@@ -194,6 +194,21 @@ def test_triggering_is_measured_and_the_description_trained(name: str, tmp_path:
 
 
 @each
+def test_doctor_says_whether_the_agent_is_there(name: str, tmp_path: Path) -> None:
+    with Loopback(model(name)) as server:
+        repo = project(tmp_path, name)
+        env = environment(name, server, tmp_path)
+        assert (
+            f"harness '{name}': {tools()[name].version} is there" in call(repo.root, "doctor", "--offline", env=env).out
+        )
+        bare = {**env, "PATH": "/usr/bin:/bin"}
+        done = call(repo.root, "doctor", "--offline", env=bare)
+        assert done.code == 2
+        assert "npm install -g" in done.out
+        assert tools()[name].version in done.out
+
+
+@each
 def test_a_killed_command_leaves_no_process(name: str, tmp_path: Path) -> None:
     need_sandbox()
     marker = tmp_path / "rollouts"
