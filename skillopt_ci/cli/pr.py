@@ -212,6 +212,7 @@ def _proposal(job: Job, result: Run, base_sha: str, history: bytes) -> Proposal:
         policy_sha=str(result.config.get("commit")),
         history=history,
         folder=job.folder,
+        test=result.test,
     )
     made = propose(training, [job.console.scrub(result.body or "")])
     commits = tuple(replace(plan, files=_clean(plan.files, training.path, job)) for plan in made.commits)

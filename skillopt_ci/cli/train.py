@@ -78,7 +78,8 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
     says = simulated(refs)
     summary = train_summary(entries, simulated=says)
     value = train_json(entries, exit_code=code, simulated=says)
-    leave_results(console, options, json=value, summary=summary, junit=train_junit(entries), shown=summary)
+    page = train_summary(entries, simulated=says, charts=True)
+    leave_results(console, options, json=value, summary=page, junit=train_junit(entries), shown=summary)
     return code
 
 

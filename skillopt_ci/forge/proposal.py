@@ -53,6 +53,7 @@ class Training:
         path: its `SKILL.md`, from the repository's root.
         steps: every step of the run, in order.
         history: the committed history file as it is on the base; empty when there is none.
+        test: scores of start and best in the closing comparison; None where nothing was measured.
         folder: where the project is in its repository: empty at the root, else with a slash at the end.
         run_id: the run's identity.
         base_sha: the commit that training started from; `policy_sha` where configuration and tasks came from.
@@ -68,6 +69,7 @@ class Training:
     policy_sha: str
     history: bytes = b""
     folder: str = ""
+    test: tuple[float | None, float | None] = (None, None)
 
 
 def propose(training: Training, sections: Sequence[str]) -> Proposal:
@@ -109,7 +111,9 @@ def history_path(name: str) -> str:
 
 
 def history_lines(training: Training) -> bytes:
-    """The history file after this run: a line an edit that was kept or rejected; the oldest fall out at the limit."""
+    """The history file after this run: a line an edit that was kept or rejected, and one of the run's test scores; the
+    oldest fall out at the limit.
+    """
     old = [line for line in training.history.split(b"\n") if line.strip() and not _of_run(line, training.run_id)]
     new = [
         json.dumps(_history_entry(training, step, record), sort_keys=True, ensure_ascii=True).encode()
@@ -118,7 +122,7 @@ def history_lines(training: Training) -> bytes:
         if record.status in ("kept", *NOT_KEPT) and not (step.kind == "prune" and record.status == "kept")
         if not record.reason.startswith(NOT_AGAIN)
     ]
-    lines = [*old, *new]
+    lines = [*old, *new, *_run_line(training)]
     size = sum(len(line) + 1 for line in lines)
     while size > HISTORY_LIMIT:
         size -= len(lines.pop(0)) + 1
@@ -220,6 +224,15 @@ def _history_entry(training: Training, step: Step, record: EditRecord) -> dict[s
         "start": text_digest(training.start.text),
         "base": text_digest(step.incumbent.text) if step.alone(record) else "",
     }
+
+
+def _run_line(training: Training) -> list[bytes]:
+    """What the run claimed: start and best on the test split, in [0, 1]."""
+    start, best = training.test
+    if start is None or best is None:
+        return []
+    entry = {"v": 1, "run": training.run_id, "status": "run", "start": round(start, 6), "best": round(best, 6)}
+    return [json.dumps(entry, sort_keys=True).encode()]
 
 
 def _of_run(line: bytes, run_id: str) -> bool:

@@ -8,9 +8,7 @@ from skillopt_ci.core.history import Confirmation, TrainResult
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.report.escape import md_code, md_text
 from skillopt_ci.report.parts import PULL_REQUEST_LIMIT, bounds, fitting, gain, points, table
-from skillopt_ci.report.training import pull_request_sections
-
-MAX_CHART_STEPS = 60
+from skillopt_ci.report.training import chart, pull_request_sections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ def pull_request_body(entry: TrainEntry, made_by: Provenance, *, simulated: bool
     extra = (
         []
         if r is None
-        else [*_scores(r, made_by), *_chart(r), _changes(r), _howto(entry, made_by), _origin(entry, made_by)]
+        else [*_scores(r, made_by), *chart(r), _changes(r), _howto(entry, made_by), _origin(entry, made_by)]
     )
     return "\n\n".join(fitting([*sections[:details], *extra, *sections[details:]], PULL_REQUEST_LIMIT))
 
@@ -57,23 +55,6 @@ def _compared(c: Confirmation | None) -> tuple[str, str, str, str]:
     n = sum(p.base is not None and p.head is not None for p in c.comparison.pairs)
     shown = "not measured" if effect is None else f"{gain(effect.mean)} {bounds(effect)}"
     return points(c.start.mean), points(c.best.mean), shown, str(n)
-
-
-def _chart(r: TrainResult) -> list[str]:
-    """The validation score of the kept skill after each step; numbers only, nothing of a model's text."""
-    scores = [r.steps[0].incumbent_mean] if r.steps else []
-    for step in r.steps:
-        kept = step.action == "accept" and step.decision is not None and step.decision.mean is not None
-        scores.append(step.decision.mean if kept and step.decision and step.decision.mean is not None else scores[-1])
-    if not 2 <= len(scores) <= MAX_CHART_STEPS:
-        return []
-    axis = ", ".join(f'"{n}"' for n in range(len(scores)))
-    line = ", ".join(f"{100 * score:.1f}" for score in scores)
-    return [
-        "```mermaid\nxychart-beta\n"
-        '    title "Validation score after each step (selection estimate)"\n'
-        f'    x-axis "step" [{axis}]\n    y-axis "points" 0 --> 100\n    line [{line}]\n```'
-    ]
 
 
 def _changes(r: TrainResult) -> str:

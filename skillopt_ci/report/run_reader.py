@@ -36,6 +36,15 @@ class Run:
         """The run's own word: worth a pull request."""
         return self.report.get("proposal") is True
 
+    @property
+    def test(self) -> tuple[float | None, float | None]:
+        """Scores of start and best in the closing comparison, in [0, 1]; None where nothing was measured."""
+        skills = self.report.get("skills")
+        test = skills[0].get("test") if isinstance(skills, list) and skills and isinstance(skills[0], dict) else None
+        sides = [test.get(side) if isinstance(test, dict) else None for side in ("start", "best")]
+        start, best = (side.get("mean") if isinstance(side, dict) else None for side in sides)
+        return _share(start), _share(best)
+
 
 def read_run(folder: Path) -> Run:
     """Read the folder of a finished run.
@@ -62,6 +71,10 @@ def read_run(folder: Path) -> Run:
         steps=_steps(folder, name, history, start),
         body=_bytes(body).decode("utf-8", "replace") if body.is_file() else None,
     )
+
+
+def _share(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
 
 
 def read_json(folder: Path, name: str) -> Any:

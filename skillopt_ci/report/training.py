@@ -22,6 +22,7 @@ from skillopt_ci.report.parts import (
 from skillopt_ci.report.triggering import trigger_notes
 
 MAX_REJECTED = 30
+MAX_CHART_STEPS = 60
 _NOT_SHOWN = "Improvement not shown"
 _WORDS = {
     "rejected": "rejected with its bundle",
@@ -32,17 +33,40 @@ _WORDS = {
 }
 
 
-def train_summary(entries: Sequence[TrainEntry], *, simulated: bool) -> str:
-    """The summary of `train`: what happened, then test and selection scores, steps, edits, tasks, spend."""
+def train_summary(entries: Sequence[TrainEntry], *, simulated: bool, charts: bool = False) -> str:
+    """The summary of `train`: what happened, then test and selection scores, steps, edits, tasks, spend.
+
+    `charts`: for a page that draws Mermaid, such as a job's summary on GitHub.
+    """
     blocks = [SIMULATED] if simulated else []
     for entry in entries:
-        blocks += [f"## {_title(entry)}", *_sections(entry)]
+        sections = _sections(entry)
+        details = next((at for at, text in enumerate(sections) if text.startswith("### ")), len(sections))
+        drawn = chart(entry.result) if charts and entry.result is not None else []
+        blocks += [f"## {_title(entry)}", *sections[:details], *drawn, *sections[details:]]
     return capped(blocks if entries else [*blocks, "No skill was trained."])
 
 
 def pull_request_sections(entry: TrainEntry, *, simulated: bool) -> tuple[str, ...]:
     """The parts of a pull request's body, most important first; joined by blank lines they fit into one."""
     return tuple(fitting([*([SIMULATED] if simulated else []), *_sections(entry)], PULL_REQUEST_LIMIT))
+
+
+def chart(r: TrainResult) -> list[str]:
+    """The validation score of the kept skill after each step, for Mermaid; numbers only, no text of a model."""
+    scores = [r.steps[0].incumbent_mean] if r.steps else []
+    for step in r.steps:
+        kept = step.action == "accept" and step.decision is not None and step.decision.mean is not None
+        scores.append(step.decision.mean if kept and step.decision and step.decision.mean is not None else scores[-1])
+    if not 2 <= len(scores) <= MAX_CHART_STEPS:
+        return []
+    axis = ", ".join(f'"{n}"' for n in range(len(scores)))
+    line = ", ".join(f"{100 * score:.1f}" for score in scores)
+    return [
+        "```mermaid\nxychart-beta\n"
+        '    title "Validation score after each step (selection estimate)"\n'
+        f'    x-axis "step" [{axis}]\n    y-axis "points" 0 --> 100\n    line [{line}]\n```'
+    ]
 
 
 def headline(entry: TrainEntry) -> str:

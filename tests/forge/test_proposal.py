@@ -225,6 +225,13 @@ class TestHistory:
             ("pruned", "rejected", None),
         ]
 
+    def test_the_scores_of_the_closing_comparison_are_one_line_of_the_run(self) -> None:
+        lines = history_lines(training(test=(0.37, 0.9))).splitlines()
+        last = json.loads(lines[-1])
+        assert (last["status"], last["start"], last["best"]) == ("run", 0.37, 0.9)
+        assert last["run"] == json.loads(lines[0])["run"]
+        assert lines[:-1] == history_lines(training(test=(0.37, None))).splitlines()  # not measured is no line
+
     def test_publishing_again_replaces_its_own_lines(self) -> None:
         once = history_lines(training(history=b'{"run": "older"}\nnot json\n[]\n'))
         assert once.startswith(b'{"run": "older"}\nnot json\n[]\n')

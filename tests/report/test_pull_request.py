@@ -5,7 +5,8 @@ from dataclasses import replace
 from markdown_it import MarkdownIt
 
 from skillopt_ci.report.parts import PULL_REQUEST_LIMIT, SIMULATED
-from skillopt_ci.report.pull_request import MAX_CHART_STEPS, Provenance, pull_request_body
+from skillopt_ci.report.pull_request import Provenance, pull_request_body
+from skillopt_ci.report.training import MAX_CHART_STEPS, train_summary
 from tests.report.samples import HIDDEN, HOSTILE, STEPS, record, result, training
 
 MADE_BY = Provenance(target="openai/m", optimizer="anthropic/o", judge="", seed=42, suite="s" * 64, commit="c" * 40)
@@ -58,6 +59,13 @@ def test_a_long_run_has_no_chart_and_a_short_one_neither() -> None:
     many = tuple(replace(STEPS[0], number=n) for n in range(MAX_CHART_STEPS + 1))
     assert "mermaid" not in body(result=result(steps=many))
     assert "mermaid" not in body(result=result(steps=()))
+
+
+def test_a_jobs_summary_draws_it_and_a_terminal_does_not() -> None:
+    assert "```mermaid" in train_summary([training()], simulated=False, charts=True)
+    assert "mermaid" not in train_summary([training()], simulated=False)
+    unfinished = replace(training(), result=None, message="no money")
+    assert "mermaid" not in train_summary([unfinished], simulated=False, charts=True)
 
 
 def test_a_slow_update_is_named() -> None:
