@@ -193,6 +193,18 @@ def test_triggering_is_measured_and_the_description_trained(name: str, tmp_path:
         assert (triggers["start"]["recall"]["value"], triggers["best"]["recall"]["value"]) == (0.5, 1.0)
 
 
+def test_a_provider_that_speaks_another_protocol_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    need_sandbox()
+    with Loopback(model("codex")) as server:
+        repo = project(tmp_path, "claude-code")
+        path = repo.root / "skillopt.yml"
+        path.write_text(path.read_text().replace("type: claude-code", "type: codex"))
+        done = call(repo.root, "eval", "--split", "val", env=environment("codex", server, tmp_path))
+        assert done.code == 2
+        assert "give it a provider of type 'openai'" in done.err
+        assert server.calls == []
+
+
 @each
 def test_doctor_says_whether_the_agent_is_there(name: str, tmp_path: Path) -> None:
     with Loopback(model(name)) as server:
