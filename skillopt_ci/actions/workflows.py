@@ -16,8 +16,19 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 _RUN = re.compile(r"(?:^|[\s;&|])skillopt-ci\s+([a-z]+)")
 _COMMANDS = ("train", "gate", "baseline", "pr", "publish", "eval", "check")
 _HISTORY = ("gate", "pr")
+_MEASURING = frozenset({"gate", "train", "baseline", "eval"})
 _KEYS = re.compile(r"secrets\.[A-Z0-9_]*(?:OPENAI|ANTHROPIC|AZURE|API_KEY)[A-Z0-9_]*", re.IGNORECASE)
 _NEEDS = {"pr": ("contents", "pull-requests"), "publish": ("statuses",)}
+# What the jobs of a reusable workflow ask for: GitHub does not even start them when the caller grants less.
+CALLED = {
+    "gate": {"contents": "read", "actions": "read", "statuses": "write", "pull-requests": "write"},
+    "train": {
+        "contents": "write", "pull-requests": "write", "issues": "write", "statuses": "write", "actions": "read",
+    },
+    "baseline": {"contents": "read", "actions": "read"},
+}  # fmt: skip
+_REUSABLE = re.compile(r"/reusable-(gate|train|baseline)\.yml@")
+_RANK = {"read": 1, "write": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +48,11 @@ class _Job:
     refs: tuple[str, ...]
 
 
-def check_workflow(name: str, text: str) -> tuple[list[Finding], frozenset[str]]:
-    """Findings of one file, and the commands of this tool that it runs; nothing at all for other people's files."""
+def check_workflow(name: str, text: str, *, sandbox: bool = False) -> tuple[list[Finding], frozenset[str]]:
+    """Findings of one file, and the commands of this tool that it runs; nothing at all for other people's files.
+
+    `sandbox`: what is measured needs one.
+    """
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError, LookupError):
@@ -60,7 +74,10 @@ def check_workflow(name: str, text: str) -> tuple[list[Finding], frozenset[str]]
             Finding(level="warning", what=f"{name}: the token has the repository's default permissions", fix=fix)
         )
     for job in ours:
-        found += _about_job(f"{name}, job {job.name}", job, _mapping(whole.get("permissions")))
+        where = f"{name}, job {job.name}"
+        found += _about_job(where, job, _mapping(whole.get("permissions")))
+        found += _about_call(where, job, whole)
+        found += _about_sandbox(where, job) if sandbox else ()
     return found, commands
 
 
@@ -128,6 +145,12 @@ def _about_job(where: str, job: _Job, top: Mapping[str, Any]) -> Iterator[Findin
             yield Finding(
                 level="error", what=f"{where}: `{command}` needs {told}", fix=f"add {told} to its `permissions:`"
             )
+    if job.commands & set(CALLED) and "github-token" in text and held and not held.get("actions"):
+        yield Finding(
+            level="warning",
+            what=f"{where}: what earlier runs bought and spent cannot be read",
+            fix="add `actions: read` to its `permissions:`",
+        )
     steps = job.spec.get("steps")
     for step in steps if isinstance(steps, list) else []:
         if not str(_mapping(step).get("uses", "")).startswith("actions/checkout@"):
@@ -139,6 +162,33 @@ def _about_job(where: str, job: _Job, top: Mapping[str, Any]) -> Iterator[Findin
         if str(given.get("persist-credentials")).lower() != "false":
             fix = "give actions/checkout `persist-credentials: false`"
             yield Finding(level="warning", what=f"{where}: the token stays in the checkout", fix=fix)
+
+
+def _about_call(where: str, job: _Job, whole: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a caller must grant to a reusable workflow; without any `permissions:` it cannot be seen here."""
+    called = _REUSABLE.search(str(job.spec.get("uses", "")))
+    granted = job.spec.get("permissions", whole.get("permissions"))
+    if called is None or granted is None or granted == "write-all":
+        return
+    wanted = CALLED[called[1]]
+    held = dict.fromkeys(wanted, "read") if granted == "read-all" else _mapping(granted)
+    lacks = [f"`{area}: {level}`" for area, level in wanted.items() if _RANK.get(str(held.get(area)), 0) < _RANK[level]]
+    if lacks:
+        told = ", ".join(lacks)
+        yield Finding(
+            level="error",
+            what=f"{where}: GitHub does not start the called workflow, which needs {told}",
+            fix=f"add {told} to the `permissions:` of the job that calls it",
+        )
+
+
+def _about_sandbox(where: str, job: _Job) -> Iterator[Finding]:
+    if not job.commands & _MEASURING or "bubblewrap" in str(job.spec):
+        return
+    fix = "install bubblewrap, and the agent, in a step before (docs/agents.md)"
+    if _REUSABLE.search(str(job.spec.get("uses", ""))):
+        fix = "no step can be added to it: take workflows/standalone-*.yml, and the steps of docs/agents.md"
+    yield Finding(level="warning", what=f"{where}: agents and scripts need a sandbox, and none is installed", fix=fix)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -52,7 +52,7 @@ def _doctor(console: Console, options: Options, offline: bool, login: str) -> in
         found += _agents(project)
     git = Git.discover(Path.cwd())
     found += _clone(git, project.root if project else Path.cwd())
-    found += _workflows(git.root if git else Path.cwd())
+    found += _workflows(git.root if git else Path.cwd(), sandbox=project is not None and _needs_sandbox(project))
     if not offline:
         found += _settings(console, login, project)
     for finding in found:
@@ -103,12 +103,19 @@ def _sandbox(project: Project) -> Iterator[Finding]:
     """Whether what needs a sandbox finds one."""
     if project.config.sandbox == "off":
         yield Finding(level="warning", what="sandbox: off: agents and scripts run with this machine before them")
-    elif any(s.harness != "chat" or any(g.type == SCRIPT for g in leaves(s.graders)) for s in project.skills):
+    elif _needs_sandbox(project):
         why = preflight()
         if why:
             yield Finding(level="error", what=f"agents and scripts have no sandbox here: {why}", fix=STEP)
         else:
             yield Finding(level="ok", what="there is a sandbox for agents and scripts")
+
+
+def _needs_sandbox(project: Project) -> bool:
+    """Something of it runs in a sandbox."""
+    if project.config.sandbox == "off":
+        return False
+    return any(s.harness != "chat" or any(g.type == SCRIPT for g in leaves(s.graders)) for s in project.skills)
 
 
 def _agents(project: Project) -> Iterator[Finding]:
@@ -142,12 +149,13 @@ def _clone(git: Git | None, root: Path) -> Iterator[Finding]:
         yield Finding(level="warning", what="the ledger of purchases could be committed by mistake", fix=fix)
 
 
-def _workflows(root: Path) -> Iterator[Finding]:
+def _workflows(root: Path, *, sandbox: bool) -> Iterator[Finding]:
     commands: set[str] = set()
     for path in sorted((root / _WORKFLOWS).glob("*.y*ml")):
         if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_BYTES:
             continue
-        found, runs = check_workflow(path.name, path.read_text(encoding="utf-8", errors="replace"))
+        text = path.read_text(encoding="utf-8", errors="replace")
+        found, runs = check_workflow(path.name, text, sandbox=sandbox)
         yield from found
         commands |= runs
         if runs and not any(f.level == "error" for f in found):

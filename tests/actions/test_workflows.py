@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.actions.workflows import check_workflow
+from skillopt_ci.actions.workflows import CALLED, check_workflow
 from skillopt_ci.cli.workflow_files import Action, workflow_files
 
 SHA = "a" * 40
@@ -60,6 +61,7 @@ def test_other_people_s_files(text: str) -> None:
         (", persist-credentials: false", "", "warning: x.yml, job measure: the token stays in the checkout"),
         ("{contents: read}", "{contents: write}", "error: x.yml, job measure: a model key and a token that may write"),
         ("statuses: write, ", "", "error: x.yml, job publish: `publish` needs `statuses: write`"),
+        ("gate, ", "gate, github-token: x, ", "warning: x.yml, job measure: what earlier runs bought and spent cannot"),
     ],
 )
 def test_what_is_wrong(old: str, new: str, wanted: str) -> None:
@@ -84,8 +86,53 @@ def test_a_shell_command_counts() -> None:
 
 def test_a_reusable_workflow_counts() -> None:
     uses = f"skillopt-ci/skillopt-ci/.github/workflows/reusable-baseline.yml@{SHA}"
-    text = f"on: push\npermissions: {{}}\njobs: {{a: {{uses: {uses}, permissions: {{contents: write}}}}}}\n"
+    granted = "{contents: write, actions: read}"
+    text = f"on: push\npermissions: {{}}\njobs: {{a: {{uses: {uses}, permissions: {granted}}}}}\n"
     assert check_workflow("x.yml", text) == ([], frozenset({"baseline"}))
+
+
+@pytest.mark.parametrize(
+    ("top", "of_job", "lacks"),
+    [
+        ("{}", None, "`contents: read`, `actions: read`, `statuses: write`, `pull-requests: write`"),
+        ("write-all", "{}", "`contents: read`, `actions: read`, `statuses: write`, `pull-requests: write`"),
+        ("read-all", None, "`statuses: write`, `pull-requests: write`"),
+        ("{}", "{contents: read, actions: read, statuses: read, pull-requests: write}", "`statuses: write`"),
+        ("{}", "write-all", ""),
+        ("write-all", None, ""),
+    ],
+)
+def test_a_caller_that_grants_too_little(top: str, of_job: str | None, lacks: str) -> None:
+    uses = f"octo/mirror/.github/workflows/reusable-gate.yml@{SHA}"
+    held = f", permissions: {of_job}" if of_job else ""
+    text = f"on: push\npermissions: {top}\njobs: {{a: {{uses: {uses}{held}}}}}\n"
+    what = f"error: x.yml, job a: GitHub does not start the called workflow, which needs {lacks}"
+    assert told(text) == ([what] if lacks else [])
+
+
+@pytest.mark.parametrize("kind", CALLED)
+def test_what_a_caller_must_grant_is_what_ours_grant(kind: str) -> None:
+    path = Path(__file__).parents[2] / "workflows" / f"skillopt-{kind}.yml"
+    (job,) = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+    assert job["permissions"] == CALLED[kind]
+
+
+def test_agents_need_a_sandbox_in_every_job_that_measures() -> None:
+    (found,) = check_workflow("x.yml", GOOD, sandbox=True)[0]
+    assert (found.level, found.what) == (
+        "warning",
+        "x.yml, job measure: agents and scripts need a sandbox, and none is installed",
+    )
+    assert "in a step before" in found.fix
+    step = "      - run: sudo apt-get install -y bubblewrap\n"
+    text = GOOD.replace(
+        f"      - uses: {USES}\n        with: {{command: gate",
+        f"{step}      - uses: {USES}\n        with: {{command: gate",
+    )
+    assert (step in text, check_workflow("x.yml", text, sandbox=True)[0]) == (True, [])
+    called = workflow_files(Action(repository="octo/mirror", sha="0123456789" * 4), "main")["skillopt-train.yml"]
+    (found,) = check_workflow("x.yml", called, sandbox=True)[0]
+    assert "standalone" in found.fix
 
 
 def test_a_broken_file_of_ours() -> None:

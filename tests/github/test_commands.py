@@ -508,11 +508,22 @@ class TestDoctor:
         place.mkdir(parents=True)
         for name in ("gate", "train"):
             uses = f"skillopt-ci/skillopt-ci/.github/workflows/reusable-{name}.yml@{'a' * 40}"
-            (place / f"{name}.yml").write_text(f"on: [push]\npermissions: {{}}\njobs: {{a: {{uses: {uses}}}}}\n")
+            text = f"on: [push]\npermissions: write-all\njobs: {{a: {{uses: {uses}}}}}\n"
+            (place / f"{name}.yml").write_text(text)
         (place / "link.yml").symlink_to("gate.yml")
         (place / "big.yml").write_text("#" * 600_000)
         done, _ = here("doctor", "--offline", "--quiet")
         assert (done.code, done.out) == (0, "")
+
+    def test_workflows_that_install_no_sandbox(self, here: Here) -> None:
+        place = here.root / ".github/workflows"
+        place.mkdir(parents=True)
+        uses = f"skillopt-ci/skillopt-ci/.github/workflows/reusable-gate.yml@{'a' * 40}"
+        (place / "gate.yml").write_text(f"on: [push]\npermissions: write-all\njobs: {{a: {{uses: {uses}}}}}\n")
+        said = "gate.yml, job a: agents and scripts need a sandbox, and none is installed"
+        for harness, sandbox, wanted in (("codex", "auto", True), ("codex", "off", False), ("chat", "auto", False)):
+            (here.root / CONFIG).write_text(config(harness=harness, sandbox=sandbox))
+            assert (said in here("doctor", "--offline")[0].out) is wanted
 
     def test_a_missing_key(self, here: Here) -> None:
         (here.root / CONFIG).write_text(config(target={"provider": "openai", "model": "m"}))

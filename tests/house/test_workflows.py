@@ -16,6 +16,7 @@ from scripts.workflows import KINDS, made, stale
 from skillopt_ci import __version__
 from skillopt_ci.cli.workflow_files import Action, own_action, read_action, released, workflow_files
 from skillopt_ci.errors import UsageError
+from skillopt_ci.harnesses import claude_code, codex
 from tests.cli.world import call
 from tests.forge.repo import Repo
 
@@ -178,6 +179,12 @@ def test_every_permission_says_what_it_is_for() -> None:
             if inside and line.strip().startswith(("contents:", "actions:", "statuses:", "issues:", "pull-requests:")):
                 assert " # " in line, f"{path.name}: {line}"
             inside = line.strip() == "permissions:" or (inside and line.startswith("      "))
+
+
+def test_the_page_installs_the_agents_that_are_pinned() -> None:
+    page = (ROOT / "docs" / "github-setup.md").read_text(encoding="utf-8")
+    for tool_ in (claude_code.TOOL, codex.TOOL):
+        assert f"{tool_.package}@{tool_.tested}" in page
 
 
 # --- init

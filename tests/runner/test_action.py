@@ -1,6 +1,7 @@
 """The action itself, by its action.yml: events of every kind in, outputs, annotations, summary and files out."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -226,6 +227,7 @@ def test_a_scheduled_training_proposes(tmp_path: Path) -> None:
     assert (workspace / done.outputs["run-dir"] / "best_skill.md").is_file()
     assert (tmp_path / "temp/skillopt-ci/state/train/ledger.sqlite").is_file()
     assert done.summary
+    held_out_stays_out(tmp_path / "temp/skillopt-ci/train", example / names[2])
     # The next job has another checkout, and of this one only its results.
     run = done.outputs["run-dir"]
     other = host.checkout(base, "other")
@@ -234,6 +236,22 @@ def test_a_scheduled_training_proposes(tmp_path: Path) -> None:
     kept = tmp_path / "temp/skillopt-ci/train/runs" / Path(run).name
     assert (kept / "pull_request" / "body.md").is_file()
     assert not (other / ".skillopt").exists()
+
+
+def held_out_stays_out(artifact: Path, suite: Path) -> None:
+    """No text of a validation or test task is in what a training keeps as an artifact."""
+    asked = [json.loads(line) for line in suite.read_text(encoding="utf-8").splitlines()]
+    number = {task["id"]: re.findall(r"INV-\d+", task["context"])[0] for task in asked}
+    verdicts = [json.loads(p.read_bytes()) for p in artifact.glob("runs/*/*/verdict.json")]
+    verdicts += [json.loads(p.read_bytes()) for p in artifact.glob("runs/*/steps/*/verdict.json")]
+    held = {task["id"] for verdict in verdicts for task in verdict["tasks"]}
+    words = {number[name] for name in held}
+    trained = {number[task["id"]] for task in asked if task["id"] not in held}
+    assert len(words - trained) > 90
+    files = {p: p.read_text(encoding="utf-8") for p in artifact.rglob("*") if p.is_file()}
+    assert [p for p, text in files.items() if (words - trained) & set(re.findall(r"INV-\d+", text))] == []
+    (page,) = (text for p, text in files.items() if p.name == "report.html")
+    assert trained <= set(re.findall(r"INV-\d+", page))  # what may be shown is found by these words
 
 
 def baseline(folder: Path, workspace: Path, **inputs: str) -> Path:
