@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 import click
 
@@ -15,11 +16,12 @@ _COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 
 
 class Console:
-    """Where a command writes. `scrub` takes secrets out of every text."""
+    """Where a command writes. `scrub` takes secrets out of every text; `screen` is stderr, unless another is named."""
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, screen: TextIO | None = None) -> None:
         self.quiet = quiet
         self.verbose = verbose
+        self._screen = screen
         self.scrub: Callable[[str], str] = lambda text: text
         self.unconfined = False
         """Agents and scripts run without a sandbox: every report says so."""
@@ -28,7 +30,7 @@ class Console:
     def live(self) -> bool:
         """Stderr is a terminal that can redraw lines, and nobody asked for plain ones (`CI`, `NO_COLOR`)."""
         plain = os.environ.get("CI") or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        return sys.stderr.isatty() and not plain and not self.quiet
+        return (self._screen or sys.stderr).isatty() and not plain and not self.quiet
 
     def say(self, text: str) -> None:
         """A line of progress; silent with --quiet."""

@@ -52,4 +52,6 @@ def _of_run(data: bytes, pull: Pull) -> Iterator[bytes]:
             # Of an edit that was accepted the reviewer's word is about the skill as it was before the run.
             reason = f"a reviewer closed pull request {pull.number} without merging"
             value |= {"status": "rejected", "reason": reason, "base": value.get("start", "")}
+        elif value.get("status") == "run":
+            value["closed"] = pull.number  # its scores are no release
         yield json.dumps(value, sort_keys=True, ensure_ascii=True).encode()

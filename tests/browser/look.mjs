@@ -26,7 +26,21 @@ function measure() {
   });
   const root = document.documentElement;
   const outside = boxes.filter(({ box }) => box.left < 0 || box.right > root.clientWidth);
+  // Words of the tables that are broken apart, as a column is too narrow for them.
+  const broken = [...document.querySelectorAll(".state, table:has(.state) thead .number")]
+    .filter((node) => node.getClientRects().length > 0)
+    .flatMap((node) => {
+      const text = node.firstChild;
+      return [...text.data.matchAll(/\S+/g)].filter((word) => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return new Set([...range.getClientRects()].map((box) => box.top)).size > 1;
+      });
+    })
+    .map((word) => word[0]);
   return {
+    broken,
     scrollWidth: Math.max(root.scrollWidth, document.body.scrollWidth),
     clientWidth: root.clientWidth,
     labels: boxes.length,

@@ -60,6 +60,7 @@ def test_the_demos_pages(demo: list[Path]) -> None:
     assert len(seen) == 4 * 2 * 2
     for page in seen:
         _assert_fine(page)
+        assert page["broken"] == []
     charts = [page for page in seen if page["path"].endswith("train.html")]
     assert all(page["labels"] >= 15 for page in charts)  # both axes and the legend are really there
     assert len({page["paper"] for page in seen}) == 2  # light and dark differ

@@ -1,5 +1,6 @@
 """Progress of long work, in a log and on a terminal."""
 
+import io
 from decimal import Decimal
 
 import pytest
@@ -83,15 +84,23 @@ def test_time_left_and_splits() -> None:
     assert [split_of(n) for n in names] == ["train", "train", "train", "val", "test", "test", "held-out", "held-out"]
 
 
-@pytest.mark.parametrize("variable", ["CI", "NO_COLOR"])
-def test_plain_lines_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+class Screen(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("variable", "value"), [("CI", "1"), ("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_plain_lines_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     for name in ("CI", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    assert Console().live is True
-    monkeypatch.setenv(variable, "1")
-    assert Console().live is False
+    assert Console(screen=Screen()).live is True
+    assert Console(screen=Screen(), quiet=True).live is False
+    assert Console(screen=io.StringIO()).live is False
+    monkeypatch.setenv(variable, value)
+    assert Console(screen=Screen()).live is False
 
 
 def test_a_log_is_no_terminal() -> None:

@@ -193,6 +193,8 @@ class TestPr:
         lines = (memory / "invoices.jsonl").read_text(encoding="utf-8").splitlines()
         assert value["lines"] == len(lines) > 0
         assert any("a reviewer closed pull request 1" in line for line in lines)
+        (run,) = [value for line in lines if (value := json.loads(line))["status"] == "run"]
+        assert run["closed"] == 1  # a page takes its scores for no release
         assert here("pr", "--remember", str(memory))[1]["lines"] == len(lines)
         told = call(here.root, "train", "--memory", str(memory), "--max-calls", "100000")
         assert told.code == 0

@@ -56,6 +56,24 @@ def test_an_example_improves_and_leaves_the_work_tree_clean(copied: Path) -> Non
     assert status.stdout == ""
 
 
+def test_the_readme_shows_the_demo(tmp_path: Path) -> None:
+    shown = run(str(EXAMPLES / "demo/run.py"), str(tmp_path / "demo"), cwd=ROOT)
+    (body,) = (tmp_path / "demo").glob(".skillopt/runs/*/pull_request/body.md")
+    said = " ".join(f"{shown}\n{body.read_text(encoding='utf-8')}".split())
+    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- demo: ")[1:]
+    assert [block.split(" -->")[0] for block in blocks] == ["gate", "train", "pull request"]
+    for block in blocks:
+        kind, text = block.split(" -->\n", 1)
+        if kind == "pull request":  # a quotation, whose lines are broken at other places
+            quoted = [line[1:].strip() for line in text.split("\n\n")[0].splitlines()]
+            parts = [" ".join(part.split()) for part in "\n".join(quoted).split("\n\n")]
+        else:
+            parts = text.split("```")[1].removeprefix("console").splitlines()
+        wanted = [part for part in parts if part and part != "..." and not part.startswith("$")]
+        assert len(wanted) >= 2
+        assert [part for part in wanted if part not in said] == [], kind
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_two_lines_make_it_real(name: str) -> None:
     text = (EXAMPLES / name / "skillopt.yml").read_text(encoding="utf-8")

@@ -58,13 +58,16 @@ def history(subject: Subject) -> list[Child]:
     if not subject.earlier:
         return [tag("p", "No earlier run of this skill is in its committed history (.skillopt/history).")]
     shown = subject.earlier[-MAX_EARLIER:]
-    columns = [Column("Run"), Column("Test score", number=True), Column("Accepted", number=True), Column("Rejected")]
+    columns = [
+        Column("Run"), Column("Outcome"), Column("Test score", number=True), Column("Accepted", number=True),
+        Column("Rejected"),
+    ]  # fmt: skip
     rows = [_earlier(one) for one in shown]
     accepted = sum(one.accepted for one in subject.earlier)
     rejected = sum(len(one.rejected) for one in subject.earlier)
     told = (
         f"{counted(len(subject.earlier), 'entry', 'entries')}: {accepted} accepted and {rejected} rejected edits. "
-        "Every run listed here was merged (a release of the skill) or is remembered as rejected."
+        "A run is a release when its pull request was merged; of the others only what was rejected is remembered."
     )
     return [tag("p", told), table("Runs before this one, oldest first", columns, rows)]
 
@@ -108,7 +111,7 @@ def _hash(value: str) -> Html:
 
 def _earlier(one: Earlier) -> Sequence[Child]:
     if one.note:
-        return (tag("span", clipped(one.run, 40), class_="code"), "–", "–", clipped(one.note, 300))
+        return (tag("span", clipped(one.run, 40), class_="code"), "accepted", "–", "–", clipped(one.note, 300))
     test = "not recorded" if one.best is None else f"{score(one.start)} → {score(one.best)}"
     entries = [
         tag("li", tag("span", clipped(text, 200), class_="code"), ": ", clipped(why, 200)) for text, why in one.rejected
@@ -118,7 +121,9 @@ def _earlier(one: Earlier) -> Sequence[Child]:
         counted(len(entries), "edit"),
         tag("ul", entries[:MAX_REJECTED], tag("li", f"and {more} more") if more > 0 else None),
     )
-    return (tag("span", clipped(one.run, 16), class_="code"), test, str(one.accepted), inner if entries else "0")
+    outcome = "release" if one.released else "not merged"
+    run = tag("span", clipped(one.run, 16), class_="code")
+    return (run, outcome, test, str(one.accepted), inner if entries else "0")
 
 
 def _cost(one: StageCost, total: Spend, *, by_usd: bool) -> Sequence[Child]:

@@ -28,15 +28,16 @@ def earlier_runs(data: bytes, *, without: str = "") -> tuple[Earlier, ...]:
 
 def _with(one: Earlier, value: dict[str, Any]) -> Earlier:
     status = value.get("status")
-    accepted, rejected, start, best = one.accepted, one.rejected, one.start, one.best
-    if status == "accepted":
-        accepted += 1
+    accepted, rejected, start, best, released = one.accepted, one.rejected, one.start, one.best, one.released
+    if status == "accepted":  # only a merge brings such a line: without one its edits are remembered as rejected
+        accepted, released = accepted + 1, True
     elif status == "rejected":
         text = _text(value.get("content")) or _text(value.get("target"))
         rejected = (*rejected, (text, _text(value.get("reason"))))
     elif status == "run":
         start, best = _score(value.get("start")), _score(value.get("best"))
-    return Earlier(run=one.run, accepted=accepted, rejected=rejected, start=start, best=best)
+        released = released or "closed" not in value
+    return Earlier(run=one.run, accepted=accepted, rejected=rejected, start=start, best=best, released=released)
 
 
 def _objects(data: bytes) -> Iterator[dict[str, Any]]:

@@ -76,13 +76,14 @@ class GatePower:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """One run, or a maintainer's word, in a skill's committed history."""
+    """One run, or a maintainer's word, in a skill's committed history; `released`: its pull request was merged."""
 
     run: str
     accepted: int
     rejected: tuple[tuple[str, str], ...]
     start: float | None = None
     best: float | None = None
+    released: bool = False
     note: str = ""
 
 

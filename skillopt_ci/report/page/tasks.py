@@ -32,7 +32,10 @@ def matrix(subject: Subject) -> list[Child]:
     outcomes = Counter(row.outcome for row in subject.tasks)
     told = ", ".join(f"{outcomes[o]} {o}" for o, _ in _OUTCOMES if outcomes[o])
     columns = [Column(f"{subject.old.label} ↓ / {subject.new.label} →"), *(Column(s, number=True) for s in _STATES)]
-    cells = [(state, *(_cell(counts[(state, after)], state == after) for after in _STATES)) for state in _STATES]
+    cells = [
+        (tag("span", state, class_="state"), *(_cell(counts[(state, after)], state == after) for after in _STATES))
+        for state in _STATES
+    ]
     told = f"{counted(len(subject.tasks), 'held-out task')}: {told}. {counted(flaky, 'is', 'are')} flaky"
     made: list[Child] = [
         tag("p", f"{told}: runs of the same skill disagree."),

@@ -23,6 +23,8 @@ CONFIG = {
     "commit": "c" * 40,
 }
 HISTORY = (
+    b'{"v":1,"run":"r0","status":"rejected","op":"add","content":"- z","reason":"a reviewer closed pull request 3"}\n'
+    b'{"v":1,"run":"r0","status":"run","start":0.4,"best":0.5,"closed":3}\n'
     b'{"v":1,"run":"r1","status":"accepted","op":"add","content":"- a","reason":"better"}\n'
     b'{"v":1,"run":"r1","status":"run","start":0.4,"best":0.7}\n'
     b'{"v":1,"run":"r1","status":"rejected","op":"add","content":"<script>ran=1</script>","reason":"cannot win"}\n'

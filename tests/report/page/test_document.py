@@ -92,7 +92,9 @@ def test_a_training_is_told_verdict_first(pages: dict[str, str]) -> None:
     assert "1 more edit did not fit the edit budget" in words
     assert "accepted by ann against the gate: <b>known</b>" in words
     assert "40.0 → 70.0" in words
-    assert "2 entries: 1 accepted and 1 rejected edits" in words  # this run's own line is not earlier
+    rows = [line for line in pages["train"].split("<tr ") if "40.0 → " in line]
+    assert ["release" in rows[1], "not merged" in rows[0], len(rows)] == [True, True, 2]
+    assert "3 entries: 1 accepted and 2 rejected edits" in words  # this run's own line is not earlier
     assert "validation" in words
     assert "price unknown" in words
     assert '"model": "<m>"' in words
