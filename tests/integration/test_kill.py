@@ -11,18 +11,20 @@ from typing import Any
 
 import pytest
 
-from tests.cli.world import bytes_of, files, write
+from tests.cli.world import SKILL, bytes_of, files, write
 from tests.integration.process import KEY, SimulatedServer, finish, purchases, run, start
 from tests.loopback import Loopback
 
 RESULT = ("best_skill.md", "history.json")
+# A date wants two lines, and this start has one: what is screened alone can help alone.
+START = SKILL + "- Answer with only the value, nothing else.\n"
 SIZES = (12, 16, 14)
 TRAIN = {"epochs": 3, "batch_size": 4, "minibatch_size": 2, "gate": "strict", "edit_budget": {"start": 1, "end": 1}}
 SIMULATED = {"models": {"type": "simulated", "noise": 0.15, "latency_ms": 3}}
 
 
 def project(root: Path, concurrency: int, providers: dict[str, Any]) -> Path:
-    write(root, files(sizes=SIZES, concurrency=concurrency, providers=providers, train=TRAIN))
+    write(root, files(START, sizes=SIZES, concurrency=concurrency, providers=providers, train=TRAIN))
     return root
 
 
@@ -40,6 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], i
     steps = json.loads((folder(root) / "history.json").read_bytes())
     assert len(steps) > 8
     assert {"accept", "reject"} <= {s["action"] for s in steps}
+    assert "waiting" in {e["status"] for s in steps for e in s["edits"]}
     return bytes_of(folder(root), RESULT), purchases(root)
 
 
