@@ -67,3 +67,8 @@ def confirm(base: Rows, head: Rows, *, seed: int = 0) -> Confirmation:
         return Confirmation(p=None, holds=False)
     p = paired_test(pairs, seed=seed).mid_p
     return Confirmation(p=p, holds=found.difference < 0 and p <= CONFIRM_LEVEL)
+
+
+def p_words(p: float) -> str:
+    """A p-value for people; one that is too small to be shown is never called zero."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from skillopt_ci.core.drift import CONFIRM_ROUNDS, confirm, drift
+from skillopt_ci.core.drift import CONFIRM_ROUNDS, confirm, drift, p_words
 from skillopt_ci.core.golden import RUNS, armed, golden_state, passes
 from skillopt_ci.core.merge_gate import Look, MergeRule, look, suspects
 from skillopt_ci.core.rollout import Rollout, Score
@@ -164,7 +164,7 @@ class MergeGate:
         if number == 1 and self._settings.guard and any(runs.stored):
             found = drift(rows_of(runs.stored), rows_of(runs.fresh))
             if found.drifted:
-                self._drop(f"a fresh round of the base differs from them (p = {found.p:.3f})")
+                self._drop(f"a fresh round of the base differs from them ({p_words(found.p)})")
         lacking = [i for i, _ in enumerate(self._tasks) if self._lacks(i)]
         missing = [(i, n) for i in lacking for n in range(len(runs.fresh[i]) + 1, number + 1)]
         self._take([self._fresh_job(i, n) for i, n in missing], [(runs.fresh, i) for i, _ in missing], "a fresh base")
@@ -224,7 +224,7 @@ class MergeGate:
         words = "shows" if found.holds else "does not show"
         runs.notes.append(
             f"the stored base runs are older than a day; in {CONFIRM_ROUNDS} fresh rounds of both sides the loss "
-            f"{words} (p = {found.p:.3f})"
+            f"{words} ({p_words(found.p)})"
         )
         return shown if found.holds else replace(shown, decision="inconclusive", reason="not-confirmed")
 

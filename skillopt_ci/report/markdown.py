@@ -3,6 +3,8 @@
 The wording never says that nothing regressed: a gate can show a loss, rule one out, or leave it open.
 """
 
+from collections.abc import Sequence
+
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.core.suite_edits import SuiteEdits
@@ -33,7 +35,8 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
         blocks.append(table(head, [_row(v) for v in measured]))
         blocks.append("95% intervals, not adjusted for early stopping.")
     for v in measured:
-        blocks += [*_about(v), *_changed_tasks(v)]
+        name = _named(v, report.skills)
+        blocks += [*_about(v, name), *_changed_tasks(v, name)]
     if report.policy_changed:
         blocks.append(f"Changed in this pull request and not yet in force: {ids(report.policy_changed)}.")
     blocks += [_refs(report), spending(report.paid, report.replayed), *_policy(report)]
@@ -45,7 +48,13 @@ def verdict_line(v: SkillVerdict) -> str:
     return ": ".join(verdict_words(v, md_text, ids))
 
 
-def _about(v: SkillVerdict) -> list[str]:
+def _named(one: SkillVerdict | EvalEntry, others: Sequence[SkillVerdict | EvalEntry]) -> str:
+    """The skill, with its target where it was measured on several."""
+    alone = len({other.target for other in others if other.name == one.name}) < 2
+    return md_text(one.name, 100) if alone else f"{md_text(one.name, 100)} on {md_text(one.target, 100)}"
+
+
+def _about(v: SkillVerdict, name: str) -> list[str]:
     """What a reader should know about one measured comparison besides its verdict."""
     lines = [md_text(note) for note in v.notes]
     if v.suspects and v.verdict != "regression":
@@ -62,7 +71,7 @@ def _about(v: SkillVerdict) -> list[str]:
     if v.test_opened:
         runs = "1 run" if v.test_opened == 1 else f"{v.test_opened} runs"
         lines.append(f"The test split of this suite was opened by {runs} so far.")
-    return [f"{md_text(v.name, 100)}: {line}" for line in lines]
+    return [f"{name}: {line}" for line in lines]
 
 
 def _policy(report: GateReport) -> list[str]:
@@ -93,7 +102,7 @@ def eval_summary(report: EvalReport, *, simulated: bool) -> str:
         head = ("Skill", "Target", "Split", "Score", "95% CI", "Tasks", "Runs", "Tokens")
         blocks.append(table(head, [_eval_row(e) for e in report.entries]))
     for entry in report.entries:
-        blocks += _eval_tasks(entry)
+        blocks += _eval_tasks(entry, _named(entry, report.entries))
     blocks.append(spending(report.paid, report.replayed))
     return capped(blocks)
 
@@ -118,7 +127,7 @@ def _runs(side: Evaluation | None) -> str:
     return "not measured" if side is None else f"{points(side.mean)} ({side.n_runs} runs)"
 
 
-def _changed_tasks(v: SkillVerdict) -> list[str]:
+def _changed_tasks(v: SkillVerdict, name: str) -> list[str]:
     pairs = v.comparison.pairs if v.comparison else ()
     moved = [p for p in pairs if p.outcome in ("regressed", "improved")]
     missing = [p.task_id for p in pairs if p.outcome == "not-measured"]
@@ -127,7 +136,7 @@ def _changed_tasks(v: SkillVerdict) -> list[str]:
         moved.sort(key=lambda p: ((p.head or 0.0) - (p.base or 0.0), p.task_id))
         rows = [(md_text(p.task_id, 100), points(p.base), points(p.head), p.outcome) for p in moved[:50]]
         more = f"\n\nand {len(moved) - 50} more." if len(moved) > 50 else ""
-        blocks += [f"### Tasks of {md_text(v.name, 100)} that changed"]
+        blocks += [f"### Tasks of {name} that changed"]
         blocks += [table(("Task", "Base", "Head", "Outcome"), rows) + more]
     if missing:
         blocks.append(f"Not measured on both sides: {ids(missing)}.")
@@ -160,11 +169,10 @@ def _eval_row(e: EvalEntry) -> tuple[str, ...]:
     )
 
 
-def _eval_tasks(entry: EvalEntry) -> list[str]:
+def _eval_tasks(entry: EvalEntry, name: str) -> list[str]:
     means = entry.evaluation.means
     lost = [task for task, mean in means.items() if mean is not None and mean < 1]
     missing = [task for task, mean in means.items() if mean is None]
-    name = md_text(entry.name, 100)
     blocks = [md_text(entry.message)] if entry.message else []
     blocks += [f"{name}: {triggers_line(entry.triggers)}."] if entry.triggers else []
     if lost:

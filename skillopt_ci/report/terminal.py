@@ -107,7 +107,8 @@ def _row(step: Step) -> Sequence[str]:
         value = f"{points(d.incumbent_mean)} -> {points(d.mean)}"
     elif d is not None and d.upper_bound is not None:
         value = f"{points(d.incumbent_mean)}, at most {points(d.upper_bound)}"
-    counts = Counter("kept" if r.status == "kept" else "not kept" for r in step.edits)
+    words = {"kept": "kept", "waiting": "waiting"}
+    counts = Counter(words.get(r.status, "not kept") for r in step.edits)
     edits = ", ".join(f"{n} {word}" for word, n in sorted(counts.items())) or "none"
     kind = step.kind.replace("_", " ")
     return (str(step.number), kind, _RESULT[step.action], value, edits, f"{step.cost.calls:,}", step.reason or "-")

@@ -232,7 +232,7 @@ def test_a_drifted_provider_does_not_make_a_regression(repo: Repo) -> None:
     value, entry = gate_of(repo, REWORDED + "- Be exact.\n")
     assert value["verdict"] != "regression"
     (note,) = entry["notes"]
-    assert note.startswith("96 stored base runs dropped: a fresh round of the base differs from them (p = 0.000)")
+    assert note.startswith("96 stored base runs dropped: a fresh round of the base differs from them (p < 0.001)")
     assert entry["n_rollouts"]["base"] == entry["n_rollouts"]["head"]
     assert "96 stored base runs dropped" in call(repo.root, "gate").out
 

@@ -220,7 +220,7 @@ def test_an_old_base_that_drifted_is_dropped_whichever_way(before: float, now: f
     assert found.final.decision == "pass"  # both are as bad, or as good, now
     assert found.final.round == 2  # one run on either side would not show that there is no noise
     assert values(found.base) == [[now] * 2] * 10
-    assert found.notes == ("80 stored base runs dropped: a fresh round of the base differs from them (p = 0.000)",)
+    assert found.notes == ("80 stored base runs dropped: a fresh round of the base differs from them (p < 0.001)",)
     assert len(harness.seen) == 40
 
 
@@ -241,7 +241,7 @@ def test_a_loss_against_an_old_base_must_show_in_fresh_rounds_of_both_sides() ->
         *[(stream, n) for n in (1, 2) for stream in ("fresh/s", "head")],
     ]
     assert found.notes == (
-        "the stored base runs are older than a day; in 2 fresh rounds of both sides the loss shows (p = 0.000)",
+        "the stored base runs are older than a day; in 2 fresh rounds of both sides the loss shows (p < 0.001)",
     )
     assert (values(found.base), values(found.head)) == ([[1.0] * 9] * 10, [[0.0]] * 10)  # the shown loss, as judged
 

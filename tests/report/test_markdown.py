@@ -370,3 +370,15 @@ class TestParts:
         text = capped(["a", "\U0001f600" * 200, "b"], 500)
         assert text.startswith("a\n\n_Left out because of the size limit: 2 of 3 parts.")
         assert capped(["a", "b"]) == "a\n\nb\n"
+
+
+def test_words_about_one_of_several_targets_name_it() -> None:
+    other = verdict(target="local/m")
+    text = gate_summary(gate(verdict(), other), simulated=False)
+    assert "### Tasks of invoices on openai/gpt-5.4-mini that changed" in text
+    assert "### Tasks of invoices on local/m that changed" in text
+    assert "\ninvoices: " not in text
+    assert "### Tasks of invoices that changed" in gate_summary(gate(), simulated=False)
+    two = scored()
+    two = replace(two, entries=(*two.entries, replace(two.entries[0], target="local/m")))
+    assert "\ninvoices on local/m: 1 tasks below 100: " in eval_summary(two, simulated=False)
