@@ -94,6 +94,18 @@ def test_a_maintainers_word_and_only_the_failed_job_again(hub: Hub) -> None:
     assert [state for _, state in hub.states] == ["pending", "failure", "success"]
 
 
+def test_an_undecided_gate_that_blocks_is_bought_once_too(tmp_path: Path) -> None:
+    """A maintainer can accept it, and then the failed jobs are run again: measuring must not be one of them."""
+    with FakeGitHub(tmp_path / "hub") as fake:
+        hub = Hub(tmp_path, fake, gate={"on_inconclusive": "block", "max_rounds": 1})
+        number, sha = hub.pull({PATH: GOOD + "- Be brief.\n"})
+        jobs = hub("gate", hub.event(number, sha))
+        assert jobs["measure"].steps["Gate"].outputs["reason"] == "undecided"
+        assert jobs["measure"].steps["Gate"].outputs["exit-code"] == "3"
+        assert (jobs["measure"].result, jobs["publish"].result) == ("success", "failure")
+        assert hub.states == [(sha, "pending"), (sha, "failure")]
+
+
 def test_a_change_of_words_passes(hub: Hub) -> None:
     number, sha = hub.pull({PATH: GOOD.replace("Use when", "Useful when"), "README.md": "hello"})
     jobs = hub("gate", hub.event(number, sha))
@@ -184,8 +196,9 @@ def test_a_scheduled_training_opens_a_pull_request_with_a_status(tmp_path: Path)
         assert (fake.store.pulls[1].state, fake.store.pulls[1].labels) == ("open", ["skillopt"])
         assert hub.states == [(fake.store.pulls[1].head_sha, "pending"), (fake.store.pulls[1].head_sha, "success")]
         artifacts = tmp_path / "run-0" / "artifacts"
-        names = {"skillopt-state", "skillopt-train", "skillopt-gate-1", "skillopt-spend"}
-        assert {p.name for p in artifacts.iterdir()} == names
+        kept = {"skillopt-state", "skillopt-train", "skillopt-gate-1", "skillopt-spend", "skillopt-pull-request"}
+        assert {p.name for p in artifacts.iterdir()} == kept
+        assert list((artifacts / "skillopt-pull-request").glob("*/pull_request/commits/0001-*.patch"))
         assert (artifacts / "skillopt-state" / "ledger.sqlite").is_file()
 
 

@@ -139,6 +139,12 @@ class WorkflowRun:
         place_of = self.artifacts / given["name"]
         if action == "actions/upload-artifact":
             source = Path(given["path"])
+            if "*" in given["path"]:  # what comes after the first pattern keeps its place
+                root = Path(given["path"].partition("*")[0])
+                found = list(root.glob(given["path"].removeprefix(f"{root}/")))
+                for folder in found:
+                    shutil.copytree(folder, place_of / folder.relative_to(root), dirs_exist_ok=True)
+                return bool(found) or given["if-no-files-found"] == "ignore"
             if source.exists():
                 shutil.copytree(source, place_of, dirs_exist_ok=True)
             return source.exists() or given["if-no-files-found"] == "ignore"
