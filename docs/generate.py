@@ -1,7 +1,8 @@
 """Write the generated pages: `python docs/generate.py`; with --check only say which are out of date.
 
 configuration.md comes from the JSON Schema of skillopt.yml, commands.md and graders.md from the commands and the
-graders themselves.
+graders themselves. The table of graders in tasks.md is written by hand, and checked: it names every grader, option and
+check, and no other.
 """
 
 import inspect
@@ -20,6 +21,7 @@ from skillopt_ci.config.not_built import PLANNED
 from skillopt_ci.config.words import wanted
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.errors import ConfigError
+from skillopt_ci.graders.rules import KNOWN
 from skillopt_ci.plugins import BUILTIN, load
 
 HERE = Path(__file__).parent
@@ -215,6 +217,30 @@ def _kind(name: str, option: str) -> str:
     return " or ".join(_KINDS.get(k, k) for k in kinds)
 
 
+_ROW = re.compile(r"^\| `([a-z0-9-]+)` \| ([^|]*) \| [^|]+ \|$", re.MULTILINE)
+
+
+def tasks_page_problems(text: str) -> list[str]:
+    """What the section `Graders` of tasks.md says other than the graders themselves."""
+    section = text.partition("\n## Graders\n")[2].partition("\n### ")[0]
+    rows: dict[str, set[str]] = {name: set(re.findall(r"`([a-z_0-9]+)`", row)) for name, row in _ROW.findall(section)}
+    problems = [f"there is no grader '{name}'" for name in rows if name not in BUILTIN["graders"]]
+    for name in BUILTIN["graders"]:
+        said, true = rows.get(name), set(_options(name))
+        if said is None:
+            problems.append(f"grader '{name}' is not in the table")
+        elif said != true:
+            problems.append(
+                f"grader '{name}' takes {', '.join(sorted(true))}; the table says {', '.join(sorted(said))}"
+            )
+    listed = re.search(r"^`rules` know (.*?)\.$", section, re.MULTILINE | re.DOTALL)
+    # what stands in brackets are keys of a check, no checks
+    ops = set(re.findall(r"`([a-z_]+)`", re.sub(r"\([^)]*\)", "", listed[1]))) if listed else set()
+    if ops != set(KNOWN):
+        problems.append(f"the checks of 'rules' differ: {', '.join(sorted(ops ^ set(KNOWN)))}")
+    return problems
+
+
 PAGES = {"configuration.md": page, "commands.md": commands_page, "graders.md": graders_page}
 
 
@@ -229,7 +255,10 @@ def main() -> int:
                 path.write_text(text, encoding="utf-8")
     for name in stale:
         print(f"docs/{name}: {'out of date; run: make docs' if '--check' in sys.argv else 'written'}")
-    return 1 if stale and "--check" in sys.argv else 0
+    problems = tasks_page_problems((HERE / "tasks.md").read_text(encoding="utf-8"))
+    for problem in problems:
+        print(f"docs/tasks.md: {problem}")
+    return 1 if problems or (stale and "--check" in sys.argv) else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Reading xlsx workbooks of strangers: never executed, within limits of size, memory and time.
 
-A workbook that an agent made is read in a process of its own, which has no environment to leak and may use so much
-memory and no more. Formulas are not computed, macros are refused, links to other workbooks are not followed.
+A workbook that an agent made, and a large one of a suite, is read in a process of its own, which has no environment to
+leak and may use so much memory and no more. Formulas are not computed, macros are refused, links to other workbooks are
+not followed.
 """
 
 import io
@@ -24,6 +25,8 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 MAX_PARTS = 5_000
 MAX_CELLS = 1_000_000
+MAX_LOOKED_AT = 50_000_000  # cells, with the blank ones: a few bytes can put a cell at a sheet's far end
+SMALL_BYTES = 512 * 1024  # packed and unpacked: what such a workbook can cost is not worth a process
 MEMORY_BYTES = 1024**3
 SECONDS = 60
 _CHUNK = 1 << 20
@@ -51,7 +54,7 @@ class Content:
 
 
 def read_cells(data: bytes, ranges: Sequence[Area] | None = None) -> Content:
-    """Read cells in this process: for files that the owner of the suite chose. None reads every sheet whole.
+    """Read cells in this process. None, as no range, reads every sheet whole.
 
     Raises:
         WorkbookError: no workbook, a broken one, too large, with macros, or a sheet that is not there.
@@ -85,7 +88,7 @@ def _opened(data: bytes, *, values: bool) -> Iterator[Any]:
 
 
 def _values(book: Any, ranges: Sequence[Area]) -> Iterator[tuple[str, object]]:
-    count = 0
+    count = looked_at = 0
     for area in ranges:
         name = area.sheet or book.sheetnames[0]
         if name not in book.sheetnames:
@@ -97,6 +100,9 @@ def _values(book: Any, ranges: Sequence[Area]) -> Iterator[tuple[str, object]]:
         right = None if area.right == LAST_COLUMN else area.right  # None: rows are as wide as they are
         rows = sheet.iter_rows(area.top, area.bottom, area.left, right, values_only=True)
         for row, cells in enumerate(rows, area.top):
+            looked_at += 1 + len(cells)
+            if looked_at > MAX_LOOKED_AT:
+                raise WorkbookError(f"over {MAX_LOOKED_AT:,} cells to look at")
             for column, value in enumerate(cells, area.left):
                 kept = None if value is None else comparable(value)
                 if kept is not None:
@@ -136,6 +142,27 @@ def _refuse_entities(stream: Any) -> None:
         if b"<!DOCTYPE" in text or b"<!ENTITY" in text or b"\0" in text:
             raise WorkbookError("the workbook holds declarations that no workbook needs")
         before = text[-16:]
+
+
+def read_chosen(data: bytes, ranges: Sequence[Area] = (), *, memory: int = MEMORY_BYTES) -> Content:
+    """Read cells of a suite's workbook: a pull request may have brought it, and a suite has hundreds.
+
+    A small one is read in this process, any other apart. No range reads every sheet whole.
+
+    Raises:
+        WorkbookError: as `read_apart`.
+    """
+    return read_cells(data, ranges) if _small(data) else read_apart(data, ranges, memory=memory)
+
+
+def _small(data: bytes) -> bool:
+    if len(data) > SMALL_BYTES:
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return sum(p.file_size for p in archive.infolist()) <= SMALL_BYTES
+    except _BROKEN:
+        return True  # `read_cells` says what is wrong
 
 
 def read_apart(data: bytes, ranges: Sequence[Area], *, memory: int = MEMORY_BYTES, seconds: float = SECONDS) -> Content:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from skillopt_ci import workbook as reader
 from skillopt_ci.core.cells import areas
-from skillopt_ci.workbook import WorkbookError, read_apart, read_cells
+from skillopt_ci.workbook import WorkbookError, read_apart, read_cells, read_chosen
 from tests.books import replaced, workbook
 
 DAY = datetime(2024, 1, 2)  # noqa: DTZ001 - cells have no zone
@@ -120,6 +120,26 @@ def test_a_sheet_that_lies_about_its_rows_is_read_soon() -> None:
         HEAD + b'<row r="1"><c r="A1"><v>5</v></c></row><row r="999999999"><c r="A999999999"><v>6</v></c></row>' + TAIL
     )
     assert read_cells(replaced(BOOK, {SHEET: far}), areas("A:C")).cells == {"Sheet1!A1": 5.0}
+
+
+def test_a_few_bytes_cannot_keep_a_reader_busy() -> None:
+    wide = b"".join(b'<row r="%d"><c r="XFD%d"/></row>' % (n, n) for n in range(1, 4_000))
+    assert "over 50,000,000 cells to look at" in refused(replaced(BOOK, {SHEET: HEAD + wide + TAIL}), "1:1048576")
+    far = b'<row r="1048576"><c r="A1048576"/></row>'
+    assert "over 50,000,000 cells to look at" in refused(replaced(BOOK, {SHEET: HEAD + far + TAIL}), "A1:XFC1048576")
+
+
+def test_the_workbook_of_a_suite_is_read_here_when_it_is_small_and_apart_when_it_is_not() -> None:
+    assert read_chosen(BOOK, areas("A1:E4")) == read_cells(BOOK, areas("A1:E4"))
+    assert read_chosen(BOOK) == read_cells(BOOK)
+    eater = replaced(BOOK, {SHEET: HEAD + b"<row>" + b"<c/>" * 3_000_000 + b"</row>" + TAIL})
+    assert len(eater) < reader.SMALL_BYTES  # it is what it unpacks to that counts
+    with pytest.raises(WorkbookError, match=r"could not be read within 200 MiB of memory"):
+        read_chosen(eater, areas("A1:E4"), memory=200 * 1024**2)
+    with pytest.raises(WorkbookError, match="no xlsx workbook"):
+        read_chosen(b"PK")
+    with pytest.raises(WorkbookError, match="no xlsx workbook"):
+        read_chosen(bytes(reader.SMALL_BYTES + 1))
 
 
 def test_links_to_other_workbooks_are_not_followed() -> None:

@@ -17,6 +17,7 @@ from skillopt_ci.graders.validate import Particular
 from skillopt_ci.sandbox.base import Sandbox
 
 _TOLERANCE = 1e-9
+_HEAVIEST = 1_000_000_000  # weights that can be summed
 _TAG = re.compile(r"[A-Za-z][\w-]{0,60}")
 
 
@@ -141,8 +142,10 @@ def _member(
     if weighs and spec.type != "weighted":
         raise ConfigError(f"{where}: '{weighs[0]}' has a meaning inside 'weighted' only")
     weight = written.get("weight", 1)
-    if not isinstance(weight, (int, float)) or not math.isfinite(weight) or weight < 0:
+    if not isinstance(weight, (int, float)) or not weight >= 0:
         raise ConfigError(f"{where}: 'weight' must be 0 or more, not {weight!r}")
+    if weight > _HEAVIEST:
+        raise ConfigError(f"{where}: 'weight' must be {_HEAVIEST:,} at most")
     inner = member(written, spec)
     grader = _MAKE[inner.type](inner, judge, depth + 1) if inner.type in COMBINATIONS else build_one(inner, judge)
     return _Member(inner, grader, float(weight), written.get("required") is True)

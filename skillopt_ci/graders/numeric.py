@@ -1,7 +1,7 @@
 """The grader `numeric`: the last number of the answer, compared with the expected one."""
 
-import math
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -135,6 +135,6 @@ def numeric(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 
 def _distance(spec: GraderSpec, key: str) -> Decimal:
     value = spec.options.get(key, 0)
-    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+    if not isinstance(value, (int, float)) or not 0 <= value <= sys.float_info.max:
         raise ConfigError(f"grader '{spec.type}': option '{key}' must be 0 or more, not {value}")
     return Decimal(str(value))

@@ -210,7 +210,7 @@ _TEXT_OPS: Mapping[str, Callable[[object, Fold], Check]] = MappingProxyType(
 _PATTERN_OPS: Mapping[str, Callable[[object, str], Check]] = MappingProxyType(
     {"regex": _regex, "not_regex": _not_regex}
 )
-_KNOWN = (*_TEXT_OPS, *_PATTERN_OPS, *_OPS)
+KNOWN = (*_TEXT_OPS, *_PATTERN_OPS, *_OPS)
 
 
 def _text(op: str, arg: object) -> str:
@@ -276,9 +276,9 @@ def _check(number: int, item: object) -> Check:
     if not isinstance(item, Mapping) or "op" not in item or not set(item) <= {"op", "arg", "ignore_case", "flags"}:
         raise ConfigError(f"{where}: must be a mapping of 'op' and 'arg'")
     op = item["op"]
-    if not isinstance(op, str) or op not in _KNOWN:
-        close = get_close_matches(str(op), _KNOWN, n=1)
-        hint = f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(_KNOWN)}"
+    if not isinstance(op, str) or op not in KNOWN:
+        close = get_close_matches(str(op), KNOWN, n=1)
+        hint = f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(KNOWN)}"
         raise ConfigError(f"{where}: unknown op {op!r}{hint}")
     try:
         return _made(op, item)

@@ -1,7 +1,6 @@
 """The grader `script`: a command in the sandbox, beside the workspace as the agent left it."""
 
 import json
-import math
 import shlex
 import shutil
 import tempfile
@@ -90,7 +89,7 @@ class _Script:
         value, passed = said["score"], said.get("passed")
         if isinstance(value, bool):
             value = float(value)
-        if not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise CallFailedError("grader", f"grader 'script': the score must lie in [0, 1], not {str(value)[:40]}")
         if passed is not None and not isinstance(passed, bool):
             raise CallFailedError("grader", "grader 'script': 'passed' must be true or false")

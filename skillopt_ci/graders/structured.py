@@ -1,7 +1,7 @@
 """The grader `json`: a JSON value in the answer, checked by a schema and by its fields."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -170,7 +170,7 @@ def _searches(pattern: str, text: str) -> bool:
         raise CallFailedError("grader", str(error)) from error
 
 
-# jsonschema searches with `re`, which has no time limit: the three keywords with patterns are our own.
+# jsonschema searches with `re`, which has no time limit: the keywords with patterns are our own.
 def _pattern(_v: Any, wanted: str, value: object, _schema: object) -> Iterator[ValidationError]:
     if isinstance(value, str) and wanted and not _searches(wanted, value):
         yield ValidationError(f"does not match /{wanted}/")
@@ -199,6 +199,21 @@ def _additional_properties(
     elif isinstance(wanted, dict):
         for key in extra:
             yield from validator.descend(value[key], wanted, path=key)
+
+
+# jsonschema compares every item with every other: minutes for an answer of many objects.
+def _unique_items(_v: Any, wanted: object, value: object, _schema: object) -> Iterator[ValidationError]:
+    if wanted and isinstance(value, list) and len({_identity(item) for item in value}) < len(value):
+        yield ValidationError("has items that are the same")
+
+
+def _identity(value: Any) -> Hashable:
+    """Equal for JSON values that are the `same`, and for no others."""
+    if isinstance(value, dict):
+        return "object", frozenset((key, _identity(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return "array", tuple(_identity(item) for item in value)
+    return kind_of(value), value
 
 
 _PATTERNS_ONLY = jsonschema.FormatChecker(formats=())
@@ -244,6 +259,7 @@ def _validator(schema: dict[str, Any]) -> Any:
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
+        "uniqueItems": _unique_items,
     }
     registry: Registry[Any] = Registry()  # an empty one: a reference to another document is never fetched
     extend: Any = validators.extend  # has no types

@@ -21,7 +21,7 @@ from skillopt_ci.suites.base import ReadResult
 from skillopt_ci.suites.fields import safe_name
 from skillopt_ci.suites.foreign import Node, Report, top, written
 from skillopt_ci.suites.making import Checks, Draft, clean_id, make, spec
-from skillopt_ci.workbook import Content, WorkbookError, read_cells
+from skillopt_ci.workbook import Content, WorkbookError, read_chosen
 
 _PAIRS = (("_input.xlsx", "_answer.xlsx"), ("_init.xlsx", "_golden.xlsx"), ("initial.xlsx", "golden.xlsx"))
 _START = re.compile(r"(?:input|init|initial)\.xlsx$")
@@ -98,7 +98,7 @@ def _cases(node: Node, folder: str, ranges: tuple[Area, ...]) -> list[_Case]:
             if not place.endswith(start) or other not in names:
                 continue
             try:
-                content = read_cells(tree.read(other), ranges)
+                content = read_chosen(tree.read(other), ranges)
                 output = _START.sub("output.xlsx", name)
                 made.append(_Case(name, tree.read(place), content, output))
             except WorkbookError as error:
@@ -118,7 +118,7 @@ def _expected(case: _Case, position: str) -> dict[str, object]:
 def _as_text(data: bytes) -> str | None:
     """A workbook's cells as lines `Sheet1!A1: value`; None when it cannot be read."""
     try:
-        content = read_cells(data)
+        content = read_chosen(data)
     except WorkbookError:
         return None
     return "\n".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in content.cells.items())

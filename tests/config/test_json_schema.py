@@ -66,8 +66,21 @@ def test_the_smallest_example_of_the_page_loads() -> None:
     VALIDATOR.validate(yaml.safe_load(page.split("```yaml\n")[1].split("```")[0]))
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "commands.md"])
+@pytest.mark.parametrize("name", ["configuration.md", "commands.md", "graders.md"])
 def test_the_generated_pages_are_up_to_date(name: str) -> None:
     made = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"][name]()
     written = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert made == written, "run: make docs"
+
+
+def test_the_table_of_graders_is_that_of_the_code_and_a_drift_is_said() -> None:
+    problems = runpy.run_path(str(ROOT / "docs" / "generate.py"))["tasks_page_problems"]
+    page = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    assert problems(page) == []
+    row = next(line for line in page.splitlines() if line.startswith("| `numeric` |"))
+    assert problems(page.replace(row + "\n", "")) == ["grader 'numeric' is not in the table"]
+    assert problems(page.replace(row, f"{row}\n| `guess` | `luck` | it is lucky |")) == ["there is no grader 'guess'"]
+    changed = problems(page.replace(row, row.replace("`relative`", "`share`")))
+    assert changed == ["grader 'numeric' takes relative, tolerance; the table says share, tolerance"]
+    assert problems(page.replace("`no_refusal`", "`refuses`")) == ["the checks of 'rules' differ: no_refusal, refuses"]
+    assert len(problems("")) > 20

@@ -120,6 +120,8 @@ def deep(levels: int) -> dict[str, object]:
         ("all", {"graders": [A, {**A, "weight": 2}]}, "number 2: 'weight' has a meaning inside 'weighted' only"),
         ("weighted", {"graders": [{**A, "weight": -1}]}, "'weight' must be 0 or more, not -1"),
         ("weighted", {"graders": [{**A, "weight": float("nan")}]}, "'weight' must be 0 or more"),
+        ("weighted", {"graders": [{**A, "weight": float("inf")}]}, "'weight' must be 1,000,000,000 at most"),
+        ("weighted", {"graders": [{**A, "weight": 10**400}]}, "'weight' must be 1,000,000,000 at most"),
         ("weighted", {"graders": [{**A, "weight": True}]}, "'weight' must be a number, not True"),
         ("weighted", {"graders": [{**A, "weight": 0}]}, "at least one 'weight' must be above 0"),
         ("weighted", {"graders": [A], "threshold": 2}, "'threshold' must lie above 0"),

@@ -98,7 +98,7 @@ def test_what_cannot_be_graded() -> None:
         grade(spec("numeric"), "4")
 
 
-@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "1"])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "1", 10**400])
 def test_bad_tolerance(value: object) -> None:
     with pytest.raises(ConfigError, match="option 'tolerance' must be"):
         build([spec("numeric", tolerance=value)], None)

@@ -186,3 +186,20 @@ def test_json_alone_or_anywhere(options: dict[str, object], answer: str, passed:
 def test_alone_and_anywhere_exclude_each_other() -> None:
     with pytest.raises(ConfigError, match="exclude each other"):
         grade(spec("json", whole=True, anywhere=True), "{}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "unique"),
+    [
+        ("[1, 1.0]", False),
+        ('[1, true, "1", null, [1], {"a": 1}]', True),
+        ('[{"a": [1], "b": 2}, {"b": 2.0, "a": [1]}]', False),
+        ('[{"a": true}, {"a": 1}]', True),
+        ("[" + ",".join(f'{{"a": {n}}}' for n in range(20_000)) + "]", True),  # compared in pairs these take minutes
+    ],
+)
+def test_items_are_unique_as_json_values_are_equal(answer: str, unique: bool) -> None:
+    score = grade(spec("json", schema={"type": "array", "uniqueItems": True}), answer)
+    assert score.passed is unique
+    assert unique or "uniqueItems" in score.hint
+    assert grade(spec("json", schema={"type": "array", "uniqueItems": False}), answer).passed

@@ -188,6 +188,7 @@ def test_scripts(run: str | list[str], value: float, passed: bool, kind: str) ->
         ("exit 139", {}, "it crashed \\(code 139\\)"),
         ("echo '{\"score\": 2}'", {}, "the score must lie in"),
         ("echo '{\"score\": NaN}'", {}, "the score must lie in"),
+        (f"echo '{{\"score\": 1{'0' * 400}}}'", {}, "the score must lie in"),
         ('echo \'{"score": 1, "passed": 1}\'', {}, "'passed' must be true or false"),
         ("yes", {}, "ran into a limit \\(output\\)"),
     ],
