@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from skillopt_ci.report.escape import visible
 from skillopt_ci.report.page.from_results import eval_page, gate_page
 from skillopt_ci.report.page.from_run import read_page
+from skillopt_ci.report.page.model import Report, Side, Subject
 from skillopt_ci.report.terminal import columns, sparkline, terminal
 from tests.report.page.pages import write_run
-from tests.report.samples import HOSTILE, gate, result, scored, verdict
+from tests.report.samples import HOSTILE, gate, record, result, scored, step, verdict
 
 
 @given(st.lists(st.floats(0, 1), max_size=80), st.integers(2, 40))
@@ -55,3 +56,10 @@ def test_other_reports_are_lines_too() -> None:
     assert "invoices on openai/gpt-5.4-mini: FAIL" in shown
     assert visible(shown) == shown
     assert "75.0 [" in terminal(eval_page(scored(), title="Scores", simulated=False), 80)
+
+
+def test_an_edit_that_waits_is_not_lost() -> None:
+    steps = (step(1, "skip", None, (record("waiting"), record("unmatched", "delete"))),)
+    subject = Subject(name="a", old=Side(label="Start"), steps=steps)
+    page = Report(kind="Training", title="a", tone="plain", word="", sentence="", simulated=False, subjects=(subject,))
+    assert "1 not kept, 1 waiting" in terminal(page, 200)

@@ -118,12 +118,14 @@ def progress(subject: Subject) -> list[Child]:
 
 
 def dropped(subject: Subject) -> list[Child]:
-    """Edits that were not kept, with the reason."""
+    """Edits that were not kept, with the reason; one that waited is told where it was looked at last."""
+    last = {record.edit.key(): step.number for step in subject.steps for record in step.edits}
     found = [
         (step, record)
         for step in subject.steps
         for record in step.edits
         if record.status not in ("kept", "over-budget") and (step.kind != "prune" or record.status == "pruned")
+        if record.status != "waiting" or last[record.edit.key()] == step.number
     ]
     found += [(s, r) for s in subject.steps if s.action != "accept" for r in s.edits if _kept_in_vain(s, r)]
     over = sum(record.status == "over-budget" for step in subject.steps for record in step.edits)

@@ -14,6 +14,9 @@ from skillopt_ci.report.escape import scrubber
 from skillopt_ci.report.page.document import document, error_page
 from skillopt_ci.report.page.from_results import eval_page, gate_page
 from skillopt_ci.report.page.from_run import read_page
+from skillopt_ci.report.page.markup import tag
+from skillopt_ci.report.page.model import Side, Subject
+from skillopt_ci.report.page.training import dropped
 from tests.report.page.pages import HISTORY, Reader, sample_gate, sample_scores, train_page, write_run
 from tests.report.samples import (
     BETTER,
@@ -23,10 +26,13 @@ from tests.report.samples import (
     PAID,
     SCORE,
     START,
+    decision,
     gate,
+    record,
     result,
     rollout,
     scored,
+    step,
     training,
     verdict,
 )  # fmt: skip
@@ -225,3 +231,15 @@ def test_history_lines_that_do_not_fit_are_passed_over(tmp_path: Path) -> None:
 
     RunFolder(folder, str).write_history(b"")
     assert not (folder / "skill_history.jsonl").exists()
+
+
+def test_an_edit_that_waited_is_told_once() -> None:
+    waits, kept, other = record("waiting"), record("kept"), record("waiting", "replace")
+    steps = (
+        step(1, "skip", None, (waits, other)),
+        step(2, "skip", None, (waits, other)),
+        step(3, "accept", decision(0.75), (kept,)),
+    )
+    words = Reader(tag("div", dropped(Subject(name="a", old=Side(label="Start"), steps=steps))).markup).words
+    assert words.count("waits for the next step") == 1  # the other one was kept at last
+    assert "replace" in words
