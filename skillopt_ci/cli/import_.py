@@ -1,5 +1,6 @@
 """`import`: other tools' evaluation files as native tasks, with a report of what was lost."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from skillopt_ci.cli.guard import problem_json, run, write_json, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
 from skillopt_ci.core.task import GraderSpec, Task
-from skillopt_ci.errors import ConfigError, SkilloptError, UsageError
+from skillopt_ci.errors import ConfigError, Problem, SkilloptError, UsageError
 from skillopt_ci.forge.worktree import WorkTree
+from skillopt_ci.graders.validate import validate
 from skillopt_ci.suites.checks import duplicate_ids
 from skillopt_ci.suites.load import TaskEntry, read_files
 from skillopt_ci.suites.losses import report
@@ -54,7 +56,7 @@ def _import(console: Console, options: Options, source: TaskSource, output: Path
     if output.suffix.lower() != ".jsonl":
         raise UsageError(f"--output {output}: the name of a native task file ends in .jsonl")
     found = read_files(WorkTree(source.root), [source.entry])
-    problems = [*found.problems, *duplicate_ids(found.tasks)]
+    problems = [*found.problems, *duplicate_ids(found.tasks), *_unfit(found.tasks)]
     if not problems and not found.tasks and not found.losses:
         raise UsageError(f"{source.entry.pattern}: there are no tasks")
     errors = [p for p in problems if not p.warning]
@@ -75,6 +77,15 @@ def _import(console: Console, options: Options, source: TaskSource, output: Path
         }
         write_json(options.json, value, console.scrub)
     return code
+
+
+def _unfit(tasks: Sequence[Task]) -> list[Problem]:
+    """Graders that a file brings and that would not work: here is the last place that knows its lines."""
+    return [
+        Problem(task.source.file, task.source.line, 0, words)
+        for task in tasks
+        for words in (validate(task.graders, task) if task.graders else ())
+    ]
 
 
 def _graded(task: Task, grader: str | None) -> Task:

@@ -136,5 +136,5 @@ def numeric(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 def _distance(spec: GraderSpec, key: str) -> Decimal:
     value = spec.options.get(key, 0)
     if not isinstance(value, (int, float)) or not 0 <= value <= sys.float_info.max:
-        raise ConfigError(f"grader '{spec.type}': option '{key}' must be 0 or more, not {value}")
+        raise ConfigError(f"grader '{spec.type}': option '{key}' must be 0 or more, not {str(value)[:40]}")
     return Decimal(str(value))

@@ -19,7 +19,7 @@ AGENT = "needs an agent harness with a workspace"
 CODE = "code is never run on import"
 LIMITS = "limits of time, turns, tokens and cost belong to the harness and the budget"
 MODELS = "models and how often they run come from skillopt.yml"
-WEIGHTS = "a task passes when all its checks do; there are no weights and thresholds"
+WEIGHTS = "weights and thresholds are not taken over: a task passes when all its checks do"
 UNKNOWN = "not a field that is known here"
 NOTHING_LEFT = "the task is left out: nothing that grades it could be imported"
 

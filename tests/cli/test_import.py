@@ -110,3 +110,25 @@ def test_check_shows_losses_and_lists_them_as_json(tmp_path: Path) -> None:
     told = "\n".join(done.lines)
     assert "evals/diff/evals/evals.json:9: warning: not imported: 'force_skill_invocation'" in told
     assert "2 tasks are about whether the skill triggers" in told
+
+
+def test_a_grader_that_would_not_work_is_told_with_the_line_it_came_from(tmp_path: Path) -> None:
+    checks = [{"op": "contains", "arg": "a"}, {"op": "max_chars", "arg": -5}]
+    lines = [
+        {"task_id": name, "task": name, "judge": {"kind": "rule", "checks": found}}
+        for name, found in (("good", checks[:1]), ("bad", checks))
+    ]
+    write(tmp_path, {"skillopt-benchmark.jsonl": "\n".join(map(json.dumps, lines))})
+    done = call(tmp_path, "import", "skillopt-benchmark.jsonl", "-o", "own.jsonl")
+    assert done.code == 2
+    words = "grader 'rules', check 2: check 'max_chars': 'arg' must be a whole number from 0 on, not -5"
+    assert done.lines == [f"skillopt-benchmark.jsonl:2: {words}"]
+    assert not (tmp_path / "own.jsonl").exists()
+
+
+def test_the_files_of_a_script_are_no_reason_to_refuse_its_task(tmp_path: Path) -> None:
+    grader = {"type": "script", "run": "python check.py", "files": ["evals/check.py"]}
+    task = {"id": "a", "prompt": "Do it.", "graders": [grader]}
+    write(tmp_path, {"evals/tasks.jsonl": json.dumps(task), "evals/check.py": "print()"})
+    assert call(tmp_path, "import", "evals/tasks.jsonl", "-o", "evals/own.jsonl").code == 0
+    assert json.loads((tmp_path / "evals/own.jsonl").read_text())["graders"] == [grader]
