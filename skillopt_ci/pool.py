@@ -28,7 +28,8 @@ class Pool:
         running: dict[Future[R], int] = {}
         failed: BaseException | None = None
         ended = False
-        with ThreadPoolExecutor(max_workers=min(self.size, max(1, len(items)))) as executor:
+        workers = f"pool-{id(results)}"
+        with ThreadPoolExecutor(min(self.size, max(1, len(items))), thread_name_prefix=workers) as executor:
             try:
                 while True:
                     while failed is None and len(running) < 2 * self.size:
@@ -53,6 +54,11 @@ class Pool:
             finally:
                 if not ended:  # interrupted: Ctrl-C, or the items themselves
                     self._abandon(running)
+                    executor.shutdown()
+                    # A worker that was just being started works already, and the executor does not know it.
+                    for thread in threading.enumerate():
+                        if thread.name.startswith(f"{workers}_"):
+                            thread.join()
         if failed is not None:
             raise failed
         return [results[i] for i in range(len(items))]

@@ -2,6 +2,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
@@ -186,3 +187,26 @@ def test_nothing_to_do() -> None:
 def test_a_stop_event_of_the_caller_is_used() -> None:
     stop = threading.Event()
     assert Pool(1, stop).stop is stop
+
+
+def test_an_interruption_while_workers_are_started_waits_for_those_that_work() -> None:
+    begun: list[int] = []
+    done: list[int] = []
+
+    def job(item: int) -> None:
+        begun.append(item)
+        if len(begun) == 1:
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(0.005)
+        done.append(item)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        for _ in range(30):
+            with pytest.raises(KeyboardInterrupt):
+                Pool(4).map(job, range(40))
+            assert sorted(done) == sorted(begun)
+            begun.clear()
+            done.clear()
+    finally:
+        signal.signal(signal.SIGINT, before)
