@@ -249,7 +249,7 @@ _tasks = st.fixed_dictionaries(
         "setup": st.lists(_filled, max_size=2),
         "tags": st.lists(_filled, max_size=2),
         "metadata": st.dictionaries(_text, st.integers() | _text | st.lists(st.booleans()), max_size=2).map(
-            lambda d: {k: v for k, v in d.items() if k != "cluster"}
+            lambda d: {k: v for k, v in d.items() if k not in ("cluster", "human")}  # these are read, and checked
         ),
         "files": st.dictionaries(st.sampled_from(["a.txt", "b/c.txt"]), st.just("files/1.txt")),
     },
