@@ -100,7 +100,8 @@ def propose(training: Training, sections: Sequence[str]) -> Proposal:
 def branch_name(name: str, path: str) -> str:
     """`skillopt/<slug>-<8 hex digits of the path's SHA-256>`: one branch a skill, whatever it is called."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-") or "skill"
-    return f"skillopt/{slug}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+    whole = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"skillopt/{slug}-{whole[:8]}"
 
 
 def history_path(name: str) -> str:
