@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import subprocess
+import time
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,10 +73,11 @@ def test_every_process_is_killed(tmp_path: Path) -> None:
         started = [
             child(word),
             child(word),
-            subprocess.Popen(["bash", "-c", f"trap '' TERM; sleep {word} & sleep {word}"], start_new_session=True),
+            subprocess.Popen(["bash", "-c", f"trap '' TERM; sleep {word} & wait"], start_new_session=True),
         ]
         one.child = started[0].pid
-        assert alive(word)
+        while len(alive(word)) < 4:  # nobody adopts here what is forked while its parent is killed
+            time.sleep(0.01)
         one.kill_all()
         assert gone(word)
         for process in started:
