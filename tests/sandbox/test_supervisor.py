@@ -6,8 +6,8 @@ import resource
 import signal
 import socket
 import subprocess
-import time
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
