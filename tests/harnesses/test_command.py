@@ -118,7 +118,7 @@ def test_a_variable_of_the_host_is_passed_when_it_is_named(monkeypatch: pytest.M
 
 
 def test_the_prompt_as_an_argument_is_never_a_shell_word() -> None:
-    task = replace(TASK, prompt="$(touch /rollout/work/hacked); `id` 'x' \"y\" {token} \n--help", context="More.")
+    task = replace(TASK, prompt="$(touch hacked); `id` 'x' \"y\" {token} \n--help", context="More.")
     run = ["python3", "{home}/agent.py", "{prompt}"]
     with agents("bubblewrap", lambda _: messages_reply("3")) as w:
         found = w.run("print(sys.argv[1])", task, run=run, prompt="arg")
