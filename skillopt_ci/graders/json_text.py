@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)^[ \t]*\1", re.MULTILINE | re.DOTALL)
@@ -19,37 +20,29 @@ def find_json(answer: str) -> object:
             return loads(text)
         except ValueError:
             continue
-    decoder = json.JSONDecoder(parse_constant=_no_constant)
-    best: tuple[int, object] | None = None
-    end = 0
-    for start in islice((m.start() for m in re.finditer(r"[\[{]", answer)), _MAX_STARTS):
-        if start < end:
-            continue
-        try:
-            value, end = decoder.raw_decode(answer, start)
-        except (ValueError, RecursionError):
-            continue
-        if best is None or end - start >= best[0]:
-            best = (end - start, value)
-    if best is None:
+    found = list(_inside(answer, r"[\[{]"))
+    if not found:
         raise ValueError("no JSON found")
-    return best[1]
+    return max(reversed(found), key=lambda item: item[0])[1]  # of equally long ones the last
 
 
 def find_objects(answer: str) -> list[object]:
     """Every JSON object of an answer that is inside no other, in order."""
+    return [value for _, value in _inside(answer, r"\{")]
+
+
+def _inside(answer: str, opening: str) -> Iterator[tuple[int, object]]:
+    """Lengths and values of the JSON in an answer that begins with `opening` and is inside no other, in order."""
     decoder = json.JSONDecoder(parse_constant=_no_constant)
-    found: list[object] = []
     end = 0
-    for start in islice((m.start() for m in re.finditer(r"\{", answer)), _MAX_STARTS):
+    for start in islice((m.start() for m in re.finditer(opening, answer)), _MAX_STARTS):
         if start < end:
             continue
         try:
             value, end = decoder.raw_decode(answer, start)
         except (ValueError, RecursionError):
             continue
-        found.append(value)
-    return found
+        yield end - start, value
 
 
 def loads(text: str) -> object:
