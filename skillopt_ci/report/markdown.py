@@ -13,7 +13,7 @@ from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import SIMULATED, bounds, capped, gain, ids, points, spending, table
 from skillopt_ci.report.training import pull_request_sections, train_summary
 from skillopt_ci.report.triggering import triggers_line
-from skillopt_ci.report.verdicts import WORDS, verdict_words
+from skillopt_ci.report.verdicts import WORDS, reader_notes, verdict_words
 
 __all__ = ["eval_summary", "gate_summary", "pull_request_sections", "train_summary", "verdict_line"]
 
@@ -56,9 +56,7 @@ def _named(one: SkillVerdict | EvalEntry, others: Sequence[SkillVerdict | EvalEn
 
 def _about(v: SkillVerdict, name: str) -> list[str]:
     """What a reader should know about one measured comparison besides its verdict."""
-    lines = [md_text(note) for note in v.notes]
-    if v.suspects and v.verdict != "regression":
-        lines.append(f"Tasks whose own runs look worse (some do by chance): {ids(v.suspects)}.")
+    lines = reader_notes(v, md_text, ids)
     if v.minimum_detectable_effect is not None and v.margin is not None:
         line = f"This suite shows losses of {points(v.minimum_detectable_effect)} pt or more (80% power)"
         if v.minimum_detectable_effect > v.margin:
@@ -66,11 +64,6 @@ def _about(v: SkillVerdict, name: str) -> list[str]:
                 f", the margin is {points(v.margin)} pt: more tasks, more base runs or a larger margin would suit it"
             )
         lines.append(f"{line}.")
-    if v.base is not None and v.base.mean == 0:
-        lines.append("The base passes none of these tasks: no loss could show, and a pass says nothing.")
-    if v.test_opened:
-        runs = "1 run" if v.test_opened == 1 else f"{v.test_opened} runs"
-        lines.append(f"The test split of this suite was opened by {runs} so far.")
     return [f"{name}: {line}" for line in lines]
 
 

@@ -51,6 +51,19 @@ def verdict_words(v: SkillVerdict, text: Callable[[str], str], ids: Callable[[Se
     return "INCONCLUSIVE", f"{shown}, {_p(v)}, {rounds}{told}; {blocks}."
 
 
+def reader_notes(v: SkillVerdict, text: Callable[[str], str], ids: Callable[[Sequence[str]], str]) -> list[str]:
+    """What a reader should know about one comparison besides its verdict; `text` and `ids` escape."""
+    lines = [text(note) for note in v.notes]
+    if v.suspects and v.verdict != "regression":  # a regression names them in its sentence
+        lines.append(f"Tasks whose own runs look worse (some do by chance): {ids(v.suspects)}.")
+    if v.base is not None and v.base.mean == 0:
+        lines.append("The base passes none of these tasks: no loss could show, and a pass says nothing.")
+    if v.test_opened:
+        runs = "1 run" if v.test_opened == 1 else f"{v.test_opened} runs"
+        lines.append(f"The test split of this suite was opened by {runs} so far.")
+    return lines
+
+
 def _sure(rule: MergeRule) -> str:
     """How surely a PASS rules the margin out: with several looks at alpha each, a loss of it passes twice as often."""
     if rule.pass_rule == "strict" or rule.max_rounds == 1:

@@ -11,7 +11,7 @@ from skillopt_ci.report.page.model import Report, Side, Subject, Talk, TaskRow, 
 from skillopt_ci.report.page.power import power_of
 from skillopt_ci.report.parts import points
 from skillopt_ci.report.triggering import trigger_notes
-from skillopt_ci.report.verdicts import WORDS, plain_line
+from skillopt_ci.report.verdicts import WORDS, plain_ids, plain_line, reader_notes
 
 MAX_TALKS = 1500
 _TONES: dict[str | None, Tone] = {"pass": "good", "regression": "bad", "inconclusive": "unsure"}
@@ -97,14 +97,6 @@ def _verdict(v: SkillVerdict, history: bytes) -> Subject:
         stored = round(v.base.n_runs / max(1, len(v.base.task_ids)))
         variance = run_variance(v.base.values)
         power = power_of(v.rule, n_tasks=v.look.n_tasks, base_runs=stored, variance=variance, used=v.rounds)
-    notes = [*v.notes]
-    if v.suspects:
-        notes.append(f"Tasks whose own runs look worse (some do by chance): {', '.join(v.suspects[:50])}.")
-    if v.base is not None and v.base.mean == 0:
-        notes.append("The base passes none of these tasks: no loss could show, and a pass says nothing.")
-    if v.test_opened:
-        times = "1 run" if v.test_opened == 1 else f"{v.test_opened} runs"
-        notes.append(f"The test split of this suite was opened by {times} so far.")
     measured = v.comparison is not None
     return Subject(
         name=v.name,
@@ -123,7 +115,7 @@ def _verdict(v: SkillVerdict, history: bytes) -> Subject:
         tasks=rows,
         power=power,
         earlier=earlier_runs(history),
-        notes=tuple(notes),
+        notes=tuple(reader_notes(v, str, plain_ids)),
         talks=_talks(v.rollouts, "head"),
         talks_left_out=max(0, len(v.rollouts) - MAX_TALKS),
     )
