@@ -6,6 +6,7 @@ from skillopt_ci.core.history import Confirmation, EditRecord, Step, TrainResult
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import Effect, wilson_like
 from skillopt_ci.core.verdict import TrainEntry
+from skillopt_ci.report.edits import became, not_kept
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import (
     PULL_REQUEST_LIMIT,
@@ -24,13 +25,6 @@ from skillopt_ci.report.triggering import trigger_notes
 MAX_REJECTED = 30
 MAX_CHART_STEPS = 60
 _NOT_SHOWN = "Improvement not shown"
-_WORDS = {
-    "rejected": "rejected with its bundle",
-    "rejected-alone": "rejected alone",
-    "refused": "refused by policy",
-    "undecided": "not decided",
-    "over-budget": "over budget",
-}
 
 
 def train_summary(entries: Sequence[TrainEntry], *, simulated: bool, charts: bool = False) -> str:
@@ -260,17 +254,10 @@ def _estimate(step: Step) -> str:
 
 def _rejected(result: TrainResult) -> list[str]:
     lines = []
-    for step in result.steps:
-        for record in step.edits:
-            if record.status == "kept" and (step.action == "accept" or step.kind == "prune"):
-                continue
-            if record.status == "over-budget":
-                continue
-            what = md_text(record.edit.content or record.edit.target, 160)
-            reason = md_text(record.reason or step.reason, 200)
-            lines.append(
-                f"- Step {step.number}, {record.edit.op}, {_WORDS.get(record.status, record.status)}: {what} ({reason})"
-            )
+    for step, record in not_kept(result.steps):
+        what = md_text(record.edit.content or record.edit.target, 160)
+        reason = md_text(record.reason or step.reason, 200)
+        lines.append(f"- Step {step.number}, {record.edit.op}, {became(step, record)}: {what} ({reason})")
     if not lines:
         return []
     more = [f"- and {len(lines) - MAX_REJECTED} more"] if len(lines) > MAX_REJECTED else []

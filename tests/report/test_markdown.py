@@ -108,6 +108,10 @@ class TestTrain:
             step(1, "accept", decision(0.75), (dead, good, alone, replace(alone, status="refused"))),
             replace(step(2, "accept", decision(0.75), (pruned,)), kind="prune"),
             replace(step(3, "reject", decision(0.7), (good, replace(good, status="undecided"))), kind="prune"),
+            step(4, "reject", decision(0.7), (record("rejected"), record("rejected", "replace"))),
+            step(5, "reject", decision(0.7), (record("rejected"),)),
+            step(6, "skip", None, (record("waiting"),)),
+            step(7, "skip", None, (record("waiting"),)),
         )
         text = train_summary([training(result(steps=steps))], simulated=False)
         accepted = text.split("### Accepted edits")[1].split("###")[0]
@@ -119,6 +123,10 @@ class TestTrain:
         assert "(no worse with less text)" in text
         assert "- Step 3, replace, not decided: " in text
         assert "- Step 3, replace, kept" not in text
+        assert "- Step 4, add, rejected with its bundle: " in text
+        assert "- Step 5, add, rejected alone: " in text  # nothing was with it
+        assert "- Step 6, " not in text  # told where it was looked at last
+        assert "- Step 7, add, waits for the next step: " in text
 
     def test_the_claim(self) -> None:
         text = train_summary([training()], simulated=False)
@@ -133,7 +141,7 @@ class TestTrain:
         assert "| 3 | 1 | edit | skipped | not gated | none |" in text
         assert "Validation (selection estimate)" in text
         assert "````diff\n- old\n- line\n+ new ``` line\n````" in text
-        assert "- Step 1, delete, unmatched: gone (" in text
+        assert "- Step 1, delete, did not match the text: gone (" in text
         assert "over-budget:" not in text
         assert "1 + 2 tokens, price unknown" in text
 

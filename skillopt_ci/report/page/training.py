@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.report.edits import became, not_kept
 from skillopt_ci.report.page.charts import Kind, Point, legend, score_chart
 from skillopt_ci.report.page.diff import Hunk, difference, edits_of
 from skillopt_ci.report.page.markup import Child, Html, anchor, clipped, join, tag
@@ -15,16 +16,6 @@ MAX_ROWS = 1500  # of a diff
 MAX_EDITS = 300
 MAX_EVIDENCE = 12
 _RESULT = {"accept": "accepted", "reject": "rejected", "skip": "skipped"}
-STATUS = {
-    "rejected": "rejected with its bundle",
-    "rejected-alone": "rejected alone",
-    "pruned": "taken out again",
-    "unmatched": "did not match the text",
-    "refused": "refused by policy",
-    "over-budget": "over the edit budget",
-    "waiting": "waits for the next step",
-    "undecided": "not decided",
-}
 
 
 def changes(subject: Subject, prefix: str, known: Mapping[str, str]) -> list[Child]:
@@ -119,15 +110,7 @@ def progress(subject: Subject) -> list[Child]:
 
 def dropped(subject: Subject) -> list[Child]:
     """Edits that were not kept, with the reason; one that waited is told where it was looked at last."""
-    last = {record.edit.key(): step.number for step in subject.steps for record in step.edits}
-    found = [
-        (step, record)
-        for step in subject.steps
-        for record in step.edits
-        if record.status not in ("kept", "over-budget") and (step.kind != "prune" or record.status == "pruned")
-        if record.status != "waiting" or last[record.edit.key()] == step.number
-    ]
-    found += [(s, r) for s in subject.steps if s.action != "accept" for r in s.edits if _kept_in_vain(s, r)]
+    found = not_kept(subject.steps)
     over = sum(record.status == "over-budget" for step in subject.steps for record in step.edits)
     if not found:
         return [tag("p", "Every proposed edit was kept.")] if any(s.edits for s in subject.steps) else []
@@ -136,10 +119,10 @@ def dropped(subject: Subject) -> list[Child]:
         (
             str(step.number),
             join(tag("span", record.edit.op, class_="op"), " ", _text(record, 300)),
-            join(tag("b", STATUS.get(record.status, record.status)), ": ", clipped(record.reason or step.reason, 400)),
+            join(tag("b", became(step, record)), ": ", clipped(record.reason or step.reason, 400)),
             _alone(record),
         )
-        for step, record in sorted(found[:MAX_EDITS], key=lambda pair: pair[0].number)
+        for step, record in found[:MAX_EDITS]
     ]
     made: list[Child] = [
         table("Edits that were not kept; alone: points gained on their own train tasks", columns, rows)
@@ -149,10 +132,6 @@ def dropped(subject: Subject) -> list[Child]:
     if over:
         made.append(tag("p", f"{counted(over, 'more edit')} did not fit the edit budget and were not tried."))
     return made
-
-
-def _kept_in_vain(step: Step, record: EditRecord) -> bool:
-    return step.action == "skip" and record.status == "kept" and step.kind != "prune"
 
 
 def _label(subject: Subject) -> str:

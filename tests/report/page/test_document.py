@@ -93,7 +93,7 @@ def test_a_training_is_told_verdict_first(pages: dict[str, str]) -> None:
     assert "Start, 8 runs" in words
     assert "evidence, train tasks: t7, @t8" in words.lower()
     assert "(selection estimate)" in words
-    assert "rejected with its bundle" in words
+    assert "rejected alone" in words
     assert "refused by policy" in words
     assert "1 more edit did not fit the edit budget" in words
     assert "accepted by ann against the gate: <b>known</b>" in words

@@ -1,0 +1,41 @@
+"""What became of proposed edits, for Markdown and for pages."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from skillopt_ci.core.history import EditRecord, Step
+
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "rejected-alone": "rejected alone",
+        "unmatched": "did not match the text",
+        "refused": "refused by policy",
+        "over-budget": "over the edit budget",
+        "waiting": "waits for the next step",
+        "undecided": "not decided",
+    }
+)
+
+
+def became(step: Step, record: EditRecord) -> str:
+    """What became of one of a step's edits, in words."""
+    if record.status == "rejected":
+        return "rejected alone" if step.alone(record) else "rejected with its bundle"
+    return _WORDS.get(record.status, record.status)
+
+
+def not_kept(steps: Iterable[Step]) -> list[tuple[Step, EditRecord]]:
+    """Edits that were not kept, in the order of the steps; one that waited stands where it was looked at last.
+
+    Those beyond the edit budget are left out: nobody tried them.
+    """
+    listed = [(step, record) for step in steps for record in step.edits]
+    last = {record.edit.key(): step.number for step, record in listed}
+    return [
+        (step, record)
+        for step, record in listed
+        if record.status != "over-budget"
+        if record.status != "waiting" or last[record.edit.key()] == step.number
+        if record.status != "kept" or step.action != "accept"
+        if step.kind != "prune" or record.status not in ("kept", "rejected")  # these stay in the skill
+    ]
