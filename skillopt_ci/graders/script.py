@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from skillopt_ci.graders import wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options
 from skillopt_ci.graders.checks import mapping
 from skillopt_ci.sandbox.base import WORK, Command, Finished, Limits, Sandbox, make_root
+from skillopt_ci.sandbox.removing import remove
 from skillopt_ci.sandbox.setup import base_environment, last_words, set_up
 from skillopt_ci.sandbox.workspace import lay_out, problem_of, put_back
 
@@ -47,7 +47,7 @@ class _Script:
         try:
             finished = self._run(self.sandbox(), make_root(folder), task, trajectory)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
         return self._score(finished)
 
     def _run(self, sandbox: Sandbox, root: Path, task: Task, trajectory: Trajectory) -> Finished:

@@ -43,16 +43,18 @@ HELP = (
     "agents, set-up commands and script graders run in a sandbox, and there is none here: {why}; {step}. Where the "
     "machine itself may be thrown away, `sandbox: off` in skillopt.yml runs them unconfined"
 )
-_PREFLIGHT = ("--unshare-all", "--ro-bind", "/", "/", "true")
+_PREFLIGHT = ("--unshare-all", "--ro-bind", "/", "/")
+# In a namespace of its own a command could mount memory that nobody counts. Bubblewrap 0.8 can forbid it.
+_NO_NAMESPACES = ("--unshare-user", "--disable-userns")
 
 
-def preflight(program: str = "bwrap") -> str:
-    """Why bubblewrap cannot make a sandbox here; empty when it can."""
+def preflight(program: str = "bwrap", *options: str) -> str:
+    """Why bubblewrap cannot make a sandbox here (with these options); empty when it can."""
     found = shutil.which(program)
     if found is None:
         return "bubblewrap (bwrap) is not installed"
     try:
-        done = subprocess.run([found, *_PREFLIGHT], capture_output=True, timeout=20, check=False)  # noqa: S603
+        done = subprocess.run([found, *_PREFLIGHT, *options, "true"], capture_output=True, timeout=20, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not run: {error}"
     said = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
@@ -71,6 +73,7 @@ class Bubblewrap:
             raise ConfigError(HELP.format(why=why, step=STEP))
         self._program = str(shutil.which(program))
         self._stop = stop
+        self._namespaces = () if preflight(program, *_NO_NAMESPACES) else _NO_NAMESPACES[1:]
         self._python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
     def view(self, _root: Path, /) -> Path:
@@ -97,6 +100,7 @@ class Bubblewrap:
         root = command.root.resolve()
         options = ["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
         options += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL"]
+        options += self._namespaces
         options += ["--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]
         options += _system()
         for name in sorted(p.name for p in _ETC.iterdir()):

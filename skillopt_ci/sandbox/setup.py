@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skillopt_ci.errors import CallFailedError
-from skillopt_ci.sandbox.base import HOME, TMP, Command, Finished, Limits, Sandbox
+from skillopt_ci.sandbox.base import HOME, TMP, WORK, Command, Finished, Limits, Sandbox
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 _WORDS = 300
@@ -30,6 +30,9 @@ def set_up(sandbox: Sandbox, root: Path, commands: Sequence[str], limits: Limits
             how = f"code {done.returncode}" if done.ended == "exit" else f"a limit ({done.ended})"
             said = last_words(done)
             raise CallFailedError("setup", f"the set-up command {line[:80]!r} ended with {how}{said}")
+    work = root / WORK
+    if work.is_symlink() or not work.is_dir():  # what is written there next must not go anywhere else
+        raise CallFailedError("setup", "the set-up commands took the workspace away")
 
 
 def last_words(finished: Finished) -> str:

@@ -29,6 +29,7 @@ class Supervisor:
 
     def __init__(self, control: socket.socket) -> None:
         self.control = control
+        control.set_inheritable(False)  # who has it can say that all went well, or that no time is over
         line = b""
         while not line.endswith(b"\n"):
             part = control.recv(_CHUNK)
@@ -37,17 +38,17 @@ class Supervisor:
             line += part
         self.plan = json.loads(line)
         self.alone = bool(self.plan["alone"])  # in a PID namespace of its own
-        self.disk_due = 0.0
-        self.child = 0
-        self.failed = ""
+        self.disk_due, self.child, self.failed = 0.0, 0, ""
 
     def run(self) -> None:
         """Start, wait, end; never returns."""
         listener = None
         if self.plan["relay"]:
             listener = socket.create_server(("127.0.0.1", self.plan["relay"]["port"]))
-        if not self.alone:
-            adopt_orphans()
+        if self.alone:
+            prctl(4, 0)  # PR_SET_DUMPABLE: the command has the same user, and may not write to this memory
+        else:
+            prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: become the parent of every orphan, so that none can hide
             # Here the kernel counts all tasks of the user; for root it does not count at all.
             self.plan["rlimits"]["RLIMIT_NPROC"] = tasks_of(os.getuid()) + self.plan["limits"]["processes"]
         wake, bell = os.pipe()
@@ -62,10 +63,7 @@ class Supervisor:
         if not self.alone:
             self.kill_all()
         code = os.waitstatus_to_exitcode(status) if status is not None else -signal.SIGKILL
-        try:
-            self.control.sendall(json.dumps({"ended": ended, "code": code, "failed": self.failed}).encode())
-        except OSError:
-            pass  # nobody is left to hear it
+        tell(self.control.sendall, json.dumps({"ended": ended, "code": code, "failed": self.failed}).encode())
         os._exit(0)
 
     def start(self) -> int:
@@ -75,14 +73,13 @@ class Supervisor:
         if child == 0:
             try:
                 self.execute()
-            except OSError as error:
-                os.write(went, f"{error.strerror}: {self.plan['argv'][0]}".encode("utf-8", "replace"))
+            except (OSError, ValueError) as error:  # no argument holds a NUL, or half of a surrogate pair
+                os.write(went, f"{error.args[-1]}: {self.plan['argv'][0]}".encode("utf-8", "replace"))
             os._exit(_NOT_RUN)
         os.close(went)
         self.failed = os.read(came, 4096).decode("utf-8", "replace")  # empty: the pipe closed as it was executed
         os.close(came)
-        for standard in (0, 1, 2):  # or the other side would never see them end
-            os.close(standard)
+        os.closerange(0, 3)  # or the other side would never see its streams end
         return child
 
     def execute(self) -> None:
@@ -130,7 +127,7 @@ class Supervisor:
         limits, pids = self.plan["limits"], self.processes()
         if len(pids) > limits["processes"]:
             return "processes"
-        if private_memory(pids) > limits["memory"]:
+        if private_memory(pids) + self.alone * unmapped_memory() > limits["memory"]:
             return "memory"
         began = time.monotonic()
         if began >= self.disk_due:
@@ -163,20 +160,20 @@ class Supervisor:
             time.sleep(0.01)
 
 
-def tell(send: Callable[[int, int], None], target: int, number: int) -> None:
-    """Send a signal to a process or a group; nothing when it is gone."""
+def tell(send: Callable[..., None], *words: object) -> None:
+    """Say something to a process, to a group or on a socket; nothing when nobody is there any more."""
     try:
-        send(target, number)
+        send(*words)
     except OSError:
         return
 
 
-def adopt_orphans() -> None:
-    """Become the parent of every orphaned descendant, so that none can hide (Linux only)."""
+def prctl(option: int, value: int) -> None:
+    """Set a property of this process (Linux only)."""
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def lower(kind: int, value: int) -> None:
@@ -226,6 +223,12 @@ def private_memory(pids: list[int]) -> int:
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
 
 
+def unmapped_memory() -> int:
+    """Bytes of shared memory (System V) that no process has mapped; all of it is of this sandbox."""
+    rows = [line.split() for line in content("/proc/sysvipc/shm").splitlines()[1:]]
+    return sum(int(row[14]) for row in rows if row[6] == b"0")
+
+
 def deleted_size(pids: list[int]) -> int:
     """Bytes of open files that have no name any more: they fill a disk, or memory, unseen."""
     sizes = {}
@@ -245,13 +248,13 @@ def deleted_size(pids: list[int]) -> int:
 
 
 def folder_size(folder: str, enough: int) -> int:
-    """Bytes on disk below a folder; stops counting when it is more than enough. Links are not followed."""
+    """Bytes on disk below a folder, 1 KiB for a name; stops when it is more than enough. Links are not followed."""
     total, waiting = 0, [folder]
     while waiting and total <= enough:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    total += 1024 + entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
         except OSError:
@@ -290,10 +293,7 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
     except OSError:
         for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+            tell(end.shutdown, socket.SHUT_RDWR)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def strip(folder: Path, names: Sequence[str], keep: Path | None = None) -> None:
     wanted = {name.lower() for name in names}
     if not wanted:
         return
-    for entry in list(_walk(folder, folders=True)):
+    for entry in list(_few(_walk(folder, folders=True), MOST_FILES)):
         path = Path(entry.path)
         if entry.name.lower() in wanted and not (keep and path.is_relative_to(keep)):
             _take_away(path, keep)
@@ -145,7 +145,7 @@ class Snapshot:
         """Remember what is there. Raises `CallFailedError` when there are more files than `most`."""
         files: dict[str, _Known] = {}
         total = 0
-        for entry in _walk(folder, most=most):
+        for entry in _few(_walk(folder), most):
             found = entry.stat(follow_symlinks=False)
             data = None
             if stat.S_ISREG(found.st_mode) and found.st_size <= min(_REMEMBERED_BYTES, _REMEMBERED_TOTAL - total):
@@ -154,14 +154,18 @@ class Snapshot:
             files[_name(folder, entry)] = _Known(_mark(found), data)
         return cls(folder, files)
 
-    def changes(self) -> Changes:
-        """What is different now."""
+    def changes(self, most: int = MOST_FILES) -> Changes:
+        """What is different now. Beyond `most` files nothing is looked at."""
         artifacts: list[Attachment] = []
         omitted: list[str] = []
         diff: list[str] = []
         seen: set[str] = set()
         room = _ARTIFACTS_TOTAL
-        for entry in _walk(self.folder):
+        lost: list[Path] = []
+        for entry in _walk(self.folder, lost=lost):
+            if len(seen) >= most:
+                omitted.insert(0, f"whatever comes after {most} files")
+                break
             name = _name(self.folder, entry)
             seen.add(name)
             found = entry.stat(follow_symlinks=False)
@@ -177,7 +181,8 @@ class Snapshot:
             artifacts.append(Attachment(name=name, data=data))
             room -= len(data)
             diff.append(difference(name, known.data if known else None, data, known=known is not None))
-        removed = sorted(self.files.keys() - seen)
+        omitted += [f"{shown(str(path.relative_to(self.folder)))[:200]}: it cannot be read" for path in lost]
+        removed = sorted(n for n in self.files.keys() - seen if len(seen) < most or not _there(self.folder / n))
         diff += [difference(name, self.files[name].data, None, known=True) for name in removed]
         kept = tuple(omitted[:_OMITTED])
         if len(omitted) > _OMITTED:
@@ -203,24 +208,46 @@ def _taken(path: Path, found: os.stat_result, name: str, room: int) -> tuple[byt
     return data, "" if data is not None else "it cannot be read"
 
 
-def _walk(folder: Path, *, folders: bool = False, most: int = MOST_FILES) -> Iterator[os.DirEntry[str]]:
-    """Everything but folders (or with them, deepest last) in the order of names; `.git` is left out."""
-    waiting = [folder]
-    count = 0
+def _walk(folder: Path, *, folders: bool = False, lost: list[Path] | None = None) -> Iterator[os.DirEntry[str]]:
+    """Everything but folders (or with them, deepest last) in the order of names; `.git` is left out.
+
+    Nothing when the folder itself is a link now: it would lead to the host's files. `lost` takes what cannot be read.
+    """
+    waiting = [] if folder.is_symlink() else [folder]
     while waiting:
-        try:
-            with os.scandir(waiting.pop()) as listed:
-                entries = sorted(listed, key=lambda e: e.name)
-        except OSError:
+        current = waiting.pop()
+        entries = _listed(current)
+        if entries is None:
+            (lost if lost is not None else []).append(current)
             continue
         inner = [e for e in entries if e.is_dir(follow_symlinks=False)]
-        for entry in entries:
-            if folders or entry not in inner:
-                count += 1
-                if count > most:
-                    raise CallFailedError("workspace", f"the workspace has more than {most} files")
-                yield entry
+        yield from entries if folders else (e for e in entries if not e.is_dir(follow_symlinks=False))
         waiting += [Path(e.path) for e in reversed(inner) if e.name.lower() not in _NEVER]
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]] | None:
+    """What is in a folder, in the order of names; None when it cannot be read, also not once it is unlocked."""
+    try:
+        if not os.access(folder, os.R_OK | os.X_OK):
+            folder.chmod(stat.S_IRWXU)
+        with os.scandir(folder) as listed:
+            return sorted(listed, key=lambda e: e.name)
+    except OSError:
+        return None
+
+
+def _few(entries: Iterator[os.DirEntry[str]], most: int) -> Iterator[os.DirEntry[str]]:
+    for count, entry in enumerate(entries):
+        if count >= most:
+            raise CallFailedError("workspace", f"the workspace has more than {most} files")
+        yield entry
+
+
+def _there(path: Path) -> bool:
+    try:
+        return bool(path.lstat())
+    except OSError:
+        return False
 
 
 def _name(folder: Path, entry: os.DirEntry[str]) -> str:

@@ -140,6 +140,35 @@ def test_a_set_up_that_fails_is_a_failure() -> None:
         assert lost(w) == 0
 
 
+def test_a_set_up_that_takes_the_workspace_away_is_a_failure(tmp_path: Path) -> None:
+    setup = (f"cd / && mv /rollout/work /rollout/away && ln -s {tmp_path} /rollout/work",)
+    with agents("bubblewrap", lambda _: messages_reply("3")) as w:
+        with pytest.raises(CallFailedError, match="took the workspace away") as caught:
+            w.run("print(1)", replace(TASK, setup=setup))
+        assert caught.value.kind == "setup"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["/proc/self", "outside"])
+def test_an_agent_cannot_make_the_host_read_its_own_files(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_KEY", KEY)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "id_rsa").write_text(KEY)
+    program = f"""
+os.chdir("/")
+os.rename("/rollout/work", "/rollout/away")
+os.symlink({str(tmp_path / target)!r}, "/rollout/work")
+print(ask('x'))
+"""
+    with agents("bubblewrap", lambda _: messages_reply("3")) as w:
+        done = w.run(program)
+    assert (done.answer, done.artifacts) == ("3", ())
+    assert set(done.removed) == {"in.txt", "setup.txt"}
+    assert KEY not in stored(done)
+
+
 def test_a_hostile_file_name_is_a_failure_before_anything_runs() -> None:
     task = replace(TASK, files=(replace(TASK.files[0], name="../../x"),))
     with agents("bubblewrap", lambda _: messages_reply("3")) as w:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skillopt_ci.errors import CallFailedError, ConfigError
-from skillopt_ci.sandbox.base import Command, Door, make_root
+from skillopt_ci.sandbox.base import Command, Door, Limits, make_root
 from skillopt_ci.sandbox.bubblewrap import Bubblewrap, preflight
 from tests.sandbox.places import PATH, bubblewrap, run
 
@@ -61,6 +61,30 @@ def test_no_other_process_can_be_seen(tmp_path: Path) -> None:
     count, user, host, still = done.stdout.decode().splitlines()
     assert int(count) <= 6
     assert (user, host, still) == ("1000", "sandbox", "still here")
+
+
+def test_the_first_process_is_not_to_be_had(tmp_path: Path) -> None:
+    """It has the same user as the command: its memory and its files must be closed all the same."""
+    script = "for n in mem environ fd/3 fd/4 root; do cat /proc/1/$n >/dev/null 2>&1 && echo opened $n; done; echo done"
+    assert run(bubblewrap(), tmp_path, script).stdout == b"done\n"
+
+
+def test_memory_cannot_be_hidden_in_namespaces_or_segments(tmp_path: Path) -> None:
+    sandbox = bubblewrap()
+    if not preflight("bwrap", "--unshare-user", "--disable-userns"):  # bubblewrap 0.8
+        done = run(sandbox, tmp_path, "unshare -rm mount -t tmpfs none /tmp && echo mounted")
+        assert b"mounted" not in done.stdout
+    program = (
+        "import ctypes; c = ctypes.CDLL(None); c.shmat.restype = ctypes.c_void_p\n"
+        "for _ in range(100):\n"
+        "  a = c.shmat(c.shmget(0, 30 << 20, 0o1600), None, 0); ctypes.memset(a, 1, 30 << 20)\n"
+        "  c.shmdt(ctypes.c_void_p(a))\n"
+        "import time; time.sleep(20)"
+    )
+    (tmp_path / "fill").mkdir()
+    (make_root(tmp_path / "fill") / "work" / "fill.py").write_text(program)
+    limits = Limits(seconds=60, memory_mb=100)
+    assert run(sandbox, tmp_path / "fill", "exec python3 fill.py", limits).ended == "memory"
 
 
 def test_no_network(tmp_path: Path) -> None:

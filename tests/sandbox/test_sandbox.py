@@ -40,6 +40,26 @@ def test_the_environment_is_what_was_given(sandbox: Sandbox, tmp_path: Path, mon
     assert done.stdout.decode().splitlines() == [f"PATH={PATH}", "WORD=a b", "c"]
 
 
+def test_nothing_of_ours_is_open_in_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Whoever held the supervisor's socket could report that all went well, or that no time is over."""
+    done = run(sandbox, tmp_path, "for n in {3..9}; do { : <&$n; } 2>/dev/null && echo $n; done; echo x >&4")
+    assert done.stdout.strip() == b""
+    assert b"Bad file descriptor" in done.stderr
+
+
+@pytest.mark.parametrize("word", ["a\0b", "\ud800"])
+def test_an_argument_that_no_program_can_have(sandbox: Sandbox, tmp_path: Path, word: str) -> None:
+    with pytest.raises(CallFailedError, match="cannot run 'echo' in the sandbox") as caught:
+        sandbox.run(Command(argv=("echo", word), root=make_root(tmp_path), env={"PATH": PATH}))
+    assert caught.value.kind == "sandbox"
+
+
+def test_names_without_contents_fill_a_disk_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    script = "i=0; while :; do : > $i; i=$((i+1)); done"
+    assert run(sandbox, tmp_path, script, Limits(seconds=60, disk_mb=2)).ended == "disk"
+    assert len(list((tmp_path / "work").iterdir())) >= 1500
+
+
 def test_standard_input_of_any_size_and_bytes(sandbox: Sandbox, tmp_path: Path) -> None:
     data = bytes(range(256)) * 4096
     assert run(sandbox, tmp_path, "cat", stdin=data).stdout == data

@@ -118,7 +118,7 @@ def test_sizes(tmp_path: Path) -> None:
     (tmp_path / "a" / "f").write_bytes(b"x" * MIB)
     (tmp_path / "link").symlink_to("/usr")
     size = supervisor.folder_size(str(tmp_path), 10**12)
-    assert MIB <= size < 2 * MIB
+    assert MIB + 3 * 1024 <= size < 2 * MIB  # a name is something, too
     assert supervisor.folder_size(str(tmp_path / "missing"), 10) == 0
     own = [os.getpid()]
     before = supervisor.deleted_size(own)

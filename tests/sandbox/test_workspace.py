@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from skillopt_ci.core.task import Attachment
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.sandbox.difference import clipped, difference
+from skillopt_ci.sandbox.removing import remove
 from skillopt_ci.sandbox.workspace import Snapshot, lay_out, problem_of, put_back, read_inside, strip
 
 HOSTILE = [
@@ -25,6 +26,16 @@ def files(**named: str | bytes) -> list[Attachment]:
 
 def one(name: str, data: str | bytes = b"x") -> list[Attachment]:
     return files(**{name: data})
+
+
+def nest(folder: Path, name: str, times: int) -> None:
+    """Folders within folders."""
+    top = Path.cwd()
+    os.chdir(folder)
+    for _ in range(times):
+        Path(name).mkdir()
+        os.chdir(name)
+    os.chdir(top)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -197,6 +208,64 @@ def test_a_workspace_of_too_many_files_is_a_failure(tmp_path: Path) -> None:
     assert len(Snapshot.take(tmp_path, most=4).files) == 4
     with pytest.raises(CallFailedError, match="more than 3 files"):
         Snapshot.take(tmp_path, most=3)
+
+
+@pytest.mark.parametrize("target", ["/proc/self", "outside"])
+def test_a_workspace_that_is_a_link_now_is_not_followed(target: str, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "id_rsa").write_text("of the host")
+    work = tmp_path / "work"
+    lay_out(work, one("a.txt"))
+    before = Snapshot.take(work)
+    work.rename(tmp_path / "away")
+    work.symlink_to(tmp_path / target)
+    changes = before.changes()
+    assert (changes.artifacts, changes.removed, changes.omitted) == ((), ("a.txt",), ())
+    assert Snapshot.take(work).files == {}
+    strip(work, ["id_rsa"])
+    assert (tmp_path / "outside" / "id_rsa").exists()
+
+
+def test_a_workspace_is_looked_at_up_to_a_number_of_files(tmp_path: Path) -> None:
+    lay_out(tmp_path, [a for n in "yz" for a in one(n)])
+    before = Snapshot.take(tmp_path)
+    lay_out(tmp_path, [a for n in "abcd" for a in one(n)])
+    (tmp_path / "z").unlink()
+    changes = before.changes(most=3)
+    assert [a.name for a in changes.artifacts] == ["a", "b", "c"]
+    assert (changes.removed, changes.omitted) == (("z",), ("whatever comes after 3 files",))
+    assert before.changes(most=5).omitted == ()
+
+
+def test_folders_that_cannot_be_read_are_named_and_locked_ones_are_opened(tmp_path: Path) -> None:
+    before = Snapshot.take(tmp_path)
+    lay_out(tmp_path, one("locked/inner/a.txt"))
+    (tmp_path / "locked" / "inner").chmod(0)
+    (tmp_path / "locked").chmod(0)
+    nest(tmp_path, "d" * 200, 30)
+    changes = before.changes()
+    assert [a.name for a in changes.artifacts] == ["locked/inner/a.txt"]
+    assert [o.endswith("d: it cannot be read") for o in changes.omitted] == [True]
+    remove(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_what_strangers_made_is_removed_at_any_depth_and_mode(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    lay_out(outside, one("stays.txt"))
+    folder = tmp_path / "folder"
+    lay_out(folder, [*one("a/b/c.txt"), *one("a/d.txt")])
+    (folder / "link").symlink_to(outside)
+    (folder / "a" / "again").symlink_to(outside)
+    os.mkfifo(folder / "a" / "pipe")
+    nest(folder, "d", 3000)  # deeper than a path may be long, and than Python calls itself
+    (folder / "a" / "b").chmod(0)
+    (folder / "a").chmod(0o500)
+    folder.chmod(0o500)
+    remove(folder)
+    assert not folder.exists()
+    assert (outside / "stays.txt").exists()
+    remove(folder)  # and once more is nothing
 
 
 def test_differences_of_strange_texts() -> None:
