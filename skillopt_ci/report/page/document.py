@@ -11,7 +11,7 @@ from skillopt_ci.report.escape import html_text
 from skillopt_ci.report.page.details import configuration, cost, history, policy, power
 from skillopt_ci.report.page.markup import Child, Html, tag
 from skillopt_ci.report.page.model import Report, Subject
-from skillopt_ci.report.page.outcome import badge, claim, masthead, overview
+from skillopt_ci.report.page.outcome import badge, claim, masthead, overview, targets
 from skillopt_ci.report.page.tasks import matrix, talks
 from skillopt_ci.report.page.training import changes, dropped, progress
 
@@ -65,7 +65,7 @@ def _subject(subject: Subject, prefix: str, *, many: bool) -> Sections:
     top: list[Child] = []
     if many:
         top.append(tag("p", badge(subject.tone, subject.word), " ", subject.sentence))
-    top += [claim(subject), *(tag("p", note) for note in subject.notes)]
+    top += [claim(subject), targets(subject), *(tag("p", note) for note in subject.notes)]
     name = f"{subject.name} on {subject.target}" if subject.target else subject.name
     parts: Sections = [
         ("changes", "What changed", changes(subject, prefix, known)),

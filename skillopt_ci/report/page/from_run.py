@@ -13,13 +13,14 @@ from skillopt_ci.core.suite_effect import run_variance
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.page.clean import clean_run
 from skillopt_ci.report.page.earlier import earlier_runs
-from skillopt_ci.report.page.model import GatePower, Report, Side, Subject, Talk, TaskRow, Tone, Values
+from skillopt_ci.report.page.model import GatePower, Report, Side, Subject, Talk, TargetRow, TaskRow, Tone, Values
 from skillopt_ci.report.page.power import power_of
 from skillopt_ci.report.run_reader import MAX_BYTES, Run, read_json, read_run, read_spend, read_text
 from skillopt_ci.report.training import outcome_words, unfinished_words, untrained_words
 
 MAX_TALKS = 1500
 MAX_TASKS = 20_000
+MAX_TARGETS = 100
 Json = Mapping[str, Any]
 
 
@@ -98,6 +99,7 @@ def _finished(folder: Path, run: Run, blank: Report, known: tuple[Json, Json], s
         effect=effect,
         effect_label=_label(test),
         texts=(run.start.text, run.best.text) if changed else None,
+        targets=tuple(_target(item, scrub) for item in map(_mapping, _list(entry.get("targets"))[:MAX_TARGETS])),
         steps=run.steps,
         selection=(_number(selection.get("start")), _number(selection.get("best"))),
         tasks=tasks,
@@ -138,6 +140,19 @@ def _side(label: str, value: object, tokens: int, tasks: tuple[TaskRow, ...], *,
         tokens=tokens,
         digest=_text(side.get("digest")),
         runs=runs or None,
+    )
+
+
+def _target(item: Json, scrub: Callable[[str], str]) -> TargetRow:
+    test = _mapping(item.get("test"))
+    n = test.get("n_tasks")
+    return TargetRow(
+        target=scrub(_text(item.get("target"))),
+        trained=item.get("trained") is True,
+        old=_number(_mapping(test.get("start")).get("mean")),
+        new=_number(_mapping(test.get("best")).get("mean")),
+        effect=_effect(test.get("effect")),
+        n_tasks=n if isinstance(n, int) else 0,
     )
 
 

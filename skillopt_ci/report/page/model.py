@@ -88,6 +88,18 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRow:
+    """The closing comparison on one of several targets: mean scores of start and best; None was not measured."""
+
+    target: str
+    trained: bool
+    old: float | None = None
+    new: float | None = None
+    effect: Effect | None = None
+    n_tasks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """One skill on one target.
 
@@ -96,6 +108,7 @@ class Subject:
         effect: for the population of tasks; `effect_label` says of what.
         suite_effect: for exactly these tasks.
         texts: the skill before and after; None when there is no difference to show.
+        targets: of a training that measured several, the one it used first.
         steps: of a training.
         selection: validation means of start and best.
         notes: what a reader should know besides.
@@ -115,6 +128,7 @@ class Subject:
     suite_effect: Effect | None = None
     margin: float | None = None
     texts: tuple[str, str] | None = None
+    targets: tuple[TargetRow, ...] = ()
     steps: tuple[Step, ...] = ()
     selection: tuple[float | None, float | None] | None = None
     tasks: tuple[TaskRow, ...] = ()

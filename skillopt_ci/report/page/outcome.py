@@ -76,6 +76,24 @@ def overview(report: Report) -> Html | None:
     return tag("section", tag("h2", "Skills", id="skills"), table("Every skill and target", columns, rows))
 
 
+def targets(subject: Subject) -> Html | None:
+    """The closing comparison on every target of a training that measured several."""
+    if len(subject.targets) < 2:
+        return None
+    columns = [Column("Target"), *(Column(name, number=True) for name in ("Start", "Best", "Effect (points)", "Tasks"))]
+    rows = [
+        (
+            row.target + (" (trained on)" if row.trained else ""),
+            score(row.old),
+            score(row.new),
+            effect_words(row.effect),
+            str(row.n_tasks),
+        )
+        for row in subject.targets
+    ]
+    return table("The test split on every target", columns, rows)
+
+
 def _facts(s: Subject) -> Html:
     pairs: list[tuple[str, Child]] = []
     for side in (s.old, s.new):

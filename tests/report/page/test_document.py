@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from skillopt_ci.core.history import OtherTarget
 from skillopt_ci.core.merge_gate import MergeRule
 from skillopt_ci.core.spend import StageCost
 from skillopt_ci.errors import UsageError
@@ -107,6 +108,18 @@ def test_a_training_is_told_verdict_first(pages: dict[str, str]) -> None:
     assert "at most 40.0" in words
     for task in ("t1", "t2|<b>", "t3", "t4"):
         assert task in words
+
+
+def test_a_training_on_several_targets_shows_each(tmp_path: Path) -> None:
+    others = (OtherTarget(target="p/large " + HOSTILE, confirmation=BETTER), OtherTarget(target="p/none"))
+    page = train_page(tmp_path / "run", result=result(others=others), target="p/small")
+    found = page.split("The test split on every target</caption>")[1].split("</table>")[0]
+    rows = [Reader("<tr" + row.split("</tr>")[0] + "</tr>").words for row in found.split("<tr")[2:]]
+    assert len(rows) == 3
+    assert rows[0].startswith("p/small (trained on)37.587.5+50.0")
+    assert rows[1].startswith(f"p/large {HOSTILE}"[:40])
+    assert rows[2].startswith("p/nonenot measurednot measurednot measured0")
+    assert "on every target" not in Reader(train_page(tmp_path / "one")).words
 
 
 def test_held_out_words_are_on_the_page_only_where_they_may(tmp_path: Path) -> None:
