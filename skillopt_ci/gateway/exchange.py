@@ -13,7 +13,7 @@ from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError, ProviderDownError
 from skillopt_ci.gateway.passes import Pass, Ticket
 from skillopt_ci.gateway.protocols import COUNT_TOKENS, Tally, error_body, protocol_of
-from skillopt_ci.gateway.upstream import Asked
+from skillopt_ci.gateway.upstream import PASSED, Asked
 from skillopt_ci.providers.base import Completion
 from skillopt_ci.providers.sdk import count, mapping, status_failure, string
 
@@ -22,6 +22,8 @@ _PASSED_BACK = ("content-type", "retry-after", "retry-after-ms", "x-should-retry
 _MOST_IN_A_ROW = 20
 _DEFAULT_OUTPUT = 8192
 _LONGEST_ERROR = 64 * 1024
+_LONGEST_HEADER = 4096
+_MOST_VALUES = 1_000_000
 
 
 class Failures:
@@ -113,6 +115,9 @@ class Exchange:
         if protocol not in upstream.protocols:
             known = " and ".join(upstream.protocols)
             return _refused(404, asked, f"this rollout's provider speaks {known} here, and nothing else")
+        why = _unfit(asked)
+        if why:
+            return _refused(400, asked, why)
         try:
             body = mapping(json.loads(asked.body))
         except (ValueError, RecursionError):
@@ -135,8 +140,9 @@ class Exchange:
 
     def _count(self, asked: Asked, model: str) -> Answer:
         """Counting tokens costs nothing; still it asks a real model in the key's name."""
-        if model not in self.entry.terms.models:
-            return _refused(400, asked, "this rollout may not ask that model")
+        why = self.entry.count(model)
+        if why:
+            return _refused(400, asked, why)
         try:
             response = self.entry.terms.upstream.send(asked)
             try:
@@ -220,6 +226,16 @@ def settle(ticket: Ticket, usage: Usage, served_model: str) -> None:
 def _most_output(body: Mapping[str, object]) -> int:
     named = ("max_tokens", "max_completion_tokens", "max_output_tokens")
     return next((n for key in named if (n := count(body.get(key)))), _DEFAULT_OUTPUT)
+
+
+def _unfit(asked: Asked) -> str:
+    """Why a request cannot be passed on, or would fill the memory of this process when it is read."""
+    said = (asked.query, *(asked.headers.get(name, "") for name in PASSED))
+    if not all(text.isascii() and text.isprintable() and len(text) <= _LONGEST_HEADER for text in said):
+        return "the query and the headers must be short, and printable ASCII"
+    if asked.body.count(b"[") + asked.body.count(b"{") > _MOST_VALUES:
+        return "the request has too many lists and objects"
+    return ""
 
 
 def _refused(status: int, asked: Asked, message: str) -> Answer:

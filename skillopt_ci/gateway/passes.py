@@ -3,7 +3,8 @@
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
@@ -19,6 +20,8 @@ from skillopt_ci.providers.prices import Pricer
 _NOTHING = Decimal(0)
 _LONG_SECONDS = 30.0
 _OVER = "this rollout is over"
+_MOST_BYTES = 64 * 1024 * 1024  # of requests that one rollout has here at once: they are in the tool's own memory
+_COUNTS_PER_CALL = 10
 Capped = Literal["turns", "tokens"]
 
 
@@ -111,6 +114,8 @@ class Pass:
         self._lock = threading.Lock()
         self._metered = Metered()
         self._admitted = 0
+        self._counted = 0
+        self._held = 0
         self._open: set[Ticket] = set()
         self._closed = False
 
@@ -118,6 +123,27 @@ class Pass:
     def metered(self) -> Metered:
         """What it did so far."""
         return self._metered
+
+    @contextmanager
+    def holding(self, size: int) -> Iterator[bool]:
+        """While a request of so many bytes is here: whether there is room for it."""
+        with self._lock:
+            fits = self._held + size <= _MOST_BYTES
+            self._held += size if fits else 0
+        try:
+            yield fits
+        finally:
+            with self._lock:
+                self._held -= size if fits else 0
+
+    def count(self, model: str) -> str:
+        """Let one request through that costs nothing; why not, when it may not."""
+        with self._lock:
+            if self._closed or model not in self.terms.models:
+                return self._refusal(model)
+            self._counted += 1
+            most = _COUNTS_PER_CALL * self.terms.calls
+            return f"tokens were counted {most} times in this rollout" if self._counted > most else ""
 
     def admit(self, model: str, characters: int, output_tokens: int) -> "Ticket | str":
         """Let one call through, or say why not.

@@ -18,19 +18,22 @@ from skillopt_ci.gateway.protocols import error_body
 from skillopt_ci.gateway.upstream import Asked
 from skillopt_ci.sandbox.base import Door
 
-_LONGEST_BODY = 64 * 1024 * 1024
+_LONGEST_BODY = 32 * 1024 * 1024
+_MOST_CONNECTIONS = 400  # over all rollouts; each is a thread, and a file of this process
 _LONGEST_PATH = 100  # of a unix socket: 108 bytes on Linux, 104 on macOS
 
 
 class Gateway:
     """One for a command; a context manager."""
 
-    def __init__(self, *, port: bool) -> None:
+    def __init__(self, *, port: bool, connections: int = _MOST_CONNECTIONS) -> None:
         """Start to listen.
 
         Args:
             port: on a port of 127.0.0.1 too.
+            connections: at once, at most; those beyond are closed.
         """
+        self.room = threading.BoundedSemaphore(connections)
         self._folder = Path(tempfile.mkdtemp(prefix="skillopt-"))
         if len(str(self._folder)) > _LONGEST_PATH - 10:
             self._folder.rmdir()
@@ -100,10 +103,14 @@ class _Handler(BaseHTTPRequestHandler):
         if entry is None:
             self._refuse(401, path, "unknown rollout")
         elif not length.isdigit() or int(length) > _LONGEST_BODY or "content-encoding" in headers:
-            self._refuse(413, path, "a request needs a content-length of at most 64 MiB, and no content-encoding")
+            self._refuse(413, path, "a request needs a content-length of at most 32 MiB, and no content-encoding")
         else:
-            asked = Asked(path=path, query=query, headers=headers, body=self.rfile.read(int(length)))
-            self._answer(self.server.gateway.exchange(entry).answer(asked))
+            with entry.holding(int(length)) as fits:
+                if not fits:
+                    self._refuse(429, path, "this rollout asks for too much at once")
+                    return
+                asked = Asked(path=path, query=query, headers=headers, body=self.rfile.read(int(length)))
+                self._answer(self.server.gateway.exchange(entry).answer(asked))
 
     def do_GET(self) -> None:
         self._refuse(404, self.path.partition("?")[0], "the gateway knows model calls only")
@@ -163,6 +170,16 @@ class _Threading(socketserver.ThreadingMixIn):
     block_on_close = False
     request_queue_size = 128
     gateway: Gateway
+
+    def verify_request(self, *_: Any) -> bool:
+        """Whether there is room for one more connection; else it is closed at once."""
+        return self.gateway.room.acquire(blocking=False)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.gateway.room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that broke is no news: what it cost is counted, and the client says the rest."""

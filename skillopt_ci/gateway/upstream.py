@@ -17,7 +17,7 @@ _VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 _ADDRESSES = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
 _CONNECT_SECONDS = 10.0
 # What a client may say to the provider; everything else of its headers stays here.
-_PASSED = ("accept", "anthropic-beta", "anthropic-version", "openai-beta")
+PASSED = ("accept", "anthropic-beta", "anthropic-version", "openai-beta")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Upstream:
 
     def send(self, asked: Asked) -> Any:
         """The open response (an `httpx2.Response` to be read and closed). Raises `httpx2.HTTPError`."""
-        headers = {name: asked.headers[name] for name in _PASSED if name in asked.headers}
+        headers = {name: asked.headers[name] for name in PASSED if name in asked.headers}
         headers |= {"content-type": "application/json", "accept-encoding": "identity"}
         if self._type == "anthropic":
             headers |= {"x-api-key": self._key}

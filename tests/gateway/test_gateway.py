@@ -1,7 +1,9 @@
 """The gateway with the real SDKs before it and a loopback model server behind it."""
 
+import select
 import socket
 import threading
+import time
 from decimal import Decimal
 
 import anthropic
@@ -111,7 +113,10 @@ def test_without_a_token_nobody_gets_in() -> None:
         ("/v1/messages", b"nonsense", 400, "no JSON object with a model"),
         ("/v1/messages", b"[" * 100_000, 400, "no JSON object"),
         ("/v1/messages", b'{"model": "other"}', 400, "this rollout may only ask: m"),
-        ("/v1/messages/count_tokens", b'{"model": "other"}', 400, "may not ask that model"),
+        ("/v1/messages/count_tokens", b'{"model": "other"}', 400, "this rollout may only ask: m"),
+        ("/v1/messages?a=\x01", b'{"model": "m"}', 400, "printable ASCII"),
+        ("/v1/messages/count_tokens?" + "a" * 5000, b'{"model": "m"}', 400, "must be short"),
+        ("/v1/messages", b'{"model": "m", "x": [' + b"[]," * 1_000_001 + b"0]}", 400, "too many lists and objects"),
     ],
 )
 def test_what_is_not_let_through(path: str, body: bytes, status: int, words: str) -> None:
@@ -126,6 +131,68 @@ def test_what_is_not_let_through(path: str, body: bytes, status: int, words: str
         assert words in said
         assert w.server.calls == []
         assert entry.metered.calls == 0
+
+
+def test_headers_that_cannot_be_passed_on_cost_nothing() -> None:
+    with world(scripted(messages_reply("x")), "anthropic") as w:
+        entry = w.enter()
+        head = (
+            f"POST /v1/messages HTTP/1.1\r\nx-api-key: {entry.token}\r\ncontent-length: 14\r\nanthropic-beta: ".encode()
+        )
+        with socket.create_connection(("127.0.0.1", w.gateway.door.port)) as client:
+            client.sendall(head + b'anthropic-beta: \xe9\r\n\r\n{"model": "m"}')
+            assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
+        w.gateway.shut(entry)
+        assert (entry.metered.calls, w.meter.paid.calls, w.server.calls) == (0, 0, [])
+
+
+def test_one_rollout_does_not_fill_the_memory_of_all() -> None:
+    with world(scripted(messages_reply("x")), "anthropic") as w:
+        entry, other = w.enter(), w.enter()
+        head = f"POST /v1/messages HTTP/1.1\r\nx-api-key: {entry.token}\r\ncontent-length: {30 << 20}\r\n\r\n".encode()
+        clients = []
+        for _ in range(3):
+            clients.append(socket.create_connection(("127.0.0.1", w.gateway.door.port)))
+            clients[-1].sendall(head)
+        answered, _, _ = select.select(clients, [], [], 20)
+        assert [c.recv(65536).split(b"\r\n")[0] for c in answered] == [b"HTTP/1.1 429 Too Many Requests"]
+        with claude(w, other) as client:
+            assert say(client) == "x"
+        for each in clients:
+            each.close()
+
+
+def test_connections_beyond_a_number_are_closed() -> None:
+    with Gateway(port=True, connections=3) as gateway:
+        clients = [socket.create_connection(("127.0.0.1", gateway.door.port)) for _ in range(4)]
+        closed, _, _ = select.select(clients, [], [], 20)
+        assert [c.recv(1) for c in closed] == [b""]
+        for each in clients:
+            each.close()
+        # As soon as those are gone there is room again.
+        with httpx2.Client() as client:
+            assert until_answered(client, f"http://127.0.0.1:{gateway.door.port}/") == 200
+
+
+def until_answered(client: httpx2.Client, url: str) -> int:
+    """The status of the first answer that is one."""
+    for _ in range(400):
+        try:
+            return int(client.head(url).status_code)
+        except httpx2.HTTPError:
+            time.sleep(0.02)
+    return 0
+
+
+def test_tokens_are_not_counted_without_end() -> None:
+    with world(lambda _: Reply(body={"input_tokens": 5}), "anthropic") as w:
+        entry = w.enter(calls=1)
+        headers = {"x-api-key": entry.token}
+        with httpx2.Client(headers=headers, base_url=w.url) as client:
+            got = [client.post("/v1/messages/count_tokens", json={"model": "m"}) for _ in range(11)]
+        assert [g.status_code for g in got] == [200] * 10 + [400]
+        assert "counted 10 times" in got[-1].text
+        assert len(w.server.calls) == 10
 
 
 def test_requests_that_are_not_for_models() -> None:
