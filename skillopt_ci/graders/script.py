@@ -1,6 +1,7 @@
 """The grader `script`: a command in the sandbox, beside the workspace as the agent left it."""
 
 import json
+import re
 import shlex
 import tempfile
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ _FOLDER = "grader"
 _SECONDS = 60
 _NOT_RUN = (126, 127)
 _OUTPUT_BYTES = 1024 * 1024
+_MEANT = re.compile(rb"""\{(?:.{0,4096},)?\s*['"]?score['"]?\s*:""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class _Script:
             raise CallFailedError("grader", f"grader 'script': the score must lie in [0, 1], not {str(value)[:40]}")
         if passed is not None and not isinstance(passed, bool):
             raise CallFailedError("grader", "grader 'script': 'passed' must be true or false")
+        value += 0.0  # or -0.0 stays what it is
         bare = f"the script gave {value:.2f}"
         words = {key: wording.clip(text, 800) for key in ("why", "hint") if isinstance(text := said.get(key), str)}
         return wording.scored(
@@ -128,11 +131,18 @@ def _about(task: Task, trajectory: Trajectory) -> list[Attachment]:
 
 
 def _said(stdout: bytes) -> Mapping[str, object] | None:
-    """The JSON object with a score that is the last line, if it is one."""
-    lines = stdout.strip().rsplit(b"\n", 1)
+    """The JSON object with a score that is the last line, if it is one.
+
+    Raises:
+        CallFailedError: it was meant to be one, such as the `{'score': 1}` that Python prints.
+    """
+    last = stdout.strip().rsplit(b"\n", 1)[-1]
     try:
-        value = json.loads(lines[-1])
+        value = json.loads(last)
     except (ValueError, RecursionError):
+        if _MEANT.match(last):
+            said = "its last line looks like a score and is not JSON"
+            raise CallFailedError("grader", f"grader 'script': {said}") from None
         return None
     return value if isinstance(value, dict) and "score" in value else None
 

@@ -22,6 +22,7 @@ _ARTIFACT_BYTES = 2 * 1024 * 1024
 _ARTIFACTS_TOTAL = 8 * 1024 * 1024
 _ARTIFACTS = 500
 MOST_FILES = 50_000
+_EXECUTABLE = (b"#!", b"\x7fELF")
 _OMITTED = 100
 
 
@@ -40,7 +41,7 @@ def problem_of(name: str) -> str | None:
 
 
 def lay_out(folder: Path, files: Sequence[Attachment]) -> None:
-    """Write files below a folder; those that begin with `#!` can be executed.
+    """Write files below a folder; scripts (`#!`) and programs of Linux can be executed.
 
     Raises:
         CallFailedError: kind `attachment`: a name that leads outside, or two that exclude each other.
@@ -54,7 +55,7 @@ def lay_out(folder: Path, files: Sequence[Attachment]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("xb") as handle:
                 handle.write(file.data)
-            if file.data.startswith(b"#!"):
+            if file.data.startswith(_EXECUTABLE):
                 path.chmod(0o755)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)

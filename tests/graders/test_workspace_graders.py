@@ -167,6 +167,8 @@ def run_script(run: str | list[str], kind: str = "bubblewrap", task: Task = TASK
         ("echo '{\"score\": 0.25, \"passed\": true}'", 0.25, True),
         ("echo '{\"score\": 1}'; exit 3", 1.0, True),
         ("echo '{\"score\": false}'", 0.0, False),
+        ("echo '{\"score\": -0.0}'", 0.0, False),
+        ("echo '{the score: 3}'; exit 2", 0.0, False),
         ("echo '[1]'; echo '{\"value\": 1}'; exit 2", 0.0, False),
         ("grep -q 'It is 3' \"$ANSWER_FILE\" && grep -q '+3' \"$DIFF_FILE\"", 1.0, True),
         ("python3 -c \"import json,os; t=json.load(open(os.environ['TASK_FILE'])); "
@@ -189,6 +191,9 @@ def test_scripts(run: str | list[str], value: float, passed: bool, kind: str) ->
         ("echo '{\"score\": 2}'", {}, "the score must lie in"),
         ("echo '{\"score\": NaN}'", {}, "the score must lie in"),
         (f"echo '{{\"score\": 1{'0' * 400}}}'", {}, "the score must lie in"),
+        (f"echo '{{\"score\": 1{'0' * 5000}}}'", {}, "looks like a score and is not JSON"),
+        ("python3 -c \"print({'why': 'mine', 'score': 0.2})\"", {}, "looks like a score and is not JSON"),
+        ("echo '{score: 0.2}'", {}, "looks like a score and is not JSON"),
         ('echo \'{"score": 1, "passed": 1}\'', {}, "'passed' must be true or false"),
         ("yes", {}, "ran into a limit \\(output\\)"),
     ],

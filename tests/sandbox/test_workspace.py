@@ -59,10 +59,14 @@ def test_a_good_name_stays_below_its_folder(name: str) -> None:
 
 
 def test_files_and_folders_are_laid_out(tmp_path: Path) -> None:
-    lay_out(tmp_path, [*one("a/b/c.txt", "1"), *one("Grüße.md", b"\xff"), *one("run.sh", "#!/bin/sh\n")])
+    lay_out(
+        tmp_path,
+        [*one("a/b/c.txt", "1"), *one("Grüße.md", b"\xff"), *one("run.sh", "#!/bin/sh\n"), *one("prog", b"\x7fELF")],
+    )
     assert (tmp_path / "a/b/c.txt").read_text() == "1"
     assert (tmp_path / "Grüße.md").read_bytes() == b"\xff"
     assert os.access(tmp_path / "run.sh", os.X_OK)
+    assert os.access(tmp_path / "prog", os.X_OK)
     assert not os.access(tmp_path / "a/b/c.txt", os.X_OK)
 
 
