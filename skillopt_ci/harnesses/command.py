@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from skillopt_ci.core.task import Attachment
 from skillopt_ci.core.trajectory import Message
-from skillopt_ci.errors import ConfigError
+from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.harnesses.agent import STATE, AgentLimits, Invocation, Scene
 from skillopt_ci.harnesses.base import AgentKind
 from skillopt_ci.harnesses.command_options import CommandOptions, fill, read_options
+from skillopt_ci.harnesses.installed import IN_CHECKOUT, relative
 from skillopt_ci.harnesses.transcript import Broken, Draft, Transcript, telling_line
 from skillopt_ci.sandbox.base import Finished
 from skillopt_ci.sandbox.workspace import lay_out, read_inside
@@ -90,7 +91,10 @@ class CommandAgent:
         broken = None
         if ended:
             if options.answer.source == "file":
-                printed = (read_inside(scene.root, _OUTPUT, _LONGEST_OUTPUT) or b"").decode("utf-8", "replace")
+                written = read_inside(scene.root, _OUTPUT, _LONGEST_OUTPUT)
+                if written is None:
+                    raise CallFailedError("malformed", "the agent wrote no file at {output_file}")
+                printed = written.decode("utf-8", "replace")
             draft.messages.append(Message(role="assistant", content=options.answer.read(printed)))
         else:
             said = " ".join((finished.stderr or finished.stdout)[-_WORDS:].decode("utf-8", "replace").split())
@@ -133,6 +137,10 @@ class CommandAgent:
 def _asked(argv: "tuple[str, ...] | str") -> str:
     """What a program says of its version; `--version` is added when only its name is known."""
     command = [*argv, "--version"] if len(argv) == 1 else list(argv)
+    if relative(command[0]):
+        raise ConfigError(
+            f"harness 'command': {command[0]} is not asked for its version, as {IN_CHECKOUT}; write `version`"
+        )
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     try:
         done = subprocess.run(  # noqa: S603 - the configuration names it

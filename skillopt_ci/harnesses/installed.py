@@ -14,6 +14,7 @@ from skillopt_ci.errors import ConfigError
 _MAGIC = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ\x90\x00")
 _VERSION = re.compile(r"\b(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)\b")
 _SECONDS = 60.0
+IN_CHECKOUT = "a relative path leads into the checkout, and whoever opens a pull request writes there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,8 @@ class Installed:
 
     def _find(self) -> Path:
         named = self.path or self.tool.name
+        if relative(named):
+            raise ConfigError(f"'path' of the harness is {named[:200]!r}: {IN_CHECKOUT}; write an absolute one")
         where = shutil.which(Path(named).expanduser() if self.path else named)
         if where is None:
             said = f"there is no program at {named[:200]!r}" if self.path else f"{self.tool.name} is not installed"
@@ -80,6 +83,12 @@ class Installed:
                     else ""
                 )
             )
+
+
+def relative(program: str) -> bool:
+    """Whether a program is named by a path from here; a bare name is looked for on PATH."""
+    path = Path(program).expanduser()
+    return not path.is_absolute() and program != path.name
 
 
 def native(path: Path, tool: Tool) -> Path:

@@ -171,7 +171,9 @@ def _eval_tasks(entry: EvalEntry, name: str) -> list[str]:
     if lost:
         blocks.append(f"{name}: {len(lost)} tasks below 100: {ids(lost)}.")
     if missing:
-        blocks.append(f"{name}: {len(missing)} tasks not measured: {ids(missing)}.")
+        blocks.append(
+            f"{name}: {len(missing)} tasks not measured: {ids(missing)}; `skillopt-ci ledger failures` says why."
+        )
     return blocks
 
 

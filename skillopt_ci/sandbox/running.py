@@ -39,7 +39,7 @@ class Plan:
     def line(self, command: Command) -> bytes:
         """The plan for a command as the line of JSON that the supervisor reads."""
         limits = command.limits
-        rlimits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": limits.disk_mb * _MIB}
+        rlimits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": (limits.disk_mb + 1) * _MIB}  # one more: the watch sees why
         if self.alone:  # elsewhere the kernel counts every process of the user
             rlimits["RLIMIT_NPROC"] = limits.processes
         plan = {

@@ -20,7 +20,6 @@ from collections.abc import Callable
 
 _TICK = 0.1
 _CHUNK = 65536
-_NOT_RUN = 126
 _SIGNALS = {b"I": signal.SIGINT, b"T": signal.SIGTERM}
 
 
@@ -75,7 +74,7 @@ class Supervisor:
                 self.execute()
             except (OSError, ValueError) as error:  # no argument holds a NUL, or half of a surrogate pair
                 os.write(went, f"{error.args[-1]}: {self.plan['argv'][0]}".encode("utf-8", "replace"))
-            os._exit(_NOT_RUN)
+            os._exit(126)
         os.close(went)
         self.failed = os.read(came, 4096).decode("utf-8", "replace")  # empty: the pipe closed as it was executed
         os.close(came)
@@ -107,7 +106,8 @@ class Supervisor:
                     return "killed", None
             status = self.reap(status)
             if status is not None:
-                return "exit", status
+                self.disk_due = 0.0  # what was written last has not been looked at
+                return "disk" if self.over() == "disk" else "exit", status
             if over := self.over():
                 return over, None
 

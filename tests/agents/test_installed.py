@@ -52,6 +52,14 @@ def test_nothing_installed_says_how(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         Installed(TOOL, "1.2.3", str(tmp_path / "no")).program()
 
 
+def test_a_program_of_the_checkout_is_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script(tmp_path / "toolx", "1.2.3")
+    monkeypatch.chdir(tmp_path)
+    for path in ("./toolx", "../" + tmp_path.name + "/toolx"):
+        with pytest.raises(ConfigError, match=r"leads into the checkout.*write an absolute one"):
+            Installed(TOOL, "1.2.3", path).program()
+
+
 def test_path_is_searched_and_looked_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = script(tmp_path / "toolx", "1.2.3")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

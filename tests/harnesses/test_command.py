@@ -157,7 +157,11 @@ def test_answers_from_json_and_from_a_file() -> None:
         run = ["python3", "{home}/agent.py", "{output_file}"]
         assert w.run(program, run=run, answer={"from": "file"}).answer == "from the file"
         link = "os.symlink('/etc/passwd', sys.argv[1]); print('noise')"
-        assert w.run(link, run=run, answer={"from": "file"}).answer == ""
+        for nothing in (link, "print('noise')"):
+            with pytest.raises(CallFailedError, match="wrote no file at") as caught:
+                w.run(nothing, run=run, answer={"from": "file"})
+            assert caught.value.kind == "malformed"
+        assert w.run("open(sys.argv[1], 'w')", run=run, answer={"from": "file"}).answer == ""
 
 
 def test_codes_that_are_fine() -> None:
@@ -196,6 +200,17 @@ def test_the_version_is_asked_of_the_program(tmp_path: Path) -> None:
     for run in ([str(tmp_path / "missing")], ["false"]):
         with pytest.raises(ConfigError, match="says no version"):
             make({"run": run}).identity()
+
+
+def test_nothing_of_the_checkout_is_asked_outside_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "agent"
+    program.write_text("#!/bin/sh\ntouch ran\necho 1.2\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    for given in ({"run": ["./agent"]}, {"run": ["x"], "version": [f"../{tmp_path.name}/agent", "v"]}):
+        with pytest.raises(ConfigError, match=r"leads into the checkout.*write `version`"):
+            make(given).identity()
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_sample_of_the_harness_is_like_any_other() -> None:

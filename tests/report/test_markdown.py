@@ -345,7 +345,7 @@ class TestEval:
         assert "| invoices | simulated/reader | test | 75.0 | [" in text
         assert "| 2 of 4 | 2 |" in text
         assert "invoices: 1 tasks below 100: t2" in text
-        assert "invoices: 2 tasks not measured: t3, t4." in text
+        assert "invoices: 2 tasks not measured: t3, t4; `skillopt-ci ledger failures` says why." in text
 
     def test_nothing(self) -> None:
         text = eval_summary(EvalReport(exit_code=5, message="the key was refused"), simulated=False)
