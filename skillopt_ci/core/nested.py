@@ -6,7 +6,7 @@ from types import MappingProxyType
 from skillopt_ci.core.task import GraderSpec
 
 COMBINATIONS = frozenset({"all", "any", "weighted", "within"})
-ABOUT_MEMBER = ("type", "hidden", "weight", "required")
+ABOUT_MEMBER = ("type", "hidden", "weight", "required", "hard")
 """Keys of a member that are not options of its grader."""
 DEEPEST = 8
 

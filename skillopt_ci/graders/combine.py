@@ -27,6 +27,11 @@ class _Member:
     grader: Grader
     weight: float
     required: bool
+    hard: bool
+
+    def value(self, score: Score) -> float:
+        """What a score counts in a mean: with `hard`, all or nothing."""
+        return float(score.passed) if self.hard else score.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,9 @@ class _Weighted(_Combined):
 
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
         scores = [m.grader.grade(task, trajectory) for m in self.members]
+        counted = [m.value(s) for m, s in zip(self.members, scores, strict=True)]
         total = math.fsum(m.weight for m in self.members)
-        value = math.fsum(m.weight * s.value for m, s in zip(self.members, scores, strict=True)) / total
+        value = math.fsum(m.weight * c for m, c in zip(self.members, counted, strict=True)) / total
         value = min(1.0, max(0.0, value))
         lacking = [m for m, s in zip(self.members, scores, strict=True) if m.required and not s.passed]
         passed = value >= self.threshold - _TOLERANCE and not lacking
@@ -96,7 +102,7 @@ class _Weighted(_Combined):
         if lacking:
             said += f"; {wording.count(len(lacking), 'required check')} not passed"
         # what costs most comes first
-        order = sorted(range(len(scores)), key=lambda i: self.members[i].weight * (scores[i].value - 1))
+        order = sorted(range(len(scores)), key=lambda i: self.members[i].weight * (counted[i] - 1))
         open_ones = [scores[i] for i in order if not scores[i].passed]
         return Score(
             value=value,
@@ -133,7 +139,7 @@ def _member(
     where = f"grader '{spec.type}', number {number}"
     if not isinstance(written.get("type"), str):
         raise ConfigError(f"{where}: it has no 'type'")
-    for key, wanted in zip(ABOUT_MEMBER[1:], ((bool,), (int, float), (bool,)), strict=True):
+    for key, wanted in zip(ABOUT_MEMBER[1:], ((bool,), (int, float), (bool,), (bool,)), strict=True):
         value = written.get(key)
         if value is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
             words = "true or false" if bool in wanted else "a number"
@@ -148,7 +154,7 @@ def _member(
         raise ConfigError(f"{where}: 'weight' must be {_HEAVIEST:,} at most")
     inner = member(written, spec)
     grader = _MAKE[inner.type](inner, judge, depth + 1) if inner.type in COMBINATIONS else build_one(inner, judge)
-    return _Member(inner, grader, float(weight), written.get("required") is True)
+    return _Member(inner, grader, float(weight), written.get("required") is True, written.get("hard") is True)
 
 
 def _make_all(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -> Grader:
@@ -196,7 +202,7 @@ def any_of(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 def weighted(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """The mean of `graders` by their `weight` (1; 0 only informs) reaches `threshold` (1.0).
 
-    A member with `required: true` must pass as well.
+    A member with `required: true` must pass as well; one with `hard: true` counts 1 when it passes, else 0.
     """
     return _make_weighted(spec, judge)
 

@@ -16,11 +16,12 @@ from skillopt_ci.core.task import Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.suites.base import ReadResult
 from skillopt_ci.suites.document import Document, parse_json
-from skillopt_ci.suites.foreign import CODE, LIMITS, MODELS, WEIGHTS, Node, Report, top
-from skillopt_ci.suites.making import Checks, Draft, clean_id, make
-from skillopt_ci.suites.promptfoo_asserts import add
+from skillopt_ci.suites.foreign import CODE, LIMITS, MODELS, Node, Report, top
+from skillopt_ci.suites.making import Draft, clean_id, make
+from skillopt_ci.suites.promptfoo_asserts import part
 from skillopt_ci.suites.promptfoo_tests import load_tests, load_text
 from skillopt_ci.suites.templates import LOGIC, as_text, render, render_all
+from skillopt_ci.suites.weighing import Part, collect, threshold_of
 
 MOST_TASKS = 100_000
 SYSTEM = "a system prompt of its own; the skill takes its place"
@@ -30,12 +31,11 @@ _FILE_REASONS = MappingProxyType(
         **dict.fromkeys(("providers", "targets", "evaluateOptions", "env", "commandLineOptions"), MODELS),
         **dict.fromkeys(("extensions", "nunjucksFilters", "redteam"), CODE),
         **dict.fromkeys(("outputPath", "sharing", "writeLatestResults", "metadata", "tracing"), "about its own runs"),
-        "derivedMetrics": WEIGHTS,
+        "derivedMetrics": "metrics of a whole run",
     }
 )
 _TEST_REASONS = MappingProxyType(
     {
-        "threshold": WEIGHTS,
         "provider": MODELS,
         "providers": MODELS,
         "providerOutput": "an answer from elsewhere",
@@ -78,6 +78,7 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
         for key in ("description", "tags", "$schema", "assertionTemplates"):
             node.get(key)
         if suite.default:
+            suite.default.get("threshold")  # it is that of tests without one
             suite.default.lose_rest(_TEST_REASONS)
         node.lose_rest(_FILE_REASONS)
     return report.result(tasks)
@@ -186,6 +187,7 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
         if one:
             one.lose_rest(_OPTION_REASONS)
     notes = {**(default.mapping("metadata") if default else {}), **node.mapping("metadata")}
+    passing = node if default is None or node.get("threshold") is not None else default
     asserts = [*(default.nodes("assert") if default else []), *node.nodes("assert")]
     lists = {k: v for k, v in values.items() if isinstance(v, list) and expand and v}
     if prod(map(len, lists.values())) * max(1, len(suite.prompts)) > MOST_TASKS:
@@ -199,9 +201,8 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
             if full is None or prompt is None:
                 node.lose_item(LOGIC)
                 continue
-            checks = Checks()
-            for one in asserts:
-                add(_referenced(suite.node, one), full, checks)
+            parts = tuple(part(_referenced(suite.node, one), full) for one in asserts)
+            checks = collect(Part(parts=parts, threshold=threshold_of(passing, parts)))
             draft = Draft(id=_id(suite, node.name, prompt, full), prompt=prompt, metadata=MappingProxyType(notes))
             made.append(make(node, draft, checks))
     node.lose_rest(_TEST_REASONS)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from skillopt_ci.suites.document import parse_document
-from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, WEIGHTS, Node, written
+from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, Node, written
 from skillopt_ci.suites.making import NO_PATTERN, Checks, spec
 from skillopt_ci.suites.templates import LOGIC, render_all
+from skillopt_ci.suites.weighing import INFORMS, OWN_NUMBER, Part, threshold_of, weight_of
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -16,14 +17,17 @@ REASONS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("cost", "latency", "tokens-used"), LIMITS),
         **dict.fromkeys(("skill-used", "tool-call-f1", "trace-span-count", "trace-span-duration"), AGENT),
         **dict.fromkeys(("select-best", "max-score"), "it compares the answers of several prompts or models"),
+        "levenshtein": "a number of edits; `similarity` measures their share of the text",
+        "rouge-n": "ROUGE-N; `similarity` has ROUGE-L, another measure",
+        **dict.fromkeys(("bleu", "gleu", "meteor"), "a measure of likeness that no grader here has"),
+        **dict.fromkeys(("similar", "similar:cosine", "similar:dot", "similar:euclidean"), "a likeness of embeddings"),
     }
 )
 _JUDGED = ("llm-rubric", "model-graded-closedqa", "g-eval")
 _LISTS = ("contains-all", "contains-any", "icontains-all", "icontains-any")
 _FIELDS = MappingProxyType(
     {
-        "threshold": WEIGHTS,
-        "weight": WEIGHTS,
+        "threshold": OWN_NUMBER,
         "provider": MODELS,
         "rubricPrompt": "the judge's prompt is pinned",
         "metric": "names of metrics are not kept",
@@ -75,21 +79,26 @@ def from_text(text: str) -> dict[str, object]:
     return {**made, "threshold": float(found["threshold"])} if found["threshold"] else made
 
 
-def add(node: Node, values: Mapping[str, object], checks: Checks) -> None:
-    """One assertion. What cannot be expressed exactly is lost."""
+def part(node: Node, values: Mapping[str, object]) -> Part:
+    """One assertion, or a set of them. What cannot be expressed exactly is lost."""
     kind = node.text("type")
+    weight = weight_of(node)
     if kind == "assert-set":
-        for one in node.nodes("assert"):
-            add(one, values, checks)
-        node.lose_rest(_FIELDS)
-        return
+        parts = tuple(part(one, values) for one in node.nodes("assert"))
+        made = Part(parts=parts, weight=weight, threshold=threshold_of(node, parts))
+    else:
+        checks = Checks()
+        _assertion(node, kind, weight, values, checks)
+        made = Part(checks=checks, weight=weight, hard=not checks.criteria)
+    node.lose_rest(_FIELDS)
+    return made
+
+
+def _assertion(node: Node, kind: str, weight: float, values: Mapping[str, object], checks: Checks) -> None:
     base, negate = kind.removeprefix("not-"), kind.startswith("not-")
-    weight = node.get("weight")
-    if weight == 0:
-        checks.lose(node, "its weight is 0: it only informs")
+    if not weight:
+        checks.lose(node, INFORMS)
         return
-    if weight != 1:
-        node.lose("weight", WEIGHTS)
     try:
         value = render_all(_value(node), values)
     except ValueError as error:
@@ -98,7 +107,8 @@ def add(node: Node, values: Mapping[str, object], checks: Checks) -> None:
     reason = _add(base, negate, value, checks)
     if reason:
         checks.lose(node, reason)
-    node.lose_rest(_FIELDS)
+    elif base not in _JUDGED:
+        node.get("threshold")  # it says nothing there
 
 
 def _value(node: Node) -> object:

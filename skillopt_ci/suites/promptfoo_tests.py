@@ -14,7 +14,8 @@ from skillopt_ci.suites.promptfoo_asserts import from_text
 REMOTE = "tests from a web address"
 BINARY = "a file that is no text"
 _SCRIPT = re.compile(r"\.(?:[cm]?[jt]s|py)(?::\w+)?$", re.IGNORECASE)
-_COLUMNS = {"__description": "description", "__metric": "metric", "__threshold": "threshold"}
+_COLUMNS = {"__description": "description", "__metric": "metric"}
+_THRESHOLD = "__threshold"
 _OPTIONS = {"__prefix": "prefix", "__suffix": "suffix"}
 
 
@@ -89,9 +90,18 @@ def _row(report: Report, cells: dict[str, str], line: int) -> Node:
     value: dict[str, object] = {"vars": {k: v for k, v in cells.items() if not k.startswith("__")}}
     value["assert"] = [from_text(v) for k, v in cells.items() if k.startswith("__expected") and v.strip()]
     value.update({_COLUMNS[k]: v for k, v in cells.items() if k in _COLUMNS and v.strip()})
+    if cells.get(_THRESHOLD, "").strip():
+        value["threshold"] = _number(cells[_THRESHOLD].strip())
     options = {_OPTIONS[k]: v for k, v in cells.items() if k in _OPTIONS and v}
     value.update({"options": options} if options else {})
     value["metadata"] = {k.partition(":")[2]: v for k, v in cells.items() if k.startswith("__metadata:") and v.strip()}
-    known = ("__expected", "__metadata:", *_COLUMNS, *_OPTIONS)
+    known = ("__expected", "__metadata:", _THRESHOLD, *_COLUMNS, *_OPTIONS)
     value.update({k: v for k, v in cells.items() if k.startswith("__") and not k.startswith(known)})
     return Node(report, Document(path=report.path, value=value, places={}, first=line)).as_item()
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

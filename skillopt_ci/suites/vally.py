@@ -6,6 +6,7 @@ and its patterns are JavaScript's with `(?flags)` in front; the older tool ignor
 """
 
 import posixpath
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from skillopt_ci.core.task import Attachment, Task
@@ -14,6 +15,7 @@ from skillopt_ci.suites.base import ReadResult
 from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, WEIGHTS, Node, Report, top
 from skillopt_ci.suites.making import NO_PATTERN, Checks, Draft, clean_id, inline, make, stage
 from skillopt_ci.suites.patterns import inline_flags
+from skillopt_ci.suites.weighing import OWN_NUMBER, Part, collect, threshold_of, weight_of
 
 # An empty answer scores 0 here whatever the graders say: nothing of these is lost.
 _NOT_EMPTY = ("completed", "exit-success", "exit_success")
@@ -26,15 +28,23 @@ _REASONS = MappingProxyType(
         **dict.fromkeys(("constraints", "max_duration"), LIMITS),
         **dict.fromkeys(("expect_tools", "reject_tools", "reject_skills", "skills", "commands", "mcp_servers"), AGENT),
         "copy_test_files": AGENT,
-        "scoring": WEIGHTS,
-        "weight": WEIGHTS,
-        "threshold": WEIGHTS,
+        **dict.fromkeys(("scoring", "weight", "threshold"), WEIGHTS),
         "turns": "a conversation of several turns",
         "prompts": "a conversation of several turns",
     }
 )
-_CONFIG = MappingProxyType({"scoring": WEIGHTS, "threshold": WEIGHTS, "model": MODELS, "judge_model": MODELS})
+_CONFIG = MappingProxyType({"scoring": OWN_NUMBER, "threshold": OWN_NUMBER, "model": MODELS, "judge_model": MODELS})
 _QUIET = ("name", "description", "version", "type", "skill", "tags", "owner", "$schema")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Common:
+    """What all stimuli of a file share."""
+
+    graders: tuple[Node, ...]
+    environments: tuple[Node, ...]
+    scoring: Node | None
+    weights: Node | None
 
 
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
@@ -42,28 +52,27 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     report = Report(tree, path)
     tasks: list[Task | None] = []
     for node in top(report, data):
-        shared = node.nodes("graders")
-        common = [n for key in _ENVIRONMENTS if (n := node.node(key))]
-        tasks += [_task(one.as_item(), shared, common) for one in node.nodes("stimuli")]
-        tasks += [_task(one.as_item(), [], common) for one in node.nodes("scenarios")]
+        scoring = node.node("scoring")
+        common = _Common(
+            graders=tuple(node.nodes("graders")),
+            environments=tuple(n for key in _ENVIRONMENTS if (n := node.node(key))),
+            scoring=scoring,
+            weights=scoring.node("weights") if scoring else None,
+        )
+        tasks += [_task(one.as_item(), common) for one in node.nodes("stimuli")]
+        tasks += [_task(one.as_item(), replace(common, graders=())) for one in node.nodes("scenarios")]
         for key in _QUIET:
             node.get(key)
-        for one in common:
+        for one in (*common.environments, *((scoring,) if scoring else ()), node):
             one.lose_rest(_REASONS)
-        node.lose_rest(_REASONS)
     return report.result(tasks)
 
 
-def _task(node: Node, shared: list[Node], common: list[Node]) -> Task | None:
+def _task(node: Node, common: _Common) -> Task | None:
     node.name = clean_id(node.text("name"))
-    checks = Checks()
-    checks.criteria += node.some_texts("rubric")
-    for one in (*shared, *node.nodes("graders")):
-        _grader(one, checks)
-    for one in node.nodes("assertions"):
-        _assertion(one, checks)
+    checks = _checks(node, common)
     own = [n for key in _ENVIRONMENTS if (n := node.node(key))]
-    files = {a.name: a for one in (*common, *own) for a in _files(one)}
+    files = {a.name: a for one in (*common.environments, *own) for a in _files(one)}
     draft = Draft(
         id=node.name,
         prompt=node.text("prompt"),
@@ -77,6 +86,21 @@ def _task(node: Node, shared: list[Node], common: list[Node]) -> Task | None:
         one.lose_rest(_REASONS)
     node.lose_rest(_REASONS)
     return make(node, draft, checks)
+
+
+def _checks(node: Node, common: _Common) -> Checks:
+    """All checks of a stimulus: its graders are weighed by their types, its rubric is what a `prompt` grader judges."""
+    beside = Checks()
+    graders = (*common.graders, *node.nodes("graders"))
+    rubric = node.some_texts("rubric")
+    judge = next((one for one in graders if one.item.value.get("type") == "prompt"), None)
+    parts = tuple(_grader(one, common.weights, rubric if one is judge else ()) for one in graders)
+    if judge is None:
+        beside.criteria += rubric
+    for one in node.nodes("assertions"):
+        _assertion(one, beside)
+    threshold = threshold_of(common.scoring, parts) if common.scoring else None
+    return collect(Part(checks=beside, parts=parts, threshold=threshold))
 
 
 def _files(node: Node) -> tuple[Attachment, ...]:
@@ -98,15 +122,17 @@ def _files(node: Node) -> tuple[Attachment, ...]:
     return (*inline(node, "files", written), *stage(node, "files", copied, roots))
 
 
-def _grader(node: Node, checks: Checks) -> None:
+def _grader(node: Node, weights: Node | None, rubric: tuple[str, ...]) -> Part:
+    checks = Checks()
     kind = node.text("type")
+    weight = _weight(weights, kind)
     config = node.node("config")
     negate = "-not-" in kind or bool(config and config.flag("negate"))
     base = kind.replace("-not-", "-")
     node.get("name")
     reason = ""
     if kind in _NOT_EMPTY:
-        pass
+        checks.rules.append({"op": "min_chars", "arg": 1})
     elif base == "output-contains" and config:
         texts = [t for key in ("substring", "value", "strings", "text") for t in config.some_texts(key)]
         add = checks.lacks if negate else checks.contains
@@ -116,17 +142,26 @@ def _grader(node: Node, checks: Checks) -> None:
         pattern, flags = inline_flags(config.text("pattern"))
         reason = "" if checks.pattern(pattern, "javascript", flags=flags, negate=negate) else NO_PATTERN
     elif kind == "prompt":
-        checks.criteria += config.some_texts("prompt") if config else ()
+        checks.criteria += (*rubric, *(config.some_texts("prompt") if config else ()))
     elif kind == "pairwise":
         reason = "comparison with another answer"
     else:
         reason = CODE if kind == "run-command" else AGENT
     if reason:
         checks.lose(node, reason)
-        return
+        return Part(checks=checks, weight=weight)
     if config:
         config.lose_rest(_CONFIG)
     node.lose_rest(_REASONS)
+    return Part(checks=checks, weight=weight, spare=kind in _NOT_EMPTY)
+
+
+def _weight(weights: Node | None, kind: str) -> float:
+    if weights is None:
+        return 1.0
+    if kind not in weights.item.value:
+        weights.lose_part(kind[:60], "graders of this type have no weight: 1 is taken")
+    return weight_of(weights, kind)
 
 
 def _assertion(node: Node, checks: Checks) -> None:

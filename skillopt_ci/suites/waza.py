@@ -13,15 +13,16 @@ from skillopt_ci.errors import ConfigError
 from skillopt_ci.suites.base import ReadResult
 from skillopt_ci.suites.document import parse_document
 from skillopt_ci.suites.fields import beside
-from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, WEIGHTS, Node, Report, top
+from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, Node, Report, top
 from skillopt_ci.suites.making import NO_PATTERN, Checks, Draft, attach, clean_id, inline, make, spec
 from skillopt_ci.suites.templates import LOGIC
+from skillopt_ci.suites.weighing import Part, collect, weight_of
 
 _FILE_REASONS = MappingProxyType(
     {
         **dict.fromkeys(("config", "executor", "model", "range", "trials_per_task"), MODELS),
         **dict.fromkeys(("hooks", "mcp_mocks", "command_mocks"), AGENT),
-        "metrics": WEIGHTS,
+        "metrics": "measures of a whole run",
         "inputs": LOGIC,
         "tasks_from": "tasks from the rows of a table",
         "baseline": "comparison with the empty skill is `ablate` here",
@@ -36,7 +37,7 @@ _TASK_REASONS = MappingProxyType(
     }
 )
 _EXPECTED_REASONS = MappingProxyType(
-    {"outcomes": AGENT, "tool_calls": AGENT, "behavior": AGENT, "metrics": WEIGHTS, "state": AGENT}
+    {"outcomes": AGENT, "tool_calls": AGENT, "behavior": AGENT, "metrics": "measures of a whole run", "state": AGENT}
 )
 _GRADERS = MappingProxyType(
     {
@@ -100,8 +101,8 @@ def _task(node: Node, shared: list[Node]) -> Task | None:
         checks.lacks(expected.some_texts("output_not_contains"), ignore_case=True)
     else:
         checks.context = node.text("expected")
-    for one in (*shared, *node.nodes("graders"), *node.nodes("validators")):
-        _grader(one, checks)
+    graders = (*shared, *node.nodes("graders"), *node.nodes("validators"))
+    whole = Part(checks=checks, parts=tuple(map(_grader, graders)))
     prompt = _prompt(inputs)
     if "{{" in prompt:
         node.lose_item(LOGIC)
@@ -119,7 +120,7 @@ def _task(node: Node, shared: list[Node]) -> Task | None:
     for part, reasons in ((expected, _EXPECTED_REASONS), (inputs, _TASK_REASONS), (node, _TASK_REASONS)):
         if part:
             part.lose_rest(reasons)
-    return make(node, draft, checks)
+    return make(node, draft, collect(whole))
 
 
 def _prompt(inputs: Node) -> str:
@@ -153,12 +154,12 @@ def _attachments(inputs: Node, context_dir: str) -> tuple[Attachment, ...]:
     return (*inline(inputs, "files", written), *attach(inputs, "files", named, tuple(dict.fromkeys(folders))))
 
 
-def _grader(node: Node, checks: Checks) -> None:
+def _grader(node: Node) -> Part:
+    """A grader; its weight counts in the score alone: a task passes when all its graders do."""
+    checks = Checks()
     kind = node.text("type")
     node.get("name")
-    weight = node.get("weight")
-    if weight != 1:
-        node.lose("weight", WEIGHTS)
+    weight = weight_of(node) or 1.0  # as waza has it
     config = node.node("config")
     if kind == "text" and config:
         _text(config, checks)
@@ -171,10 +172,11 @@ def _grader(node: Node, checks: Checks) -> None:
         checks.others.append(spec("json", whole=True, schema=schema))
     else:
         checks.lose(node, _GRADERS.get(kind, f"the grader {kind[:60]!r} has no equal here"))
-        return
+        return Part(checks=checks)
     if config:
         config.lose_rest({"model": MODELS, "continue_session": AGENT, "mode": "comparison with another answer"})
     node.lose_rest({"model": MODELS, "rubric": MODELS, "script": CODE})
+    return Part(checks=checks, weight=weight, hard=kind == "json_schema")
 
 
 def _text(config: Node, checks: Checks) -> None:

@@ -52,6 +52,13 @@ def test_weighted_is_the_mean_by_weight(
     assert got.passed is passed
 
 
+def test_a_hard_member_counts_all_or_nothing() -> None:
+    members = [A, {**B, "hard": True}]
+    got = [grade(spec("weighted", graders=members, threshold=0.75), f"alpha {said}") for said in ("beta", "beta gamma")]
+    assert [(s.value, s.passed) for s in got] == [(0.5, False), (1.0, True)]
+    assert got[0].hint.startswith("0.50 of 1 by weight; 1 of 2 required texts")
+
+
 def test_a_required_member_must_pass_whatever_the_mean() -> None:
     members = [{**A, "weight": 9}, {**B, "weight": 1, "required": True}]
     got = grade(spec("weighted", graders=members, threshold=0.5), "alpha")
@@ -126,6 +133,8 @@ def deep(levels: int) -> dict[str, object]:
         ("weighted", {"graders": [{**A, "weight": 0}]}, "at least one 'weight' must be above 0"),
         ("weighted", {"graders": [A], "threshold": 2}, "'threshold' must lie above 0"),
         ("weighted", {"graders": [{**A, "required": 1}]}, "'required' must be true or false, not 1"),
+        ("weighted", {"graders": [{**A, "hard": 1}]}, "'hard' must be true or false, not 1"),
+        ("any", {"graders": [{**A, "hard": True}]}, "'hard' has a meaning inside 'weighted' only"),
         ("all", {"graders": [{**A, "hidden": "no"}]}, "'hidden' must be true or false, not 'no'"),
         ("all", {"graders": [{"type": "contains", "vaues": ["x"]}]}, "unknown option 'vaues'"),
         ("all", {"graders": [A], "threshold": 1}, "unknown option 'threshold'"),

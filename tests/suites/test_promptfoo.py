@@ -29,18 +29,21 @@ def test_the_sample() -> None:
         "Why? in French",
     ]
     first = prompts["Answer in French: Hello?"]
-    assert rules(first) == [
-        ("contains", "French", True),
-        ("not_contains", "sorry"),
-        ("not_contains", "Hello?"),
-        ("regex", r"^[A-Za-z0-9_]+\Z", ""),
-        ("regex", r"\AHi\ \(", ""),
-    ]
-    assert graders(first)["judge"] == {"rubric": "Is polite in French"}
-    assert [dict(g.options) for g in first.graders or () if g.type == "json"] == [
-        {"whole": True, "schema": {"type": "object", "required": ["a"]}},
-        {"anywhere": True},
-        {"whole": True, "schema": {"const": {"a": 1}}},
+    need = {"required": True}
+    assert graders(first)["weighted"]["graders"] == [
+        {"type": "rules", "checks": [{"op": "contains", "arg": "French", "ignore_case": True}], **need},
+        {
+            "type": "rules",
+            "checks": [{"op": "not_contains", "arg": "sorry"}, {"op": "not_contains", "arg": "Hello?"}],
+            "hard": True,
+            **need,
+        },
+        {"type": "rules", "checks": [{"op": "regex", "arg": r"^[A-Za-z0-9_]+\Z", "flags": ""}], **need},
+        {"type": "json", "whole": True, "schema": {"type": "object", "required": ["a"]}, "hard": True, **need},
+        {"type": "rules", "checks": [{"op": "regex", "arg": r"\AHi\ \(", "flags": ""}], "weight": 2, **need},
+        {"type": "json", "anywhere": True, **need},
+        {"type": "json", "whole": True, "schema": {"const": {"a": 1}}, "hard": True, **need},
+        {"type": "judge", "rubric": "Is polite in French", **need},
     ]
     price = prompts["Answer in English: How much?"]
     assert (price.id, price.source.file, price.source.line) == ("price", "promptfoo/tests.csv", 2)
@@ -56,7 +59,6 @@ def test_the_sample() -> None:
         (12, "", "defaultTest.assert[1]"),
         (15, "greeting", ""),
         (26, "greeting", "assert[3]"),
-        (32, "greeting", "assert[5].weight"),
         (36, "greeting", "assert[8]"),
     ]
 
@@ -86,6 +88,10 @@ def test_deterministic_assertions(written: str, expected: list[object]) -> None:
         ("{type: cost, threshold: 1}", "limits of time"),
         ("{type: skill-used, value: x}", "needs an agent harness"),
         ("{type: 'trajectory:tool-used', value: x}", "needs an agent harness"),
+        ("{type: levenshtein, value: x, threshold: 3}", "a number of edits; `similarity` measures their share"),
+        ("{type: rouge-n, value: x, threshold: 0.5}", "ROUGE-N; `similarity` has ROUGE-L, another measure"),
+        ("{type: bleu, value: x}", "a measure of likeness that no grader here has"),
+        ("{type: 'similar:dot', value: x}", "a likeness of embeddings"),
         ("{type: select-best, value: x}", "it compares the answers of several prompts"),
         ("{type: not-contains-all, value: [a, b]}", "the assertion not-contains-all has no equal grader here"),
         ("{type: contains-any, value: ' '}", "it names no texts"),
@@ -122,7 +128,7 @@ def test_values_from_files_sets_and_templates_of_assertions() -> None:
     assert rules(task) == [("contains", "x"), ("contains", "please")]
     assert graders(task)["judge"] == {"rubric": "Is 1 kind?"}
     assert graders(task)["json"] == {"anywhere": True, "schema": {"type": "object"}}
-    assert [loss.field for loss in result.losses] == ["assert[3].threshold"]
+    assert result.losses == ()  # a threshold over one check that is met or not says nothing
 
 
 def test_prompts_in_their_forms() -> None:
@@ -186,7 +192,9 @@ def test_tables_that_are_broken() -> None:
     assert said(result) == ["t.csv:2: not a valid table: field larger than field limit (131072)"]
     result = text("promptfoo", content, **{"t.csv": "a,__threshold,__prefix,__odd\n1,0.5,> ,z\n\n"})
     assert [t.prompt for t in result.tasks] == ["> p"]
-    assert [loss.field for loss in result.losses] == ["threshold", "__odd"]
+    assert [loss.field for loss in result.losses] == ["__odd"]
+    result = text("promptfoo", content, **{"t.csv": "a,__threshold\n1,half\n\n"})
+    assert [loss.field for loss in result.losses] == ["threshold"]
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,33 @@
 
 from tests.suites.samples import graders, lost, rules, said, sample, text
 
+BOUNDARY = "(?:(?<=[A-Za-z0-9_])(?![A-Za-z0-9_])|(?<![A-Za-z0-9_])(?=[A-Za-z0-9_]))"  # JavaScript's
+
 
 def test_stimuli() -> None:
     result = sample("vally/eval.yaml")
     (task,) = result.tasks
     assert (task.id, task.should_trigger) == ("Refuses a late refund", True)
     assert [(f.name, f.data) for f in task.files] == [("data/order.txt", b"order 1234\n")]
-    checks = rules(task)
-    assert checks[:2] == [("contains", "Window", True), ("not_contains", "Sorry")]
-    assert checks[3] == ("not_regex", "[0-9]+", "")
-    assert graders(task)["judge"] == {"rubric": "Names the window"}
+    assert graders(task) == {
+        "weighted": {
+            "graders": [
+                {"type": "rules", "checks": [{"op": "min_chars", "arg": 1}]},
+                {"type": "rules", "checks": [{"op": "contains", "arg": "Window", "ignore_case": True}]},
+                {"type": "rules", "checks": [{"op": "not_contains", "arg": "Sorry"}]},
+                {"type": "rules", "checks": [{"op": "regex", "arg": rf"^no{BOUNDARY}", "flags": "i"}]},
+                {"type": "rules", "checks": [{"op": "not_regex", "arg": "[0-9]+", "flags": ""}]},
+                {"type": "judge", "rubric": "Names the window"},
+            ],
+            "threshold": 0.8,
+        }
+    }
     assert [(line, field) for line, _, field in lost(result)] == [
         (3, "defaults"),
         (24, "graders[5]"),
         (26, "graders[6]"),
         (31, "constraints"),
-        (32, "scoring"),
+        (32, "scoring.threshold"),
     ]
 
 
