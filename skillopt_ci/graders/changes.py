@@ -1,5 +1,6 @@
 """The grader `diff`: what an agent changed in its workspace."""
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -11,6 +12,7 @@ from skillopt_ci.graders import patterns, wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options
 from skillopt_ci.graders.checks import Checked, at_least_one, share, texts
 
+_HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _CUT = "characters of the diff left out ...]"
 
 
@@ -25,7 +27,7 @@ class _Diff:
     empty: bool | None
 
     def grade(self, _task: Task, trajectory: Trajectory, /) -> Score:
-        lines = [line for line in trajectory.diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+        lines = changed_lines(trajectory.diff)
         text = "\n".join(lines)
         if trajectory.diff.rstrip().endswith(_CUT) and (self.contains or self.not_contains or self.regex or self.most):
             raise CallFailedError("grader", "grader 'diff': the changes are too large to be kept whole")
@@ -50,6 +52,23 @@ class _Diff:
 
     def _said(self, met: bool, why: str) -> Checked:
         return Checked(met, why, "the changed lines lack what is required, or have what is not allowed")
+
+
+def changed_lines(diff: str) -> list[str]:
+    """The lines of a unified diff that were added or taken away, with their sign.
+
+    Hunks are counted out: a line `-- x` that is gone reads `--- x`, like the head of a file.
+    """
+    found: list[str] = []
+    gone = new = 0
+    for line in diff.split("\n"):
+        if gone > 0 or new > 0:
+            gone -= line[:1] in "- "
+            new -= line[:1] in "+ "
+            found += [line] if line[:1] in ("+", "-") else []
+        elif hunk := _HUNK.match(line):
+            gone, new = (int(count or 1) for count in hunk.groups())
+    return found
 
 
 def diff(spec: GraderSpec, _judge: JudgeModel | None, /) -> Grader:

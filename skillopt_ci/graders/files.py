@@ -21,6 +21,7 @@ class _Workspace:
 
     files: Mapping[str, bytes]
     omitted: Mapping[str, str]
+    unnamed: str  # what is said of more that was left out
 
     @classmethod
     def of(cls, task: Task, trajectory: Trajectory) -> "_Workspace":
@@ -29,13 +30,20 @@ class _Workspace:
             files.pop(name, None)
         files |= {a.name: a.data for a in trajectory.artifacts}
         omitted = dict(entry.rsplit(": ", 1) for entry in trajectory.omitted if ": " in entry)
-        return cls({n: d for n, d in files.items() if n not in omitted}, omitted)
+        unnamed = next((entry for entry in trajectory.omitted if ": " not in entry), "")
+        return cls({n: d for n, d in files.items() if n not in omitted}, omitted, unnamed)
 
     def holds(self, name: str) -> bool:
-        """Whether there is a file of this name, or a folder that files are in; a link is none."""
+        """Whether there is a file of this name, or a folder that files are in; a link is none.
+
+        Raises `CallFailedError` when that cannot be said.
+        """
         inside = f"{name.rstrip('/')}/"
         kept = self.omitted.get(name, "").startswith(_TOO_LARGE)
-        return kept or name in self.files or any(n.startswith(inside) for n in [*self.files, *self.omitted])
+        found = kept or name in self.files or any(n.startswith(inside) for n in [*self.files, *self.omitted])
+        if not found and name not in self.omitted:
+            self._require_whole(name)
+        return found
 
     def text(self, name: str) -> str | None:
         """The text of a file; None when it is not there, or none. Raises `CallFailedError` when it was not kept."""
@@ -43,10 +51,17 @@ class _Workspace:
         if why.startswith(_TOO_LARGE):
             raise CallFailedError("grader", f"grader 'files': '{wording.clip(name, 80)}' was not kept: {why}")
         data = self.files.get(name)
+        if data is None and not why:
+            self._require_whole(name)
         try:
             return None if data is None else data.decode("utf-8")
         except UnicodeDecodeError:
             return None
+
+    def _require_whole(self, name: str) -> None:
+        if self.unnamed:
+            said = f"'{wording.clip(name, 80)}' may be among what was not kept: {self.unnamed}"
+            raise CallFailedError("grader", f"grader 'files': {said}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from skillopt_ci.core.task import Attachment, GraderSpec, Source, Suite, Task
 from skillopt_ci.core.trajectory import Message, ToolCall, Trajectory
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.graders.build import build, build_one
+from skillopt_ci.graders.changes import changed_lines
 from skillopt_ci.sandbox.base import Sandbox
+from skillopt_ci.sandbox.difference import difference
 from skillopt_ci.sandbox.unconfined import Unconfined
 from tests.fakes import MemoryTree
 from tests.sandbox.places import alive, mark, of_kind
@@ -94,10 +96,34 @@ def test_values(kind: str, options: dict[str, object], value: float) -> None:
     assert score.why
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        (b"a\n-- secret\nb\n", b"a\nb\n", ["--- secret"]),
+        (b"a\n", b"a\n++ secret\n", ["+++ secret"]),
+        (b"-- a/x\n", b"++ b/x\n@@ -1 +1 @@\n", ["--- a/x", "+++ b/x", "+@@ -1 +1 @@"]),
+        (b"a\rb\x0cc\n", b"a\rb\x0cd\n", ["-c", "+d"]),
+        (b"x\0", b"y\0", []),
+    ],
+)
+def test_changed_lines_are_told_from_the_heads_of_files(old: bytes, new: bytes, lines: list[str]) -> None:
+    both = difference("x", old, new, known=True) + difference("y", b"", b"z\n", known=True)
+    assert changed_lines(both) == [*lines, "+z"]
+    if lines:
+        assert not grade("diff", {"not_contains": lines[0][1:]}, diff=both).passed
+
+
 def test_what_was_not_kept_cannot_be_graded() -> None:
     omitted = ("big.bin: too large (3000000 bytes)", "link: a symbolic link")
     assert grade("files", {"exists": ["big.bin"]}, omitted=omitted).passed
     assert not grade("files", {"exists": ["link"]}, omitted=omitted).passed
+    for more in ("23 more", "whatever comes after 50000 files"):
+        for options in ({"absent": "secret.txt"}, {"exists": "x"}, {"content": {"x": "1"}}):
+            with pytest.raises(CallFailedError, match=f"may be among what was not kept: {more}"):
+                grade("files", options, omitted=(*omitted, more))
+        known = {"exists": ["in.txt", "out", "big.bin"], "content": {"in.txt": "1 2 3"}}
+        assert grade("files", known, omitted=(*omitted, more)).passed
+        assert not grade("files", {"exists": "link"}, omitted=(*omitted, more)).passed
     with pytest.raises(CallFailedError, match=r"'big\.bin' was not kept: too large"):
         grade("files", {"content": {"big.bin": "x"}}, omitted=omitted)
     assert not grade("files", {"content": {"link": "x"}}, omitted=omitted).passed
