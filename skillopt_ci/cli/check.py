@@ -16,6 +16,7 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.skill_rules import check_skill
 from skillopt_ci.core.task import SPLITS
 from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.forge.worktree import passed_over
 from skillopt_ci.graders.build import needs_judge
 from skillopt_ci.suites.base import Loss
 from skillopt_ci.suites.losses import report
@@ -70,7 +71,7 @@ def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem],
         problems = list(error.problems)
     need = ("train", "val", "test") if skill.optimizer else skill.gate.splits
     suite, more, losses = read_all(tree, skill, need)
-    problems += [*more, *suite_quality(project, skill, suite), *report(losses)]
+    problems += [*_left_out(project, skill), *more, *suite_quality(project, skill, suite), *report(losses)]
     row.update({s: len(suite.of([s])) for s in SPLITS})
     judged = [t for t in suite.tasks if needs_judge(skill.graders if t.graders is None else t.graders)]
     if judged and skill.judge is None:
@@ -78,6 +79,15 @@ def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem],
         message = f"its grader asks a judge, and skills[{skill.name}] has no 'judge' model; add one"
         problems.append(Problem(source.file, source.line, 0, message))
     return problems, row, losses
+
+
+def _left_out(project: Project, skill: ResolvedSkill) -> list[Problem]:
+    """What of a skill's folder no agent gets."""
+    folder = skill.path.rpartition("/")[0]
+    if not folder or not skill.chooses:
+        return []
+    said = "is a link or a hidden folder: it is not installed with the skill; put the files themselves here"
+    return [Problem(path, 0, 0, said, True) for path in passed_over(project.root, folder)]
 
 
 def _count(number: int, word: str) -> str:

@@ -83,6 +83,18 @@ class WorkTree(Tree):
         return status
 
 
+def passed_over(root: Path, folder: str) -> list[str]:
+    """Links and hidden folders below a folder, as paths from the root: what patterns do not find."""
+    found = []
+    for place, folders, files in os.walk(root / folder):
+        here = Path(place)
+        left = [n for n in folders if n.startswith(".") or (here / n).is_symlink()]
+        found += [(here / n).relative_to(root).as_posix() for n in left]
+        found += [(here / n).relative_to(root).as_posix() for n in files if (here / n).is_symlink()]
+        folders[:] = [n for n in folders if n not in left]
+    return sorted(found)
+
+
 def _files(folder: Path, name: str, depth: int | None, hidden: bool) -> Iterator[str]:
     """Regular files at most `depth` levels below a folder, as paths from the root."""
     try:

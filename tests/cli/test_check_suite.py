@@ -159,3 +159,18 @@ def test_files_of_other_tools_are_checked_alike(tmp_path: Path) -> None:
         "evals/evals.json:4: warning: its judge looks at the form of an answer alone, and a wrong answer passes",
         "evals/evals.json:12: warning: its prompt or expected answer is a placeholder",
     ]
+
+
+def test_what_of_a_skill_is_not_installed_is_told(root: Path) -> None:
+    write(root, files(harness={"type": "command", "run": ["agent"], "version": "1"}))
+    folder = (root / PATH).parent
+    (folder / "references").mkdir()
+    (folder / "references" / "shared.md").symlink_to("../SKILL.md")
+    (folder / "up").symlink_to("..")
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "link").symlink_to("/etc/passwd")
+    name = folder.relative_to(root).as_posix()
+    said = [line for line in call(root, "check").lines if "is not installed with the skill" in line]
+    assert [line.split(":")[0] for line in said] == [f"{name}/.hidden", f"{name}/references/shared.md", f"{name}/up"]
+    write(root, files(providers=QUIET))  # chat sends the body only
+    assert not any("is not installed" in line for line in call(root, "check").lines)
