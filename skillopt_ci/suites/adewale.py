@@ -65,7 +65,7 @@ def _task(node: Node, skill: str | None) -> Task | None:
     split = node.text("split")
     draft = Draft(
         id=node.name,
-        prompt=_prompt(node),
+        prompt=node.text_beside("prompt_ref") or node.text("prompt"),
         files=attach(node, "files", node.some_texts("files"), skill_roots(node, skill)),
         split=_SPLITS.get(split),
         should_trigger=trigger,
@@ -80,14 +80,6 @@ def _negative(node: Node, expected: tuple[str, ...]) -> bool:
     """Whether a trigger case that does not say so is about staying out: its id or its expectation does."""
     said = " ".join(expected).lower()
     return "-neg" in node.name or "should not trigger" in said or "not load" in said
-
-
-def _prompt(node: Node) -> str:
-    name = node.text("prompt_ref")
-    if not name:
-        return node.text("prompt")
-    found = node.report.beside(name, line=node.line_of("prompt_ref"))
-    return (node.report.text(*found) if found else None) or ""
 
 
 def _assertion(node: Node, checks: Checks) -> None:

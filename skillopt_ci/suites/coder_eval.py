@@ -14,6 +14,7 @@ from skillopt_ci.suites.base import ReadResult
 from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, WEIGHTS, Node, Report, top
 from skillopt_ci.suites.making import Checks, Draft, clean_id, make
 from skillopt_ci.suites.templates import as_text
+from skillopt_ci.suites.weighing import INFORMS
 
 _ROW = re.compile(r"\$\{row\.([\w-]+)\}")
 _REASONS = MappingProxyType(
@@ -81,7 +82,7 @@ def _task(node: Node, row: Mapping[str, object], name: str, split: Split | None)
         one.get("description")
         kind, weight = one.text("type"), one.get("weight")
         if weight == 0:
-            checks.lose(one, "its weight is 0: it only informs")
+            checks.lose(one, INFORMS)
         elif kind == "skill_triggered":
             wanted = _filled(one.text("expected_skill"), row)
             trigger = wanted == _filled(one.text("skill_name") or wanted or " ", row)
@@ -103,14 +104,8 @@ def _task(node: Node, row: Mapping[str, object], name: str, split: Split | None)
 
 def _prompt(node: Node) -> str:
     """The prompt, written here or in a text file beside this one."""
-    name = node.text("initial_prompt_file")
-    if not name or node.item.value.get("initial_prompt"):
-        return node.text("initial_prompt")
-    found = node.report.beside(name, line=node.line_of("initial_prompt_file"))
-    text = node.report.text(*found) if found else None
-    if text is None:
-        node.spoil()
-    return text or ""
+    node.get("initial_prompt_file")  # not read where the prompt is written
+    return node.text("initial_prompt") or node.text_beside("initial_prompt_file")
 
 
 def _lose(node: Node, weight: object) -> None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.suites.base import ReadResult
-from skillopt_ci.suites.foreign import AGENT, Node, Report, top
+from skillopt_ci.suites.foreign import AGENT, Node, Report, items
 from skillopt_ci.suites.making import NO_PATTERN, Checks, Draft, clean_id, make
 
 _COUNTS = "a count of matches"
@@ -20,12 +20,7 @@ _REASONS = MappingProxyType({"trace_expectations": AGENT, "expected_skills": AGE
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     """The test cases of one file."""
     report = Report(tree, path)
-    tasks: list[Task | None] = []
-    for node in top(report, data):
-        tasks += [_task(one.as_item()) for one in node.nodes("test_cases")]
-        node.get("metadata")
-        node.lose_rest({})
-    return report.result(tasks)
+    return report.result([_task(one) for one in items(report, data, "test_cases", known=("metadata",), reasons={})])
 
 
 def _task(node: Node) -> Task | None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from skillopt_ci.core.task import Attachment, Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.suites.base import ReadResult
-from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, Node, Report, top, written
+from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, Node, Report, items, written
 from skillopt_ci.suites.making import Checks, Draft, clean_id, inline, make, stage
 
 _REASONS = MappingProxyType({"max_turns": LIMITS, "timeout": LIMITS, "setup": AGENT, "commands": AGENT})
@@ -18,13 +18,8 @@ _REASONS = MappingProxyType({"max_turns": LIMITS, "timeout": LIMITS, "setup": AG
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     """The cases of one file."""
     report = Report(tree, path)
-    tasks: list[Task | None] = []
-    for node in top(report, data):
-        tasks += [_task(one.as_item()) for one in node.nodes("cases")]
-        for key in ("name", "description", "version", "revision"):
-            node.get(key)
-        node.lose_rest(_REASONS)
-    return report.result(tasks)
+    known = ("name", "description", "version", "revision")
+    return report.result([_task(one) for one in items(report, data, "cases", known=known, reasons=_REASONS)])
 
 
 def _task(node: Node) -> Task | None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.suites.base import ReadResult
-from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, Node, Report, top
+from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, Node, Report, items
 from skillopt_ci.suites.making import Checks, Draft, clean_id, make
 
 _REASONS = MappingProxyType(
@@ -26,12 +26,7 @@ _REASONS = MappingProxyType(
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     """The cases of one file."""
     report = Report(tree, path)
-    tasks: list[Task | None] = []
-    for node in top(report, data):
-        tasks += [_task(one.as_item()) for one in node.nodes("cases")]
-        node.get("name")
-        node.lose_rest(_REASONS)
-    return report.result(tasks)
+    return report.result([_task(one) for one in items(report, data, "cases", known=("name",), reasons=_REASONS)])
 
 
 def _task(node: Node) -> Task | None:

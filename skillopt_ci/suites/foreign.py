@@ -184,6 +184,17 @@ class Node(Fields):
             return ()
         return tuple(t for t in texts if t and t.strip())
 
+    def text_beside(self, key: str) -> str:
+        """The text of the file that a field names; empty without one, and when it cannot be read, which is an error."""
+        name = self.text(key)
+        if not name:
+            return ""
+        found = self.report.beside(name.strip(), line=self.line_of(key))
+        text = self.report.text(*found) if found else None
+        if text is None:
+            self.spoil()
+        return text or ""
+
     def lose(self, key: str, reason: str) -> None:
         """Declare a field lost; nothing happens when it is not there or says nothing."""
         self._used.add(key)
@@ -254,3 +265,12 @@ def top(report: Report, data: bytes) -> list[Node]:
         places={("", *at): place for at, place in document.places.items()},
     )
     return [n.as_item() for n in Node(report, wrapped).nodes("")]
+
+
+def items(report: Report, data: bytes, key: str, *, known: Sequence[str], reasons: Mapping[str, str]) -> Iterator[Node]:
+    """Every item of the list `key` of a file. Fields of the file that are not `known` are lost, for their reasons."""
+    for node in top(report, data):
+        yield from (one.as_item() for one in node.nodes(key))
+        for field in known:
+            node.get(field)
+        node.lose_rest(reasons)

@@ -11,8 +11,9 @@ from skillopt_ci.core.task import Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.suites.base import ReadResult
 from skillopt_ci.suites.document import Document
-from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, WEIGHTS, Node, Report
+from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, Node, Report
 from skillopt_ci.suites.making import NO_PATTERN, Checks, Draft, clean_id, judged, make, spec
+from skillopt_ci.suites.weighing import INFORMS, Part, collect, weight_of
 from skillopt_ci.suites.yaml_items import parse_yaml_document
 
 PROMPT, CASE, GRADERS = "prompt.md", "case.yaml", "graders"
@@ -84,7 +85,7 @@ def _markdown(report: Report, path: str, data: bytes) -> Node | None:
 
 def _task(report: Report, folder: str, nodes: list[Node]) -> Task | None:
     first = nodes[0]
-    checks = Checks()
+    checked: list[Part] = []
     prompt, outcome = "", ""
     tags: tuple[str, ...] = ()
     name = clean_id(posixpath.basename(folder) or "case")
@@ -95,8 +96,7 @@ def _task(report: Report, folder: str, nodes: list[Node]) -> Task | None:
         prompt = prompt or node.text("body") or (execution.text("prompt") if execution else "") or node.text("prompt")
         tags = tags or node.some_texts("tags")
     for node, execution in parts:
-        for one in node.nodes("graders"):
-            _grader(one, checks, outcome)
+        checked += [_grader(one, outcome) for one in node.nodes("graders")]
         for key in ("schema_version", "name", "description"):
             node.get(key)
         for part in (execution, node.node("context"), node):
@@ -107,20 +107,20 @@ def _task(report: Report, folder: str, nodes: list[Node]) -> Task | None:
         made = None if data is None else _markdown(report, path, data)
         if made:
             made.name = name
-            _grader(made, checks, outcome)
-    return make(first, Draft(id=name, prompt=prompt, tags=tags), checks)
+            checked.append(_grader(made, outcome))
+    return make(first, Draft(id=name, prompt=prompt, tags=tags), collect(Part(parts=tuple(checked))))
 
 
-def _grader(node: Node, checks: Checks, outcome: str) -> None:
+def _grader(node: Node, outcome: str) -> Part:
+    """A grader; the score of a run is the weight of those that pass, and by default all must."""
+    checks = Checks()
     kind, body = node.text("type"), node.text("body")
     for key in ("name", "schema_version", "description"):
         node.get(key)
-    weight = node.get("weight")
-    if weight == 0:
-        checks.lose(node, "its weight is 0: it only informs")
-        return
-    if weight != 1:
-        node.lose("weight", WEIGHTS)
+    weight = weight_of(node)
+    if not weight:
+        checks.lose(node, INFORMS)
+        return Part(checks=checks)
     target = node.get("target") or node.get("focus") or ""
     reason = ""
     if target not in _LAST:
@@ -138,7 +138,8 @@ def _grader(node: Node, checks: Checks, outcome: str) -> None:
         reason = _GRADERS.get(kind, f"the grader {kind[:60]!r} has no equal here")
     if reason:
         checks.lose(node, reason)
-        return
+        return Part(checks=checks)
     if node.text("arm") in ("with-only", "both"):
         node.get("arm")
     node.lose_rest(_REASONS)
+    return Part(checks=checks, weight=weight, hard=True)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.suites.base import ReadResult
-from skillopt_ci.suites.foreign import AGENT, LIMITS, Node, Report, top
+from skillopt_ci.suites.foreign import AGENT, LIMITS, Node, Report, items
 from skillopt_ci.suites.making import NO_PATTERN, Checks, Draft, clean_id, make, spec
 
 PLACEHOLDER = "TODO(skill-eval)"  # what `skill-eval init` writes
@@ -23,11 +23,7 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
         line = data.count(b"\n", 0, data.index(PLACEHOLDER.encode())) + 1
         report.wrong(f"a field still holds the placeholder {PLACEHOLDER}; fill it in", line=line)
         return report.result([])
-    tasks: list[Task | None] = []
-    for node in top(report, data):
-        tasks += [_task(one.as_item()) for one in node.nodes("cases")]
-        node.lose_rest({})
-    return report.result(tasks)
+    return report.result([_task(one) for one in items(report, data, "cases", known=(), reasons={})])
 
 
 def _task(node: Node) -> Task | None:

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.suites.base import ReadResult
-from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, WEIGHTS, Node, Report, top
+from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, Node, Report, items
 from skillopt_ci.suites.making import Checks, Draft, clean_id, make, stage
+from skillopt_ci.suites.weighing import INFORMS, weight_of
 
 _REASONS = MappingProxyType(
     {
@@ -18,7 +19,6 @@ _REASONS = MappingProxyType(
         **dict.fromkeys(("trials", "grader_model", "model", "defaults"), MODELS),
         "timeout": LIMITS,
         "solution": CODE,
-        "weight": WEIGHTS,
         "setup": CODE,
     }
 )
@@ -27,22 +27,20 @@ _REASONS = MappingProxyType(
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     """The tasks of one file."""
     report = Report(tree, path)
-    tasks: list[Task | None] = []
-    for node in top(report, data):
-        tasks += [_task(one.as_item()) for one in node.nodes("tasks")]
-        for key in ("version", "skill"):
-            node.get(key)
-        node.lose_rest(_REASONS)
-    return report.result(tasks)
+    known = ("version", "skill")
+    return report.result([_task(one) for one in items(report, data, "tasks", known=known, reasons=_REASONS)])
 
 
 def _task(node: Node) -> Task | None:
     node.name = clean_id(node.text("name"))
     checks = Checks()
     for one in node.nodes("graders"):
-        kind = one.text("type")
-        if kind == "llm_rubric" and (rubric := _text(one, "rubric")):
+        kind, weight = one.text("type"), weight_of(one)
+        if not weight:
+            checks.lose(one, INFORMS)
+        elif kind == "llm_rubric" and (rubric := _text(one, "rubric")):
             checks.criteria.append(rubric)
+            checks.weights.append(weight)
             one.lose_rest(_REASONS)
         else:
             checks.lose(one, CODE if kind == "deterministic" else f"the grader {kind[:60]!r} has no equal here")
@@ -65,5 +63,4 @@ def _text(node: Node, key: str) -> str:
     text = node.text(key)
     if "\n" in text.strip() or not text.strip().endswith((".md", ".txt")) or " " in text.strip():
         return text
-    found = node.report.beside(text.strip(), line=node.line_of(key))
-    return (node.report.text(*found) if found else None) or ""
+    return node.text_beside(key)

@@ -103,7 +103,7 @@ def _task(node: Node, shared: list[Node]) -> Task | None:
         checks.context = node.text("expected")
     graders = (*shared, *node.nodes("graders"), *node.nodes("validators"))
     whole = Part(checks=checks, parts=tuple(map(_grader, graders)))
-    prompt = _prompt(inputs)
+    prompt = inputs.text_beside("prompt_file") or inputs.text("prompt")
     if "{{" in prompt:
         node.lose_item(LOGIC)
         return None
@@ -121,14 +121,6 @@ def _task(node: Node, shared: list[Node]) -> Task | None:
         if part:
             part.lose_rest(reasons)
     return make(node, draft, collect(whole))
-
-
-def _prompt(inputs: Node) -> str:
-    name = inputs.text("prompt_file")
-    if not name:
-        return inputs.text("prompt")
-    found = inputs.report.beside(name, line=inputs.line_of("prompt_file"))
-    return (inputs.report.text(*found) if found else None) or ""
 
 
 def _attachments(inputs: Node, context_dir: str) -> tuple[Attachment, ...]:

@@ -1,7 +1,7 @@
 """Checks that count differently: one `weighted` grader where weights or thresholds decide something, else plain ones.
 
-promptfoo, waza and Vally score a test by the mean of its checks by weight. It passes when all of them do; where there
-is a threshold, when the mean reaches it, whatever single checks say.
+promptfoo, waza, Vally and claude plugin eval score a test by the mean of its checks by weight. It passes when all of
+them do; where there is a threshold, when the mean reaches it, whatever single checks say.
 """
 
 from collections.abc import Iterator

@@ -34,9 +34,21 @@ def test_skillgrade() -> None:
         "workspace[1]",
         "workspace[1].chmod",
         "graders[0]",
-        "graders[1].weight",
     ]
     assert "no such file" in said(text("skillgrade", "tasks: [{name: a, instruction: x.md}]\n"))[0]
+
+
+def test_the_rubrics_of_skillgrade_count_by_their_weights() -> None:
+    listed = [("Kind?", "0.3"), ("Right?", "0.6"), ("Odd?", "0")]
+    made = "".join(f"  - {{type: llm_rubric, rubric: '{text}', weight: {weight}}}\n" for text, weight in listed)
+    result = text("skillgrade", f"tasks:\n- name: a\n  instruction: p\n  graders:\n{made}")
+    assert graders(result.tasks[0])["judge"]["rubric"] == [
+        {"criterion": "Kind?", "weight": 0.3},
+        {"criterion": "Right?", "weight": 0.6},
+    ]
+    assert [(loss.field, loss.reason) for loss in result.losses] == [
+        ("graders[2]", "its weight is 0: it only informs"),
+    ]
 
 
 def test_decimal_labs() -> None:

@@ -2,7 +2,20 @@
 
 import pytest
 
-from tests.suites.samples import graders, lost, rules, said, sample, text
+from tests.suites.samples import graders, lost, said, sample, text
+
+MADE = [
+    {"type": "rules", "checks": [{"op": "regex", "arg": "window", "flags": "i"}], "required": True},
+    {"type": "rules", "checks": [{"op": "not_regex", "arg": "sorry", "flags": ""}], "required": True},
+    {
+        "type": "judge",
+        "rubric": "Is it polite?",
+        "reference": "A polite refusal",
+        "votes": 3,
+        "weight": 2,
+        "required": True,
+    },
+]
 
 
 @pytest.mark.parametrize("name", ["prompt.md", "case.yaml"])
@@ -10,16 +23,11 @@ def test_a_case_whichever_of_its_files_is_named(name: str) -> None:
     result = sample(f"plugin-eval/evals/refund/{name}")
     (task,) = result.tasks
     assert (task.id, task.prompt, task.tags) == ("refund", "May order 1234 be refunded?", ("smoke",))
-    assert rules(task) == [("regex", "window", "i"), ("not_regex", "sorry", "")]
-    assert graders(task)["judge"] == {
-        "rubric": "Is it polite?",
-        "reference": "A polite refusal",
-        "votes": 3,
-    }
+    made = graders(task)["weighted"]["graders"]
+    assert sorted(made, key=str) == sorted(MADE, key=str)
     assert [(line, field) for line, _, field in lost(result)] == [
         (1, ""),
         (3, "context.scaffold_script"),
-        (3, "weight"),
         (5, "runs"),
         (6, "max_turns"),
         (7, "graders[2]"),
