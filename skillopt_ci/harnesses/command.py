@@ -80,14 +80,18 @@ class CommandAgent:
         stdin = scene.prompt.encode("utf-8", "replace") if options.prompt == "stdin" else b""
         return Invocation(argv=tuple(fill(part, values) for part in options.run), env=env, stdin=stdin)
 
-    def transcript(self, scene: Scene, finished: Finished, _metered: "Metered", /) -> Transcript:
-        """The answer and the tool calls, as the rules find them."""
+    def transcript(self, scene: Scene, finished: Finished, metered: "Metered", /) -> Transcript:
+        """The answer and the tool calls, as the rules find them.
+
+        An exit code says little: an agent may apologise for a provider that failed, and end with 0.
+        """
         options = self._options
         printed = finished.stdout.decode("utf-8", "replace")
         draft = Draft(skills={s.name: telling_line(s.body) for s in scene.skills})
         for number, call in enumerate(options.tools.read(printed) if options.tools else ()):
             draft.call(str(number), call)
-        ended = finished.ended == "exit" and finished.returncode in options.ok_codes
+        fine = finished.ended == "exit" and finished.returncode in options.ok_codes
+        ended = fine and metered.failure is None
         broken = None
         if ended:
             if options.answer.source == "file":

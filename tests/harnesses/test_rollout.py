@@ -113,6 +113,7 @@ def lost(w: World) -> int:
     [
         ("ask('x'); sys.exit(3)", "agent", "ended with code 3"),
         ("ask('x'); ask('y')", "server", "529: busy"),
+        ("ask('x')\ntry: ask('y')\nexcept SystemExit: print('Sorry, no answer came.')", "server", "529: busy"),
         ("ask('x'); os.kill(os.getpid(), 9)", "agent", "ended with code -9"),
     ],
 )
