@@ -16,7 +16,7 @@ from skillopt_ci.harnesses.base import AgentKind
 from skillopt_ci.harnesses.claude_events import read_claude
 from skillopt_ci.harnesses.cli_options import CliOptions, Word, read_options
 from skillopt_ci.harnesses.installed import Installed, Tool
-from skillopt_ci.harnesses.transcript import Transcript, telling_line
+from skillopt_ci.harnesses.transcript import Transcript, answered, telling_line
 from skillopt_ci.sandbox.base import Finished
 
 if TYPE_CHECKING:
@@ -110,12 +110,14 @@ class ClaudeCode:
             "ANTHROPIC_SMALL_FAST_MODEL": scene.model,
             "API_TIMEOUT_MS": str(int(1000 * self._options.seconds)),
         }
-        return Invocation(argv=argv, env=env, stdin=scene.prompt.encode("utf-8", "replace"))
+        # What begins with a slash it would take for a command of its own, or put a skill's body into the prompt.
+        prompt = f"\n{scene.prompt}" if scene.prompt.startswith("/") else scene.prompt
+        return Invocation(argv=argv, env=env, stdin=prompt.encode("utf-8", "replace"))
 
-    def transcript(self, scene: Scene, finished: Finished, _metered: "Metered", /) -> Transcript:
+    def transcript(self, scene: Scene, finished: Finished, metered: "Metered", /) -> Transcript:
         """What it did, from its events."""
         skills = {s.name: telling_line(s.body) for s in scene.skills}
-        return read_claude(finished.stdout.decode("utf-8", "replace"), skills)
+        return answered(read_claude(finished.stdout.decode("utf-8", "replace"), skills), metered.calls)
 
     def _tools(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         tools = tuple(dict.fromkeys((*self._options.tools, "Skill")))

@@ -5,6 +5,7 @@ In a sandbox of ours Codex has none of its own: commands that its own one stops 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from skillopt_ci.harnesses.base import AgentKind
 from skillopt_ci.harnesses.cli_options import CliOptions, read_options
 from skillopt_ci.harnesses.codex_events import read_codex
 from skillopt_ci.harnesses.installed import Installed, Tool
-from skillopt_ci.harnesses.transcript import Transcript, telling_line
+from skillopt_ci.harnesses.transcript import Transcript, answered, telling_line
 from skillopt_ci.sandbox.base import Finished
 
 if TYPE_CHECKING:
@@ -118,10 +119,14 @@ class Codex:
         env = {"CODEX_HOME": str(scene.state / _HOME), _TOKEN: scene.token}
         return Invocation(argv=argv, env=env, stdin=scene.prompt.encode("utf-8", "replace"))
 
-    def transcript(self, scene: Scene, finished: Finished, _metered: "Metered", /) -> Transcript:
+    def transcript(self, scene: Scene, finished: Finished, metered: "Metered", /) -> Transcript:
         """What it did, from its events. They name no version: `program` has made sure of it."""
         skills = {s.name: telling_line(s.body) for s in scene.skills}
-        return replace(read_codex(finished.stdout.decode("utf-8", "replace"), skills), tool_version=self._version)
+        read = answered(read_codex(finished.stdout.decode("utf-8", "replace"), skills), metered.calls)
+        # Of a skill that the prompt names like `$invoices` Codex puts the body in, and no event says so.
+        named = [name for name in skills if re.search(rf"\${re.escape(name)}(?![\w:-])", scene.prompt)]
+        used = tuple(dict.fromkeys((*named, *read.skills_used)))
+        return replace(read, skills_used=used, tool_version=self._version)
 
 
 def make(options: Mapping[str, object]) -> Codex:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skillopt_ci.core.trajectory import Message, StopReason, ToolCall, Usage
@@ -49,6 +49,14 @@ class Transcript:
     tool_version: str = ""
     ended: StopReason | None = None
     broken: Broken | None = None
+
+
+def answered(transcript: Transcript, calls: int) -> Transcript:
+    """The transcript of an agent that answers by its model alone: without a model call nothing was measured."""
+    if calls or transcript.ended != "stop":
+        return transcript
+    said = transcript.messages[-1].content if transcript.messages else ""
+    return replace(transcript, ended=None, broken=Broken(kind="agent", message=f"no model was asked: {said[:200]}"))
 
 
 @dataclass(slots=True)

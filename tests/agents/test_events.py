@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.core.trajectory import Usage
+from skillopt_ci.core.trajectory import Message, Usage
 from skillopt_ci.harnesses.claude_events import read_claude
 from skillopt_ci.harnesses.codex_events import read_codex
-from skillopt_ci.harnesses.transcript import Transcript, clipped, names_skill, telling_line
+from skillopt_ci.harnesses.transcript import Broken, Transcript, answered, clipped, names_skill, telling_line
 
 STREAMS = Path(__file__).parent / "streams"
 SKILLS = {"demo-skill": ""}
@@ -253,3 +253,12 @@ def test_clipped_and_names() -> None:
     assert names_skill("x a.b/SKILL.md", "a.b")
     assert not names_skill("x aab/SKILL.md", "a.b")
     assert telling_line("short\n") == ""
+
+
+def test_an_answer_without_a_model_is_none() -> None:
+    transcript = Transcript(messages=(Message(role="assistant", content="Total cost: 0"),), ended="stop")
+    nothing = answered(transcript, 0)
+    assert nothing.ended is None
+    assert nothing.broken == Broken(kind="agent", message="no model was asked: Total cost: 0")
+    assert answered(transcript, 1) == transcript
+    assert answered(Transcript(ended="turns"), 0).ended == "turns"

@@ -334,12 +334,35 @@ def test_another_version_or_none_is_a_clear_error(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "prompt", ["/etc/hosts: what is in it?", "-- --help", "!echo hi", "#note", "a\0b", "ü" * 5000, "-"]
+    "prompt",
+    [
+        "/etc/hosts: what is in it?",
+        "/cost of this bill?",
+        "/clear the table",
+        "/invoices now",
+        "-- --help",
+        "!echo hi",
+        "#note",
+        "a\0b",
+        "ü" * 5000,
+        "-",
+    ],
 )
 @each
 def test_any_prompt_reaches_the_model(name: str, prompt: str) -> None:
     with world(name, playing(says("ok"))) as at:
-        assert at.run(task(prompt)).answer == "ok"
+        done = at.run(task(prompt))
+        assert (done.answer, done.skills_used) == ("ok", ())
+        assert "BODYMARK" not in texts(at.server.calls[0])
         assert json.dumps(prompt.replace("\0", ""), ensure_ascii=False)[1:-1] in texts(at.server.calls[0]).replace(
             "\\u0000", ""
         )
+
+
+def test_a_skill_that_the_prompt_names_is_used() -> None:
+    """Codex puts its body into the first request, and tells nobody."""
+    with world("codex", playing(says("ok"))) as at:
+        done = at.run(task("Use $invoices for this."))
+        assert ("BODYMARK" in texts(at.server.calls[0]), done.skills_used) == (True, ("invoices",))
+        other = at.run(task("What is $invoices-old, or $invoicesX?"))
+        assert ("BODYMARK" in texts(at.server.calls[-1]), other.skills_used) == (False, ())
