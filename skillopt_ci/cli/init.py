@@ -2,11 +2,13 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.existing import evaluation_of, skills_in
 from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
@@ -24,6 +26,9 @@ from skillopt_ci.cli.workflow_files import (
 from skillopt_ci.core.task import SPLITS, STARTER_TAG
 from skillopt_ci.errors import GitError, UsageError
 from skillopt_ci.forge.git import Git
+from skillopt_ci.forge.worktree import WorkTree
+from skillopt_ci.graders.build import needs_judge
+from skillopt_ci.graders.wording import count
 
 # provider -> (target, optimizer)
 _MODELS = {
@@ -46,13 +51,14 @@ _CONFIG = """\
 version: 1
 {comment}target:    {{provider: {provider}, model: {target}, max_output_tokens: 2048}}
 optimizer: {{provider: {provider}, model: {optimizer}, max_output_tokens: 8192}}
-skills:
+{judge}skills:
 {skills}budget: {{usd: 10, calls: 5000, minutes: 60}}
 """
 _SIMULATED = """\
 # Simulated models: no key, no network, and no word about the quality of a real model. For a real one change these two
 # lines, for instance to {provider: openai, model: gpt-5.4-mini} and {provider: anthropic, model: claude-opus-5}.
 """
+_JUDGE = "judge:     {{provider: {provider}, model: {optimizer}}}\n"
 _ENTRY = """\
   - path: {path}
     tasks: [{tasks}]
@@ -75,30 +81,38 @@ def command(provider: str | None, action: str | None, workflows: bool, quiet: bo
 
     def body(console: Console) -> int:
         known = read_action(action) if action is not None else own_action(installed_from()) or released()
-        if not workflows:
-            _starters(console, Path.cwd(), provider)
+        first = "store the model keys as secrets" if workflows else _starters(console, Path.cwd(), provider)
         _workflows(console, Path.cwd(), known)
-        first = "store the model keys as secrets" if workflows else "replace the starter tasks by your own (50 or more)"
         console.say(f"Next: {first}, then `skillopt-ci {'doctor' if workflows else 'check'}`.")
         return 0
 
     run("init", Options(quiet=quiet, debug=debug), body)
 
 
-def _starters(console: Console, root: Path, provider: str | None) -> None:
+def _starters(console: Console, root: Path, provider: str | None) -> str:
+    """Write the configuration and starter tasks for skills without evaluations; what is to be done next."""
     for name in CONFIG_NAMES:
         if (root / name).exists():
             raise UsageError(f"{name} is here already; `skillopt-ci check` tells what it lacks")
-    skills = sorted(p.relative_to(root).as_posix() for p in root.glob("skills/*/SKILL.md"))
+    tree = WorkTree(root)
+    skills = skills_in(tree)
+    found = {path: evaluation_of(tree, path, alone=len(skills) == 1) for path in skills}
     if not skills:
-        skills = ["skills/example/SKILL.md"]
-        _write(console, root / skills[0], _SKILL, root)
-    provider = provider or _provider()
-    names = {path: path.split("/")[-2] for path in skills}
-    _write(console, root / CONFIG_NAMES[0], _config(provider, names), root)
-    for name in names.values():
-        _write(console, root / f"evals/{name}/tasks.jsonl", _tasks(name), root)
+        found = {"skills/example/SKILL.md": None}
+        _write(console, root / "skills/example/SKILL.md", _SKILL, root)
+    names = {path: (root / path).resolve().parent.name for path in found}
+    tasks = {path: one.path if (one := found[path]) else f"evals/{name}/tasks.jsonl" for path, name in names.items()}
+    judged = any(needs_judge(t.graders or ()) for one in found.values() if one for t in one.tasks)
+    _write(console, root / CONFIG_NAMES[0], _config(provider or _provider(), tasks, judged=judged), root)
+    for path, name in names.items():
+        if one := found[path]:
+            console.say(f"found {one.path} ({one.format}, {count(len(one.tasks), 'task')}): it is read as it is")
+        else:
+            _write(console, root / tasks[path], _tasks(name), root)
     _ignore(console, root)
+    if all(found.values()):
+        return "look through skillopt.yml"
+    return "replace the starter tasks by your own (50 or more)"
 
 
 def _workflows(console: Console, root: Path, action: Action | None) -> None:
@@ -129,17 +143,19 @@ def _provider() -> str:
     return "anthropic" if os.environ.get("ANTHROPIC_API_KEY") else "simulated"
 
 
-def _config(provider: str, names: dict[str, str]) -> str:
+def _config(provider: str, tasks: Mapping[str, str], *, judged: bool) -> str:
+    """The configuration for skills and the tasks of each."""
     target, optimizer = _MODELS[provider]
     return _CONFIG.format(
         comment=_SIMULATED if provider == "simulated" else "",
         provider=provider,
         target=target,
         optimizer=optimizer,
+        judge=_JUDGE.format(provider=provider, optimizer=optimizer) if judged else "",
         skills="".join(
             # JSON strings are YAML strings, whatever a folder is called.
-            _ENTRY.format(path=json.dumps(path), tasks=json.dumps(f"evals/{name}/tasks.jsonl"))
-            for path, name in names.items()
+            _ENTRY.format(path=json.dumps(path), tasks=json.dumps(file))
+            for path, file in tasks.items()
         ),
     )
 

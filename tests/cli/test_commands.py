@@ -194,6 +194,68 @@ def test_init_takes_the_skills_that_are_there_and_overwrites_nothing(tmp_path: P
     assert "a: 8 train" in checked.out
 
 
+ASKED = [{"id": n, "prompt": f"Is order {n} paid?", "expectations": ["Says whether it is paid."]} for n in range(9)]
+WORDS = [
+    {"id": f"w{n}", "prompt": f"Say {n}.", "graders": [{"type": "text", "config": {"contains": [str(n)]}}]}
+    for n in range(9)
+]
+
+
+def skill_text(name: str) -> str:
+    return f"---\nname: {name}\ndescription: Does it. Use when it is asked for.\n---\n# It\n"
+
+
+def test_init_takes_the_evaluations_that_are_there(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "skills/a/SKILL.md": skill_text("a"),
+            "skills/a/evals/evals.json": json.dumps({"evals": ASKED}),
+            "skills/a/evals/eval_queries.json": '[{"query": "q", "should_trigger": true}]',
+            "skills/b/SKILL.md": skill_text("b"),
+            "evals/b/eval.yaml": json.dumps({"tasks": WORDS}),
+            "evals/b/few.yaml": json.dumps({"tasks": WORDS[:2]}),
+            "skills/c/SKILL.md": skill_text("c"),
+            "skills/c/evals/evals.json": '{"evals": [{"id": 1}]}',  # it has an error
+            "skills/c/evals/data.json": '{"rows": []}',
+            "skills/d/SKILL.md": skill_text("d"),
+            "evals/d/late/case.yaml": "execution: {prompt: May it be late?}\ngraders: [{type: regex, pattern: no}]\n",
+        },
+    )
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert [line for line in done.lines if "found" in line or "evals/" in line] == [
+        "found skills/a/evals/evals.json (evals-json, 9 tasks): it is read as it is",
+        "found evals/b/eval.yaml (waza, 9 tasks): it is read as it is",
+        "wrote evals/c/tasks.jsonl",
+        "found evals/d (plugin-eval, 1 task): it is read as it is",
+    ]
+    assert "replace the starter tasks" in done.err + done.out
+    text = (tmp_path / CONFIG).read_text(encoding="utf-8")
+    assert 'tasks: ["skills/a/evals/evals.json"]' in text
+    assert "judge:     {provider: simulated, model: demo}" in text
+    assert call(tmp_path, "eval", "--skill", "b").code == 0
+
+
+@pytest.mark.parametrize(
+    "place", ["SKILL.md", "skills/office/a/SKILL.md", ".claude/skills/a/SKILL.md", "plugins/p/skills/a/SKILL.md"]
+)
+def test_init_finds_a_skill_and_its_evaluations_in_usual_places(tmp_path: Path, place: str) -> None:
+    root = tmp_path / "a"
+    write(root, {place: skill_text("a"), "evals/waza.yaml": json.dumps({"tasks": WORDS})})
+    done = call(root, "init", "--provider", "simulated")
+    assert "found evals/waza.yaml (waza, 9 tasks): it is read as it is" in done.lines
+    assert "Next: look through skillopt.yml, then `skillopt-ci check`." in done.lines
+    text = (root / CONFIG).read_text(encoding="utf-8")
+    assert (f'path: "{place}"' in text, "judge:" in text) == (True, False)
+    assert call(root, "check").code == 0
+
+
+def test_init_gives_no_evaluations_to_a_skill_that_it_made(tmp_path: Path) -> None:
+    write(tmp_path, {"evals/eval.yaml": json.dumps({"tasks": WORDS})})
+    done = call(tmp_path, "init")
+    assert "wrote evals/example/tasks.jsonl" in done.lines
+
+
 @pytest.mark.parametrize(
     ("env", "args", "provider"),
     [

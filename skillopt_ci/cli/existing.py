@@ -1,0 +1,90 @@
+"""What `init` finds in a repository: its skills, and evaluations of other tools that can be read as they are."""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skillopt_ci.core.task import Task
+from skillopt_ci.core.tree import Tree
+from skillopt_ci.errors import ConfigError
+from skillopt_ci.suites.checks import about_triggering, duplicate_ids
+from skillopt_ci.suites.detect import NATIVE, PART
+from skillopt_ci.suites.load import TaskEntry, detect, read_files
+
+# The first place that has skills is theirs; what else lies about are copies, examples and fixtures.
+_SKILLS = (
+    "skills/*/SKILL.md",
+    "SKILL.md",
+    "skills/*/*/SKILL.md",
+    *(f"{agent}/skills/*/SKILL.md" for agent in (".claude", ".agents", ".github", ".codex")),
+    "plugins/*/skills/*/SKILL.md",
+    "*/SKILL.md",
+)
+_ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".csv")
+_OF_ITS_OWN = ("promptfooconfig.", "evals.", "eval.")  # names that say what they are, wherever they lie
+_MOST_FILES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A file of another tool with tasks that a chat can be measured on."""
+
+    path: str
+    format: str
+    tasks: Sequence[Task]
+
+
+def skills_in(tree: Tree) -> list[str]:
+    """Paths of SKILL.md files, sorted; empty when there is none in a usual place."""
+    return next((sorted(found) for pattern in _SKILLS if (found := tree.glob(pattern))), [])
+
+
+def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
+    """The file with most tasks in the nearest place that has one, or a folder of cases; None when no place has.
+
+    Places are beside the skill, by its name, and at the top for the repository's only skill (`alone`). A file with an
+    error in it is none: `check` would end at it.
+    """
+    folder = posixpath.dirname(skill)
+    places = [posixpath.join(folder, "evals"), folder]
+    if folder:
+        name = posixpath.basename(folder)
+        places += [f"evals/{name}", f"evals/tests/{name}", f"tests/{name}", *(("evals", "") if alone else ())]
+    for place in dict.fromkeys(places):
+        found = [e for path in (*_files(tree, place), *_cases(tree, place)) if (e := _read(tree, path))]
+        if found:
+            return max(found, key=lambda one: len(one.tasks))
+    return None
+
+
+def _files(tree: Tree, place: str) -> list[str]:
+    """Files that may be evaluations; outside of folders for them only what is named like one."""
+    paths = [p for p in tree.glob(f"{place}/*" if place else "*") if p.endswith(_ENDINGS)]
+    if not place.startswith(("evals/", "tests/")) and posixpath.basename(place) != "evals":
+        paths = [p for p in paths if posixpath.basename(p).startswith(_OF_ITS_OWN)]
+    return sorted(paths)[:_MOST_FILES]
+
+
+def _cases(tree: Tree, place: str) -> list[str]:
+    """The folder itself where it has one for each case."""
+    held = [p for name in ("prompt.md", "case.yaml") for p in tree.glob(f"{place}/*/{name}")]
+    return [place] if held else []
+
+
+def _read(tree: Tree, path: str) -> Evaluation | None:
+    if tree.glob(path):
+        try:
+            name = detect(path, tree.read(path))
+        except ConfigError:
+            return None
+    else:
+        name = "plugin-eval"
+    if name in (NATIVE, PART):
+        return None
+    found = read_files(tree, [TaskEntry(pattern=path)])
+    _, tasks = about_triggering(found.tasks)
+    gradable = [t for t in tasks if t.graders or t.expected]
+    wrong = [p for p in (*found.problems, *duplicate_ids(tasks)) if not p.warning]
+    if wrong or not gradable or len(gradable) < len(tasks):
+        return None
+    return Evaluation(path=path, format=name, tasks=gradable)
