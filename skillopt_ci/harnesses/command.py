@@ -58,7 +58,10 @@ class CommandAgent:
 
     @property
     def readable(self) -> tuple[Path, ...]:
-        """As configured."""
+        """As configured. Raises `ConfigError` for one that is not there."""
+        for path in self._options.readable:
+            if not Path(path).exists():
+                raise ConfigError(f"harness 'command': `readable`: there is no {path[:200]!r} on this machine")
         return tuple(Path(p) for p in self._options.readable)
 
     def identity(self) -> Mapping[str, object]:

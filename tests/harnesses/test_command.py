@@ -202,6 +202,13 @@ def test_the_version_is_asked_of_the_program(tmp_path: Path) -> None:
             make({"run": run}).identity()
 
 
+def test_what_is_to_be_read_must_be_there(tmp_path: Path) -> None:
+    made = make({"run": ["x"], "readable": [str(tmp_path)]})
+    assert made.readable == (tmp_path,)
+    with pytest.raises(ConfigError, match=r"`readable`: there is no .*missing"):
+        _ = make({"run": ["x"], "readable": [str(tmp_path / "missing")]}).readable
+
+
 def test_nothing_of_the_checkout_is_asked_outside_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "agent"
     program.write_text("#!/bin/sh\ntouch ran\necho 1.2\n")
