@@ -12,7 +12,6 @@ from skillopt_ci.sandbox.base import TMP, Command, Door, Finished, Stop
 _ROOT = Path("/rollout")
 _PORT = 9100
 _SOCKET = "/run/gateway.sock"
-_SUPERVISOR = "/run/supervisor.py"
 _ETC = Path(__file__).with_name("etc")
 _SHARED_MEMORY_BYTES = 64 * 1024 * 1024
 # Programs and libraries. Nothing below /home, /root, /var, /opt, /mnt, /srv or the host's /tmp and /run.
@@ -74,6 +73,7 @@ class Bubblewrap:
         self._program = str(shutil.which(program))
         self._stop = stop
         self._namespaces = () if preflight(program, *_NO_NAMESPACES) else _NO_NAMESPACES[1:]
+        self._supervisor = running.supervisor()
         self._python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
     def view(self, _root: Path, /) -> Path:
@@ -86,9 +86,10 @@ class Bubblewrap:
 
     def run(self, command: Command, /) -> Finished:
         """As `Sandbox.run`."""
-        python = (str(self._python), "-I", "-S", "-B", _SUPERVISOR)
+        python = (str(self._python), "-I", "-S", "-B")
         plan = running.Plan(
             launch=(self._program, *self._options(command), "--", *python),
+            code=self._supervisor,
             root=str(_ROOT),
             cwd=str(_ROOT / command.cwd),
             alone=True,
@@ -110,7 +111,6 @@ class Bubblewrap:
         options += ["--proc", "/proc", "--dev", "/dev", "--size", str(_SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108
         options += ["--remount-ro", "/dev"]
         options += ["--bind", str(root), str(_ROOT), "--bind", str(root / TMP), "/tmp"]  # noqa: S108
-        options += ["--ro-bind", str(running.SUPERVISOR), _SUPERVISOR]
         if not self._python.is_relative_to("/usr"):
             options += ["--ro-bind", sys.base_prefix, sys.base_prefix]
         if command.door is not None:

@@ -1,21 +1,33 @@
 """Starting the supervisor and staying with it: streams, the clock, and the end, whatever happens."""
 
-import json
+import marshal
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 from typing import cast
 
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.sandbox.base import Command, Ended, Finished, Stop
 
-SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_TICK = 0.1
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+# What its Python is told to run. The supervisor comes compiled: that takes longer than all it does for a short command.
+START = """\
+import _socket, marshal, sys
+control = _socket.socket(fileno=int(sys.argv[1]))
+size = int.from_bytes(control.recv(4, _socket.MSG_WAITALL), "big")
+code, plan = marshal.loads(control.recv(size, _socket.MSG_WAITALL))
+names = {"__name__": "supervisor"}
+exec(code, names)
+names["Supervisor"](control, plan).run()
+"""
+_TICK = 0.2
 _CHUNK = 65536
 _GRACE_SECONDS = 3.0
 _LONGEST_REPORT = 64 * 1024
@@ -26,18 +38,24 @@ _LAUNCH = ("LD_LIBRARY_PATH",)
 _LETTERS = (b"I", b"T", b"K")
 
 
+def supervisor() -> CodeType:
+    """The supervisor, compiled for this very Python."""
+    return compile(_SUPERVISOR.read_text(encoding="utf-8"), _SUPERVISOR.name, "exec", dont_inherit=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the supervisor is told. `launch` starts it, the number of its control socket is appended."""
+    """What the supervisor is told. `launch` is its Python, to which `START` and its control socket are appended."""
 
     launch: tuple[str, ...]
+    code: CodeType = field(repr=False)
     root: str
     cwd: str
     alone: bool
     relay: Mapping[str, object] | None
 
-    def line(self, command: Command) -> bytes:
-        """The plan for a command as the line of JSON that the supervisor reads."""
+    def message(self, command: Command) -> bytes:
+        """The supervisor and its plan for a command, as `START` reads them: a length in four bytes, then `marshal`."""
         limits = command.limits
         rlimits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": (limits.disk_mb + 1) * _MIB}  # one more: the watch sees why
         if self.alone:  # elsewhere the kernel counts every process of the user
@@ -56,7 +74,8 @@ class Plan:
                 "disk": limits.disk_mb * _MIB,
             },
         }
-        return json.dumps(plan).encode() + b"\n"
+        data = marshal.dumps((self.code, plan))
+        return len(data).to_bytes(4, "big") + data
 
 
 def run(plan: Plan, command: Command, stop: Stop) -> Finished:
@@ -70,7 +89,7 @@ def run(plan: Plan, command: Command, stop: Stop) -> Finished:
     with ours:
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - that is what a sandbox is for
-                [*plan.launch, str(theirs.fileno())],
+                [*plan.launch, "-c", START, str(theirs.fileno())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -80,7 +99,7 @@ def run(plan: Plan, command: Command, stop: Stop) -> Finished:
             )
         watch = _Watch(process=process, control=ours, command=command, deadline=began + command.limits.seconds)
         try:
-            watch.say(plan.line(command))
+            watch.say(plan.message(command))
             watch.stay(stop)
         finally:
             watch.close()
@@ -198,19 +217,16 @@ class _Watch:
 
     def finished(self, seconds: float) -> Finished:
         """What is known at the end. Raises `CallFailedError` when the supervisor never reported."""
-        try:
-            report = json.loads(self.report)
-        except ValueError:
-            report = {}
-        if not report and self.ended is None:
+        over, _, rest = self.report.decode("utf-8", "replace").partition(" ")
+        code, _, failed = rest.partition(" ")
+        if not over and self.ended is None:
             said = " ".join(self.stderr[-400:].decode("utf-8", "replace").split())
             raise CallFailedError("sandbox", f"the sandbox ended with code {self.process.returncode}: {said}")
-        if report.get("failed"):
-            raise CallFailedError("sandbox", f"cannot run '{self.command.argv[0]}' in the sandbox: {report['failed']}")
-        over = report.get("ended", "exit")
+        if failed:
+            raise CallFailedError("sandbox", f"cannot run '{self.command.argv[0]}' in the sandbox: {failed}")
         ended = self.ended or ("exit" if over == "killed" else cast(Ended, over))
         return Finished(
-            returncode=int(report.get("code", -9)),
+            returncode=int(code or -signal.SIGKILL),
             stdout=bytes(self.stdout),
             stderr=bytes(self.stderr),
             seconds=seconds,

@@ -1,24 +1,29 @@
 """The first process of a sandbox: starts the command, relays to the gateway, watches the limits, ends everything.
 
-Runs alone (`python -I -S -B supervisor.py FD`), needs nothing but the standard library, and is the init process of its
+Runs in a Python of its own (`running.START`), needs nothing but the standard library, and is the init process of its
 PID namespace: when it exits the kernel kills all the others. Unconfined, it adopts every orphan (Linux) and kills them
-itself. FD is a socket: it reads a line of JSON (`running.Plan`), then single letters (I, T, K: interrupt, terminate,
-kill), and writes a line of JSON at the end. When the other side goes away, it kills.
+itself. Its control socket brings letters (I, T, K: interrupt, terminate, kill) and takes one line at the end: how it
+ended, the exit code, and why it did not start. When the other side goes away, it kills.
+
+It starts before every command, so it imports no Python but `os`: `signal`, `socket`, `threading` and `json` take longer
+to load than the interpreter takes to start.
 """
 
-import json
+import _signal as signal  # type: ignore[import-not-found]  # what `signal` and `socket` make their enums of
+import _socket as socket
+import _thread
 import os
 import resource
 import select
-import signal
-import socket
 import stat
 import sys
-import threading
 import time
-from collections.abc import Callable
 
-_TICK = 0.1
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_SELDOM, _OFTEN = 0.2, 0.05  # seconds between two looks at the limits; often when half of one is used
 _CHUNK = 65536
 _SIGNALS = {b"I": signal.SIGINT, b"T": signal.SIGTERM}
 
@@ -26,24 +31,19 @@ _SIGNALS = {b"I": signal.SIGINT, b"T": signal.SIGTERM}
 class Supervisor:
     """One command and all its processes."""
 
-    def __init__(self, control: socket.socket) -> None:
-        self.control = control
-        control.set_inheritable(False)  # who has it can say that all went well, or that no time is over
-        line = b""
-        while not line.endswith(b"\n"):
-            part = control.recv(_CHUNK)
-            if not part:
-                os._exit(1)
-            line += part
-        self.plan = json.loads(line)
-        self.alone = bool(self.plan["alone"])  # in a PID namespace of its own
-        self.disk_due, self.child, self.failed = 0.0, 0, ""
+    def __init__(self, control: socket.socket, plan: "dict[str, Any]") -> None:
+        self.control, self.plan = control, plan  # see `running.Plan.message`
+        os.set_inheritable(control.fileno(), False)  # who has it can say that all went well, or that no time is over
+        self.alone = bool(plan["alone"])  # in a PID namespace of its own
+        self.disk, self.disk_due, self.pause, self.child, self.failed = 0, 0.0, _SELDOM, 0, ""
 
     def run(self) -> None:
         """Start, wait, end; never returns."""
         listener = None
         if self.plan["relay"]:
-            listener = socket.create_server(("127.0.0.1", self.plan["relay"]["port"]))
+            listener = socket.socket()
+            listener.bind(("127.0.0.1", self.plan["relay"]["port"]))
+            listener.listen()
         if self.alone:
             prctl(4, 0)  # PR_SET_DUMPABLE: the command has the same user, and may not write to this memory
         else:
@@ -57,12 +57,12 @@ class Supervisor:
             signal.signal(number, lambda *_: None)
         self.child = self.start()
         if listener is not None:
-            threading.Thread(target=relay, args=(listener, self.plan["relay"]["socket"]), daemon=True).start()
+            _thread.start_new_thread(relay, (listener, self.plan["relay"]["socket"]))
         ended, status = self.watch(wake)
         if not self.alone:
             self.kill_all()
         code = os.waitstatus_to_exitcode(status) if status is not None else -signal.SIGKILL
-        tell(self.control.sendall, json.dumps({"ended": ended, "code": code, "failed": self.failed}).encode())
+        tell(self.control.sendall, f"{ended} {code} {self.failed}".encode("utf-8", "replace"))
         os._exit(0)
 
     def start(self) -> int:
@@ -95,7 +95,7 @@ class Supervisor:
         """Until the command has ended, or is to be killed: how, and its status."""
         status = None
         while True:
-            ready, _, _ = select.select([wake, self.control.fileno()], [], [], _TICK)
+            ready, _, _ = select.select([wake, self.control.fileno()], [], [], self.pause)
             if wake in ready:
                 os.read(wake, _CHUNK)
             if self.control.fileno() in ready:
@@ -125,16 +125,14 @@ class Supervisor:
     def over(self) -> str:
         """The limit that is passed, if any."""
         limits, pids = self.plan["limits"], self.processes()
-        if len(pids) > limits["processes"]:
-            return "processes"
-        if private_memory(pids) + self.alone * unmapped_memory() > limits["memory"]:
-            return "memory"
         began = time.monotonic()
         if began >= self.disk_due:
-            if folder_size(self.plan["root"], limits["disk"]) + deleted_size(pids) > limits["disk"]:
-                return "disk"
-            self.disk_due = began + max(0.3, 20 * (time.monotonic() - began))
-        return ""
+            self.disk = folder_size(self.plan["root"], limits["disk"]) + deleted_size(pids)
+            self.disk_due = began + max(0.3, 20 * (time.monotonic() - began))  # seldom where counting takes long
+        memory = private_memory(pids) + self.alone * unmapped_memory()
+        used = {"processes": len(pids), "memory": memory, "disk": self.disk}
+        self.pause = _OFTEN if any(2 * used[name] > limits[name] for name in used) else _SELDOM
+        return next((name for name in used if used[name] > limits[name]), "")
 
     def processes(self) -> list[int]:
         """Every process of the command."""
@@ -160,7 +158,7 @@ class Supervisor:
             time.sleep(0.01)
 
 
-def tell(send: Callable[..., None], *words: object) -> None:
+def tell(send: "Any", *words: object) -> None:
     """Say something to a process, to a group or on a socket; nothing when nobody is there any more."""
     try:
         send(*words)
@@ -171,9 +169,10 @@ def tell(send: Callable[..., None], *words: object) -> None:
 def prctl(option: int, value: int) -> None:
     """Set a property of this process (Linux only)."""
     if sys.platform == "linux":
-        import ctypes
+        import _ctypes
 
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        own = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]
+        _ctypes.call_function(_ctypes.dlsym(own, "prctl"), (option, value, 0, 0, 0))
 
 
 def lower(kind: int, value: int) -> None:
@@ -266,27 +265,28 @@ def relay(listener: socket.socket, path: str) -> None:
     """Join every connection to the listener with one to a unix socket."""
     while True:
         try:
-            near, _ = listener.accept()
+            number, _ = listener._accept()  # type: ignore[attr-defined]  # what `accept` calls
         except OSError:
             return
-        threading.Thread(target=join, args=(near, path), daemon=True).start()
+        _thread.start_new_thread(join, (socket.socket(fileno=number), path))
 
 
 def join(near: socket.socket, path: str) -> None:
     """Copy both ways until both have ended."""
-    with near, socket.socket(socket.AF_UNIX) as far:
-        try:
-            far.connect(path)
-        except OSError:
-            return
-        back = threading.Thread(target=pump, args=(far, near), daemon=True)
-        back.start()
-        pump(near, far)
-        back.join()
+    far = socket.socket(socket.AF_UNIX)
+    try:
+        far.connect(path)
+    except OSError:
+        near.close()
+        far.close()
+        return
+    first = _thread.allocate_lock()
+    _thread.start_new_thread(pump, (far, near, first))
+    pump(near, far, first)
 
 
-def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Copy until the source ends, then say so to the sink."""
+def pump(source: socket.socket, sink: socket.socket, first: _thread.LockType) -> None:
+    """Copy until the source ends, then say so to the sink; close both, unless this way is the first to end."""
     try:
         while data := source.recv(_CHUNK):
             sink.sendall(data)
@@ -294,7 +294,6 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
     except OSError:
         for end in (source, sink):
             tell(end.shutdown, socket.SHUT_RDWR)
-
-
-if __name__ == "__main__":
-    Supervisor(socket.socket(fileno=int(sys.argv[1]))).run()
+    if not first.acquire(blocking=False):
+        source.close()
+        sink.close()

@@ -14,6 +14,7 @@ class Unconfined:
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
+        self._supervisor = running.supervisor()
 
     def view(self, root: Path, /) -> Path:
         """The root itself."""
@@ -26,7 +27,8 @@ class Unconfined:
     def run(self, command: Command, /) -> Finished:
         """As `Sandbox.run`."""
         plan = running.Plan(
-            launch=(sys.executable, "-I", "-S", "-B", str(running.SUPERVISOR)),
+            launch=(sys.executable, "-I", "-S", "-B"),
+            code=self._supervisor,
             root=str(command.root),
             cwd=str(command.root / command.cwd),
             alone=False,

@@ -1,6 +1,5 @@
 """The parts of the supervisor, one by one; as a whole it is tested through the sandboxes that it runs in."""
 
-import json
 import os
 import resource
 import signal
@@ -29,9 +28,8 @@ def made(root: Path, *, alone: bool = False, **limits: int) -> Iterator[tuple[Su
         "argv": ["true"], "env": {}, "cwd": str(root), "root": str(root), "alone": alone, "relay": None, "rlimits": {},
         "limits": {"processes": 10**6, "memory": 10**15, "disk": 10**12, **limits},
     }  # fmt: skip
-    ours.sendall(json.dumps(plan).encode() + b"\n")
     with ours, theirs:
-        yield Supervisor(theirs), ours
+        yield Supervisor(theirs, plan), ours
 
 
 def child(word: str) -> subprocess.Popen[bytes]:
@@ -61,10 +59,29 @@ def test_which_limit_is_passed(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(b"x" * MIB)
     with made(tmp_path, disk=MIB // 2) as (one, _):
         assert one.over() == "disk"
-        assert one.disk_due == 0.0
     with made(tmp_path, disk=2 * MIB) as (one, _):
         assert one.over() == ""
         assert one.disk_due > 0.0
+
+
+@pytest.mark.parametrize("which", ["processes", "memory", "disk"])
+def test_it_looks_more_often_when_half_of_a_limit_is_used(which: str, tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(b"x" * MIB)
+    with child(mark()) as process:
+        with made(tmp_path) as (one, _):
+            assert one.over() == ""
+            used = {
+                "processes": len(one.processes()),
+                "memory": supervisor.private_memory(one.processes()),
+                "disk": one.disk,
+            }[which]
+            seldom = one.pause
+        assert used > 0
+        for limit, sooner in ((used + used // 2, True), (4 * used, False)):
+            with made(tmp_path, **{which: limit}) as (one, _):
+                assert one.over() == ""
+                assert (one.pause < seldom) == sooner
+        process.kill()
 
 
 def test_every_process_is_killed(tmp_path: Path) -> None:
