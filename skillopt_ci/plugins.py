@@ -71,6 +71,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "inspect": "skillopt_ci.suites.inspect_ai:read",
             "coder-eval": "skillopt_ci.suites.coder_eval:read",
             "skill-lens": "skillopt_ci.suites.skill_lens:read",
+            "skill-up": "skillopt_ci.suites.skill_up:read",
             "skillgrade": "skillopt_ci.suites.skillgrade:read",
             "decimal-labs": "skillopt_ci.suites.decimal_labs:read",
             "tessl": "skillopt_ci.suites.tessl:read",

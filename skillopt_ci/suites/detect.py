@@ -159,6 +159,10 @@ _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "coder-eval": lambda v: _has(v, "initial_prompt") or _has(v, "task_id", "success_criteria"),
     "upskill": lambda v: _has(_first(v, "tests"), "input", "expected") or _has(_first(v, "cases"), "input", "expected"),
     "fastxyz": lambda v: _has(_first(v, "cases"), "task") and _has(_first(_first(v, "cases"), "graders"), "command"),
+    "skill-up": lambda v: (
+        _has(v.get("cases"), "files")
+        or (_any(v.get("input"), "prompt", "turns") and _any(v, "judge", "judges", "expect"))
+    ),
     "skill-lens": lambda v: _has(_first(v, "cases"), "task"),
     "decimal-labs": lambda v: _has(_first(v, "cases"), "prompt"),
     "skillgrade": lambda v: _has(_first(v, "tasks"), "instruction"),

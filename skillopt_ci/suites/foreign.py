@@ -214,11 +214,14 @@ class Node(Fields):
         self._used.update(self.item.value)
         self.report.losses.append(Loss(self.path, self.item.line, self.name, self.field_name(), reason))
 
+    def unread(self) -> list[str]:
+        """The fields that nobody looked at."""
+        return [key for key in self.item.value if key not in self._used]
+
     def lose_rest(self, reasons: Mapping[str, str]) -> None:
         """Declare every field lost that was not read, for its own reason or as unknown."""
-        for key in self.item.value:
-            if key not in self._used:
-                self.lose(key, reasons.get(key, UNKNOWN))
+        for key in self.unread():
+            self.lose(key, reasons.get(key, UNKNOWN))
 
     def _lose(self, key: str, reason: str) -> None:
         self.report.losses.append(Loss(self.path, self.line_of(key), self.name, self.field_name(key), reason))
