@@ -15,7 +15,7 @@ from skillopt_ci.suites.foreign import NOTHING_LEFT, Node
 from skillopt_ci.suites.patterns import translate
 
 NO_PATTERN = "a pattern that cannot be written with exactly the same meaning"
-_UP = re.compile(r"^(?:\.\./)+")
+UP = re.compile(r"^(?:\.\./)+")
 _SPLITS: Mapping[str, Split] = MappingProxyType(
     {
         **{"train": "train", "training": "train", "val": "val", "validation": "val", "dev": "val", "test": "test"},
@@ -187,7 +187,7 @@ def attach(node: Node, key: str, listed: Sequence[str], roots: Sequence[str]) ->
             looked = " and ".join(f"'{r or '.'}'" for r in roots)
             node.wrong(f"'{key}': there is no file {relative[:200]!r} (looked below {looked})", key)
             continue
-        plain = _UP.sub("", posixpath.normpath(relative))
+        plain = UP.sub("", posixpath.normpath(relative))
         found += [(posixpath.join(posixpath.basename(plain), inner) if inner else plain, data) for inner, data in files]
     names = [posixpath.basename(path) for path, _ in found]
     made = {name if names.count(name) == 1 else path: data for name, (path, data) in zip(names, found, strict=True)}
@@ -205,7 +205,7 @@ def stage(node: Node, key: str, pairs: Sequence[tuple[str, str]], roots: Sequenc
     """
     made: dict[str, bytes] = {}
     for destination, source in pairs:
-        places = [*((root, source) for root in roots), ("", _UP.sub("", source))]
+        places = [*((root, source) for root in roots), ("", UP.sub("", source))]
         found = next(filter(None, (_read(node, *place) for place in places)), None)
         if found is None:
             node.wrong(f"'{key}': there is no file {source[:200]!r}", key)

@@ -78,7 +78,8 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
         for key in ("description", "tags", "$schema", "assertionTemplates"):
             node.get(key)
         if suite.default:
-            suite.default.get("threshold")  # it is that of tests without one
+            for key in ("vars", "assert", "threshold", "metadata", "description"):  # of every test, if there is one
+                suite.default.get(key)
             suite.default.lose_rest(_TEST_REASONS)
         node.lose_rest(_FILE_REASONS)
     return report.result(tasks)

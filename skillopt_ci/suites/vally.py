@@ -13,12 +13,14 @@ from skillopt_ci.core.task import Attachment, Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.suites.base import ReadResult
 from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, WEIGHTS, Node, Report, top
-from skillopt_ci.suites.making import NO_PATTERN, Checks, Draft, clean_id, inline, make, stage
+from skillopt_ci.suites.making import NO_PATTERN, UP, Checks, Draft, clean_id, inline, make, stage
 from skillopt_ci.suites.patterns import inline_flags
 from skillopt_ci.suites.weighing import OWN_NUMBER, Part, collect, threshold_of, weight_of
 
 # An empty answer scores 0 here whatever the graders say: nothing of these is lost.
 _NOT_EMPTY = ("completed", "exit-success", "exit_success")
+_TURNS = ("turns", "prompts")
+_CHAT = "a conversation of several turns"
 _ENVIRONMENTS = ("environment", "agent_environment", "setup")
 _REASONS = MappingProxyType(
     {
@@ -29,8 +31,7 @@ _REASONS = MappingProxyType(
         **dict.fromkeys(("expect_tools", "reject_tools", "reject_skills", "skills", "commands", "mcp_servers"), AGENT),
         "copy_test_files": AGENT,
         **dict.fromkeys(("scoring", "weight", "threshold"), WEIGHTS),
-        "turns": "a conversation of several turns",
-        "prompts": "a conversation of several turns",
+        **dict.fromkeys(_TURNS, _CHAT),
     }
 )
 _CONFIG = MappingProxyType({"scoring": OWN_NUMBER, "threshold": OWN_NUMBER, "model": MODELS, "judge_model": MODELS})
@@ -63,6 +64,8 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
         tasks += [_task(one.as_item(), replace(common, graders=())) for one in node.nodes("scenarios")]
         for key in _QUIET:
             node.get(key)
+        if scoring:
+            scoring.get("threshold")  # it is that of the stimuli, if any could be imported
         for one in (*common.environments, *((scoring,) if scoring else ()), node):
             one.lose_rest(_REASONS)
     return report.result(tasks)
@@ -70,6 +73,9 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
 
 def _task(node: Node, common: _Common) -> Task | None:
     node.name = clean_id(node.text("name"))
+    if node.present(_TURNS) and not node.text("prompt").strip():
+        node.lose_item(_CHAT)
+        return None
     checks = _checks(node, common)
     own = [n for key in _ENVIRONMENTS if (n := node.node(key))]
     files = {a.name: a for one in (*common.environments, *own) for a in _files(one)}
@@ -104,10 +110,13 @@ def _checks(node: Node, common: _Common) -> Checks:
 
 
 def _files(node: Node) -> tuple[Attachment, ...]:
-    """Files of an environment: copied ({src, dest}, {source, path}) or written out ({path, content})."""
+    """Files of an environment: copied (a path, {src, dest}, {source, path}) or written out ({path, content})."""
     written: dict[str, str] = {}
     copied: list[tuple[str, str]] = []
-    for one in node.nodes("files"):
+    for one in node.entries("files", also=(str,)):
+        if not isinstance(one, Node):
+            copied.append((UP.sub("", posixpath.normpath(str(one))), str(one)))
+            continue
         source = one.text("src") or one.text("source")
         target = one.text("dest") or one.text("path") or posixpath.basename(source)
         content = one.get("content")

@@ -236,3 +236,9 @@ def test_a_list_of_tests_without_its_configuration() -> None:
 
 def test_a_configuration_is_known_by_its_name() -> None:
     assert detect("evals/promptfooconfig.yaml", b"description: made by a script") == "promptfoo"
+
+
+def test_what_all_tests_share_is_no_loss_where_there_are_none() -> None:
+    shared = "defaultTest: {vars: {b: 2}, assert: [{type: contains, value: x}], threshold: 0.5, odd: 1}\n"
+    result = text("promptfoo", f"prompts: [p]\ntests: t.py\n{shared}")
+    assert [loss.field for loss in result.losses] == ["tests", "defaultTest.odd"]

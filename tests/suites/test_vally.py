@@ -75,6 +75,10 @@ TAIL = """\
   - {type: output-matches, config: {pattern: '(?x)a'}}
   - {type: prompt, config: {prompt: Is it?, scoring: scale_1_5}}
 """
+PLAIN = """\
+    - folder/a.txt
+    - ../../tests/x.txt
+"""
 FILES = {"tests/x.txt": "x", "e/folder/a.txt": "1", "e/folder/b/c.txt": "2"}
 
 
@@ -101,4 +105,20 @@ def test_files_from_elsewhere_and_folders() -> None:
         "graders[1]",
         "graders[2]",
         "graders[3].config.scoring",
+    ]
+
+
+def test_files_that_are_named_by_their_paths_alone() -> None:
+    result = text("vally", HEAD.replace("../../../", "../") + PLAIN + TAIL, "e/eval.yaml", **FILES)
+    assert result.problems == ()
+    assert [f.name for f in result.tasks[0].files] == ["folder/a.txt", "in/a.txt", "in/b/c.txt", "tests/x.txt", "x.txt"]
+
+
+def test_a_stimulus_of_several_turns_is_lost_and_the_others_are_read() -> None:
+    one = "{name: a, turns: [Begin., Go on.], graders: [{type: prompt}]}"
+    assert text("vally", f"stimuli: [{one}]\nscoring: {{threshold: 0.5}}\n").losses[0].field == ""
+    result = text("vally", f"stimuli:\n- {one}\n- {{name: b, prompt: p, rubric: [r]}}\n")
+    assert ([t.id for t in result.tasks], result.problems) == (["b"], ())
+    assert [(loss.line, loss.item, loss.reason) for loss in result.losses] == [
+        (2, "a", "a conversation of several turns")
     ]
