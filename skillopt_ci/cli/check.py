@@ -84,7 +84,7 @@ def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem],
 def _left_out(project: Project, skill: ResolvedSkill) -> list[Problem]:
     """What of a skill's folder no agent gets."""
     folder = skill.path.rpartition("/")[0]
-    if not folder or not skill.chooses:
+    if not folder or skill.harness == "chat":
         return []
     said = "is a link or a hidden folder: it is not installed with the skill; put the files themselves here"
     return [Problem(path, 0, 0, said, True) for path in passed_over(project.root, folder)]

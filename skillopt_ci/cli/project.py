@@ -128,7 +128,7 @@ def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Sui
     entries = [TaskEntry(pattern=t.path, format=t.format) for t in skill.tasks]
     weights = SplitWeights(**skill.split.model_dump())
     always_given = skill.harness == "chat"
-    suite, problems, losses = load_suite(tree, entries, split=weights, need=need, triggers=not always_given)
+    suite, problems, losses = load_suite(tree, entries, split=weights, need=need, triggers=skill.chooses)
     try:
         suite = suite_with_scripts(suite, tree)
     except ConfigError as error:

@@ -101,7 +101,10 @@ def _description(config: Config, skill: SkillEntry, path: Path) -> Iterator[tupl
     place = (
         (*path, "train", "what") if skill.train is not None and skill.train.what == train.what else ("train", "what")
     )
-    harness = (skill.harness or config.harness).type
+    chosen = skill.harness or config.harness
+    harness = chosen.type
+    if harness == "command" and not chosen.options.get("tools"):
+        yield place, "of the harness 'command' nobody sees which skill it opens; tell it where with `tools`"
     if _known("harnesses", harness) and not isinstance(plugins.load("harnesses", harness), AgentKind):
         yield place, f"the harness '{clean(harness)}' never shows the description to the target; choose an agent's"
     if train.method not in ("skillopt", "human"):

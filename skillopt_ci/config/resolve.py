@@ -90,8 +90,12 @@ class ResolvedSkill:
 
     @property
     def chooses(self) -> bool:
-        """Whether the target chooses among skills by their descriptions: agents do, chat is always given the skill."""
-        return isinstance(plugins.load("harnesses", self.harness), AgentKind)
+        """Whether the target is seen to choose among skills by their descriptions.
+
+        Chat is always given the skill; of a `command` without `tools` nobody knows what it opened.
+        """
+        seen = self.harness != "command" or self.harness_options.get("tools") is not None
+        return seen and isinstance(plugins.load("harnesses", self.harness), AgentKind)
 
     def each_target(self) -> "tuple[ResolvedSkill, ...]":
         """The same skill once per target, each with that target alone."""

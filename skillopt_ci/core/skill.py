@@ -40,6 +40,12 @@ class Skill:
         """The file as it was read."""
         return self.frontmatter + self.body
 
+    @property
+    def declared(self) -> str:
+        """The name that its frontmatter says, which agents may know it by; else its own."""
+        said = parse_frontmatter(self.frontmatter).get("name") if self.frontmatter else None
+        return said.strip() if isinstance(said, str) and said.strip() else self.name
+
     @cached_property
     def digest(self) -> str:
         """Identity of everything that ships: text and bundled files."""

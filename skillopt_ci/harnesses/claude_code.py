@@ -6,6 +6,7 @@ the user is one that this file makes.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -117,7 +118,11 @@ class ClaudeCode:
     def transcript(self, scene: Scene, finished: Finished, metered: "Metered", /) -> Transcript:
         """What it did, from its events."""
         skills = {s.name: telling_line(s.body) for s in scene.skills}
-        return answered(read_claude(finished.stdout.decode("utf-8", "replace"), skills), metered.calls)
+        # It lists a skill by the name of its folder, and takes the name of its frontmatter as well.
+        declared = {s.declared: s.name for s in scene.skills if s.declared not in skills}
+        heard = {**skills, **dict.fromkeys(declared, "")}
+        read = answered(read_claude(finished.stdout.decode("utf-8", "replace"), heard), metered.calls)
+        return replace(read, skills_used=tuple(dict.fromkeys(declared.get(u, u) for u in read.skills_used)))
 
     def _tools(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         tools = tuple(dict.fromkeys((*self._options.tools, "Skill")))

@@ -51,7 +51,7 @@ def about_triggering(tasks: Sequence[Task]) -> tuple[list[Problem], list[Task]]:
     for file in dict.fromkeys(t.source.file for t in out):
         own = [t for t in out if t.source.file == file]
         count = f"{len(own)} tasks are" if len(own) > 1 else f"the task {own[0].id!r} is"
-        advice = "which needs an agent harness; direct chat leaves them out"
+        advice = "which needs an agent whose choice is seen; direct chat, and `command` without `tools`, leave them out"
         message = f"{count} about whether the skill triggers, {advice}"
         problems.append(Problem(file, own[0].source.line, 0, message, True))
     left_out = set(map(id, out))

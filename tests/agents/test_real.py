@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from skillopt_ci.core.trajectory import Trajectory, Usage
 from skillopt_ci.engine.lab import own_result
 from skillopt_ci.errors import CallFailedError, ConfigError, LedgerMissError, ProviderDownError
 from tests.agents.models import HANGS, Turn, by, fails, playing, says, texts, tool_names, uses
-from tests.agents.world import BODY, KEY, SCRIPT, World, make, opens, options, shell, skill, task, tools, world
+from tests.agents.world import BODY, KEY, SCRIPT, SKILL, World, make, opens, options, shell, skill, task, tools, world
 from tests.loopback import Call
 
 AGENTS = ("claude-code", "codex")
@@ -357,6 +358,15 @@ def test_any_prompt_reaches_the_model(name: str, prompt: str) -> None:
         assert json.dumps(prompt.replace("\0", ""), ensure_ascii=False)[1:-1] in texts(at.server.calls[0]).replace(
             "\\u0000", ""
         )
+
+
+@pytest.mark.parametrize("which", ["invoices", "bills"])
+def test_a_skill_has_the_name_of_its_folder_and_of_its_frontmatter(which: str) -> None:
+    other = replace(skill(SKILL.replace("name: invoices", "name: bills")), name="invoices")
+    with world("claude-code", playing(opens("claude-code", which), says("ok"))) as at:
+        done = at.run(task(), other)
+    assert "Launching skill" in done.tool_calls[0].result
+    assert done.skills_used == ("invoices",)
 
 
 def test_a_skill_that_the_prompt_names_is_used() -> None:

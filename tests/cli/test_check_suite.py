@@ -174,3 +174,14 @@ def test_what_of_a_skill_is_not_installed_is_told(root: Path) -> None:
     assert [line.split(":")[0] for line in said] == [f"{name}/.hidden", f"{name}/references/shared.md", f"{name}/up"]
     write(root, files(providers=QUIET))  # chat sends the body only
     assert not any("is not installed" in line for line in call(root, "check").lines)
+
+
+def test_of_a_command_without_tools_nobody_knows_what_it_opened(root: Path) -> None:
+    harness: dict[str, Any] = {"type": "command", "run": ["agent"], "version": "1"}
+    rows = [*some(), {"id": "q", "prompt": "A song?", "should_trigger": False, "graders": [], "split": "test"}]
+    for tools, told in ((None, 1), ({"name": "tool"}, 0)):
+        write(root, files(harness={**harness, **({"tools": tools} if tools else {})}))
+        rewrite(root, *rows)
+        done = call(root, "check")
+        assert sum("about whether the skill triggers" in line for line in done.lines) == told
+        assert f"{28 if told else 29} test tasks" in done.out

@@ -41,6 +41,7 @@ LOADER_ONLY = (
     "takes no options",
     "unknown option",
     "never shows",
+    "nobody sees",
     "trains bodies",
     ".nan",
     ".inf",

@@ -131,6 +131,10 @@ ADDED = [
         "5:15: train.what: the harness 'chat' never shows the description to the target; choose an agent's",
     ),
     (
+        "train: {what: description}\nharness: {type: command, run: [x], version: '1'}",
+        "5:15: train.what: of the harness 'command' nobody sees which skill it opens; tell it where with `tools`",
+    ),
+    (
         "train: {what: description, method: gepa}\nharness: codex",
         "5:15: train.what: the method 'gepa' trains bodies only; descriptions need the method 'skillopt'",
     ),

@@ -168,9 +168,9 @@ def test_direct_chat_leaves_out_what_is_about_triggering() -> None:
     words = [str(p) for p in problems if "triggers" in p.message]
     assert words == [
         "evals-json/evals.json:11: warning: the task '2' is about whether the skill triggers, "
-        "which needs an agent harness; direct chat leaves them out",
+        "which needs an agent whose choice is seen; direct chat, and `command` without `tools`, leave them out",
         "triggers/eval_queries.json:2: warning: 2 tasks are about whether the skill triggers, "
-        "which needs an agent harness; direct chat leaves them out",
+        "which needs an agent whose choice is seen; direct chat, and `command` without `tools`, leave them out",
     ]
     suite, _, _ = load_suite(TREE, entries[:2], split=SplitWeights())
     assert len(suite.tasks) == 5
