@@ -21,15 +21,17 @@ _SKILLS = (
     "*/SKILL.md",
 )
 _ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".csv")
-_OF_ITS_OWN = ("promptfooconfig.", "evals.", "eval.")  # names that say what they are, wherever they lie
+# Names that say what they are, wherever they lie.
+_OF_ITS_OWN = ("promptfooconfig.", "evals.", "eval.", "benchmark.", "skillopt-benchmark.", "held-out.")
+_IN_PARTS = "gbrain"  # the format whose training and held-out tasks are files beside each other
 _MOST_FILES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """A file of another tool with tasks that a chat can be measured on."""
+    """Files of another tool with tasks that a chat can be measured on: one, or the parts of one."""
 
-    path: str
+    paths: tuple[str, ...]
     format: str
     tasks: Sequence[Task]
 
@@ -53,7 +55,10 @@ def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
     for place in dict.fromkeys(places):
         found = [e for path in (*_files(tree, place), *_cases(tree, place)) if (e := _read(tree, path))]
         if found:
-            return max(found, key=lambda one: len(one.tasks))
+            most = max(found, key=lambda one: len(one.tasks))
+            parts = [one for one in found if one.format == _IN_PARTS] if most.format == _IN_PARTS else [most]
+            paths = tuple(path for one in parts for path in one.paths)
+            return Evaluation(paths=paths, format=most.format, tasks=[t for one in parts for t in one.tasks])
     return None
 
 
@@ -67,7 +72,7 @@ def _files(tree: Tree, place: str) -> list[str]:
 
 def _cases(tree: Tree, place: str) -> list[str]:
     """The folder itself where it has one for each case."""
-    held = [p for name in ("prompt.md", "case.yaml") for p in tree.glob(f"{place}/*/{name}")]
+    held = place and any(tree.glob(f"{place}/*/{name}") for name in ("prompt.md", "case.yaml"))
     return [place] if held else []
 
 
@@ -87,4 +92,4 @@ def _read(tree: Tree, path: str) -> Evaluation | None:
     wrong = [p for p in (*found.problems, *duplicate_ids(tasks)) if not p.warning]
     if wrong or not gradable or len(gradable) < len(tasks):
         return None
-    return Evaluation(path=path, format=name, tasks=gradable)
+    return Evaluation(paths=(path,), format=name, tasks=gradable)

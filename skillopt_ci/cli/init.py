@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -101,14 +101,18 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
         found = {"skills/example/SKILL.md": None}
         _write(console, root / "skills/example/SKILL.md", _SKILL, root)
     names = {path: (root / path).resolve().parent.name for path in found}
-    tasks = {path: one.path if (one := found[path]) else f"evals/{name}/tasks.jsonl" for path, name in names.items()}
+    tasks = {
+        path: one.paths if (one := found[path]) else (f"evals/{name}/tasks.jsonl",) for path, name in names.items()
+    }
     judged = any(needs_judge(t.graders or ()) for one in found.values() if one for t in one.tasks)
     _write(console, root / CONFIG_NAMES[0], _config(provider or _provider(), tasks, judged=judged), root)
     for path, name in names.items():
         if one := found[path]:
-            console.say(f"found {one.path} ({one.format}, {count(len(one.tasks), 'task')}): it is read as it is")
+            console.say(
+                f"found {' and '.join(one.paths)} ({one.format}, {count(len(one.tasks), 'task')}): it is read as it is"
+            )
         else:
-            _write(console, root / tasks[path], _tasks(name), root)
+            _write(console, root / tasks[path][0], _tasks(name), root)
     _ignore(console, root)
     if all(found.values()):
         return "look through skillopt.yml"
@@ -143,7 +147,7 @@ def _provider() -> str:
     return "anthropic" if os.environ.get("ANTHROPIC_API_KEY") else "simulated"
 
 
-def _config(provider: str, tasks: Mapping[str, str], *, judged: bool) -> str:
+def _config(provider: str, tasks: Mapping[str, Sequence[str]], *, judged: bool) -> str:
     """The configuration for skills and the tasks of each."""
     target, optimizer = _MODELS[provider]
     return _CONFIG.format(
@@ -154,8 +158,8 @@ def _config(provider: str, tasks: Mapping[str, str], *, judged: bool) -> str:
         judge=_JUDGE.format(provider=provider, optimizer=optimizer) if judged else "",
         skills="".join(
             # JSON strings are YAML strings, whatever a folder is called.
-            _ENTRY.format(path=json.dumps(path), tasks=json.dumps(file))
-            for path, file in tasks.items()
+            _ENTRY.format(path=json.dumps(path), tasks=", ".join(map(json.dumps, files)))
+            for path, files in tasks.items()
         ),
     )
 

@@ -250,6 +250,38 @@ def test_init_finds_a_skill_and_its_evaluations_in_usual_places(tmp_path: Path, 
     assert call(root, "check").code == 0
 
 
+def test_init_takes_both_parts_of_a_gbrain_benchmark(tmp_path: Path) -> None:
+    lines = [
+        json.dumps(
+            {
+                "task_id": f"t{n}",
+                "task": f"Say {n}.",
+                "judge": {"kind": "rule", "checks": [{"op": "contains", "arg": "x"}]},
+            }
+        )
+        for n in range(9)
+    ]
+    files = {
+        "SKILL.md": skill_text("a"),
+        "benchmark.jsonl": "\n".join(lines[:6]),
+        "held-out.jsonl": "\n".join(lines[6:]),
+    }
+    write(tmp_path / "a", files)
+    done = call(tmp_path / "a", "init", "--provider", "simulated")
+    assert "found benchmark.jsonl and held-out.jsonl (gbrain, 9 tasks): it is read as it is" in done.lines
+    assert "3 test tasks" in call(tmp_path / "a", "check").out
+
+
+def test_init_for_a_skill_at_the_top_without_evaluations(tmp_path: Path) -> None:
+    write(
+        tmp_path / "a",
+        {"SKILL.md": skill_text("a"), "package.json": "{}", "tests/x.yaml": json.dumps({"tasks": WORDS})},
+    )
+    done = call(tmp_path / "a", "init", "--provider", "simulated")
+    assert (done.code, "wrote evals/a/tasks.jsonl" in done.lines) == (0, True)
+    assert call(tmp_path / "a", "check").code == 0
+
+
 def test_init_gives_no_evaluations_to_a_skill_that_it_made(tmp_path: Path) -> None:
     write(tmp_path, {"evals/eval.yaml": json.dumps({"tasks": WORDS})})
     done = call(tmp_path, "init")
