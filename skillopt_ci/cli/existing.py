@@ -16,8 +16,8 @@ _SKILLS = (
     "skills/*/SKILL.md",
     "SKILL.md",
     "skills/*/*/SKILL.md",
-    *(f"{agent}/skills/*/SKILL.md" for agent in (".claude", ".agents", ".github", ".codex")),
     "plugins/*/skills/*/SKILL.md",
+    *(f"{agent}/skills/*/SKILL.md" for agent in (".claude", ".agents", ".github", ".codex")),
     "*/SKILL.md",
 )
 _ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".csv")
@@ -50,8 +50,9 @@ def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
     folder = posixpath.dirname(skill)
     places = [posixpath.join(folder, "evals"), folder]
     if folder:
-        name = posixpath.basename(folder)
-        places += [f"evals/{name}", f"evals/tests/{name}", f"tests/{name}", *(("evals", "") if alone else ())]
+        name, plugin = posixpath.basename(folder), folder.removeprefix("plugins/").partition("/skills/")[0]
+        places += [f"{held}/{name}" for held in ("evals", "evals/tests", "tests", f"tests/{plugin}")]
+        places += ["evals", ""] if alone else []
     for place in dict.fromkeys(places):
         found = [e for path in (*_files(tree, place), *_cases(tree, place)) if (e := _read(tree, path))]
         if found:

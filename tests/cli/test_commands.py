@@ -250,6 +250,16 @@ def test_init_finds_a_skill_and_its_evaluations_in_usual_places(tmp_path: Path, 
     assert call(root, "check").code == 0
 
 
+def test_init_takes_a_marketplace_for_its_plugins(tmp_path: Path) -> None:
+    own, sold = ".github/skills/tidy/SKILL.md", "plugins/p/skills/a/SKILL.md"
+    files = {own: skill_text("tidy"), sold: skill_text("a"), "tests/p/a/eval.yaml": json.dumps({"tasks": WORDS})}
+    write(tmp_path, {**files, "plugins/p/skills/b/SKILL.md": skill_text("b")})
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert "found tests/p/a/eval.yaml (waza, 9 tasks): it is read as it is" in done.lines
+    assert "wrote evals/b/tasks.jsonl" in done.lines
+    assert own not in (tmp_path / CONFIG).read_text(encoding="utf-8")
+
+
 def test_init_takes_both_parts_of_a_gbrain_benchmark(tmp_path: Path) -> None:
     lines = [
         json.dumps(
