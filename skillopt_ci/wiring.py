@@ -15,6 +15,7 @@ from skillopt_ci.engine.method import Method
 from skillopt_ci.errors import ConfigError, MissingKeyError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build
+from skillopt_ci.graders.noted import Noted
 from skillopt_ci.harnesses.agency import Agency
 from skillopt_ci.harnesses.base import AgentKind, Harness
 from skillopt_ci.ledger import Ledger
@@ -168,9 +169,8 @@ class Workshop:
             harness = StoredRollouts(kind.make(skill.harness_options), surroundings, self.ledger, until, replays)
         else:
             harness = kind(model(skill.target))
-        return Lab(
-            harness, self._grader_of(skill, judge), self.pool, progress, judged="both" if skill.chooses else "answers"
-        )
+        judged: Judged = "both" if skill.chooses else "answers"
+        return Lab(harness, self._grader_of(skill, judge, ""), self.pool, progress, judged=judged)
 
     def lab(
         self,
@@ -194,7 +194,7 @@ class Workshop:
         else:
             harness = kind(self.model(skill.target, run=run, meters=meters))
         judged: Judged = "triggers" if describing else "both" if skill.chooses else "answers"
-        return Lab(harness, self._grader_of(skill, judge), self.pool, progress, replica, judged)
+        return Lab(harness, self._grader_of(skill, judge, run), self.pool, progress, replica, judged)
 
     def _agent(self, agent: "Agent", skill: ResolvedSkill, run: str, meters: Sequence[Meter]) -> Harness:
         from skillopt_ci.harnesses.rollout import AgentHarness, Bench
@@ -214,11 +214,9 @@ class Workshop:
         )
         return AgentHarness(agent, bench)
 
-    def _grader_of(self, skill: ResolvedSkill, judge: Model | None) -> Callable[[Task], Grader]:
-        return grader_of(skill.graders, judge, self._sandbox)
-
-    def _sandbox(self) -> "Sandbox":
-        return self.agency.sandbox()
+    def _grader_of(self, skill: ResolvedSkill, judge: Model | None, run: str) -> Callable[[Task], Grader]:
+        of = grader_of(skill.graders, judge, self.agency.sandbox)
+        return lambda task: Noted(of(task), self.ledger, run)
 
     def method(self, skill: ResolvedSkill, *, run: str, meters: Sequence[Meter]) -> Method:
         """The method a skill is trained with; of another package's optimizer with the usual loop.

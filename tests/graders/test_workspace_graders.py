@@ -12,8 +12,11 @@ from skillopt_ci.core.scripts import suite_with_scripts, with_scripts
 from skillopt_ci.core.task import Attachment, GraderSpec, Source, Suite, Task
 from skillopt_ci.core.trajectory import Message, ToolCall, Trajectory
 from skillopt_ci.errors import CallFailedError, ConfigError
+from skillopt_ci.graders.base import Sandboxed
 from skillopt_ci.graders.build import build, build_one
 from skillopt_ci.graders.changes import changed_lines
+from skillopt_ci.graders.noted import Noted
+from skillopt_ci.ledger import Ledger
 from skillopt_ci.sandbox.base import Sandbox
 from skillopt_ci.sandbox.difference import difference
 from skillopt_ci.sandbox.unconfined import Unconfined
@@ -289,6 +292,24 @@ def test_a_sandbox_is_made_only_for_scripts() -> None:
     assert build([GraderSpec(type="files", options={"exists": "in.txt"})], None, never).grade(TASK, trajectory()).passed
     with pytest.raises(ConfigError, match="no sandbox"):
         build([GraderSpec(type="script", options={"run": "true"})], None, never).grade(TASK, trajectory())
+
+
+def test_why_a_grader_failed_stands_in_the_ledger() -> None:
+    inner = build_one(GraderSpec(type="script", options={"run": "exit 127"}), None)
+    assert isinstance(inner, Sandboxed)
+    placed = inner.within(lambda: of_kind("unconfined"))
+    for ledger in (Ledger(None), Ledger(None, replay_only=True)):
+        with ledger:
+            noted = Noted(placed, ledger, "r")
+            with pytest.raises(CallFailedError, match="it crashed"):
+                noted.grade(TASK, trajectory())
+            label, kind, words = "task t1, its graders", "grader", "grader 'script': it crashed (code 127)"
+            assert ledger.failures(9) == ([] if ledger.replay_only else [(label, kind, words)])
+    with Ledger(None) as ledger:
+        right = build_one(GraderSpec(type="exact"), None)
+        said = trajectory(messages=(Message(role="assistant", content="3"),))
+        assert Noted(right, ledger, "r").grade(TASK, said).passed
+        assert ledger.failures(9) == []
 
 
 def test_a_run_that_is_stopped_gives_no_score() -> None:
