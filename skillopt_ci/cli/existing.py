@@ -2,8 +2,9 @@
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from skillopt_ci.core.split import SplitWeights, assign_splits, count_splits
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError
@@ -24,7 +25,8 @@ _ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".csv")
 # Names that say what they are, wherever they lie.
 _OF_ITS_OWN = ("promptfooconfig.", "evals.", "eval.", "benchmark.", "skillopt-benchmark.", "held-out.")
 _IN_PARTS = "gbrain"  # the format whose training and held-out tasks are files beside each other
-_MOST_FILES = 200
+_MOST_FILES, _MOST_SEEDS = 200, 1000
+_FEW = 100  # more tasks leave no split empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,21 @@ class Evaluation:
     paths: tuple[str, ...]
     format: str
     tasks: Sequence[Task]
+
+    def seed(self) -> int:
+        """The first seed, from the usual one on, that leaves no split of a few tasks empty; else the usual one."""
+        usual = SplitWeights()
+        if len(self.tasks) > _FEW:
+            return usual.seed
+        held_out = any(task.split == "test" for task in self.tasks)
+        return next(
+            (
+                seed
+                for seed in range(usual.seed, usual.seed + _MOST_SEEDS)
+                if all(count_splits(assign_splits(self.tasks, replace(usual, seed=seed), held_out=held_out)).values())
+            ),
+            usual.seed,
+        )
 
 
 def skills_in(tree: Tree) -> list[str]:

@@ -23,6 +23,7 @@ from skillopt_ci.cli.workflow_files import (
     released,
     workflow_files,
 )
+from skillopt_ci.core.split import SplitWeights
 from skillopt_ci.core.task import SPLITS, STARTER_TAG
 from skillopt_ci.errors import GitError, UsageError
 from skillopt_ci.forge.git import Git
@@ -105,7 +106,8 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
         path: one.paths if (one := found[path]) else (f"evals/{name}/tasks.jsonl",) for path, name in names.items()
     }
     judged = any(needs_judge(t.graders or ()) for one in found.values() if one for t in one.tasks)
-    _write(console, root / CONFIG_NAMES[0], _config(provider or _provider(), tasks, judged=judged), root)
+    seeds = {path: one.seed() for path, one in found.items() if one}
+    _write(console, root / CONFIG_NAMES[0], _config(provider or _provider(), tasks, seeds, judged=judged), root)
     for path, name in names.items():
         if one := found[path]:
             console.say(
@@ -147,8 +149,9 @@ def _provider() -> str:
     return "anthropic" if os.environ.get("ANTHROPIC_API_KEY") else "simulated"
 
 
-def _config(provider: str, tasks: Mapping[str, Sequence[str]], *, judged: bool) -> str:
-    """The configuration for skills and the tasks of each."""
+def _config(provider: str, tasks: Mapping[str, Sequence[str]], seeds: Mapping[str, int], *, judged: bool) -> str:
+    """The configuration for skills, the tasks of each, and how a few tasks are divided so that no split is empty."""
+    usual = SplitWeights().seed
     target, optimizer = _MODELS[provider]
     return _CONFIG.format(
         comment=_SIMULATED if provider == "simulated" else "",
@@ -159,6 +162,7 @@ def _config(provider: str, tasks: Mapping[str, Sequence[str]], *, judged: bool) 
         skills="".join(
             # JSON strings are YAML strings, whatever a folder is called.
             _ENTRY.format(path=json.dumps(path), tasks=", ".join(map(json.dumps, files)))
+            + (f"    split: {{seed: {seed}}}\n" if (seed := seeds.get(path, usual)) != usual else "")
             for path, files in tasks.items()
         ),
     )

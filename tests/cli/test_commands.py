@@ -260,6 +260,14 @@ def test_init_takes_a_marketplace_for_its_plugins(tmp_path: Path) -> None:
     assert own not in (tmp_path / CONFIG).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("few", "seeded", "code"), [(3, True, 0), (4, False, 0), (2, False, 2)])
+def test_init_divides_a_few_tasks_so_that_no_split_is_empty(tmp_path: Path, few: int, seeded: bool, code: int) -> None:
+    write(tmp_path / "a", {"SKILL.md": skill_text("a"), "evals/waza.yaml": json.dumps({"tasks": WORDS[:few]})})
+    assert call(tmp_path / "a", "init", "--provider", "simulated").code == 0
+    assert ("split: {seed: " in (tmp_path / "a" / CONFIG).read_text(encoding="utf-8")) is seeded
+    assert call(tmp_path / "a", "check").code == code
+
+
 def test_init_takes_both_parts_of_a_gbrain_benchmark(tmp_path: Path) -> None:
     lines = [
         json.dumps(
