@@ -5,6 +5,7 @@ import os
 import selectors
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -103,6 +104,8 @@ def run(plan: Plan, command: Command, stop: Stop) -> Finished:
             watch.stay(stop)
         finally:
             watch.close()
+    if not command.root.is_symlink():
+        command.root.chmod(stat.S_IRWXU)  # the command may have locked it
     return watch.finished(time.monotonic() - began)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from skillopt_ci.core.task import Attachment
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.sandbox.difference import clipped, difference, shown
+from skillopt_ci.sandbox.removing import remove
 
 _LONGEST_NAME = 255
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -66,10 +67,16 @@ def put_back(folder: Path, files: Sequence[Attachment], removed: Sequence[str]) 
     """Make a workspace what it was at the end: changed files replace those that are there, others go.
 
     The workspace is one that was laid out and set up here; whatever is in the way of a name is taken away.
+
+    Raises:
+        CallFailedError: kind `attachment`: the set-up has left something that cannot be taken away.
     """
-    for name in [*removed, *(file.name for file in files)]:
-        if problem_of(name) is None:
-            _clear(folder, name.split("/"))
+    try:
+        for name in [*removed, *(file.name for file in files)]:
+            if problem_of(name) is None:
+                _clear(folder, name.split("/"))
+    except OSError as error:
+        raise CallFailedError("attachment", f"the workspace cannot be put back: {error.strerror}") from error
     lay_out(folder, files)
 
 
@@ -109,11 +116,11 @@ def _take_away(path: Path, keep: Path | None = None) -> None:
         return
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
-        return
-    for inner in path.iterdir():
-        _take_away(inner, keep)
-    if keep is None or not keep.is_relative_to(path):
-        path.rmdir()
+    elif keep is None or not keep.is_relative_to(path):
+        remove(path)
+    else:
+        for inner in list(path.iterdir()):
+            _take_away(inner, keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +236,7 @@ def _walk(folder: Path, *, folders: bool = False, lost: list[Path] | None = None
 def _listed(folder: Path) -> list[os.DirEntry[str]] | None:
     """What is in a folder, in the order of names; None when it cannot be read, also not once it is unlocked."""
     try:
-        if not os.access(folder, os.R_OK | os.X_OK):
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             folder.chmod(stat.S_IRWXU)
         with os.scandir(folder) as listed:
             return sorted(listed, key=lambda e: e.name)
@@ -267,7 +274,10 @@ def read_inside(folder: Path, name: str, limit: int) -> bytes | None:
     """
     path = folder
     for part in name.split("/"):
-        if path.is_symlink() or not path.is_dir():
+        try:
+            if not stat.S_ISDIR(path.lstat().st_mode):
+                return None
+        except OSError:
             return None
         path = path / part
     return _read(path, limit)

@@ -72,6 +72,11 @@ def test_what_it_writes_below_its_root_is_there(sandbox: Sandbox, tmp_path: Path
     assert (tmp_path / "work" / "a.txt").read_text() == "hi\n"
 
 
+def test_a_root_that_was_locked_is_open_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert run(sandbox, tmp_path, "echo hi > a.txt; chmod 0 ..").returncode == 0
+    assert (tmp_path / "work" / "a.txt").read_text() == "hi\n"
+
+
 def test_a_program_that_is_not_there(sandbox: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(CallFailedError, match="cannot run 'no-such-program' in the sandbox: No such file") as caught:
         sandbox.run(Command(argv=("no-such-program",), root=make_root(tmp_path), env={"PATH": PATH}))

@@ -1,6 +1,7 @@
 """Files of strangers laid out, and what became of them."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -252,6 +253,26 @@ def test_folders_that_cannot_be_read_are_named_and_locked_ones_are_opened(tmp_pa
     assert [o.endswith("d: it cannot be read") for o in changes.omitted] == [True]
     remove(tmp_path)
     assert not tmp_path.exists()
+
+
+def test_locked_folders_are_read_stripped_and_put_back(tmp_path: Path) -> None:
+    """As root nothing is locked; on a runner everything is."""
+    folder = tmp_path / "work"
+    lay_out(folder, [*one("a/.claude/inner/x"), *one("b/y.txt", "1")])
+    before = Snapshot.take(folder)
+    for name in ("a/.claude/inner", "a/.claude", "a", "b"):
+        (folder / name).chmod(0)
+    assert read_inside(folder, "b/z.txt", 9) is None
+    assert before.changes().removed == ()
+    (folder / "a").chmod(0o500)
+    strip(folder, [".claude"])
+    assert not (folder / "a" / ".claude").exists()
+    put_back(folder, one("b/y.txt", "2"), [])
+    assert read_inside(folder, "b/y.txt", 9) == b"2"
+    (folder / "b").chmod(0o500)
+    with nullcontext() if os.geteuid() == 0 else pytest.raises(CallFailedError, match="put back: Permission denied"):
+        put_back(folder, one("b/y.txt", "3"), [])
+    remove(tmp_path)
 
 
 def test_what_strangers_made_is_removed_at_any_depth_and_mode(tmp_path: Path) -> None:
