@@ -50,22 +50,20 @@ from skillopt_ci.providers.openai import make
 BUDGET, TRAIN, VAL, TEST = 800, 80, 40, 100
 START = "# Orders\n\nCarry out every order with care.\n"
 CONFIDENCE = 0.9
-WORLDS = ("latent-0.1", "latent-0", "soft-0.1", "placebo-0.2")
+WORLDS = ("latent-0.1", "soft-0.1", "latent-0", "additive-0.1", "mixed-0.1", "placebo-0.2")
 DEFAULT = train_settings(Train(), "1/1")
-# Enough epochs and places that the budget of rollouts ends the run.
-LONG = replace(
-    DEFAULT, epochs=12, budget_start=8, budget_end=8, budget_shape="constant", slow_update=False, meta_notes=False
-)
 NO_SCREEN = ScreenRule(runs=0)
 ARMS: Mapping[str, TrainSettings] = {
     "default": DEFAULT,
     "no screening": replace(DEFAULT, screen=NO_SCREEN),
-    "no second look": replace(DEFAULT, screen=ScreenRule(margin=0.0)),
+    "no control": replace(DEFAULT, screen=replace(DEFAULT.screen, control=False)),
+    "never gives up": replace(DEFAULT, screen=replace(DEFAULT.screen, gives_up=False)),
+    "no waiting": replace(DEFAULT, screen=replace(DEFAULT.screen, company=1)),
+    "no better half": replace(DEFAULT, retry=False),
     "strict gate": replace(DEFAULT, rule=STRICT),
-    "no slow update": replace(DEFAULT, slow_update=False, meta_notes=False),
+    "no slow update": replace(DEFAULT, slow_update=False),
+    "no notes": replace(DEFAULT, meta_notes=False),
     "pruned": replace(DEFAULT, prune=True),
-    "12 epochs of 8": LONG,
-    "12 of 8, pruned": replace(LONG, prune=True),
     "the paper's": replace(DEFAULT, screen=NO_SCREEN, rule=STRICT),
 }
 RIVALS = {name: Path(__file__).parent / f"rival_{name}.py" for name in ("gepa", "skillopt")}

@@ -8,6 +8,7 @@ exact probability that an order of the world's population is done.
 
 import hashlib
 import json
+import math
 import random
 import re
 import subprocess
@@ -22,6 +23,7 @@ from typing import Any
 
 UNDONE = re.compile(r"\border ([a-z]+-\d+) was not done")
 NAMED = re.compile(r"\b(?:Apply|apply) the ([a-z]+) procedure\b")
+KINDS = 5  # of orders, in a `mixed` world
 LIMIT = re.compile(r"[Aa]t most (?:L=)?(\d+) edit")
 SHAPED = re.compile(
     r'"(?:patch|selected_indices|slow_update_content|meta_skill_content)"|"op": "append"|`body` is the complete new'
@@ -41,7 +43,9 @@ class World:
     Attributes:
         seed: of everything that is fixed in it.
         noise: chance that the outcome of an order is turned round.
-        kind: `latent` (procedures decide), `soft` (they shift the chance), `placebo` (nothing that is named matters).
+        kind: `latent` (procedures decide), `soft` (they shift the chance), `placebo` (nothing that is named matters);
+            `additive` (each shifts the chance of every order a little), `mixed` (each helps one kind of order and may
+            hurt another).
         right, harmful: shares of an optimizer's proposals; the rest is useless.
     """
 
@@ -58,7 +62,11 @@ class World:
         return cls(seed=int(seed), noise=float(noise), kind=kind)
 
     def needs(self, order: str) -> frozenset[str]:
-        """The one or two procedures that an order needs."""
+        """The procedures that an order needs: one or two; all of them, or those for its kind, where they add up."""
+        if self.kind == "additive":
+            return frozenset(USEFUL)
+        if self.kind == "mixed":
+            return frozenset(name for name in USEFUL if self._kinds(name)[0] == self._kind(order))
         draw = self._draw("needs", order)
         return frozenset(draw.sample(USEFUL, 1 if draw.random() < 0.5 else 2))
 
@@ -75,9 +83,30 @@ class World:
         elif self.kind == "soft":
             have = len(said & self.needs(order)) / len(self.needs(order))
             done = max(0.0, 0.3 + 0.6 * have - 0.4 * bool(said & self.harmed_by(order)))
+        elif self.kind == "additive":
+            base = 0.1 + 0.4 * self._draw("base", order).random()
+            done = base + 0.05 * len(said.intersection(USEFUL)) - 0.06 * len(said.intersection(HARMFUL))
+            done = min(1.0, max(0.0, done))
+        elif self.kind == "mixed":
+            done = 1 / (1 + math.exp(-self._logit(said, order)))
         else:
             done = float(self.needs(order) <= said and not said & self.harmed_by(order))
         return done * (1 - self.noise) + (1 - done) * self.noise
+
+    def _logit(self, said: set[str], order: str) -> float:
+        kind, logit = self._kind(order), self._draw("base", order).gauss(-1.2, 1)
+        for name in sorted(said.intersection(USEFUL)):
+            helped, hurt = self._kinds(name)
+            logit += 1.2 if helped == kind else -0.6 if hurt == kind else 0.0
+        return logit - sum(1.5 for name in said.intersection(HARMFUL) if self._kinds(name)[0] == kind)
+
+    def _kind(self, order: str) -> int:
+        return self._draw("kind", order).randrange(KINDS)
+
+    def _kinds(self, name: str) -> tuple[int, int]:
+        """The kind of order that a procedure helps, and the one that it hurts; the same for no hurt."""
+        draw = self._draw("kinds", name)
+        return draw.randrange(KINDS), draw.randrange(KINDS)
 
     def truth(self, skill: str, orders: int = 2000) -> float:
         """Mean chance over the population that train, validation and test orders are drawn from."""

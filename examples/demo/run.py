@@ -1,9 +1,9 @@
 """The demo: trains a deficient skill, shows the pull request, then breaks the skill and lets the gate block it.
 
-Usage: python examples/demo/run.py [FOLDER]    (a new folder; a temporary one when it is left out)
 Needs git and an installed skillopt-ci; no network and no key, as the models are simulated.
 """
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ class Repository:
     """A copy of the example under git."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         ignore = shutil.ignore_patterns(".skillopt", "__pycache__", "run.py")
         shutil.copytree(EXAMPLE, folder, ignore=ignore, dirs_exist_ok=True)
         self.git("init", "-q", "-b", "main")
@@ -143,8 +143,10 @@ def demo(repository: Repository) -> None:
 
 def main() -> None:
     """Run in the folder named on the command line, or in a temporary one."""
-    if len(sys.argv) > 1:
-        folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="a new folder; a temporary one when it is left out")
+    folder = parser.parse_args().folder
+    if folder is not None:
         if folder.exists() and any(folder.iterdir()):
             raise Unexpected(f"{folder} is not empty; name a new folder or remove it first")
         demo(Repository(folder))

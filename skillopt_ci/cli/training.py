@@ -235,7 +235,7 @@ def train_settings(t: Train, replica: str) -> TrainSettings:
         seed=t.seed,
         replica=replica,
         policy=t.policy.as_edit_policy(),
-        screen=ScreenRule(runs=t.screen.runs, share=t.screen.share),
+        screen=ScreenRule(runs=t.screen.runs, share=t.screen.share, odds=t.screen.odds),
         prune=t.prune and t.what == "body",
         what=t.what,
     )

@@ -125,10 +125,13 @@ class Screen(Section):
     """Every edit runs alone on its own evidence before it is gated: train tasks, some rollouts each."""
 
     runs: Annotated[int, Strict(), Field(ge=0, le=16)] = Field(
-        default=4, description="Rollouts of an edit, twice as many where they leave it open; 0 screens nothing."
+        default=3, description="Rollouts of an edit in one look, of at most 8 looks; 0 screens nothing."
     )
     share: Number = Field(
-        default=0.5, gt=0, le=1, description="Mean gain on its failed tasks from which an edit is gated."
+        default=0.5, gt=0, lt=1, description="Part of what its failed tasks still lose that an edit should mend."
+    )
+    odds: Number = Field(
+        default=50, gt=1, description="An edit passes when this explains its runs so many times better than luck."
     )
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from math import ceil
 
-SCREENED = 6  # edits that a step screens for each that it may keep
-PRUNE_RUNS = 8  # of the skill without an edit, where edits are not screened
+SCREENED = 4  # edits that a step screens for each that it may keep
+PRUNE_RUNS = 8  # of the skill without an edit, at most
 PRUNE_ROUNDS = 2  # runs of a validation task with the shorter skill
 PRUNINGS = 3  # removals that may be gated: all of them, then half as many, then half of those
 
@@ -62,9 +62,9 @@ def train_calls(shape: Shape) -> Calls:
     once per minibatch (failures and successes apart), for one merge and one ranking a step, and twice an epoch from
     the second on; malformed answers, which are asked again once, are not counted.
 
-    A step that screens tries at most `SCREENED` edits for each that it may keep, and once some of them together; the
-    better half of a bundle that is not kept may be gated again, and so may what waits at the end. Pruning tries every
-    kept edit, and gates three times.
+    A step that screens tries at most `SCREENED` edits for each that it may keep, once some of them together, and their
+    tasks once without them; the better half of a bundle that is not kept may be gated again, and so may what waits at
+    the end. Pruning tries every kept edit, and gates three times.
     """
     steps_per_epoch = ceil(shape.train / shape.batch_size)
     steps = shape.epochs * steps_per_epoch
@@ -72,8 +72,9 @@ def train_calls(shape: Shape) -> Calls:
     minibatches = shape.epochs * sum(ceil(size / shape.minibatch_size) + 1 for size in sizes)
     slow_epochs = shape.epochs - 1 if shape.slow_update else 0
     notes = max(0, shape.epochs - 2) if shape.meta_notes else 0
-    screened = steps * (SCREENED * shape.edit_budget + 1) * shape.screen_runs
-    pruned = steps * shape.edit_budget * (shape.screen_runs or PRUNE_RUNS) if shape.prune else 0
+    runs = (SCREENED * shape.edit_budget + 1) * shape.screen_runs
+    screened = steps * (runs + min(runs, shape.train))
+    pruned = steps * shape.edit_budget * PRUNE_RUNS if shape.prune else 0
     return Calls(
         start_validation=shape.val,
         rollouts=shape.epochs * shape.train,

@@ -32,7 +32,7 @@ def expected_calls(shape: Shape, most: int) -> Expected:
     sizes = [min(shape.batch_size, shape.train - at) for at in range(0, shape.train, shape.batch_size)]
     readers = sum(ceil(size / shape.minibatch_size) for size in sizes)
     closing = 2 * shape.test * shape.confirm_runs
-    screened = shape.screen_runs // 2 * shape.edit_budget  # one look of as many edits as a step may keep
+    screened = shape.screen_runs // 2 * shape.edit_budget  # half the looks of as many edits as a step may keep
     if shape.screen_runs:
         gates = float(shape.val * shape.epochs)
     else:

@@ -27,16 +27,19 @@ Action = Literal["accept", "reject", "skip"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditRecord:
-    """An edit and what became of it, with the reason when it was not kept; `screening`: what it did alone."""
+    """An edit and what became of it, with the reason when it was not kept; `screening`: what it did alone.
+
+    `proposed`: the step whose optimizer proposed it, for the skill with the edits of earlier steps that waited then.
+    """
 
     edit: Edit
     status: EditStatus
     reason: str = ""
     screening: Screening | None = None
+    proposed: int = 0
 
     def as_json(self) -> dict[str, object]:
         """The form of `history.json`."""
-        s = self.screening
         return {
             "op": self.edit.op,
             "target": self.edit.target,
@@ -46,8 +49,15 @@ class EditRecord:
             "support": self.edit.support,
             "status": self.status,
             "reason": self.reason,
-            "screening": None if s is None else {"gain": _round(s.gain), "runs": s.runs},
+            "screening": _screening_json(self.screening),
+            "proposed": self.proposed,
         }
+
+
+def _screening_json(alone: Screening | None) -> dict[str, object] | None:
+    if alone is None:
+        return None
+    return {"gain": _round(alone.gain), "runs": alone.runs, "evidence": _round(alone.evidence)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

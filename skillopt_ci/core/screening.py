@@ -1,16 +1,23 @@
-"""Screening: what an edit does alone to the train tasks whose failures it answers, for a handful of rollouts."""
+"""Screening: does an edit alone help the train tasks whose failures it answers, more than running them again would?
+
+A failed task passes again by luck, in some worlds most of the time. So each is run once more without the edit, and an
+edit is credited with what it does beyond that: a sequential test of "it mends `share` of what fails" against luck.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from skillopt_ci.core.schedule import epoch_order
 
-LOOKS = 2
-Verdict = Literal["keep", "weak", "reject", "more"]
-TOLERANCE = 1e-9
-COMPANY = 6  # edits that did well alone, from which their bundle is gated before the epoch ends
+LOOKS = 8  # of `runs` rollouts each, at most
+UNLIKELY = 4.0  # an edit is dropped when luck explains its runs this many times better
+# What failed tasks are taken to do when run again, before that is known: a quarter pass, as if four had been run; and a
+# task is taken to do what they all do, as if it had been run four times.
+AGAIN, AGAIN_RUNS, TASK_RUNS = 0.25, 4, 4
+_LEAST = 0.01
+Verdict = Literal["keep", "reject", "more"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +26,19 @@ class ScreenRule:
 
     Attributes:
         runs: rollouts of an edit in one look; 0 screens nothing.
-        share: mean gain from which an edit goes into the bundle.
-        margin: this far from `share` the first look decides; between them a second look doubles the runs.
+        share: part of what still fails that an edit is tested to mend, above 0 and below 1.
+        odds: an edit is kept when mending explains its runs this many times better than luck, above 1.
+        company: edits that did well alone, from which their bundle is gated before the epoch ends.
+        control: whether tasks are run again without the edit; else what they do then is a guess.
+        gives_up: whether edits go unscreened after an epoch in which none of them got anywhere.
     """
 
-    runs: int = 4
+    runs: int = 3
     share: float = 0.5
-    margin: float = 0.25
+    odds: float = 50.0
+    company: int = 6
+    control: bool = True
+    gives_up: bool = True
 
     @property
     def most_runs(self) -> int:
@@ -35,48 +48,66 @@ class ScreenRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screening:
-    """What the runs of an edit showed: mean gain over what its tasks scored without it, over so many runs."""
+    """What the runs of an edit showed.
+
+    Attributes:
+        gain: mean over runs of the score less what the task scores without the edit.
+        runs: how many gave a result.
+        evidence: natural logarithm of how many times better than luck mending explains them.
+    """
 
     gain: float
     runs: int
+    evidence: float = 0.0
 
 
 def tasks_of(evidence: Sequence[str], failed: Sequence[str], rule: ScreenRule, *, seed: int) -> list[tuple[str, int]]:
-    """(task, run) pairs to screen an edit on, in order: its failed evidence, else any failure of the batch.
+    """(task, run) pairs to screen an edit on, in order: its failed evidence, else any failure.
 
     Too few tasks are run again, as more runs of the same tasks still tell luck from effect.
     """
-    return spread([task for task in failed if task in set(evidence)] or list(failed), rule, seed=seed)
+    return spread([task for task in failed if task in set(evidence)] or list(failed), rule.most_runs, seed=seed)
 
 
-def spread(tasks: Sequence[str], rule: ScreenRule, *, seed: int) -> list[tuple[str, int]]:
-    """(task, run) pairs for all looks of an edit: every task once in a seeded order, then again."""
+def spread(tasks: Sequence[str], runs: int, *, seed: int) -> list[tuple[str, int]]:
+    """So many (task, run) pairs: every task once in a seeded order, then again."""
     order = epoch_order(tasks, seed=seed, epoch=0)
-    wanted = rule.most_runs if order else 0
-    return [(order[n % len(order)], n // len(order)) for n in range(wanted)]
+    return [(order[n % len(order)], n // len(order)) for n in range(runs if order else 0)]
 
 
-def screened(values: Sequence[float | None], before: Sequence[float]) -> Screening | None:
-    """The mean gain over runs that gave a result; None when none did."""
-    gains = [v - b for v, b in zip(values, before, strict=False) if v is not None]
-    return Screening(gain=math.fsum(gains) / len(gains), runs=len(gains)) if gains else None
+def without_it(control: Mapping[str, float | None], others: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """What each task scores without an edit.
+
+    Args:
+        control: the task's score when it was run again without any edit; None where that gave no result.
+        others: its scores beside other edits, most of which do nothing for it.
+    """
+    known = [v for v in control.values() if v is not None]
+    usual = (math.fsum(known) + AGAIN * AGAIN_RUNS) / (len(known) + AGAIN_RUNS)
+    rows = {t: [*([] if v is None else [v]), *others.get(t, ())] for t, v in control.items()}
+    return {t: (math.fsum(row) + usual * TASK_RUNS) / (len(row) + TASK_RUNS) for t, row in rows.items()}
+
+
+def screened(
+    runs: Sequence[tuple[str, float | None]], without: Mapping[str, float], rule: ScreenRule
+) -> Screening | None:
+    """What (task, score) runs of an edit show; None when none gave a result."""
+    got = [(v, min(max(without[t], _LEAST), 1 - _LEAST)) for t, v in runs if v is not None]
+    if not got:
+        return None
+    evidence = math.fsum(
+        v * math.log((q + rule.share * (1 - q)) / q) + (1 - v) * math.log(1 - rule.share) for v, q in got
+    )
+    return Screening(gain=math.fsum(v - q for v, q in got) / len(got), runs=len(got), evidence=evidence)
 
 
 def verdict(found: Screening | None, look: int, rule: ScreenRule) -> Verdict:
-    """What the runs of an edit say after look 1 or 2. One that could not be measured is kept: the gate decides.
-
-    `weak` helps some of its tasks and not enough; it counts where nothing else helps, as of two edits that only
-    together make a task pass.
-    """
-    if found is None:
+    """What the runs of an edit say after a look, from 1. One that could not be measured is kept: the gate decides."""
+    if found is None or found.evidence >= math.log(rule.odds):
         return "keep"
-    gain = found.gain + TOLERANCE
-    if look < LOOKS and abs(found.gain - rule.share) < rule.margin - TOLERANCE:
-        return "more"
-    return "keep" if gain >= rule.share else "weak" if gain >= rule.share / 2 else "reject"
+    return "reject" if look >= LOOKS or found.evidence <= -math.log(UNLIKELY) else "more"
 
 
 def worth(kept: Sequence[Screening | None], rule: ScreenRule) -> bool:
     """Whether a bundle is gated now. Edits that all did well alone wait until there are enough of them to show."""
-    waiting = [s for s in kept if s is not None and s.gain + TOLERANCE >= rule.share]
-    return len(kept) >= COMPANY or len(waiting) < len(kept)
+    return len(kept) >= rule.company or None in kept

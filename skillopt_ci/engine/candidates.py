@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from skillopt_ci.core.composed import composed
 from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.history import EditRecord, EditStatus
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy, refuse, too_long
 from skillopt_ci.core.skill import Skill
+from skillopt_ci.engine.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,20 +25,20 @@ class Rules:
     remembered: Mapping[str, str] = field(default_factory=dict)
 
 
-def vet(skill: Skill, edits: Sequence[Edit], rules: Rules, waiting: Sequence[EditRecord] = ()) -> list[EditRecord]:
+def vet(state: State, edits: Sequence[Edit], rules: Rules, step: int) -> list[EditRecord]:
     """Each edit for itself: `kept` when it could be in a candidate, else unmatched or refused, with the reason.
 
-    `waiting` are edits that did well in an earlier step and found no place; they stand first.
+    Edits that did well in an earlier step and wait stand first. The others were proposed in this step, for the skill
+    with those that wait.
     """
-    first = [replace(r, status="kept", reason="") for r in waiting]
-    known = {r.edit.key() for r in first}
-    new = [EditRecord(edit=e, status="kept") for e in edits if e.key() not in known]
-    return [_vetted(skill, record, (), rules) for record in (*first, *new)]
-
-
-def alone(skill: Skill, edit: Edit) -> Skill:
-    """The skill with one edit."""
-    return apply_edits(skill, [edit]).skill
+    found: list[EditRecord] = []
+    for record in state.waiting:
+        vetted = _vetted(state.skill, replace(record, status="kept", reason=""), found, rules)
+        lost = vetted.status == "unmatched"  # what it stood on was not kept
+        found.append(replace(vetted, reason=f"no place any more: {vetted.reason}") if lost else vetted)
+    known = {r.edit.key() for r in state.waiting}
+    new = [EditRecord(edit=e, status="kept", proposed=step) for e in edits if e.key() not in known]
+    return [*found, *(_vetted(state.skill, record, found, rules) for record in new)]
 
 
 def build_candidate(
@@ -46,36 +48,39 @@ def build_candidate(
 
     Args:
         skill: the incumbent.
-        records: in rank order; those that are not `kept` any more stay what they are.
+        records: step by step, those of one step in rank order; those that are not `kept` any more stay what they are.
         budget: edits that the step may keep.
         rules: what the candidate is held to.
 
     Returns:
         The candidate, or None when nothing changed; and the records, in which `kept` now means "is in the candidate".
     """
-    kept: list[Edit] = []
     found: list[EditRecord] = []
     for record in records:
         if record.status == "kept":
-            record = _vetted(skill, record, kept, rules)  # noqa: PLW2901
-            if record.status == "kept" and len(kept) >= budget:
+            record = _vetted(skill, record, found, rules)  # noqa: PLW2901
+            if record.status == "kept" and sum(r.status == "kept" for r in found) >= budget:
                 status: EditStatus = "over-budget" if record.screening is None else "waiting"
                 record = replace(record, status=status, reason=f"the step keeps at most {budget} edits")  # noqa: PLW2901
-        if record.status == "kept":
-            kept.append(record.edit)
         found.append(record)
-    body = apply_edits(skill, kept).skill
-    return (body if body.digest != skill.digest else None), tuple(found)
+    made = composed(skill, [r for r in found if r.status == "kept"]).skill
+    return (made if made.digest != skill.digest else None), tuple(found)
 
 
-def _vetted(skill: Skill, record: EditRecord, kept: Sequence[Edit], rules: Rules) -> EditRecord:
+def _vetted(skill: Skill, record: EditRecord, before: Sequence[EditRecord], rules: Rules) -> EditRecord:
+    """A record after its check beside those before it: what earlier steps left is the text that it was proposed for."""
     edit = record.edit
-    attempt = apply_edits(skill, [*kept, edit])
+    earlier = [r for r in before if r.proposed < record.proposed and r.status in ("kept", "waiting")]
+    beside = [r.edit for r in before if r.proposed == record.proposed and r.status == "kept"]
+    shown = composed(skill, earlier).skill
+    attempt = apply_edits(shown, [*beside, edit])
     resolution = attempt.resolutions[-1]
     known = skill.text if edit.op == "describe" else skill.body
-    refused = refuse(edit, skill, rules.policy, kept) or rules.leakage.find(edit.content, known)
+    refused = refuse(edit, shown, rules.policy, beside) or rules.leakage.find(edit.content, known)
     refused = refused or rules.remembered.get(edit.key())
     if refused is None and resolution.status == "unmatched":
         return replace(record, status="unmatched", reason=resolution.reason)
+    if refused is None and attempt.skill.digest == skill.digest:
+        return replace(record, status="unmatched", reason="only takes back the edits that it was proposed beside")
     refused = refused or too_long(attempt.skill, skill, rules.start, rules.policy)
     return replace(record, status="refused", reason=refused) if refused else record

@@ -1,14 +1,17 @@
 """Pruning: before a run ends, what does not carry its weight is taken out again."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
-from skillopt_ci.core.costs import PRUNE_ROUNDS
+from skillopt_ci.core.costs import PRUNE_ROUNDS, PRUNE_RUNS
 from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.history import EditRecord, Step
 from skillopt_ci.core.rollout import Failure
-from skillopt_ci.core.screening import LOOKS, Screening, ScreenRule, screened, spread, verdict
+from skillopt_ci.core.screening import Screening, spread
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.strict import TOLERANCE
 from skillopt_ci.core.training_gate import STRICT, TrainingRule
 from skillopt_ci.engine.decide import decide, empty, fitting_rule
 from skillopt_ci.engine.lab import Job
@@ -18,6 +21,9 @@ from skillopt_ci.engine.steps import skipped
 
 # What an edit's own tasks must score without it, as a share of what validation tasks score with it.
 DOES_WITHOUT = 0.75
+# Runs of one look, and how near to that a first look leaves it open.
+LOOK = PRUNE_RUNS // 2
+UNCLEAR = 0.25
 # The longer text must show that it is better, with the evidence that the gate `careful` wants: its runs were good
 # enough to be accepted, and flatter it.
 LONGER = TrainingRule(max_rounds=PRUNE_ROUNDS, min_evidence=1.4, min_accept_round=1, incumbent_runs=1)
@@ -47,7 +53,7 @@ def removable(state: State) -> list[tuple[Edit, Edit]]:
 def prune_cost(state: State, bench: Bench) -> int:
     """Rollouts that pruning will take about: what to keep back for it."""
     lines = len(removable(state)) if bench.settings.prune else 0
-    return lines * _rule(bench).runs + 2 * len(bench.val) if lines else 0
+    return lines * LOOK + 2 * len(bench.val) if lines else 0
 
 
 def prune_step(bench: Bench, state: State, epoch: int) -> Step:
@@ -69,37 +75,32 @@ def prune_again(bench: Bench, state: State, last: Step) -> Step | None:
 
 
 def _suspects(bench: Bench, state: State, blank: Step) -> tuple[list[EditRecord], Step]:
-    """Edits whose own train tasks pass without them, the surest first."""
-    rule = replace(_rule(bench), share=DOES_WITHOUT * state.mean)
+    """Edits whose own train tasks pass without them, the surest first; unclear ones are looked at twice."""
     tasks = {t.id: t for t in bench.train}
     lines = removable(state)
-    plans = [spread([i for i in e.evidence if i in tasks], rule, seed=bench.settings.seed) for e, _ in lines]
+    plans = [spread([i for i in e.evidence if i in tasks], PRUNE_RUNS, seed=bench.settings.seed) for e, _ in lines]
     values: list[list[float | None]] = [[] for _ in lines]
-    found: dict[int, Screening] = {}
+    shorter = [apply_edits(state.skill, [back]).skill for _, back in lines]
+    enough = DOES_WITHOUT * state.mean
     waiting = [i for i, plan in enumerate(plans) if plan]
-    for look in range(1, LOOKS + 1):
-        span = slice((look - 1) * rule.runs, look * rule.runs)
-        wanted = [(i, t, n) for i in waiting for t, n in plans[i][span]]
-        shorter = {i: apply_edits(state.skill, [lines[i][1]]).skill for i in waiting}
+    for at in range(0, PRUNE_RUNS, LOOK):
+        wanted = [(i, t, n) for i in waiting for t, n in plans[i][at : at + LOOK]]
         jobs = [Job(shorter[i], tasks[t], bench.lab.sample(tasks[t], SCREEN, n)) for i, t, n in wanted]
         rollouts = bench.lab.roll_out(jobs, what=f"the skill without each of {len(waiting)} edits")
         failures = tuple(r.outcome for r in rollouts if isinstance(r.outcome, Failure))
         blank = replace(blank, rollouts=(*blank.rollouts, *rollouts), failures=(*blank.failures, *failures))
         for (i, _, _), rollout in zip(wanted, rollouts, strict=True):
             values[i].append(rollout.value)
-        words = {i: verdict(screened(values[i], [0.0] * len(values[i])), look, rule) for i in waiting}
-        for i in waiting:
-            result = screened(values[i], [0.0] * len(values[i]))
-            if words[i] == "keep" and result is not None:
-                found[i] = result
-        waiting = [i for i in waiting if words[i] == "more"]
-    order = sorted(found, key=lambda i: (-found[i].gain, len(lines[i][0].evidence)))
+        waiting = [i for i in waiting if (mean := _mean(values[i])) is not None and abs(mean - enough) < UNCLEAR]
+    found = {i: Screening(gain=mean, runs=len(row)) for i, row in enumerate(values) if (mean := _mean(row)) is not None}
+    passing = [i for i, alone in found.items() if alone.gain + TOLERANCE >= enough]
+    order = sorted(passing, key=lambda i: (-found[i].gain, len(lines[i][0].evidence)))
     return [EditRecord(edit=lines[i][0], status="kept", screening=found[i]) for i in order], blank
 
 
-def _rule(bench: Bench) -> ScreenRule:
-    """How removals are looked at: as edits are, also where edits are not screened."""
-    return bench.settings.screen if bench.settings.screen.runs else ScreenRule()
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return math.fsum(known) / len(known) if known else None
 
 
 def _gated(bench: Bench, state: State, blank: Step, suspects: list[EditRecord], before: Spend) -> Step:

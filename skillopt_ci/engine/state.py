@@ -1,11 +1,11 @@
 """What the training loop works with, and its state: a fold over its steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
+from skillopt_ci.core.composed import composed
 from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.digest import text_digest
-from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Rejected, Step, StepKind, rejected_edits
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
@@ -22,7 +22,10 @@ from skillopt_ci.optimizers.base import Evidence, Optimizer, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """Hyperparameters, in the paper's words; `replica` separates seeds and generations."""
+    """Hyperparameters, in the paper's words; `replica` separates seeds and generations.
+
+    `retry`: try the better half of a bundle that the gate rejected.
+    """
 
     epochs: int
     batch_size: int
@@ -38,6 +41,7 @@ class TrainSettings:
     policy: EditPolicy
     screen: ScreenRule = ScreenRule()
     prune: bool = True
+    retry: bool = True
     what: Trained = "body"
 
 
@@ -101,9 +105,9 @@ class State:
     def after(self, step: Step) -> "State":
         """The state after a step: an accepted candidate is the incumbent, what was not kept is remembered."""
         state = replace(self, steps=(*self.steps, step), rejected=(*self.rejected, *rejected_edits([step])))
-        if step.edits:
-            waiting = tuple(r for r in step.edits if r.status == "waiting")
-            state = replace(state, waiting=waiting)
+        told = {r.edit.key() for r in step.edits}
+        still = [r for r in self.waiting if r.edit.key() not in told]
+        state = replace(state, waiting=(*still, *(r for r in step.edits if r.status == "waiting")))
         decision = step.decision
         if decision is not None and decision.incumbent is not None:
             state = replace(state, val=decision.incumbent, mean=decision.incumbent.mean or 0.0)
@@ -129,6 +133,15 @@ class State:
         steps = self.steps[len(since) - since.index("accept") :] if "accept" in since else self.steps
         return tuple(r for s in steps for r in s.edits if r.status == "rejected-alone")
 
+    def screens(self, settings: TrainSettings, epoch: int) -> bool:
+        """Whether edits are screened in an epoch: not after one in which no edit that was screened got anywhere.
+
+        Then each does too little alone to be seen, and bundles may show what edits do not.
+        """
+        past = [s for s in self.steps if s.kind == "edit" and s.epoch < epoch]
+        fruitless = any(r.screening for s in past for r in s.edits) and all(s.action != "accept" for s in past)
+        return settings.screen.runs > 0 and not (fruitless and settings.screen.gives_up)
+
     @property
     def postponed(self) -> int:
         """Steps since the last one whose edits were gated."""
@@ -138,11 +151,12 @@ class State:
     @property
     def working(self) -> Skill:
         """The incumbent with the edits that did well alone and wait for the gate: what further edits stand beside."""
-        return apply_edits(self.skill, [r.edit for r in self.waiting]).skill
+        return self.trying(())
 
-    def beside(self, record: EditRecord) -> list[Edit]:
-        """The waiting edits that an edit is tried beside."""
-        return [r.edit for r in self.waiting if r.edit.key() != record.edit.key()]
+    def trying(self, records: Sequence[EditRecord]) -> Skill:
+        """The incumbent with edits beside those that wait: what they are tried on."""
+        tried = {r.edit.key() for r in records}
+        return composed(self.skill, [*(r for r in self.waiting if r.edit.key() not in tried), *records]).skill
 
     @property
     def not_again(self) -> dict[str, str]:
@@ -179,7 +193,7 @@ class State:
             edit_budget=blank.edit_budget,
             minibatch_size=settings.minibatch_size,
             place=Place(replica=settings.replica, epoch=blank.epoch, step=blank.number),
-            places=blank.edit_budget * (SCREENED if settings.screen.runs else 1),
+            places=blank.edit_budget * (SCREENED if self.screens(settings, blank.epoch) else 1),
             what=settings.what,
             earlier=tuple(r for s in self.steps for r in s.rollouts if r.trajectory is not None),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from skillopt_ci.core.composed import composed
 from skillopt_ci.core.history import Action, EditRecord, EditStatus, Step
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import edit_budget
@@ -13,7 +14,7 @@ from skillopt_ci.core.task import Task
 from skillopt_ci.engine.candidates import Rules, build_candidate, vet
 from skillopt_ci.engine.decide import decide, fitting_rule
 from skillopt_ci.engine.lab import Job
-from skillopt_ci.engine.screen import screen
+from skillopt_ci.engine.screen import gain, screen
 from skillopt_ci.engine.state import Bench, State, Workbench
 from skillopt_ci.optimizers.base import Proposal
 
@@ -28,7 +29,7 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
     """
     settings, before = bench.settings, bench.spent()
     blank = state.blank_step(epoch, "edit", _budget(bench, state))
-    working = state.working
+    working, screens = state.working, state.screens(settings, epoch)
     jobs = [Job(working, t, bench.lab.sample(t, f"train/{epoch}")) for t in batch]
     rollouts = tuple(bench.lab.roll_out(jobs, what=f"training batch, epoch {epoch}", keep=True))
     failures = tuple(r.outcome for r in rollouts if isinstance(r.outcome, Failure))
@@ -43,8 +44,8 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
     if not proposal.edits and not state.waiting:
         return skipped(bench, blank, "infrastructure" if proposal.failures else "no edits proposed", before)
     rules = _rules(bench, state)
-    vetted = vet(state.skill, proposal.edits, rules, state.waiting)
-    if settings.screen.runs:
+    vetted = vet(state, proposal.edits, rules, blank.number)
+    if screens:
         vetted, more = screen(bench, state, vetted, rollouts, blank.edit_budget)
         failures += tuple(r.outcome for r in more if isinstance(r.outcome, Failure))
         blank = replace(blank, rollouts=(*rollouts, *more), failures=(*failures, *proposal.failures))
@@ -52,11 +53,7 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
     blank = replace(blank, edits=records)
     if candidate is None:
         return skipped(bench, blank, "no edit could be applied", before)
-    if (
-        settings.screen.runs
-        and not last
-        and not worth([r.screening for r in records if r.status == "kept"], settings.screen)
-    ):
+    if screens and not last and not worth([r.screening for r in records if r.status == "kept"], settings.screen):
         waits = [replace(r, status="waiting", reason=WAITS) if r.status == "kept" else r for r in records]
         # No barrier here: a limit that is reached now must not take along what waits.
         return replace(blank, edits=tuple(waits), reason=WAITS, cost=bench.spent().minus(before))
@@ -71,8 +68,9 @@ def waiting_step(bench: Bench, state: State) -> Step | None:
     before = bench.spent()
     last = state.steps[-1]
     blank = state.blank_step(last.epoch, "edit", last.edit_budget)
-    again = [replace(r, status="kept", reason="") for r in state.waiting]
-    candidate, records = build_candidate(state.skill, again, len(again), _rules(bench, state))
+    rules = _rules(bench, state)
+    again = vet(state, (), rules, blank.number)
+    candidate, records = build_candidate(state.skill, again, len(again), rules)
     blank = replace(blank, edits=records)
     if candidate is None:
         return skipped(bench, blank, "no edit could be applied", before)
@@ -82,7 +80,7 @@ def waiting_step(bench: Bench, state: State) -> Step | None:
 def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
     """Try the promising part of a rejected bundle; None when it has none."""
     again = [replace(r, status="kept", reason="") for r in last.edits if r.status == "undecided"]
-    if last.action != "reject" or not again:
+    if last.action != "reject" or not again or not bench.settings.retry:
         return None
     before = bench.spent()
     blank = state.blank_step(last.epoch, "edit", last.edit_budget)
@@ -130,7 +128,7 @@ def gated(bench: Workbench, state: State, blank: Step, candidate: Skill, before:
     reason = "" if decision.accept else decision.reason + bundle
     records = [_judged(r, status, reason) for r in blank.edits]
     if action == "reject" and blank.kind == "edit":
-        records = _promising(records)
+        records = _promising(state.skill, records)
     return replace(
         blank,
         action=action,
@@ -142,12 +140,19 @@ def gated(bench: Workbench, state: State, blank: Step, candidate: Skill, before:
     )
 
 
-def _promising(records: Sequence[EditRecord]) -> list[EditRecord]:
-    """The better half of a rejected bundle by what its edits did alone is not rejected yet."""
+def _promising(skill: Skill, records: Sequence[EditRecord]) -> list[EditRecord]:
+    """The better half of a rejected bundle by what its edits did alone is not rejected yet.
+
+    An edit to the text of another one is in it only with that one.
+    """
     bundle = [i for i, r in enumerate(records) if r.status == "rejected"]
     if any(records[i].screening is None for i in bundle):
         return list(records)
-    half = set(bundle[: len(bundle) // 2])
+    half: list[int] = []
+    for i in sorted(bundle, key=lambda i: -gain(records[i])):
+        tried = [records[n] for n in (*half, i)]
+        if len(half) < len(bundle) // 2 and len(composed(skill, tried).applied) == len(tried):
+            half.append(i)
     reason = "its bundle was not kept; tried again with the better half of it"
     return [replace(r, status="undecided", reason=reason) if i in half else r for i, r in enumerate(records)]
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import get_args
 
+from skillopt_ci.core.composed import composed
 from skillopt_ci.core.digest import text_digest
-from skillopt_ci.core.edit import Edit, Op, apply_edits
+from skillopt_ci.core.edit import Op
 from skillopt_ci.core.history import NOT_AGAIN, NOT_KEPT, EditRecord, Step
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.forge.marker import marker_line
@@ -167,23 +168,23 @@ def _chain(training: Training, *, apart: bool) -> list[tuple[str, str]]:
     return plans
 
 
-def _kept(step: Step) -> list[Edit]:
-    return [record.edit for record in step.edits if record.status == "kept"]
+def _kept(step: Step) -> list[EditRecord]:
+    return [record for record in step.edits if record.status == "kept"]
 
 
 def _one_by_one(step: Step) -> list[str]:
     """The skill after each edit of a step; nothing when that does not end, byte for byte, with the step's skill."""
-    edits = _kept(step)
-    if len(edits) < 2 or step.candidate is None:
+    kept = _kept(step)
+    if len(kept) < 2 or step.candidate is None:
         return []
-    texts = [apply_edits(step.incumbent, edits[: count + 1]).skill.text for count in range(len(edits))]
+    texts = [composed(step.incumbent, kept[: count + 1]).skill.text for count in range(len(kept))]
     whole = texts[-1] == step.candidate.text and len({step.incumbent.text, *texts}) == len(texts) + 1
     return texts if whole else []
 
 
 def _message(training: Training, step: Step, at: int | None = None) -> str:
     """A commit's message, template text only; `at`: which of the step's edits it is about."""
-    edits = _kept(step)
+    edits = [record.edit for record in _kept(step)]
     if step.kind == "slow_update":
         what = "slow update"
     elif step.kind == "prune":

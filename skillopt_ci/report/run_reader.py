@@ -167,8 +167,14 @@ def _edit(item: Mapping[str, Any]) -> EditRecord:
         edit=edit,
         status=_one_of(item["status"], get_args(EditStatus)),
         reason=str(item["reason"]),
-        screening=None if alone is None else Screening(gain=_finite(alone["gain"]), runs=int(alone["runs"])),
+        screening=None if alone is None else _screening(alone),
+        proposed=int(item.get("proposed", 0)),
     )
+
+
+def _screening(item: Mapping[str, Any]) -> Screening:
+    evidence = _finite(item.get("evidence", 0.0))
+    return Screening(gain=_finite(item["gain"]), runs=int(item["runs"]), evidence=evidence)
 
 
 def read_spend(value: object) -> Spend:

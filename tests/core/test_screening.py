@@ -1,45 +1,87 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.core.screening import LOOKS, Screening, ScreenRule, screened, spread, tasks_of, verdict
+from skillopt_ci.core.screening import (
+    LOOKS,
+    Screening,
+    ScreenRule,
+    screened,
+    spread,
+    tasks_of,
+    verdict,
+    without_it,
+    worth,
+)
 
 RULE = ScreenRule()
+SHARES = st.floats(0, 1)
 
 
 @pytest.mark.parametrize(
-    ("gain", "first", "second"),
+    ("evidence", "first", "last"),
     [
-        (1.0, "keep", "keep"),
-        (0.75, "keep", "keep"),
-        (0.625, "more", "keep"),
-        (0.5, "more", "keep"),
-        (0.375, "more", "weak"),
-        (0.25, "weak", "weak"),
-        (0.125, "reject", "reject"),
-        (0.0, "reject", "reject"),
-        (-0.5, "reject", "reject"),
+        (math.log(50), "keep", "keep"),
+        (math.log(49), "more", "reject"),
+        (0.0, "more", "reject"),
+        (-math.log(3.9), "more", "reject"),
+        (-math.log(4), "reject", "reject"),
     ],
 )
-def test_the_first_look_decides_clear_cases_and_the_second_the_rest(gain: float, first: str, second: str) -> None:
-    assert verdict(Screening(gain=gain, runs=4), 1, RULE) == first
-    assert verdict(Screening(gain=gain, runs=8), 2, RULE) == second
+def test_clear_cases_end_at_once_and_unclear_ones_are_run_again(evidence: float, first: str, last: str) -> None:
+    found = Screening(gain=0.1, runs=4, evidence=evidence)
+    assert (verdict(found, 1, RULE), verdict(found, LOOKS, RULE)) == (first, last)
 
 
 def test_what_could_not_be_measured_is_left_to_the_gate() -> None:
-    assert screened([None, None], [0.0, 0.0]) is None
+    assert screened([("a", None), ("b", None)], {"a": 0.2, "b": 0.2}, RULE) is None
     assert verdict(None, 1, RULE) == "keep"
 
 
-def test_the_gain_counts_from_what_the_task_scored_before() -> None:
-    assert screened([1.0, None, 0.5, 0.0], [0.5, 0.0, 0.5, 0.25]) == Screening(gain=(0.5 + 0 - 0.25) / 3, runs=3)
-    assert screened([1.0], [0.0, 0.0]) == Screening(gain=1.0, runs=1)
+def test_an_edit_is_credited_with_what_it_does_beyond_the_control() -> None:
+    found = screened([("a", 1.0), ("a", None), ("b", 0.5)], {"a": 0.25, "b": 0.5}, RULE)
+    assert found is not None
+    assert (found.gain, found.runs) == (pytest.approx(0.375), 2)
+    # A pass is (q + (1 - q) / 2) / q times likelier when half of what fails is mended, a failure half as likely.
+    assert found.evidence == pytest.approx(math.log(0.625 / 0.25) + 0.5 * math.log(0.75 / 0.5) + 0.5 * math.log(0.5))
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=9), st.floats(0, 1), st.floats(0, 1))
+def test_the_more_often_a_task_passes_by_itself_the_less_its_passes_prove(
+    values: list[float], one: float, other: float
+) -> None:
+    low, high = sorted((one, other))
+    runs = [("a", v) for v in values]
+    few, many = screened(runs, {"a": low}, RULE), screened(runs, {"a": high}, RULE)
+    assert few is not None
+    assert many is not None
+    assert few.evidence >= many.evidence - 1e-9
+
+
+def test_a_task_is_taken_to_do_what_all_do_until_it_is_known() -> None:
+    assert without_it({}, {}) == {}
+    assert without_it({"a": None}, {}) == {"a": 0.25}
+    usual = (1 + 0 + 0.25 * 4) / 6
+    found = without_it({"a": 1.0, "b": 0.0}, {"b": [0.0, 0.0, 1.0]})
+    assert found == {"a": pytest.approx((1 + 4 * usual) / 5), "b": pytest.approx((1 + 4 * usual) / 8)}
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.none() | SHARES),
+    st.dictionaries(st.sampled_from("abc"), st.lists(SHARES, max_size=4)),
+)
+def test_what_a_task_does_is_a_share(control: dict[str, float | None], others: dict[str, list[float]]) -> None:
+    found = without_it(control, others)
+    assert set(found) == set(control)
+    assert all(0 <= q <= 1 for q in found.values())
 
 
 def test_an_edit_runs_on_its_own_failed_evidence() -> None:
     plan = tasks_of(["a", "b", "passed"], ["a", "b", "c"], RULE, seed=1)
     assert [task for task, _ in plan[:2]] in (["a", "b"], ["b", "a"])
-    assert [n for _, n in plan] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [n for _, n in plan] == [n // 2 for n in range(24)]
     assert {task for task, _ in plan} == {"a", "b"}
 
 
@@ -48,11 +90,17 @@ def test_without_any_it_runs_on_what_failed() -> None:
     assert tasks_of(["a"], [], RULE, seed=1) == []
 
 
-@given(st.lists(st.text(max_size=3), unique=True, max_size=12), st.integers(0, 4), st.integers(0, 3))
+@given(st.lists(st.text(max_size=3), unique=True, max_size=12), st.integers(0, 40), st.integers(0, 3))
 def test_every_sample_is_another_one(ids: list[str], runs: int, seed: int) -> None:
-    rule = ScreenRule(runs=runs)
-    plan = spread(ids, rule, seed=seed)
-    assert len(plan) == len(set(plan)) == (rule.most_runs if ids else 0) == (LOOKS * runs if ids else 0)
-    assert plan == spread(ids[::-1], rule, seed=seed)
+    plan = spread(ids, runs, seed=seed)
+    assert len(plan) == len(set(plan)) == (runs if ids else 0)
+    assert plan == spread(ids[::-1], runs, seed=seed)
     counts = [sum(task == i for task, _ in plan) for i in ids]
     assert not counts or max(counts) - min(counts) <= 1
+
+
+def test_a_group_that_is_large_enough_is_gated_at_once() -> None:
+    good = Screening(gain=0.5, runs=4, evidence=5.0)
+    assert [worth([good] * n, RULE) for n in (1, 5, 6)] == [False, False, True]
+    assert worth([good, None], RULE)  # what could not be measured alone waits for nothing
+    assert worth([good], ScreenRule(company=1))

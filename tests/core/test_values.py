@@ -204,6 +204,7 @@ class TestHistory:
             "status": "unmatched",
             "reason": "not found",
             "screening": None,
+            "proposed": 0,
         }
         assert not {"time", "seconds", "paid", "replayed"} & set(got)
 

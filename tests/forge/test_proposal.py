@@ -116,6 +116,25 @@ class TestPropose:
         for word in ("@team", "#1", "skip ci", "Co-authored", "```"):
             assert word not in told
 
+    def test_an_edit_to_the_text_of_another_one_has_a_commit_of_its_own(self) -> None:
+        edits = [
+            Edit(op="add", target="", content="- b"),
+            Edit(op="add", target="", content="- d"),
+            Edit(op="replace", target="- b", content="- c"),
+        ]
+        records = [EditRecord(edit=e, status="kept", proposed=n) for e, n in zip(edits, (1, 2, 3), strict=True)]
+        one = replace(step(3, "- a\n", "- a\n\n- c\n\n- d\n"), edits=tuple(records))
+        made = propose(training(start=one.incumbent, best=one.candidate, steps=(one,)), [])
+        texts = [c.files["skills/invoices/SKILL.md"].decode() for c in made.commits]
+        bodies = ("- a\n\n- b\n", "- a\n\n- b\n\n- d\n", "- a\n\n- c\n\n- d\n")
+        assert texts == [skill(body).text for body in bodies]
+        assert [c.message.splitlines()[0].rpartition(": ")[2] for c in made.commits] == [
+            "add (1 of 3)", "add (2 of 3)", "replace (3 of 3)",
+        ]  # fmt: skip
+        together = replace(one, edits=tuple(replace(r, proposed=0) for r in records))
+        made = propose(training(start=one.incumbent, best=one.candidate, steps=(together,)), [])
+        assert len(made.commits) == 1  # as one step's edits they do not end with the candidate
+
     def test_hostile_name(self) -> None:
         made = propose(training(name=HOSTILE, path="skills/x/SKILL.md"), [])
         assert re.fullmatch(r"skillopt/[a-z0-9-]{1,40}-[0-9a-f]{8}", made.branch)

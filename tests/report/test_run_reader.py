@@ -60,12 +60,15 @@ def _told(step: Step) -> dict[str, object]:
 def test_what_an_edit_did_alone_is_read_back(folder: Path) -> None:
     def tell(steps: list[dict[str, Any]]) -> object:
         steps[0]["edits"][0]["screening"] = {"gain": 0.25, "runs": 8}
-        del steps[0]["edits"][1]["screening"]  # as an older version wrote it
+        steps[0]["edits"][0]["proposed"] = 3
+        for key in ("screening", "proposed"):  # as an older version wrote it
+            del steps[0]["edits"][1][key]
         return steps
 
     change(folder, "history.json", tell)
     first, second = read_run(folder).steps[0].edits[:2]
     assert (first.screening, second.screening) == (Screening(gain=0.25, runs=8), None)
+    assert (first.proposed, second.proposed) == (3, 0)
 
 
 def test_a_run_that_changed_nothing_has_no_body(tmp_path: Path) -> None:
