@@ -1,6 +1,7 @@
 """What a harness saw while a target model worked on one task."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from skillopt_ci.core.task import Attachment
@@ -59,6 +60,8 @@ class Trajectory:
         denied: names of tools that were refused, once for each time.
         skills_used: names of skills that the agent opened.
         tool_version: of the agent.
+        calls: of the model that were answered: an agent's turns.
+        usd: what they cost; None when a price is not known.
     """
 
     messages: tuple[Message, ...]
@@ -74,6 +77,8 @@ class Trajectory:
     denied: tuple[str, ...] = ()
     skills_used: tuple[str, ...] = ()
     tool_version: str = ""
+    calls: int = 1
+    usd: Decimal | None = None
 
     @property
     def answer(self) -> str:

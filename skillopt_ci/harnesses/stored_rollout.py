@@ -15,7 +15,7 @@ _STOP_REASONS = frozenset(get_args(StopReason))
 
 
 def as_value(trajectory: Trajectory) -> dict[str, object]:
-    """A trajectory without usage and served model, which a purchase has of its own."""
+    """A trajectory without usage, calls, price and served model, which a purchase has of its own."""
     return {
         "messages": [[m.role, utf8(m.content)] for m in trajectory.messages],
         "stop": trajectory.stop_reason,
@@ -56,4 +56,6 @@ def _read(value: Mapping[str, Any], purchase: Purchase) -> Trajectory:
         denied=tuple(value["denied"]),
         skills_used=tuple(value["skills_used"]),
         tool_version=str(value["tool_version"]),
+        calls=purchase.calls,
+        usd=purchase.usd,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from skillopt_ci.core.history import Confirmation, Step, TrainResult, rejected_edits
 from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Score
+from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.jsonout import dump, dump_line, train_json
@@ -151,6 +152,8 @@ class RunFolder:
         t = rollout.trajectory
         if t is not None:
             value |= {"stop_reason": t.stop_reason, "served_model": t.served_model}
+            if t.tool_version:
+                value |= _of_agent(t, text=text)
             if text:
                 value["messages"] = [{"role": m.role, "content": m.content} for m in t.messages]
                 value["tool_calls"] = [
@@ -220,4 +223,21 @@ def _verdict(step: Step) -> dict[str, object]:
     means = d.evaluation.means if d and d.evaluation else {}
     value["n_rollouts"] = d.n_rollouts if d else 0
     value["tasks"] = [{"id": task, "mean": None if m is None else round(m, 6)} for task, m in means.items()]
+    return value
+
+
+def _of_agent(t: Trajectory, *, text: bool) -> dict[str, object]:
+    """What there is of an agent's rollout alone: names and contents of files only where text may be shown."""
+    usage = {"input": t.usage.input_tokens, "cached": t.usage.cached_tokens, "output": t.usage.output_tokens}
+    value: dict[str, object] = {
+        "tool_version": t.tool_version,
+        "turns": t.calls,
+        "tokens": usage,
+        "usd": None if t.usd is None else str(t.usd),
+        "denied": list(t.denied),
+        "skills_used": list(t.skills_used),
+    }
+    if text:
+        value["files"] = [a.name for a in t.artifacts]
+        value |= {"removed": list(t.removed), "omitted": list(t.omitted), "diff": t.diff}
     return value

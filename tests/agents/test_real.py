@@ -45,6 +45,7 @@ def test_success_with_tools_and_a_skill_with_scripts(name: str) -> None:
         assert [(a.name, a.data) for a in got.artifacts] == [("out.txt", b"total 15\n")]
         assert "+total 15" in got.diff
         assert at.meter.paid.calls == 3
+        assert (got.calls, got.usd) == (3, at.meter.paid.usd)
         first = texts(at.server.calls[0])
         assert "Reads invoices. Use when" in first
         assert "BODYMARK" not in first  # it comes only when the agent opens the skill

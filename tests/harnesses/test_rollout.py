@@ -53,6 +53,7 @@ def test_a_rollout(kind: str) -> None:
     assert "+++ b/total.txt\n@@ -0,0 +1 @@\n+3\n" in found.diff
     assert found.usage == Usage(input_tokens=100, output_tokens=7)
     assert w.meter.paid == Spend(calls=1, usage=found.usage, usd=Decimal(100 + 70) / 1_000_000)
+    assert (found.calls, found.usd) == (1, w.meter.paid.usd)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -294,7 +295,7 @@ def test_a_damaged_record_is_named() -> None:
     with agents("bubblewrap", lambda _: messages_reply("3")) as w:
         found = w.run(WORK)
     value = as_value(found)
-    whole = Purchase(value=value, usage=found.usage, usd=None, served_model=found.served_model)
+    whole = Purchase(value=value, usage=found.usage, usd=found.usd, served_model=found.served_model)
     assert trajectory_of(whole, "x") == found
     for key, wrong in (
         ("stop", "no"),

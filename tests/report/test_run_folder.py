@@ -1,10 +1,14 @@
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from skillopt_ci.core.rollout import Failure
+from skillopt_ci.core.task import Attachment
+from skillopt_ci.core.trajectory import Message, ToolCall, Trajectory, Usage
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import scrubber
 from skillopt_ci.report.run_folder import RunFolder
@@ -92,6 +96,42 @@ def test_rollouts_show_words_of_train_tasks_only(tmp_path: Path) -> None:
     assert "seconds" not in train
     shown = json.loads(fill(tmp_path / "b", show_heldout=True)["steps/step_0001/rollouts.jsonl"].splitlines()[1])
     assert shown["why"] == HIDDEN
+
+
+def test_rollouts_of_agents_say_what_was_done(tmp_path: Path) -> None:
+    step = STEPS[0]
+    done = Trajectory(
+        messages=(Message(role="user", content="p"), Message(role="assistant", content="done")),
+        stop_reason="stop",
+        served_model="m",
+        usage=Usage(input_tokens=9, cached_tokens=4, output_tokens=2),
+        tool_calls=(ToolCall(name="Bash", arguments="{}", result="r"),),
+        artifacts=(Attachment(name="out.txt", data=b"1"),),
+        removed=("in.txt",),
+        omitted=("link: a symbolic link",),
+        diff=f"+{SECRET}\n",
+        denied=("WebFetch",),
+        skills_used=("invoices",),
+        tool_version="2.1.329",
+        calls=3,
+        usd=Decimal("0.0123"),
+    )
+    train, held = (replace(r, trajectory=done) for r in step.rollouts[:2])
+    RunFolder(tmp_path, scrubber([SECRET])).write_step(replace(step, rollouts=(train, held)))
+    lines = (tmp_path / "steps" / "step_0001" / "rollouts.jsonl").read_text().splitlines()
+    shown, hidden = (json.loads(line) for line in lines)
+    always = {
+        "tool_version": "2.1.329",
+        "turns": 3,
+        "tokens": {"input": 9, "cached": 4, "output": 2},
+        "usd": "0.0123",
+        "denied": ["WebFetch"],
+        "skills_used": ["invoices"],
+    }
+    texts = {"files": ["out.txt"], "removed": ["in.txt"], "omitted": ["link: a symbolic link"], "diff": "+***\n"}
+    assert {k: shown[k] for k in (*always, *texts)} == {**always, **texts}
+    assert {k: hidden[k] for k in always} == always
+    assert not set(texts) & set(hidden)
 
 
 def test_no_secret_anywhere_and_the_same_bytes_again(tmp_path: Path) -> None:
