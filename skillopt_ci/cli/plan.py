@@ -13,15 +13,16 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import open_project, read_skill, training_suite
 from skillopt_ci.cli.training import RULES
+from skillopt_ci.cli.work import limits_of, told
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.costs import Calls, Shape
-from skillopt_ci.core.expected import expected_calls
+from skillopt_ci.core.expected import expected_calls, within
 from skillopt_ci.core.golden import RUNS
 from skillopt_ci.core.media import usual_tokens
 from skillopt_ci.core.method_costs import method_calls
 from skillopt_ci.core.screening import LOOKS
 from skillopt_ci.core.skill import Skill, estimate_tokens
-from skillopt_ci.core.spend import Spend, format_usd
+from skillopt_ci.core.spend import Limits, Spend, format_usd
 from skillopt_ci.core.task import Suite, Task
 from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.core.trajectory import Usage
@@ -54,7 +55,8 @@ def _plan(console: Console, options: Options) -> int:
     for skill in project.chosen(options.skill):
         suite = training_suite(console, project.tree, skill)
         start = read_skill(project.tree, skill.path, skill.name)
-        rows.append(_row(skill, suite, start))
+        limits = told(options, skill.budget) if skill.own_budget else limits_of(options, project)
+        rows.append(_row(skill, suite, start, limits))
     for row in rows:
         _show(console, row)
     console.result(
@@ -71,7 +73,7 @@ def _plan(console: Console, options: Options) -> int:
     return 0
 
 
-def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
+def _row(skill: ResolvedSkill, suite: Suite, start: Skill, limits: Limits) -> dict[str, object]:
     train, val, test = (suite.of([s]) for s in ("train", "val", "test"))
     t = skill.train
     shape = Shape(
@@ -115,7 +117,7 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill) -> dict[str, object]:
         "train_total": sum(stages.values(), Spend()).as_json(),
         "expected_calls": None
         if t.method != "skillopt"
-        else asdict(expected_calls(shape, calls.target + calls.optimizer)),
+        else asdict(within(expected_calls(shape, calls.target + calls.optimizer), limits.calls, val=len(val))),
         "target_calls": _parts(calls),
         "gate": (
             gate + _spend(skill.judge, round(one_gate * len(skill.targets) * per_answer) + tested, 600, ANSWER_TOKENS)
@@ -174,7 +176,7 @@ def _show(console: Console, row: dict[str, Any]) -> None:
     if usual is not None:
         console.result(
             f"  probably about {usual['likely']} calls of target and optimizer, {usual['low']} when all is learnt "
-            f"at once, {usual['high']} when candidates are close"
+            f"at once, {usual['high']} when candidates are close{', as far as budget.calls allows' * usual['limited']}"
         )
     for stage, spend in row["train"].items():
         if spend["calls"]:

@@ -4,7 +4,7 @@ How soon nothing fails any more is what nobody can know before; so the estimate 
 every epoch as its likely figure and the run that has learnt everything in its first step as its lowest.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from skillopt_ci.core.costs import Shape
@@ -16,11 +16,12 @@ SPREAD = 1.15  # above the likely figure, where the gate asks for more rounds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """Calls of target and optimizer together."""
+    """Calls of target and optimizer together; `limited` where a budget ends the likely run."""
 
     low: int
     likely: int
     high: int
+    limited: bool = False
 
 
 def expected_calls(shape: Shape, most: int) -> Expected:
@@ -43,3 +44,14 @@ def expected_calls(shape: Shape, most: int) -> Expected:
     first = sizes[0] + ceil(sizes[0] / shape.minibatch_size) if sizes else 0
     low = min(likely, shape.val * 2 + first + closing)
     return Expected(low=low, likely=likely, high=min(most, round(likely * SPREAD)))
+
+
+def within(expected: Expected, limit: int | None, *, val: int) -> Expected:
+    """The same where `limit` calls are all that a run may buy; `val` are the validation tasks.
+
+    A run keeps two validations back for edits that still wait when it ends, and mostly spends one of them.
+    """
+    if limit is None or expected.likely <= limit - val:
+        return expected
+    likely = max(0, limit - val)
+    return replace(expected, low=min(expected.low, likely), likely=likely, high=min(expected.high, limit), limited=True)

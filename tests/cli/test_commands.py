@@ -91,6 +91,12 @@ def test_plan_is_an_upper_bound_in_calls_tokens_and_usd(root: Path) -> None:
     usual = row["expected_calls"]
     assert usual["low"] <= usual["likely"] <= usual["high"] <= row["train_total"]["calls"]
     assert f"probably about {usual['likely']} calls" in done.out
+    assert not usual["limited"]
+    least, val = usual["likely"] // 2, row["target_calls"]["start_validation"]
+    write(root, {CONFIG: config(budget={"calls": least})})
+    limited, told = call_json(root, "plan")
+    assert told["skills"][0]["expected_calls"]["likely"] == least - val
+    assert "as far as budget.calls allows" in limited.out
 
 
 def test_plan_knows_prices_and_says_when_it_does_not(root: Path) -> None:

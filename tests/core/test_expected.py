@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.costs import Shape, train_calls
-from skillopt_ci.core.expected import Expected, expected_calls
+from skillopt_ci.core.expected import Expected, expected_calls, within
 
 DEMO = Shape(
     train=47,
@@ -47,3 +47,16 @@ def test_it_is_a_range_within_the_bound(train: int, val: int, batch: int, epochs
     most = calls.target + calls.optimizer
     found = expected_calls(shape, most)
     assert 0 < found.low <= found.likely <= found.high <= most
+
+
+@given(st.integers(1, 5000), st.integers(1, 300))
+def test_a_budget_that_ends_the_run_is_what_it_takes(limit: int, val: int) -> None:
+    whole = expected_calls(replace(DEMO, val=val), 20_000)
+    found = within(whole, limit, val=val)
+    assert within(whole, None, val=val) == whole
+    if whole.likely <= limit - val:
+        assert found == whole
+    else:
+        assert found.limited
+        assert 0 <= found.low <= found.likely <= found.high <= limit
+        assert found.likely == max(0, limit - val)  # one of the two validations kept back for the end is spent
