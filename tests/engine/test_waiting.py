@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from skillopt_ci.core.composed import composed
 from skillopt_ci.core.edit import Edit
-from skillopt_ci.core.history import EditRecord, TrainResult
+from skillopt_ci.core.history import EditRecord, StepKind, TrainResult
 from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.screening import Screening, ScreenRule
@@ -135,3 +135,16 @@ def test_what_is_kept_is_in_the_candidate_one_after_the_other(steps: list[tuple[
     assert (candidate is None) == (not kept)
     for count in range(len(kept)):  # as the commits of a pull request are made
         assert len(composed(start, kept[:count]).applied) == count
+
+
+@pytest.mark.parametrize("kind", ["edit", "slow_update"])
+def test_what_waits_outlives_a_step_that_says_nothing_about_it(kind: StepKind) -> None:
+    """The better half of a bundle, or a slow update, is gated while other edits wait for a place."""
+    result, _ = trained()
+    waits = EditRecord(edit=edit("add", "", "- a"), status="waiting", proposed=1)
+    state = State(start=result.start, skill=result.start, val=result.start_val, mean=0, waiting=(waits,))
+    other = EditRecord(edit=edit("add", "", "- b"), status="rejected", proposed=1)
+    step = replace(state.blank_step(1, kind, 1), action="reject", edits=(other,))
+    assert state.after(step).waiting == (waits,)
+    again = replace(step, edits=(replace(waits, status="kept"), replace(other, status="waiting")))
+    assert [r.edit.content for r in state.after(again).waiting] == ["- b"]

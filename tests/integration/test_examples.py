@@ -103,3 +103,8 @@ def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     run(str(EXAMPLES / "demo" / "run.py"), str(tmp_path), cwd=tmp_path, code=1)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_the_demo_tells_how_it_is_used(tmp_path: Path) -> None:
+    assert "[folder]" in run(str(EXAMPLES / "demo" / "run.py"), "--help", cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
