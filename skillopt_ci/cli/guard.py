@@ -30,6 +30,9 @@ def run(command: str, options: Options, body: Callable[[Console], int]) -> NoRet
     """
     console = Console(quiet=options.quiet, verbose=options.verbose)
     signal.signal(signal.SIGTERM, _terminated)
+    hung_up = getattr(signal, "SIGHUP", None)  # a terminal that is closed; ignored below `nohup`, unknown on Windows
+    if hung_up is not None and signal.getsignal(hung_up) == signal.SIG_DFL:
+        signal.signal(hung_up, _terminated)
     try:
         for place in (options.json, options.junit, options.summary, options.html):
             if place is not None:

@@ -18,9 +18,11 @@ from skillopt_ci.errors import GitError, SkilloptError
 
 @pytest.fixture(autouse=True)
 def _handler() -> object:
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def code_of(body: Callable[[Console], int], options: Options | None = None, command: str = "train") -> object:
@@ -38,7 +40,17 @@ def terminated(_console: Console) -> int:
     return 0
 
 
-@pytest.mark.parametrize("body", [interrupted, terminated])
+def hung_up(_console: Console) -> int:
+    os.kill(os.getpid(), signal.SIGHUP)
+    return 0
+
+
+def test_below_nohup_a_closed_terminal_is_nothing() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert code_of(hung_up) == 0
+
+
+@pytest.mark.parametrize("body", [interrupted, terminated, hung_up])
 def test_an_interruption_is_130(body: Callable[[Console], int], capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(body) == 130
     assert capsys.readouterr().err == (

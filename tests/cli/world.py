@@ -118,13 +118,14 @@ class Done:
 
 def call(root: Path, *args: str, env: Mapping[str, str] | None = None) -> Done:
     """Run a command in this process, in a folder. A traceback is a failed test."""
-    before, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
+    before, handlers = Path.cwd(), {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)}
     os.chdir(root)
     try:
         result = CliRunner().invoke(cli, list(args), env={**dict.fromkeys(_UNSET), **(env or {})})
     finally:
         os.chdir(before)
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert "Traceback" not in result.stderr + result.stdout
