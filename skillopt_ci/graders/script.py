@@ -24,6 +24,8 @@ _FOLDER = "grader"
 _SECONDS = 60
 _NOT_RUN = (126, 127)
 _OUTPUT_BYTES = 1024 * 1024
+# The task's set-up runs again here: what suits a check need not suit it.
+_SET_UP = Limits(memory_mb=4096, disk_mb=2048)
 _MEANT = re.compile(rb"""\{(?:.{0,4096},)?\s*['"]?score['"]?\s*:""", re.DOTALL)
 
 
@@ -59,7 +61,7 @@ class _Script:
         lay_out(root / WORK, task.files)
         lay_out(root / _FOLDER, [Attachment(name=n, data=t.encode()) for n, t in self.files.items()])
         lay_out(root / _FOLDER, _about(task, trajectory))
-        set_up(sandbox, root, task.setup, self.limits)
+        set_up(sandbox, root, task.setup, _SET_UP)
         put_back(root / WORK, trajectory.artifacts, trajectory.removed)
         env = base_environment(view) | {
             "GRADER_DIR": str(beside),

@@ -18,8 +18,14 @@ def scrubbed(trajectory: Trajectory, token: str) -> Trajectory:
         trajectory,
         messages=tuple(replace(m, content=clean(m.content)) for m in trajectory.messages),
         tool_calls=tuple(
-            replace(t, arguments=clean(t.arguments), result=clean(t.result)) for t in trajectory.tool_calls
+            replace(t, name=clean(t.name), arguments=clean(t.arguments), result=clean(t.result))
+            for t in trajectory.tool_calls
         ),
-        artifacts=tuple(replace(a, data=a.data.replace(data, _MARK.encode())) for a in trajectory.artifacts),
+        artifacts=tuple(
+            replace(a, name=clean(a.name), data=a.data.replace(data, _MARK.encode())) for a in trajectory.artifacts
+        ),
+        removed=tuple(map(clean, trajectory.removed)),
+        omitted=tuple(map(clean, trajectory.omitted)),
+        denied=tuple(map(clean, trajectory.denied)),
         diff=clean(trajectory.diff),
     )

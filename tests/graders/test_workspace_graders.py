@@ -1,6 +1,7 @@
 """The graders that look at what an agent did: files, tool-calls, diff, script."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -242,6 +243,13 @@ def test_a_workspace_that_was_not_kept_is_no_ground_for_a_score() -> None:
 def test_set_up_comes_before_what_the_agent_changed() -> None:
     task = Task(id="t", prompt="p", source=TASK.source, files=TASK.files, setup=("echo made > made.txt; rm old.txt",))
     assert run_script("test $(cat made.txt) = made && test \"$(cat in.txt)\" = '1 2 3'", task=task).passed
+
+
+def test_the_limits_of_a_script_are_not_those_of_the_set_up() -> None:
+    task = replace(TASK, setup=("sleep 1.2", "yes | head -c 3000000"))
+    spec = GraderSpec(type="script", options={"run": "test -e in.txt", "timeout": 1})
+    grader = build([spec], None, lambda: of_kind("bubblewrap"))
+    assert grader.grade(task, trajectory()).passed
 
 
 def test_files_of_a_script_are_beside_the_workspace() -> None:
