@@ -4,6 +4,8 @@ Both sides are the same call of the same binary on the same task (two model call
 loopback server that takes 1 s an answer, little for a real one): bare is a subprocess with a home and settings of its
 own; ours goes through lab, workspace, sandbox, gateway and ledger. One after the other, in turn; medians.
 
+Without bubblewrap or npm nothing is measured, which is said, and no failure.
+
 Run: python benchmarks/agents.py [rollouts]
 """
 
@@ -20,9 +22,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from scripts.agents import NotHereError, install
 from skillopt_ci.harnesses.agent import STATE, Scene
 from skillopt_ci.harnesses.rollout import skill_files
 from skillopt_ci.sandbox.base import make_root
+from skillopt_ci.sandbox.bubblewrap import preflight
 from skillopt_ci.sandbox.workspace import lay_out
 from tests.agents.models import playing, says
 from tests.agents.world import KEY, MODELS, make, shell, skill, task, world
@@ -66,8 +70,21 @@ def bare(name: str, url: str) -> None:
         subprocess.run(argv, cwd=root / "work", env=env, input=call.stdin, capture_output=True, check=True)
 
 
+def _not_here() -> str:
+    """Why there is nothing to measure on this machine; empty when there is."""
+    try:
+        install()
+    except NotHereError as error:
+        return str(error)
+    return preflight()
+
+
 def main(count: int) -> int:
     """Measure both agents; 1 when a bar is missed."""
+    why = _not_here()
+    if why:
+        print(f"agents: not measured: {why}")
+        return 0
     missed = False
     for name in ("claude-code", "codex"):
         turns = [replace(turn, delay=DELAY) for turn in (shell(name, "date > out.txt"), says("done"))]

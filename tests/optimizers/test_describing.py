@@ -46,6 +46,9 @@ EVIDENCE = Evidence(
 )
 
 
+REJECTED = Edit(op="describe", target=OLD, content="Reads nothing.", rationale="why", evidence=())
+
+
 def answer(*texts: str) -> Answer:
     made = [{"description": t, "rationale": "why", "evidence": ["a", "unknown"]} for t in texts]
     return lambda request: {"reasoning": "r", "descriptions": made}

@@ -10,10 +10,11 @@ import pytest
 
 from skillopt_ci.core.trajectory import Message, ToolCall
 from skillopt_ci.providers.base import Request
+from tests.optimizers import test_describing as describing
 from tests.optimizers.samples import SKILL, edits, evidence, optimizer, pair, rejected, rollout
 
 FOLDER = Path(__file__).parent / "golden"
-NAMES = ("failures", "successes", "merge", "rank", "slow_update", "meta_notes", "again", "agent")
+NAMES = ("failures", "successes", "merge", "rank", "slow_update", "meta_notes", "again", "agent", "describe")
 
 
 def rendered() -> dict[str, str]:
@@ -41,7 +42,7 @@ def rendered() -> dict[str, str]:
     first = {r.label.split(",")[0]: r.messages for r in provider.requests if len(r.messages) == 2}
     names = ("reflect on failures", "reflect on successes", "merge", "rank", "slow update", "meta notes")
     texts = [_text(first[name]) for name in names]
-    return dict(zip(NAMES, [*texts, _text(again.messages[2:]), _agent()], strict=True))
+    return dict(zip(NAMES, [*texts, _text(again.messages[2:]), _agent(), _describe()], strict=True))
 
 
 def _agent() -> str:
@@ -59,6 +60,14 @@ def _agent() -> str:
     made, provider = optimizer(lambda request: edits())
     made.propose(SKILL, given)
     return provider.prompts()[0]
+
+
+def _describe() -> str:
+    """What better descriptions are asked for with."""
+    made, provider = optimizer(lambda request: {"reasoning": "", "descriptions": []})
+    told = rejected("")
+    made.propose(describing.SKILL, replace(describing.EVIDENCE, rejected=(replace(told, edit=describing.REJECTED),)))
+    return _text(provider.requests[0].messages)
 
 
 def _text(messages: tuple[Message, ...]) -> str:
