@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import write_json, write_output
 from skillopt_ci.cli.options import Options
 from skillopt_ci.errors import SkilloptError
-from skillopt_ci.report.parts import UNCONFINED
+from skillopt_ci.report.junit import with_property
+from skillopt_ci.report.parts import UNCONFINED, UNCONFINED_PLAIN
 
 if TYPE_CHECKING:
     from skillopt_ci.report.page.model import Report
@@ -31,6 +33,7 @@ def leave_results(
     """
     if console.unconfined:
         json, summary, shown = {**json, "sandbox": "off"}, f"{UNCONFINED}\n\n{summary}", f"{UNCONFINED}\n{shown}"
+        junit = junit and with_property(junit, "sandbox", "off")
     console.result(shown)
     if options.json is not None:
         write_json(options.json, json, console.scrub)
@@ -39,7 +42,10 @@ def leave_results(
     if options.html is not None and page is not None:
         from skillopt_ci.report.page.document import document
 
-        write_output(options.html, console.scrub(document(page())))
+        made = page()
+        if console.unconfined:
+            made = replace(made, notes=(UNCONFINED_PLAIN, *made.notes))
+        write_output(options.html, console.scrub(document(made)))
     runner = os.environ.get("GITHUB_STEP_SUMMARY")
     if options.summary is not None:
         append(options.summary, console.scrub(summary))

@@ -46,7 +46,8 @@ class Work:
 
     def run_folder(self, path: Path) -> RunFolder:
         """A run folder that shows what the configuration lets it show."""
-        return RunFolder(path, self.console.scrub, show_heldout=self.project.config.report.show_heldout)
+        shown = self.project.config.report.show_heldout
+        return RunFolder(path, self.console.scrub, show_heldout=shown, confined=not self.console.unconfined)
 
     def limits(self, skill: ResolvedSkill) -> Limits:
         """What a run of this skill may spend."""

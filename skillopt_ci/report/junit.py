@@ -53,6 +53,19 @@ def junit(suite_name: str, cases: Sequence[Case], properties: Mapping[str, str])
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
+def with_property(xml: str, name: str, value: str) -> str:
+    """The same XML with one more property of its test suites."""
+    root = ET.fromstring(xml.encode())  # noqa: S314  # our own output
+    for suite in root.iter("testsuite"):
+        found = suite.find("properties")
+        if found is None:
+            found = ET.Element("properties")
+            suite.insert(0, found)
+        ET.SubElement(found, "property", name=_name(name), value=one_line(value, 500))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
 def eval_junit(report: EvalReport, *, show_heldout: bool = False) -> str:
     """An `eval`: a case a task; failed when a measured run did not pass. Words of held-out tasks stay out."""
     cases: list[Case] = []

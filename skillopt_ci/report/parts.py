@@ -13,9 +13,9 @@ SIMULATED = (
     "**Simulated models:** these figures show that the machinery works, nothing about the quality of a real model."
 )
 
-UNCONFINED = (
-    "**`sandbox: off`:** agents, set-up commands and script graders ran unconfined, with this machine before them."
-)
+_UNCONFINED = "agents, set-up commands and script graders ran unconfined, with this machine before them."
+UNCONFINED = f"**`sandbox: off`:** {_UNCONFINED}"
+UNCONFINED_PLAIN = f"sandbox: off: {_UNCONFINED}"
 
 
 def points(score: float | None) -> str:

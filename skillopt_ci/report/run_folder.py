@@ -12,9 +12,10 @@ from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.jsonout import dump, dump_line, train_json
-from skillopt_ci.report.junit import train_junit
+from skillopt_ci.report.junit import train_junit, with_property
 from skillopt_ci.report.page.document import document
 from skillopt_ci.report.page.from_run import read_page
+from skillopt_ci.report.parts import UNCONFINED
 from skillopt_ci.report.training import train_summary
 
 _TRAIN_STREAMS = ("train/", "slow/", "screen")  # streams of train tasks: the only ones whose text is written
@@ -27,12 +28,16 @@ class RunFolder:
         path: the folder; made when it is missing.
         scrub: takes secrets out of everything but the skills themselves, which stay byte for byte what they are.
         show_heldout: write the text of validation tasks too.
+        confined: whether what ran was kept in a sandbox; where it was not every report says so.
     """
 
-    def __init__(self, path: Path, scrub: Callable[[str], str], *, show_heldout: bool = False) -> None:
+    def __init__(
+        self, path: Path, scrub: Callable[[str], str], *, show_heldout: bool = False, confined: bool = True
+    ) -> None:
         self.path = path
         self._scrub = scrub
         self._show_heldout = show_heldout
+        self._confined = confined
 
     def write_config(self, config: Mapping[str, object]) -> None:
         """`config.json`: the resolved configuration, without secrets."""
@@ -65,9 +70,14 @@ class RunFolder:
             self._result(r)
         markdown = self._scrub(train_summary([entry], simulated=simulated))
         report = train_json([entry], exit_code=entry.exit_code, message=entry.message, simulated=simulated)
+        xml = train_junit([entry])
+        if not self._confined:
+            markdown, report = f"{UNCONFINED}\n\n{markdown}", {**report, "sandbox": "off"}
+            xml = with_property(xml, "sandbox", "off")
+            pull_request = pull_request and f"{UNCONFINED}\n\n{pull_request}"
         self._json("report.json", report)
         self._write("report.md", markdown)
-        self._write("junit.xml", self._scrub(train_junit([entry])))
+        self._write("junit.xml", self._scrub(xml))
         if pull_request is not None:
             self._write("pull_request.md", self._scrub(pull_request))
         else:

@@ -122,9 +122,13 @@ def test_without_a_sandbox_nothing_runs_and_off_is_said(tmp_path: Path, monkeypa
         assert "bubblewrap is refused (bwrap: No permissions)" in done.err
         assert server.calls == []
         write(repo.root, {CONFIG: config(server.url, sandbox="off")})
-        done, value = call_json(repo.root, "eval", "--split", "test", env=env)
+        page, xml = tmp_path / "p.html", tmp_path / "j.xml"
+        files = ("--html", str(page), "--junit", str(xml))
+        done, value = call_json(repo.root, "eval", "--split", "test", *files, env=env)
         assert done.code == 0, done.err
         assert value["sandbox"] == "off"
+        assert "sandbox: off: agents" in page.read_text(encoding="utf-8")
+        assert '<property name="sandbox" value="off" />' in xml.read_text(encoding="utf-8")
         assert "ran unconfined" in done.out
 
 

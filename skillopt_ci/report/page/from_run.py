@@ -15,6 +15,7 @@ from skillopt_ci.report.page.clean import clean_run
 from skillopt_ci.report.page.earlier import earlier_runs
 from skillopt_ci.report.page.model import GatePower, Report, Side, Subject, Talk, TargetRow, TaskRow, Tone, Values
 from skillopt_ci.report.page.power import power_of
+from skillopt_ci.report.parts import UNCONFINED_PLAIN
 from skillopt_ci.report.run_reader import MAX_BYTES, Run, read_json, read_run, read_spend, read_text
 from skillopt_ci.report.training import outcome_words, unfinished_words, untrained_words
 
@@ -50,6 +51,7 @@ def read_page(folder: Path, scrub: Callable[[str], str]) -> Report:
         word="NOT FINISHED",
         sentence=unfinished_words(scrub(_text(entry.get("message")))),
         simulated=report.get("simulated") is True,
+        notes=(UNCONFINED_PLAIN,) if report.get("sandbox") == "off" else (),
         paid=paid,
         replayed=replayed,
         costs=costs,

@@ -34,10 +34,15 @@ HISTORY = (
 
 
 def write_run(
-    folder: Path, scrub: Callable[[str], str] = str, *, show_heldout: bool = False, **changes: object
+    folder: Path,
+    scrub: Callable[[str], str] = str,
+    *,
+    show_heldout: bool = False,
+    confined: bool = True,
+    **changes: object,
 ) -> Path:
     """A run folder of the sample run."""
-    made = RunFolder(folder, scrub, show_heldout=show_heldout)
+    made = RunFolder(folder, scrub, show_heldout=show_heldout, confined=confined)
     made.write_config(CONFIG)
     made.write_history(HISTORY)
     for step in STEPS:

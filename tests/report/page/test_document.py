@@ -122,6 +122,18 @@ def test_a_training_on_several_targets_shows_each(tmp_path: Path) -> None:
     assert "on every target" not in Reader(train_page(tmp_path / "one")).words
 
 
+def test_every_report_of_a_run_says_that_nothing_was_confined(tmp_path: Path) -> None:
+    inside, outside = write_run(tmp_path / "a"), write_run(tmp_path / "b", confined=False)
+    for name, said in (
+        ("report.md", "**`sandbox: off`:** agents"),
+        ("report.html", "sandbox: off: agents"),
+        ("report.json", '"sandbox": "off"'),
+        ("junit.xml", '<property name="sandbox" value="off" />'),
+    ):
+        assert said in (outside / name).read_text(encoding="utf-8")
+        assert said not in (inside / name).read_text(encoding="utf-8")
+
+
 def test_held_out_words_are_on_the_page_only_where_they_may(tmp_path: Path) -> None:
     said = replace(rollout("test", SCORE), trajectory=rollout("test", SCORE).trajectory)
     confirmed = replace(BETTER, rollouts=(said,))
