@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training import BUDGET, CONFIDENCE, OURS, START, TEST, TRAIN, VAL, WORLDS, Silence, ask, orders
+from training import BUDGET, CONFIDENCE, DEFAULT, START, TEST, TRAIN, VAL, WORLDS, Silence, ask, orders
 from training_world import running
 
 from skillopt_ci import plugins
@@ -39,12 +39,12 @@ def trained(url: str, model: str, name: str) -> tuple[TrainResult, int]:
     target = Model(provider=provider, model=model, temperature=1.0, max_output_tokens=4096)
     grader = build([GraderSpec(type="regex", options={"pattern": "was done"})], None)
     pool, ration = Pool(1), Ration(BUDGET)
-    lab = Lab(Chat(target), lambda _task: grader, pool, Silence(), OURS.replica)
+    lab = Lab(Chat(target), lambda _task: grader, pool, Silence(), DEFAULT.replica)
     bench = Workbench(
         lab=lab.rationed(ration),
         train=orders("train", TRAIN),
         val=orders("val", VAL),
-        settings=OURS,
+        settings=DEFAULT,
         spent=Spend,
         checkpoint=lambda: None,
         keep_back=ration.keep_back,
