@@ -1,5 +1,7 @@
 """How often agents chose a skill when they should, in words and as JSON."""
 
+from collections.abc import Mapping
+
 from skillopt_ci.core.trigger import Rate, Triggers
 from skillopt_ci.report.parts import points
 
@@ -24,6 +26,34 @@ def triggers_line(found: Triggers) -> str:
         f"(opened {found.chosen} of {found.chosen + found.missed} times when it should, {found.false_alarms} of "
         f"{found.false_alarms + found.left} when it should not{missing})"
     )
+
+
+def read_triggers(value: object) -> Triggers | None:
+    """What `Triggers.as_json` wrote; None where that is not what it wrote."""
+    if not isinstance(value, Mapping):
+        return None
+    counts = [value.get(k) for k in ("chosen", "missed", "false_alarms", "left", "missing", "n_tasks")]
+    try:
+        chosen, missed, alarms, left, missing, tasks = (int(n) for n in counts)  # type: ignore[arg-type]
+        precision, recall = _read_rate(value.get("precision")), _read_rate(value.get("recall"))
+    except (TypeError, ValueError, KeyError):
+        return None
+    return Triggers(
+        precision=precision,
+        recall=recall,
+        chosen=chosen,
+        missed=missed,
+        false_alarms=alarms,
+        left=left,
+        missing=missing,
+        tasks=tasks,
+    )
+
+
+def _read_rate(value: object) -> Rate | None:
+    if not isinstance(value, Mapping):
+        return None
+    return Rate(value=float(value["value"]), low=float(value["low"]), high=float(value["high"]))
 
 
 def trigger_notes(*sides: tuple[str, Triggers | None]) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ import pytest
 from skillopt_ci.core.rollout import Failure
 from skillopt_ci.core.task import Attachment
 from skillopt_ci.core.trajectory import Message, ToolCall, Trajectory, Usage
+from skillopt_ci.core.trigger import Rate, Triggers
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import scrubber
 from skillopt_ci.report.run_folder import RunFolder
+from skillopt_ci.report.triggering import both_json, read_triggers
 from tests.report.samples import BEST, HIDDEN, START, STEPS, result, training
 
 SECRET = "key-123456"
@@ -50,6 +52,31 @@ def test_names_are_those_of_the_contract(tmp_path: Path) -> None:
         *(f"steps/step_000{n}/candidate_skill.md" for n in (1, 2)),
         *(f"slow_update/epoch_02/{name}" for name in (*step, "candidate_skill.md")),
     }
+
+
+def test_triggers_are_in_every_report(tmp_path: Path) -> None:
+    half = Rate(value=0.5, low=0.25, high=0.75)
+    start = Triggers(precision=half, recall=None, chosen=3, missed=1, false_alarms=3, left=2, missing=4, tasks=9)
+    best = replace(start, precision=Rate(value=1.0, low=0.6, high=1.0), missing=0)
+    made = result()
+    assert made.confirmation is not None
+    entry = training(replace(made, confirmation=replace(made.confirmation, triggers=(start, best))))
+    folder = RunFolder(tmp_path, scrubber([SECRET]))
+    folder.write_config(CONFIG)
+    for step in STEPS:
+        folder.write_step(step)
+    folder.finish(entry, simulated=True)
+    told = files(tmp_path)
+    for name in ("report.md", "report.html"):
+        for word in ("precision 50.0 [25.0, 75.0], recall not measured over 9 tasks", "precision 100.0 [60.0, 100.0]"):
+            assert word in told[name].decode(), (name, word)
+    sides = json.loads(told["report.json"])["skills"][0]["test"]["triggers"]
+    assert (read_triggers(sides["start"]), read_triggers(sides["best"])) == (start, best)
+    for damaged in (None, [], {}, {**sides["start"], "left": "x"}, {**sides["start"], "precision": {"value": 1}}):
+        assert read_triggers(damaged) is None
+    gate = both_json("base", "head", (start, None))["triggers"]
+    assert gate == {"base": start.as_json(), "head": None}
+    assert both_json("base", "head", (None, None)) == {}
 
 
 def test_notes_that_were_not_given_leave_the_reason(tmp_path: Path) -> None:

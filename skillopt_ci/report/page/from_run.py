@@ -18,6 +18,7 @@ from skillopt_ci.report.page.power import power_of
 from skillopt_ci.report.parts import UNCONFINED_PLAIN
 from skillopt_ci.report.run_reader import MAX_BYTES, Run, read_json, read_run, read_spend, read_text
 from skillopt_ci.report.training import outcome_words, unfinished_words, untrained_words
+from skillopt_ci.report.triggering import read_triggers, trigger_notes
 
 MAX_TALKS = 1500
 MAX_TASKS = 20_000
@@ -86,6 +87,8 @@ def _finished(folder: Path, run: Run, blank: Report, known: tuple[Json, Json], s
     notes = []
     if isinstance(opened, int) and opened > 1:
         notes.append(f"The test split of this suite was opened {opened} times: its scores are a little optimistic.")
+    sides = _mapping(test.get("triggers"))
+    notes += trigger_notes(*((name.title(), read_triggers(sides.get(name))) for name in ("start", "best")))
     target = _mapping(_mapping(config.get("config")).get("target"))
     talks, left_out = _talks(folder, scrub, {run.start.digest: "the start skill", run.best.digest: "the best skill"})
     run = clean_run(run, scrub)
