@@ -208,7 +208,7 @@ def test_a_budget_that_cannot_cover_the_confirmation_is_refused_before_anything_
 
 
 def test_a_stopped_run_still_has_its_confirmation_and_report(root: Path) -> None:
-    stopped = train(root, "--max-calls", "100")
+    stopped = train(root, "--max-calls", "120")
     assert stopped["exit_code"] == 4
     assert stopped["accepted"] == 1
     assert stopped["test"]["n_tasks"] == 12
