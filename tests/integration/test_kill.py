@@ -19,7 +19,8 @@ RESULT = ("best_skill.md", "history.json")
 # A date wants two lines, and this start has one: what is screened alone can help alone.
 START = SKILL + "- Answer with only the value, nothing else.\n"
 SIZES = (12, 16, 14)
-TRAIN = {"epochs": 3, "batch_size": 4, "minibatch_size": 2, "gate": "strict", "edit_budget": {"start": 1, "end": 1}}
+STEPS = {"epochs": 3, "batch_size": 4, "minibatch_size": 2, "edit_budget": {"start": 1, "end": 1}}
+TRAIN = {**STEPS, "gate": "strict", "seed": 2}  # a run that accepts, rejects and lets edits wait
 SIMULATED = {"models": {"type": "simulated", "noise": 0.15, "latency_ms": 3}}
 
 
@@ -41,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], i
     assert (code, err) == (0, "")
     steps = json.loads((folder(root) / "history.json").read_bytes())
     assert len(steps) > 8
-    assert {"accept", "skip"} <= {s["action"] for s in steps}
+    assert {"accept", "reject"} <= {s["action"] for s in steps}
     assert "waiting" in {e["status"] for s in steps for e in s["edits"]}
     return bytes_of(folder(root), RESULT), purchases(root)
 
