@@ -1,5 +1,7 @@
 """Rollouts of the real agents, in the real sandbox, against a loopback server that plays the model."""
 
+import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ from skillopt_ci.providers.base import ProviderOptions
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer
 from skillopt_ci.sandbox.bubblewrap import preflight
-from tests.agents.models import Turn, uses
+from tests.agents.models import Turn, texts, uses
 from tests.loopback import Handler, Loopback
 
 KEY = "sk-the-real-key-0123456789"
@@ -85,6 +87,16 @@ def make(name: str, **more: object) -> Agent:
     return kind.make(options(name, **more))
 
 
+def no_key(at: World, *seen: object) -> None:
+    """Neither the key nor a rollout's token is in anything that is kept, or that the agent sent."""
+    kept = json.dumps(at.ledger.export(), default=str) + repr(seen) + json.dumps(at.ledger.failures(100))
+    assert KEY not in kept
+    assert not re.search(r"rollout-[\w-]{40}", kept)
+    for call in at.server.calls:
+        assert KEY not in texts(call)
+        assert KEY in (call.headers.get("x-api-key"), call.headers.get("authorization", "").removeprefix("Bearer "))
+
+
 @contextmanager
 def world(
     name: str, handler: Handler, *, confined: bool = True, patience: float = 30.0, **more: object
@@ -113,9 +125,11 @@ def world(
                 provider=kind,
                 run="r",
             )
-            yield World(
+            made = World(
                 name=name, harness=AgentHarness(agent, bench), server=server, ledger=ledger, meter=meter, pool=pool
             )
+            yield made
+            no_key(made)  # whatever happened in the rollouts
         finally:
             agency.close()
 
