@@ -211,6 +211,7 @@ class Workshop:
             provider=identity(target),
             run=run,
             distractors=skill.distractors,
+            chooses=skill.chooses,
         )
         return AgentHarness(agent, bench)
 

@@ -77,10 +77,19 @@ def chosen(trajectory: Trajectory, skill: str) -> bool | None:
     return False if trajectory.stop_reason in _SAID else None
 
 
+def unknown_choice(task: Task, triggered: bool | None, stop_reason: str) -> Failure | None:
+    """Why it is not known whether a task's run chose the skill; None when it is, or the task does not ask."""
+    if task.should_trigger is None or triggered is not None:
+        return None
+    said = f"the run ended ({stop_reason}) before it was known whether the skill is chosen"
+    return Failure(stage="target", kind=stop_reason, message=said)
+
+
 def trigger_outcome(task: Task, triggered: bool | None, stop_reason: str) -> Outcome:
     """The outcome of a task that tests triggering. Raises nothing: an unfinished run is a `Failure`, never a 0."""
-    if triggered is None:
-        return Failure(stage="target", kind="timeout", message=f"the run ended ({stop_reason}) before it was known")
+    unknown = unknown_choice(task, triggered, stop_reason)
+    if unknown is not None:
+        return unknown
     right = triggered == task.should_trigger
     did = "opened the skill" if triggered else "did not open the skill"
     why = f"{did}, as it should" if right else f"{did}, and should {'' if task.should_trigger else 'not '}have"

@@ -10,6 +10,7 @@ from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Attachment, Task
 from skillopt_ci.core.trajectory import Message, StopReason, Trajectory
+from skillopt_ci.core.trigger import chosen, unknown_choice
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.gateway.passes import Metered, Pass, Terms
 from skillopt_ci.gateway.server import Gateway
@@ -38,6 +39,7 @@ class Bench:
         provider: its identity for ledger keys.
         run: who buys.
         distractors: skills that are installed beside the one under test.
+        chooses: whether it is seen which skills the agent opens.
     """
 
     sandbox: Sandbox
@@ -50,6 +52,7 @@ class Bench:
     provider: str
     run: str
     distractors: tuple[Skill, ...] = ()
+    chooses: bool = False
 
 
 class AgentHarness:
@@ -81,13 +84,17 @@ class AgentHarness:
         label = label_of(task, sample)
         entry = Entry(kind="rollout", run=bench.run, stream=sample.stream, label=label)
         purchase, bought = bench.ledger.once(key, entry, lambda: self._buy(key, entry, skill, task))
+        found = trajectory_of(purchase, label)
+        unknown = unknown_choice(task, chosen(found, skill.name), found.stop_reason) if bench.chooses else None
+        if bought and unknown is not None:  # graders have a result; whether the skill was chosen nobody knows
+            bench.ledger.fail(key, entry, unknown.kind, unknown.message)
         for meter in bench.meters:
             if bought:
                 meter.counted(key)
             else:
                 meter.replay(key, purchase)
             meter.require_price(purchase, bench.model)
-        return trajectory_of(purchase, label)
+        return found
 
     def _buy(self, key: str, entry: Entry, skill: Skill, task: Task) -> Purchase:
         bench = self._bench

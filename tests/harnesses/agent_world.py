@@ -76,7 +76,9 @@ class World:
     stop: Event
     extra: dict[str, Any] = field(default_factory=dict)
 
-    def harness(self, given: Mapping[str, object], meter: Meter | None = None) -> AgentHarness:
+    def harness(
+        self, given: Mapping[str, object], meter: Meter | None = None, *, chooses: bool = False
+    ) -> AgentHarness:
         return AgentHarness(
             make(given),
             Bench(
@@ -91,6 +93,7 @@ class World:
                 model="m",
                 provider="anthropic/p",
                 run="r",
+                chooses=chooses,
             ),
         )
 

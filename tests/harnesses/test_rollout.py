@@ -103,6 +103,21 @@ def test_limits_are_the_skills_own_result(program: str, changes: dict[str, objec
         assert w.ledger.failures(9) == []
 
 
+@pytest.mark.parametrize(("asks", "chooses", "logged"), [(True, True, 1), (None, True, 0), (True, False, 0)])
+def test_a_choice_that_a_limit_leaves_open_is_logged_once(asks: bool | None, chooses: bool, logged: int) -> None:
+    with agents("bubblewrap", lambda _: messages_reply("3")) as w:
+        asked = replace(TASK, should_trigger=asks)
+        for _ in range(2):  # the second is a replay
+            harness = w.harness(options("[ask('x') for _ in range(9)]", tokens=20), chooses=chooses)
+            assert harness.run(SKILL, asked, SAMPLE).stop_reason == "tokens"
+        said = (
+            "task t1, val, run 0",
+            "tokens",
+            "the run ended (tokens) before it was known whether the skill is chosen",
+        )
+        assert w.ledger.failures(9) == [said] * logged
+
+
 def test_a_context_that_is_too_long_is_the_skills_own_result() -> None:
     with agents("bubblewrap", scripted(error_reply(400, "prompt is too long: 9 tokens > 8 maximum"))) as w:
         assert w.run("ask('x')").stop_reason == "context_overflow"
