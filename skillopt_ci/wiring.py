@@ -27,8 +27,6 @@ from skillopt_ci.providers.purchased import Meter, Purchased
 from skillopt_ci.providers.retrying import Retrying
 from skillopt_ci.providers.stored import Replays, Stored
 
-CHAT_CONCURRENCY = 8
-
 if TYPE_CHECKING:
     from skillopt_ci.harnesses.agent import Agent
     from skillopt_ci.sandbox.base import Sandbox
@@ -185,7 +183,7 @@ class Workshop:
         """A lab that measures with a skill's target, harness, graders and judge; `describing`: its description alone.
 
         Raises:
-            ConfigError: a key is missing, or a grader needs a judge that is not configured.
+            ConfigError: a key, the sandbox or the agent's program is missing, or a judge that a grader needs.
         """
         judge = self.model(skill.judge, run=run, meters=meters) if skill.judge else None
         kind = plugins.load("harnesses", skill.harness)
@@ -197,13 +195,19 @@ class Workshop:
         return Lab(harness, self._grader_of(skill, judge, run), self.pool, progress, replica, judged)
 
     def _agent(self, agent: "Agent", skill: ResolvedSkill, run: str, meters: Sequence[Meter]) -> Harness:
+        from skillopt_ci.harnesses.present import require
         from skillopt_ci.harnesses.rollout import AgentHarness, Bench
 
         agency, target = self.agency, skill.target
+        # A key first: where there is none, as in a fork's pull request, nothing else matters.
+        upstream = agency.upstream(provider_options(target, self.env))
+        sandbox = agency.sandbox()
+        if not self.ledger.replay_only:  # what is replayed needs no program
+            require(agent, skill.harness, confined=self.confined)
         bench = Bench(
-            sandbox=agency.sandbox(),
+            sandbox=sandbox,
             gateway=agency.gateway(),
-            upstream=agency.upstream(provider_options(target, self.env)),
+            upstream=upstream,
             ledger=self.ledger,
             meters=meters,
             pricer=pricer(target),
@@ -285,15 +289,3 @@ def grader_of(
         return made[key][1]
 
     return grader
-
-
-def concurrency(config: Config, skills: Sequence[ResolvedSkill]) -> int:
-    """Rollouts in flight: what the configuration says, else what suits the harness that can have the fewest."""
-    if config.concurrency is not None:
-        return config.concurrency
-    most = CHAT_CONCURRENCY
-    for skill in skills:
-        kind = plugins.load("harnesses", skill.harness)
-        if isinstance(kind, AgentKind):
-            most = min(most, kind.make(skill.harness_options).concurrency)
-    return most

@@ -40,6 +40,14 @@ class Finding:
     fix: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What a job that measures needs beside this tool: a sandbox, and packages of npm as `name@version`."""
+
+    sandbox: bool = False
+    packages: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     name: str
@@ -48,10 +56,10 @@ class _Job:
     refs: tuple[str, ...]
 
 
-def check_workflow(name: str, text: str, *, sandbox: bool = False) -> tuple[list[Finding], frozenset[str]]:
+def check_workflow(name: str, text: str, steps: Steps = Steps()) -> tuple[list[Finding], frozenset[str]]:
     """Findings of one file, and the commands of this tool that it runs; nothing at all for other people's files.
 
-    `sandbox`: what is measured needs one.
+    `steps`: what is measured needs them.
     """
     try:
         value = yaml.safe_load(text)
@@ -77,7 +85,7 @@ def check_workflow(name: str, text: str, *, sandbox: bool = False) -> tuple[list
         where = f"{name}, job {job.name}"
         found += _about_job(where, job, _mapping(whole.get("permissions")))
         found += _about_call(where, job, whole)
-        found += _about_sandbox(where, job) if sandbox else ()
+        found += _about_steps(where, job, steps) if job.commands & _MEASURING else ()
     return found, commands
 
 
@@ -182,13 +190,32 @@ def _about_call(where: str, job: _Job, whole: Mapping[str, Any]) -> Iterator[Fin
         )
 
 
-def _about_sandbox(where: str, job: _Job) -> Iterator[Finding]:
-    if not job.commands & _MEASURING or "bubblewrap" in str(job.spec):
-        return
-    fix = "install bubblewrap, and the agent, in a step before (docs/agents.md)"
+def _about_steps(where: str, job: _Job, steps: Steps) -> Iterator[Finding]:
+    text = str(job.spec)
     if _REUSABLE.search(str(job.spec.get("uses", ""))):
-        fix = "no step can be added to it: take workflows/standalone-*.yml, and the steps of docs/agents.md"
-    yield Finding(level="warning", what=f"{where}: agents and scripts need a sandbox, and none is installed", fix=fix)
+        needs = "a sandbox" if steps.sandbox else ", ".join(steps.packages)
+        if needs:
+            fix = "no step can be added to it: take workflows/standalone-*.yml, and the steps of docs/agents.md"
+            what = f"{where}: agents and scripts need {needs}, and none is installed"
+            yield Finding(level="warning", what=what, fix=fix)
+        return
+    if steps.sandbox and "bubblewrap" not in text:
+        fix = "install bubblewrap in a step before (docs/agents.md)"
+        what = f"{where}: agents and scripts need a sandbox, and none is installed"
+        yield Finding(level="warning", what=what, fix=fix)
+    for package in steps.packages:
+        name, _, version = package.rpartition("@")
+        named = re.findall(rf"{re.escape(name)}(?:@([^\s'\"\\;&|)]+)|(?![\w/.@-]))", text)
+        wrong = [f"'{n[:40]}'" if n else "no version" for n in named if n != version and not n.startswith("$")]
+        if named and not wrong:
+            continue
+        what = (
+            f"{where}: it names {wrong[0]} of {name}, and {version} is pinned"
+            if wrong
+            else (f"{where}: the agent's {name} is not installed in it")
+        )
+        fix = f"add a step before: `npm install -g {package}`" if not wrong else f"`npm install -g {package}`"
+        yield Finding(level="warning", what=what, fix=fix)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

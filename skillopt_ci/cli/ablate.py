@@ -13,7 +13,7 @@ from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.viewer import by_task, write_view
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import Comparison, compare
 from skillopt_ci.core.digest import digest
@@ -43,6 +43,7 @@ def _ablate(console: Console, options: Options, split: str, runs: int) -> int:
     refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
+        require_ready(work, skills)
         rows = [_one(work, one, split, runs) for skill in skills for one in skill.each_target()]
         paid, replayed = work.meter.paid, work.meter.replayed
     missing = any(row["verdict"] is None for row, _ in rows)

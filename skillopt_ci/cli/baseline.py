@@ -13,7 +13,7 @@ from skillopt_ci.cli.options import Options, html_option, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.trust import require_trust
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
@@ -40,6 +40,7 @@ def _baseline(console: Console, options: Options) -> int:
     refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
+        require_ready(work, skills)
         entries = tuple(_one(work, one) for skill in skills for one in skill.each_target())
         report = scored(work, entries)
     says = simulated(refs)

@@ -13,7 +13,7 @@ from skillopt_ci.cli.power import power_lines
 from skillopt_ci.cli.project import open_project, read_skill, read_suite
 from skillopt_ci.cli.rules import merge_rule
 from skillopt_ci.cli.trust import require_trust
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.calibrate import GATES, RUNS, Calibration, Characteristics, Golden, calibrate
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
@@ -48,6 +48,7 @@ def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> 
     refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
+        require_ready(work, skills)
         rows = [_one(work, one, repeats, gates) for skill in skills for one in skill.each_target()]
         paid, replayed = work.meter.paid, work.meter.replayed
     value = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from skillopt_ci.cli.check_agents import missing_here
 from skillopt_ci.cli.check_suite import suite_quality
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import problem_json, run, write_json
@@ -36,11 +37,13 @@ def _check(console: Console, options: Options) -> int:
     problems: list[Problem] = []
     losses: list[Loss] = []
     rows: list[dict[str, object]] = []
-    for skill in project.chosen(options.skill):
+    skills = project.chosen(options.skill)
+    for skill in skills:
         found, row, lost = _check_skill(project, skill)
         problems += found
         losses += lost
         rows.append(row)
+    problems += missing_here(project.config, skills)
     errors = [p for p in problems if not p.warning]
     console.problems(tuple(problems))
     for row in rows:

@@ -13,7 +13,7 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project
-from skillopt_ci.cli.work import at_work, limits_of, require_prices, simulated, told
+from skillopt_ci.cli.work import at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.contest import ContestReport
 from skillopt_ci.engine.human import NAME as HUMAN
@@ -64,6 +64,7 @@ def _compare(
     for skill in skills:
         require_prices(told(options, skill.budget), [skill.target, skill.optimizer, skill.judge])
     with at_work(console, options, project) as work:
+        require_ready(work, [s.each_target()[0] for s in skills])
         fields = [prepare(work, s, rollouts, generation or 1) for s in skills]
         entries = [[enter(work, field, name) for name in names] for field in fields]  # all told before one is bought
         contests = tuple(hold(work, field, each) for field, each in zip(fields, entries, strict=True))

@@ -7,23 +7,21 @@ from typing import Any
 
 import click
 
-from skillopt_ci import plugins
-from skillopt_ci.actions.workflows import Finding, check_workflow
+from skillopt_ci.actions.workflows import Finding, Steps, check_workflow
+from skillopt_ci.cli.check_agents import agents_of, needs_sandbox
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run, write_json
 from skillopt_ci.cli.hub import TOKEN_VARIABLES, clean_words, connected, login_option
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import Project, open_project
-from skillopt_ci.core.nested import leaves
-from skillopt_ci.core.scripts import SCRIPT
 from skillopt_ci.errors import ConfigError, ForgeError, SkilloptError, UsageError
 from skillopt_ci.forge.command import run_git
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.refusal import SETTING
 from skillopt_ci.forge.settings import Settings, read_settings
 from skillopt_ci.forge.status import CONTEXT
-from skillopt_ci.harnesses.base import AgentKind
+from skillopt_ci.harnesses.present import package, require
 from skillopt_ci.sandbox.bubblewrap import STEP, preflight
 from skillopt_ci.wiring import provider_options
 
@@ -52,7 +50,7 @@ def _doctor(console: Console, options: Options, offline: bool, login: str) -> in
         found += _agents(project)
     git = Git.discover(Path.cwd())
     found += _clone(git, project.root if project else Path.cwd())
-    found += _workflows(git.root if git else Path.cwd(), sandbox=project is not None and _needs_sandbox(project))
+    found += _workflows(git.root if git else Path.cwd(), _steps(project))
     if not offline:
         found += _settings(console, login, project)
     for finding in found:
@@ -103,7 +101,7 @@ def _sandbox(project: Project) -> Iterator[Finding]:
     """Whether what needs a sandbox finds one."""
     if project.config.sandbox == "off":
         yield Finding(level="warning", what="sandbox: off: agents and scripts run with this machine before them")
-    elif _needs_sandbox(project):
+    elif needs_sandbox(project.config, project.skills):
         why = preflight()
         if why:
             yield Finding(level="error", what=f"agents and scripts have no sandbox here: {why}", fix=STEP)
@@ -111,29 +109,26 @@ def _sandbox(project: Project) -> Iterator[Finding]:
             yield Finding(level="ok", what="there is a sandbox for agents and scripts")
 
 
-def _needs_sandbox(project: Project) -> bool:
-    """Something of it runs in a sandbox."""
-    if project.config.sandbox == "off":
-        return False
-    return any(s.harness != "chat" or any(g.type == SCRIPT for g in leaves(s.graders)) for s in project.skills)
-
-
 def _agents(project: Project) -> Iterator[Finding]:
     """Whether every agent is installed, in its pinned version; each once."""
-    seen: list[object] = []
-    for skill in project.skills:
-        kind, chosen = plugins.load("harnesses", skill.harness), [skill.harness, dict(skill.harness_options)]
-        if not isinstance(kind, AgentKind) or chosen in seen:
-            continue
-        seen.append(chosen)
+    for skill, agent in agents_of(project.skills):
         try:
-            agent = kind.make(skill.harness_options)
-            said = "is there" if agent.readable else "is not looked for"
-            version = agent.identity().get("version", "")
+            if isinstance(agent, ConfigError):
+                raise agent
+            version = require(agent, skill.harness, confined=project.config.sandbox != "off")
         except ConfigError as error:
-            yield Finding(level="error", what=f"harness '{skill.harness}': {error}")
+            yield Finding(level="error", what=str(error))
         else:
-            yield Finding(level="ok", what=f"harness '{skill.harness}': {version} {said}")
+            yield Finding(level="ok", what=f"harness '{skill.harness}': {version} is there")
+
+
+def _steps(project: Project | None) -> Steps:
+    """What the jobs that measure have to install."""
+    if project is None:
+        return Steps()
+    found = (package(agent) for _, agent in agents_of(project.skills) if not isinstance(agent, ConfigError))
+    packages = tuple(dict.fromkeys(p for p in found if p))
+    return Steps(sandbox=needs_sandbox(project.config, project.skills), packages=packages)
 
 
 def _clone(git: Git | None, root: Path) -> Iterator[Finding]:
@@ -149,13 +144,13 @@ def _clone(git: Git | None, root: Path) -> Iterator[Finding]:
         yield Finding(level="warning", what="the ledger of purchases could be committed by mistake", fix=fix)
 
 
-def _workflows(root: Path, *, sandbox: bool) -> Iterator[Finding]:
+def _workflows(root: Path, steps: Steps) -> Iterator[Finding]:
     commands: set[str] = set()
     for path in sorted((root / _WORKFLOWS).glob("*.y*ml")):
         if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_BYTES:
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
-        found, runs = check_workflow(path.name, text, sandbox=sandbox)
+        found, runs = check_workflow(path.name, text, steps)
         yield from found
         commands |= runs
         if runs and not any(f.level == "error" for f in found):

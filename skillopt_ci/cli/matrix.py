@@ -13,7 +13,7 @@ from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import Project, open_project, read_skill, read_suite
 from skillopt_ci.cli.sides import inside
 from skillopt_ci.cli.trust import require_trust
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import compare
 from skillopt_ci.core.digest import digest
@@ -61,6 +61,7 @@ def score_matrix(console: Console, options: Options, wanted: Wanted) -> int:
     refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
+        require_ready(work, [one for one, _ in rows])
         found = [_cells(work, one, each, wanted) for one, each in rows]
         cells = tuple(cell for each, _ in found for cell in each)
         missing = any(c.word is None for c in cells)

@@ -15,7 +15,7 @@ from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simulated, told
+from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.history import TrainResult
@@ -73,6 +73,7 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
         require_prices(told(options, skill.budget), [*skill.targets, skill.optimizer, skill.judge])
     with at_work(console, options, project) as work:
         plans = [plan_run(work, s, **named) for s in skills]
+        require_ready(work, [plan.skill for plan in plans if not plan.finished], training=True)
         entries = tuple(_one(work, plan) for plan in plans)
     code = max((e.exit_code for e in entries), key=_SERIOUS.index)
     says = simulated(refs)

@@ -7,21 +7,25 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from skillopt_ci import plugins
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.month import month_book, month_start
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.progress import PlainProgress, progress_for
 from skillopt_ci.cli.project import Project
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
+from skillopt_ci.config.schema import Config
 from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.errors import ConfigError
+from skillopt_ci.harnesses.base import AgentKind
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.escape import scrub
 from skillopt_ci.report.run_folder import RunFolder
-from skillopt_ci.wiring import Workshop, concurrency, ledger_seal, pricer, secret_values
+from skillopt_ci.wiring import Workshop, ledger_seal, pricer, secret_values
 
+CHAT_CONCURRENCY = 8
 LEDGER = ".skillopt/ledger.sqlite"
 # Names another place. The action does: what a pull request has committed as its ledger must never decide its gate.
 LEDGER_VARIABLE = "SKILLOPT_CI_LEDGER"
@@ -150,3 +154,28 @@ def require_prices(limits: Limits, refs: Sequence[ModelRef | None]) -> None:
 def simulated(refs: Sequence[ModelRef | None]) -> bool:
     """Whether any of the models is a simulated one: then the figures say nothing about real models."""
     return any(ref is not None and ref.entry.type == "simulated" for ref in refs)
+
+
+def require_ready(work: Work, skills: Sequence[ResolvedSkill], *, training: bool = False) -> None:
+    """Make sure that all of these skills can be measured (and trained) here, before anything is bought for one.
+
+    Raises:
+        ConfigError: a key, the sandbox or an agent's program is missing; says what to do.
+    """
+    for skill in skills:
+        for one in skill.each_target():
+            work.workshop.lab(one, work.progress, run="", meters=())
+        if training:
+            work.workshop.method(skill, run="", meters=())
+
+
+def concurrency(config: Config, skills: Sequence[ResolvedSkill]) -> int:
+    """Rollouts in flight: what the configuration says, else what suits the harness that can have the fewest."""
+    if config.concurrency is not None:
+        return config.concurrency
+    most = CHAT_CONCURRENCY
+    for skill in skills:
+        kind = plugins.load("harnesses", skill.harness)
+        if isinstance(kind, AgentKind):
+            most = min(most, kind.make(skill.harness_options).concurrency)
+    return most

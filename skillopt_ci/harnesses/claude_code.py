@@ -78,6 +78,15 @@ class ClaudeCode:
         """The program, nothing else."""
         return (self._installed.program(),)
 
+    @property
+    def package(self) -> str:
+        """Of npm, with the pinned version."""
+        return self._installed.package
+
+    def missing(self, *, confined: bool) -> str:  # noqa: ARG002 - where it lies, the sandbox sees it
+        """Why it cannot run here, as files say."""
+        return self._installed.missing()
+
     def identity(self) -> Mapping[str, object]:
         """What can change what it does. The version is the pinned one: no other is ever run."""
         tools, allowed = self._tools()

@@ -1,7 +1,9 @@
 """The harness `command`: any agent that can be called on a command line."""
 
 import os
+import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,6 +19,8 @@ from skillopt_ci.harnesses.command_options import CommandOptions, fill, read_opt
 from skillopt_ci.harnesses.installed import IN_CHECKOUT, relative
 from skillopt_ci.harnesses.transcript import Broken, Draft, Transcript, telling_line
 from skillopt_ci.sandbox.base import Finished
+from skillopt_ci.sandbox.bubblewrap import SYSTEM
+from skillopt_ci.sandbox.setup import PATH
 from skillopt_ci.sandbox.workspace import lay_out, read_inside
 
 if TYPE_CHECKING:
@@ -61,8 +65,35 @@ class CommandAgent:
         """As configured. Raises `ConfigError` for one that is not there."""
         for path in self._options.readable:
             if not Path(path).exists():
-                raise ConfigError(f"harness 'command': `readable`: there is no {path[:200]!r} on this machine")
+                raise ConfigError(f"`readable`: there is no {path[:200]!r} on this machine")
         return tuple(Path(p) for p in self._options.readable)
+
+    @property
+    def package(self) -> str:
+        """Not known."""
+        return ""
+
+    def missing(self, *, confined: bool) -> str:
+        """Why its program cannot be found where it will run."""
+        program, path = self._options.run[0], self._options.env.get("PATH", PATH)
+        try:
+            readable = self.readable
+        except ConfigError as error:
+            return str(error)
+        if "{" in program or relative(program):
+            return ""  # known when a workspace is there
+        found = shutil.which(program, path=path)
+        if found is None and Path(program).is_absolute():
+            return f"`run`: there is no program at {program[:200]!r} on this machine"
+        if found is None:
+            here = shutil.which(program)
+            also = f"; here it is {here}: write that, and its folder in `readable`" if here else "; install it"
+            return "" if "{" in path else f"`run`: {program[:200]!r} is not on the agent's PATH ({path}){also}"
+        shown = [*map(Path, (*SYSTEM, sys.base_prefix)), *readable, *(r.resolve() for r in readable)]
+        for place in (Path(found), Path(found).resolve()) if confined else ():
+            if not any(place.is_relative_to(p) for p in shown):
+                return f"`run`: the sandbox does not show {place}; name its folder in `readable`"
+        return ""
 
     def identity(self) -> Mapping[str, object]:
         """Version and every option that can change what the agent does. Raises `ConfigError` without a version."""
@@ -145,20 +176,18 @@ def _asked(argv: "tuple[str, ...] | str") -> str:
     """What a program says of its version; `--version` is added when only its name is known."""
     command = [*argv, "--version"] if len(argv) == 1 else list(argv)
     if relative(command[0]):
-        raise ConfigError(
-            f"harness 'command': {command[0]} is not asked for its version, as {IN_CHECKOUT}; write `version`"
-        )
+        raise ConfigError(f"{command[0]} is not asked for its version, as {IN_CHECKOUT}; write `version`")
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     try:
         done = subprocess.run(  # noqa: S603 - the configuration names it
             command, capture_output=True, env=env, timeout=_VERSION_SECONDS, check=False, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConfigError(f"harness 'command': {command[0]} says no version ({error}); write it as `version`") from None
+        raise ConfigError(f"{command[0]} says no version ({error}); write it as `version`") from None
     lines = (done.stdout or done.stderr).decode("utf-8", "replace").split("\n")
     said = " ".join("".join(c if c.isprintable() else " " for c in lines[0]).split())
     if done.returncode or not said:
-        raise ConfigError(f"harness 'command': `{' '.join(command)}` says no version; write it as `version`")
+        raise ConfigError(f"`{' '.join(command)}` says no version; write it as `version`")
     return said[:100]
 
 

@@ -1,5 +1,6 @@
 """Command lines that npm installs: which program they are, and that it is the version that is pinned."""
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from skillopt_ci.errors import ConfigError
 _MAGIC = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ\x90\x00")
 _VERSION = re.compile(r"\b(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)\b")
 _SECONDS = 60.0
+_DEPTH, _LONGEST = 5, 64 * 1024
 IN_CHECKOUT = "a relative path leads into the checkout, and whoever opens a pull request writes there"
 
 
@@ -36,6 +38,20 @@ class Tool:
     def how(self, version: str) -> str:
         """How it is installed."""
         return f"`npm install -g {self.package}@{version}`"
+
+    def packed(self, program: Path) -> str:
+        """The version that the package around a program names; empty when it is in none. Runs nothing."""
+        for folder in program.parents[:_DEPTH]:
+            try:
+                with (folder / "package.json").open("rb") as file:
+                    value = json.loads(file.read(_LONGEST))
+            except (OSError, ValueError, RecursionError):
+                continue
+            name, version = (value.get(k) for k in ("name", "version")) if isinstance(value, dict) else ("", "")
+            ours = isinstance(name, str) and name.startswith(self.package)
+            found = _VERSION.match(version) if ours and isinstance(version, str) else None
+            return found[1].removesuffix(f"-{sys.platform}") if found else ""
+        return ""
 
 
 @dataclass
@@ -61,6 +77,20 @@ class Installed:
                 self._found = found
             return self._found
 
+    @property
+    def package(self) -> str:
+        """What npm installs, with the version."""
+        return f"{self.tool.package}@{self.version}"
+
+    def missing(self) -> str:
+        """Why the pinned version cannot run, as far as files say; empty when they say nothing. Runs nothing."""
+        try:
+            found = self._find()
+        except ConfigError as error:
+            return str(error)
+        version = self.tool.packed(found)
+        return self._other(found, version) if version and version != self.version else ""
+
     def _find(self) -> Path:
         named = self.path or self.tool.name
         if relative(named):
@@ -74,15 +104,12 @@ class Installed:
     def _require(self, program: Path) -> None:
         found = version_of(program)
         if found != self.version:
-            raise ConfigError(
-                f"{program} is {self.tool.name} {found or 'of an unknown version'}, and {self.version} is pinned: "
-                f"{self.tool.how(self.version)}"
-                + (
-                    f", or write `version: {found}` in the harness; scores of two versions are not alike"
-                    if found
-                    else ""
-                )
-            )
+            raise ConfigError(self._other(program, found))
+
+    def _other(self, program: Path, found: str) -> str:
+        either = f", or write `version: {found}` in the harness; scores of two versions are not alike" if found else ""
+        is_one = f"{program} is {self.tool.name} {found or 'of an unknown version'}"
+        return f"{is_one}, and {self.version} is pinned: {self.tool.how(self.version)}{either}"
 
 
 def relative(program: str) -> bool:

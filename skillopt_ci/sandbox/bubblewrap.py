@@ -15,7 +15,7 @@ _SOCKET = "/run/gateway.sock"
 _ETC = Path(__file__).with_name("etc")
 _SHARED_MEMORY_BYTES = 64 * 1024 * 1024
 # Programs and libraries. Nothing below /home, /root, /var, /opt, /mnt, /srv or the host's /tmp and /run.
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SETTINGS = (
     "alternatives",
     "ca-certificates",
@@ -126,7 +126,7 @@ class Bubblewrap:
 
 def _system() -> list[str]:
     options: list[str] = []
-    for name in _SYSTEM:
+    for name in SYSTEM:
         path = Path(name)
         if path.is_symlink():
             options += ["--symlink", str(path.readlink()), name]

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.actions.workflows import CALLED, check_workflow
+from skillopt_ci.actions.workflows import CALLED, Steps, check_workflow
 from skillopt_ci.cli.workflow_files import Action, workflow_files
 
 SHA = "a" * 40
@@ -118,7 +118,7 @@ def test_what_a_caller_must_grant_is_what_ours_grant(kind: str) -> None:
 
 
 def test_agents_need_a_sandbox_in_every_job_that_measures() -> None:
-    (found,) = check_workflow("x.yml", GOOD, sandbox=True)[0]
+    (found,) = check_workflow("x.yml", GOOD, Steps(sandbox=True))[0]
     assert (found.level, found.what) == (
         "warning",
         "x.yml, job measure: agents and scripts need a sandbox, and none is installed",
@@ -129,10 +129,44 @@ def test_agents_need_a_sandbox_in_every_job_that_measures() -> None:
         f"      - uses: {USES}\n        with: {{command: gate",
         f"{step}      - uses: {USES}\n        with: {{command: gate",
     )
-    assert (step in text, check_workflow("x.yml", text, sandbox=True)[0]) == (True, [])
+    assert (step in text, check_workflow("x.yml", text, Steps(sandbox=True))[0]) == (True, [])
     called = workflow_files(Action(repository="octo/mirror", sha="0123456789" * 4), "main")["skillopt-train.yml"]
-    (found,) = check_workflow("x.yml", called, sandbox=True)[0]
+    (found,) = check_workflow("x.yml", called, Steps(sandbox=True))[0]
     assert "standalone" in found.fix
+
+
+PACKAGE = "@octo/agent@1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("run: npm install -g @octo/agent@1.2.3", ""),
+        ("run: 'npm i -g \"@octo/agent@1.2.3\"; npm i -g @octo/agent-tools@9.9.9'", ""),
+        ("run: npm i -g @octo/agent@$VERSION", ""),
+        ("run: npm i -g @octo/agent@${{ env.V }} && date", ""),
+        ("run: npm install -g @octo/agent", "it names no version of @octo/agent, and 1.2.3 is pinned"),
+        ("run: npm install -g @octo/agent@1.2.30", "it names '1.2.30' of @octo/agent, and 1.2.3 is pinned"),
+        ("run: npm install -g @octo/agent@latest", "it names 'latest' of @octo/agent, and 1.2.3 is pinned"),
+        ("run: npm install -g @octo/agent-tools@1.2.3", "the agent's @octo/agent is not installed in it"),
+        ("run: make", "the agent's @octo/agent is not installed in it"),
+    ],
+)
+def test_agents_are_installed_where_it_is_measured(step: str, said: str) -> None:
+    at = f"      - uses: {USES}\n        with: {{command: gate"
+    text = GOOD.replace(at, f"      - {step}\n{at}")
+    assert step in text
+    found = check_workflow("x.yml", text, Steps(packages=(PACKAGE,)))[0]
+    assert [(f.level, f.what) for f in found] == ([("warning", f"x.yml, job measure: {said}")] if said else [])
+    assert all("`npm install -g @octo/agent@1.2.3`" in f.fix for f in found)
+
+
+def test_agents_of_a_workflow_that_takes_no_steps() -> None:
+    called = workflow_files(Action(repository="octo/mirror", sha="0123456789" * 4), "main")["skillopt-gate.yml"]
+    for steps in (Steps(packages=(PACKAGE,)), Steps(sandbox=True, packages=(PACKAGE,))):
+        (found,) = check_workflow("x.yml", called, steps)[0]
+        assert "standalone" in found.fix
+    assert check_workflow("x.yml", called, Steps()) == ([], frozenset({"gate"}))
 
 
 def test_a_broken_file_of_ours() -> None:

@@ -1,17 +1,21 @@
 """Which program is run, and that it is the pinned version; options of the harnesses."""
 
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from skillopt_ci.errors import ConfigError
-from skillopt_ci.harnesses import claude_code, codex
+from skillopt_ci.harnesses import claude_code, codex, command
+from skillopt_ci.harnesses.agent import Agent
 from skillopt_ci.harnesses.claude_code import ClaudeCode
 from skillopt_ci.harnesses.codex import Codex
 from skillopt_ci.harnesses.installed import Installed, Tool, native, version_of
+from skillopt_ci.harnesses.present import missing, package, require
 
 TOOL = Tool(name="toolx", package="@x/toolx", tested="1.2.3", natives=("@x/toolx-{platform}/bin/toolx",))
 HERE = f"{sys.platform}-{'arm64' if os.uname().machine in ('aarch64', 'arm64') else 'x64'}"
@@ -50,6 +54,58 @@ def test_nothing_installed_says_how(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         Installed(TOOL, "1.2.3").program()
     with pytest.raises(ConfigError, match="no program at"):
         Installed(TOOL, "1.2.3", str(tmp_path / "no")).program()
+
+
+def placed(folder: Path, name: object, version: object) -> Path:
+    """A program in a package; when it is run it leaves a file."""
+    program = folder / "vendor" / "bin" / "toolx"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\ntouch {folder}/ran\necho toolx 1.2.3\n")
+    program.chmod(0o755)
+    (folder / "package.json").write_text(json.dumps({"name": name, "version": version}))
+    return program
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "found"),
+    [
+        ("@x/toolx", "1.2.3", ""),
+        ("@x/toolx-linux-x64", f"1.2.3-{sys.platform}-x64", ""),
+        ("@x/toolx", f"1.2.3-beta.4-{sys.platform}-x64", "1.2.3-beta.4"),
+        ("@x/toolx", "1.2.4", "1.2.4"),
+        ("other", "1.2.4", ""),
+        ("@x/toolx", "new", ""),
+        (3, ["1.2.4"], ""),
+    ],
+)
+def test_a_look_at_files_alone(tmp_path: Path, name: object, version: object, found: str) -> None:
+    program = placed(tmp_path, name, version)
+    said = Installed(TOOL, "1.2.3", str(program)).missing()
+    assert (f"is toolx {found}, and 1.2.3 is pinned: `npm install -g @x/toolx@1.2.3`" in said) is bool(found)
+    assert bool(said) is bool(found)
+    assert not (tmp_path / "ran").exists()
+    assert "no program at" in Installed(TOOL, "1.2.3", str(tmp_path / "no")).missing()
+
+
+@pytest.mark.parametrize("data", [b"", b"[" * 100_000, b"\xff\xfe{", b"[]", b'{"name": "@x/toolx", "version": "1.2.4"'])
+def test_a_package_that_cannot_be_read_says_nothing(tmp_path: Path, data: bytes) -> None:
+    program = placed(tmp_path, "", "")
+    (tmp_path / "package.json").write_bytes(data)
+    assert Installed(TOOL, "1.2.3", str(program)).missing() == ""
+
+
+def test_an_agent_of_another_package_need_not_be_found() -> None:
+    class Plain:
+        readable: tuple[Path, ...] = ()
+
+        def identity(self) -> dict[str, object]:
+            return {"version": "7"}
+
+    plain = cast(Agent, Plain())
+    assert (missing(plain, confined=True), package(plain), require(plain, "plain", confined=True)) == ("", "", "7")
+    assert package(claude_code.make({})) == "@anthropic-ai/claude-code@2.1.329"
+    assert package(codex.make({"version": "1.0.0"})) == "@openai/codex@1.0.0"
+    assert package(command.make({"run": ["x"]})) == ""
 
 
 def test_a_program_of_the_checkout_is_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

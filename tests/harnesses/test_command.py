@@ -209,6 +209,32 @@ def test_what_is_to_be_read_must_be_there(tmp_path: Path) -> None:
         _ = make({"run": ["x"], "readable": [str(tmp_path / "missing")]}).readable
 
 
+def test_where_the_program_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, link = tmp_path / "real" / "an-agent", tmp_path / "bin" / "an-agent"
+    for path in (program, link):
+        path.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    link.symlink_to(program)
+    monkeypatch.setenv("PATH", f"{link.parent}:/usr/bin:/bin")
+
+    def why(run: str, confined: bool = True, **more: object) -> str:
+        return make({"run": [run, "-x"], **more}).missing(confined=confined)
+
+    assert why("sh") == why("sh", confined=False) == ""
+    assert why("{home}/agent") == why("./agent") == ""  # of the workspace: not there yet
+    assert "is not on the agent's PATH (/usr/local/bin:/usr/bin:/bin); install it" in why("no-such-agent")
+    assert f"; here it is {link}: write that, and its folder in `readable`" in why("an-agent")
+    assert why("an-agent", env={"PATH": f"{link.parent}:/bin"}, confined=False) == ""
+    assert why("an-agent", env={"PATH": "{home}/bin"}) == ""
+    assert "there is no program at" in why(str(tmp_path / "nothing"))
+    assert f"does not show {link};" in why(str(link))
+    assert f"does not show {program};" in why(str(link), readable=[str(link.parent)])
+    assert why(str(link), confined=False) == why(str(link), readable=[str(tmp_path)]) == ""
+    assert "`readable`: there is no" in why("sh", readable=[str(tmp_path / "nothing")])
+    assert not (tmp_path / "ran").exists()  # looking runs nothing
+
+
 def test_nothing_of_the_checkout_is_asked_outside_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "agent"
     program.write_text("#!/bin/sh\ntouch ran\necho 1.2\n")

@@ -1,0 +1,62 @@
+"""The part of `check` and `doctor` that looks for agents on this machine: their programs, and a sandbox."""
+
+from collections.abc import Iterator, Sequence
+
+from skillopt_ci import plugins
+from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.config.schema import Config
+from skillopt_ci.core.nested import leaves
+from skillopt_ci.core.scripts import SCRIPT
+from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.harnesses.agent import Agent
+from skillopt_ci.harnesses.base import AgentKind
+from skillopt_ci.harnesses.present import missing
+from skillopt_ci.sandbox.bubblewrap import HELP, STEP, preflight
+
+
+def agents_of(skills: Sequence[ResolvedSkill]) -> Iterator[tuple[ResolvedSkill, Agent | ConfigError]]:
+    """The agent of every harness that the skills use, once, with the first skill that uses it; or why there is none."""
+    seen: list[object] = []
+    for skill in skills:
+        kind, chosen = plugins.load("harnesses", skill.harness), [skill.harness, dict(skill.harness_options)]
+        if isinstance(kind, AgentKind) and chosen not in seen:
+            seen.append(chosen)
+            try:
+                yield skill, kind.make(skill.harness_options)
+            except ConfigError as error:
+                yield skill, error
+
+
+def needs_sandbox(config: Config, skills: Sequence[ResolvedSkill]) -> bool:
+    """Something of the skills runs in a sandbox."""
+    if config.sandbox == "off":
+        return False
+    return any(s.harness != "chat" or any(g.type == SCRIPT for g in leaves(s.graders)) for s in skills)
+
+
+def missing_here(config: Config, skills: Sequence[ResolvedSkill]) -> list[Problem]:
+    """What these skills need and this machine lacks, as warnings: their files are right, and measuring is refused here.
+
+    Runs nothing that a configuration names: `check` reads the one of a pull request.
+    """
+    found = []
+    for skill, agent in agents_of(skills):
+        why = str(agent) if isinstance(agent, ConfigError) else missing(agent, confined=config.sandbox != "off")
+        if why:
+            said = f"harness '{skill.harness}' cannot run on this machine: {why}"
+            found.append(config.source.problem(_place(config, skill), said))
+    if needs_sandbox(config, skills):
+        why = preflight()
+        if why:
+            place = ("sandbox",) if "sandbox" in config.model_fields_set else _place(config, skills[0])
+            found.append(config.source.problem(place, HELP.format(why=why, step=STEP)))
+    return [Problem(p.file, p.line, p.column, p.message, True) for p in found]
+
+
+def _place(config: Config, skill: ResolvedSkill) -> tuple[str | int, ...]:
+    """Where a skill's harness is written."""
+    for index, entry in enumerate(config.skills):
+        own = entry.harness
+        if own is not None and (own.type, dict(own.options)) == (skill.harness, dict(skill.harness_options)):
+            return "skills", index, "harness"
+    return ("harness",)

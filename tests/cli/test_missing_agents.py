@@ -1,0 +1,128 @@
+"""An agent's command line, or the sandbox, is not on this machine: said in one line, before anything is bought."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.world import CONFIG, PATH, SKILL, TASKS, call, call_json, config, files, task, write
+from tests.forge.repo import Repo
+from tests.loopback import Loopback, chat_reply
+
+SAID = "claude is not installed; `npm install -g @anthropic-ai/claude-code@2.1.329`, or name the program in 'path'"
+SECOND = "skills/other/SKILL.md"
+BARE = {"PATH": "/usr/bin:/bin"}
+
+
+def project(root: Path, url: str, harness: object = "claude-code", **changes: Any) -> Repo:
+    """A skill for chat, and one for an agent after it; what is bought of either reaches the server."""
+    other = {"path": SECOND, "tasks": ["evals/other/tasks.jsonl"], "harness": harness}
+    graders = {"graders": [{"type": "exact"}]}
+    models = {"provider": "openai", "model": "m"}
+    chosen = config(
+        **{
+            "providers": {
+                "openai": {"base_url": url, "price": {"input": 1, "output": 1}},
+                "anthropic": {
+                    "base_url": url.removesuffix("/v1"), "price": {"input": 1, "output": 1},
+                    "api_key_env": "SECOND_KEY",
+                },
+            },
+            "target": models, "optimizer": models, "sandbox": "off",
+            "skills": [
+                {"path": PATH, "tasks": [TASKS], **graders},
+                {**other, "target": {"provider": "anthropic", "model": "m"}, **graders},
+            ],
+            **changes,
+        }
+    )  # fmt: skip
+    rows = [{**task(n, s), "id": f"o{n}", "prompt": f"No. {n}?"} for n, s in enumerate(["train", "val", "test"] * 6)]
+    repo = Repo(root)
+    repo("config", "user.name", "A Person")
+    repo("config", "user.email", "person@example.org")
+    more = {SECOND: SKILL.replace("invoices", "other"), CONFIG: chosen}
+    repo.commit({**files(), **more, "evals/other/tasks.jsonl": "".join(json.dumps(r) + "\n" for r in rows)})
+    return repo
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["eval"], ["eval", "--matrix"], ["train"], ["baseline"], ["calibrate"], ["ablate"],
+        ["compare", "--methods", "one-shot"], ["gate"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_nothing_is_bought(tmp_path: Path, command: list[str]) -> None:
+    with Loopback(lambda _: chat_reply("x")) as server:
+        repo = project(tmp_path / "p", server.openai_url)
+        env = {**BARE, "OPENAI_API_KEY": "k", "SECOND_KEY": "k"}
+        for path in (PATH, SECOND):
+            write(repo.root, {path: (repo.root / path).read_text() + "- More.\n"})
+        done = call(repo.root, *command, "--quiet", env=env)
+        assert done.code == 2
+        assert [line for line in done.lines if SAID in line] == done.lines
+        assert done.lines[0].startswith("error: harness 'claude-code': ")
+        assert server.calls == []
+        assert call(repo.root, *command, "--skill", "invoices", "--quiet", env=env).code in (0, 1, 3)  # it needs none
+        assert server.calls
+
+
+def test_a_training_that_lacks_a_key_for_its_second_skill_buys_nothing_for_the_first(tmp_path: Path) -> None:
+    with Loopback(lambda _: chat_reply("x")) as server:
+        repo = project(tmp_path / "p", server.openai_url, harness="chat")
+        done = call(repo.root, "train", "--quiet", env={"OPENAI_API_KEY": "k"})
+        assert (done.code, server.calls) == (2, [])
+        assert "SECOND_KEY" in done.err
+
+
+def test_check_warns_and_succeeds(tmp_path: Path) -> None:
+    repo = project(tmp_path / "p", "http://127.0.0.1:1/v1")
+    done, value = call_json(repo.root, "check", env=BARE)
+    assert done.code == 0
+    (found,) = [p for p in value["problems"] if "claude" in p["message"]]
+    assert found["warning"] is True
+    assert found["message"].startswith(f"harness 'claude-code' cannot run on this machine: {SAID}")
+    line = (repo.root / CONFIG).read_text().splitlines()[found["line"] - 1]
+    assert line[found["column"] - 1 :].startswith('"claude-code"')
+    assert "claude" not in call(repo.root, "check", "--skill", "invoices", env=BARE).err
+
+
+def test_check_runs_nothing_that_the_configuration_names(tmp_path: Path) -> None:
+    """It reads the one of a pull request, so a program there must not run."""
+    program = tmp_path / "claude"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\necho 2.1.329\n")
+    program.chmod(0o755)
+    for harness in (
+        {"type": "claude-code", "path": str(program)},
+        {"type": "command", "run": [str(program)], "version": [str(program), "--version"]},
+    ):
+        repo = project(tmp_path / str(harness["type"]), "http://127.0.0.1:1/v1", harness=harness)
+        assert call(repo.root, "check", env=BARE).code == 0
+        assert not (tmp_path / "ran").exists()
+    call(repo.root, "doctor", "--offline", env=BARE)  # a person asks, on a machine of theirs
+    assert (tmp_path / "ran").exists()
+
+
+def test_check_says_that_there_is_no_sandbox(tmp_path: Path) -> None:
+    repo = project(tmp_path / "p", "http://127.0.0.1:1/v1", sandbox="auto")
+    bare = {"PATH": str(tmp_path / "nothing")}
+    done = call(repo.root, "check", env=bare)
+    assert done.code == 0
+    (line,) = [line for line in done.lines if "bubblewrap (bwrap) is not installed" in line]
+    assert "warning: agents, set-up commands and script graders run in a sandbox, and there is none here" in line
+    assert "sudo apt-get install -y bubblewrap" in line
+    assert "bubblewrap" not in call(repo.root, "check", "--skill", "invoices", env=bare).err
+
+
+def test_doctor_looks_whether_a_workflow_installs_it(tmp_path: Path) -> None:
+    repo = project(tmp_path / "p", "http://127.0.0.1:1/v1")
+    uses = f"skillopt-ci/skillopt-ci@{'a' * 40}"
+    step = "- run: npm install -g @anthropic-ai/claude-code@2.1.329\n"
+    text = f"on: push\npermissions: {{}}\njobs:\n  m:\n    steps:\n    - uses: {uses}\n      with: {{command: eval}}\n"
+    for added, told in (("", 1), (step.replace("2.1.329", "2.1.0") + "    ", 1), (step + "    ", 0)):
+        write(repo.root, {".github/workflows/own.yml": text.replace("- uses", f"{added}- uses")})
+        said = [line for line in call(repo.root, "doctor", "--offline", env=BARE).out.splitlines() if "own.yml" in line]
+        found = [line for line in said if "npm install -g @anthropic-ai/claude-code@2.1.329" in line]
+        assert len(found) == told, said
