@@ -19,6 +19,7 @@ from skillopt_ci.ledger_file import LedgerFile, storable
 from skillopt_ci.ledger_seal import Seal, is_sealed
 
 _STORE = "insert or ignore into purchases values (?,?,?,?,?,?,?,?,?,?,?,?)"
+GRADE = "grade"  # what a script said: kept like a purchase, and none, as it is no call and costs nothing
 _LOGS = {
     "failures": "key, kind, message, run, label, failed_at",
     "runs": "run, lineage, generation, event, detail, at",
@@ -130,7 +131,7 @@ class Ledger:
             if found is not None:
                 return found, False
             if self.replay_only:
-                self._replay_failure(key)
+                self.replay_failure(key)
                 why = "is sealed with a key that is not here" if self._has(key) else "was never bought"
                 raise LedgerMissError(f"replay only, and this call {why}: {entry.label} ({entry.kind})")
             with self._lock:
@@ -184,8 +185,12 @@ class Ledger:
             (key, kind, self._seal.close(storable(message), key), entry.run, storable(entry.label), time.time()),
         )
 
-    def _replay_failure(self, key: str) -> None:
-        """A finished run is replayed as it was: a call that failed then fails again instead of being bought now."""
+    def replay_failure(self, key: str) -> None:
+        """A finished run is replayed as it was: what failed then fails again instead of being bought now.
+
+        Raises:
+            CallFailedError: the newest failure under a key; nothing when there is none.
+        """
         rows = self._file.run("select kind, message from failures where key=? order by id desc limit 1", (key,))
         if rows:
             raise CallFailedError(rows[0][0], self._read(rows[0][1], key))
@@ -232,7 +237,8 @@ class Ledger:
     def spend_by_stage(self, run: str | None = None) -> tuple[StageCost, ...]:
         """Everything bought, or what one run bought, by stream and the model that answered, in their order."""
         columns = "kind, stream, served_model, usd, input_tokens, cached_tokens, output_tokens"
-        rows = self._file.run(f"select {columns} from purchases where ? in ('', run)", (run or "",))  # noqa: S608
+        query = f"select {columns} from purchases where ? in ('', run) and stream <> '{GRADE}'"  # noqa: S608
+        rows = self._file.run(query, (run or "",))
         totals: dict[tuple[str, str], Spend] = {}
         for kind, stream, model, usd, *tokens in rows:
             usage = Usage(input_tokens=tokens[0], cached_tokens=tokens[1], output_tokens=tokens[2])

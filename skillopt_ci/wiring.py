@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from skillopt_ci import plugins
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.config.schema import Config
+from skillopt_ci.core.nested import leaves
+from skillopt_ci.core.scripts import SCRIPT
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.engine.lab import Judged, Lab, Progress
 from skillopt_ci.engine.method import Method
@@ -16,6 +18,7 @@ from skillopt_ci.errors import ConfigError, MissingKeyError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build
 from skillopt_ci.graders.noted import Noted
+from skillopt_ci.graders.place import Place
 from skillopt_ci.harnesses.agency import Agency
 from skillopt_ci.harnesses.base import AgentKind, Harness
 from skillopt_ci.ledger import Ledger
@@ -29,7 +32,6 @@ from skillopt_ci.providers.stored import Replays, Stored
 
 if TYPE_CHECKING:
     from skillopt_ci.harnesses.agent import Agent
-    from skillopt_ci.sandbox.base import Sandbox
 
 # What each SDK reads when the configuration names no variable.
 _KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure-openai": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
@@ -186,6 +188,8 @@ class Workshop:
             ConfigError: a key, the sandbox or the agent's program is missing, or a judge that a grader needs.
         """
         judge = self.model(skill.judge, run=run, meters=meters) if skill.judge else None
+        if any(g.type == SCRIPT for g in leaves(skill.graders)) and not self.ledger.replay_only:
+            self.agency.sandbox()
         kind = plugins.load("harnesses", skill.harness)
         if isinstance(kind, AgentKind):
             harness = self._agent(kind.make(skill.harness_options), skill, run, meters)
@@ -220,7 +224,8 @@ class Workshop:
         return AgentHarness(agent, bench)
 
     def _grader_of(self, skill: ResolvedSkill, judge: Model | None, run: str) -> Callable[[Task], Grader]:
-        of = grader_of(skill.graders, judge, self.agency.sandbox)
+        place = Place(sandbox=self.agency.sandbox, confined=self.confined, ledger=self.ledger, run=run)
+        of = grader_of(skill.graders, judge, place)
         return lambda task: Noted(of(task), self.ledger, run)
 
     def method(self, skill: ResolvedSkill, *, run: str, meters: Sequence[Meter]) -> Method:
@@ -275,7 +280,7 @@ def _played(ref: ModelRef, provider: Provider) -> Model:
 
 
 def grader_of(
-    common: Sequence[GraderSpec], judge: Model | None, sandbox: "Callable[[], Sandbox] | None" = None
+    common: Sequence[GraderSpec], judge: Model | None, place: Place | None = None
 ) -> Callable[[Task], Grader]:
     """The grader of each task: its own graders, else the skill's. Built once per set of graders."""
     # With the specs, so that they live on and no other ones get their ids.
@@ -285,7 +290,7 @@ def grader_of(
         specs = tuple(task.graders if task.graders is not None else common)
         key = tuple(id(s) for s in specs)
         if key not in made:
-            made[key] = specs, build(specs, judge, sandbox)
+            made[key] = specs, build(specs, judge, place)
         return made[key][1]
 
     return grader

@@ -1,6 +1,6 @@
 """The port `Grader`, and how several are combined."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -8,8 +8,8 @@ from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
+from skillopt_ci.graders.place import Place
 from skillopt_ci.providers.base import Model as JudgeModel
-from skillopt_ci.sandbox.base import Sandbox
 
 __all__ = ["AllOf", "Grader", "GraderFactory", "JudgeModel", "Sandboxed", "check_options", "strings"]
 
@@ -26,8 +26,8 @@ class Grader(Protocol):
 class Sandboxed(Protocol):
     """A grader that runs commands, or holds one that does."""
 
-    def within(self, sandbox: Callable[[], Sandbox], /) -> Grader:
-        """The same grader with a place to run. `sandbox` raises `ConfigError` when there is none."""
+    def within(self, place: Place, /) -> Grader:
+        """The same grader with a place to run."""
         ...
 
 

@@ -1,17 +1,17 @@
 """Graders from what a task or a skill says."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from skillopt_ci import plugins
 from skillopt_ci.core.nested import leaves
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders.base import AllOf, Grader, GraderFactory, JudgeModel, Sandboxed
-from skillopt_ci.sandbox.base import Sandbox
+from skillopt_ci.graders.place import Place
 
 
-def build(specs: Sequence[GraderSpec], judge: JudgeModel | None, sandbox: Callable[[], Sandbox] | None = None) -> AllOf:
-    """The graders of a task, as one. `sandbox` is asked for when one of them runs commands.
+def build(specs: Sequence[GraderSpec], judge: JudgeModel | None, place: Place | None = None) -> AllOf:
+    """The graders of a task, as one. `place` is where those that run commands do so.
 
     Raises:
         ConfigError: there is none, or the options of one do not fit.
@@ -20,7 +20,7 @@ def build(specs: Sequence[GraderSpec], judge: JudgeModel | None, sandbox: Callab
     if not specs:
         raise ConfigError("no graders: give the skill or the task at least one")
     made = (build_one(spec, judge) for spec in specs)
-    return AllOf(tuple(g.within(sandbox) if sandbox and isinstance(g, Sandboxed) else g for g in made))
+    return AllOf(tuple(g.within(place) if place and isinstance(g, Sandboxed) else g for g in made))
 
 
 def build_one(spec: GraderSpec, judge: JudgeModel | None) -> Grader:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from skillopt_ci.core.nested import ABOUT_MEMBER, COMBINATIONS, DEEPEST, member
@@ -13,8 +13,8 @@ from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.graders import wording
 from skillopt_ci.graders.base import AllOf, Grader, JudgeModel, Sandboxed, check_options
 from skillopt_ci.graders.build import build_one
+from skillopt_ci.graders.place import Place
 from skillopt_ci.graders.validate import Particular
-from skillopt_ci.sandbox.base import Sandbox
 
 _TOLERANCE = 1e-9
 _HEAVIEST = 1_000_000_000  # weights that can be summed
@@ -45,10 +45,10 @@ class _Combined:
         said = (m.grader.problem(task) for m in self.members if isinstance(m.grader, Particular))
         return next((problem for problem in said if problem is not None), None)
 
-    def within(self, sandbox: Callable[[], Sandbox], /) -> Grader:
+    def within(self, place: Place, /) -> Grader:
         """The same with a place to run for those members that need one."""
         members = tuple(
-            replace(m, grader=m.grader.within(sandbox)) if isinstance(m.grader, Sandboxed) else m for m in self.members
+            replace(m, grader=m.grader.within(place)) if isinstance(m.grader, Sandboxed) else m for m in self.members
         )
         made: Grader = replace(self, members=members)  # type: ignore[assignment]  # each of the three is one
         return made

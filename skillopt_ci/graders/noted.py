@@ -13,7 +13,7 @@ from skillopt_ci.ledger import Entry, Ledger
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A grader whose own failures are logged; those of a judge's calls already are. `run`: for whom it grades."""
+    """A grader whose own failures are logged; a judge's calls and scripts log theirs. `run`: for whom it grades."""
 
     grader: Grader
     ledger: Ledger
@@ -24,7 +24,7 @@ class Noted:
         try:
             return self.grader.grade(task, trajectory)
         except CallFailedError as error:
-            if error.kind in ("grader", "setup") and not self.ledger.replay_only:
+            if error.kind == "grader" and not self.ledger.replay_only:
                 entry = Entry(kind="grade", run=self.run, stream="", label=f"task {task.id}, its graders")
                 self.ledger.fail(digest({"kind": "grade", "task": task.id}), entry, error.kind, error.message)
             raise

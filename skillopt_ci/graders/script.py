@@ -4,17 +4,19 @@ import json
 import re
 import shlex
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import Attachment, GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
-from skillopt_ci.errors import CallFailedError, ConfigError
+from skillopt_ci.errors import CallFailedError, ConfigError, LedgerError
 from skillopt_ci.graders import wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options
 from skillopt_ci.graders.checks import mapping
+from skillopt_ci.graders.place import Place
 from skillopt_ci.sandbox.base import WORK, Command, Finished, Limits, Sandbox, make_root
 from skillopt_ci.sandbox.removing import remove
 from skillopt_ci.sandbox.setup import base_environment, last_words, set_up
@@ -35,32 +37,56 @@ class _Script:
     argv: tuple[str, ...]
     files: Mapping[str, str]
     limits: Limits
-    sandbox: Callable[[], Sandbox] | None = None
+    place: Place | None = None
 
-    def within(self, sandbox: Callable[[], Sandbox], /) -> Grader:
+    def within(self, place: Place, /) -> Grader:
         """The same grader with a place to run."""
-        return replace(self, sandbox=sandbox)
+        return replace(self, place=place)
 
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
-        if self.sandbox is None:
+        place = self.place
+        if place is None:
             raise CallFailedError("grader", "grader 'script' has no sandbox here")
         lost = [o for o in trajectory.omitted if not o.endswith(("symbolic link", "no regular file"))]
         if lost:
             raise CallFailedError("grader", f"grader 'script': the workspace was not kept whole: {lost[0][:120]}")
+        about = _about(task, trajectory)
+        what = self._what(task, trajectory, about)
+        return self._score(
+            place.once(what, f"task {task.id}, script", lambda: self._ask(place, task, trajectory, about))
+        )
+
+    def _what(self, task: Task, trajectory: Trajectory, about: Sequence[Attachment]) -> dict[str, object]:
+        """Everything that the command can see of a rollout, and the command."""
+        return {
+            "argv": list(self.argv),
+            "files": dict(self.files),
+            "limits": asdict(self.limits),
+            "workspace": [f.identity() for f in task.files],
+            "setup": list(task.setup),
+            "about": [a.identity() for a in about],
+            "artifacts": [a.identity() for a in trajectory.artifacts],
+            "removed": list(trajectory.removed),
+        }
+
+    def _ask(
+        self, place: Place, task: Task, trajectory: Trajectory, about: Sequence[Attachment]
+    ) -> Mapping[str, object]:
         folder = Path(tempfile.mkdtemp(prefix="skillopt-"))
         try:
-            finished = self._run(self.sandbox(), make_root(folder), task, trajectory)
+            return _verdict(self._run(place.sandbox(), make_root(folder), task, trajectory, about))
         finally:
             remove(folder)
-        return self._score(finished)
 
-    def _run(self, sandbox: Sandbox, root: Path, task: Task, trajectory: Trajectory) -> Finished:
+    def _run(
+        self, sandbox: Sandbox, root: Path, task: Task, trajectory: Trajectory, about: Sequence[Attachment]
+    ) -> Finished:
         """Before any foreign command runs, everything is written but what the agent changed: set-up comes before."""
         view = sandbox.view(root)
         beside = view / _FOLDER
         lay_out(root / WORK, task.files)
         lay_out(root / _FOLDER, [Attachment(name=n, data=t.encode()) for n, t in self.files.items()])
-        lay_out(root / _FOLDER, _about(task, trajectory))
+        lay_out(root / _FOLDER, about)
         set_up(sandbox, root, task.setup, _SET_UP)
         put_back(root / WORK, trajectory.artifacts, trajectory.removed)
         env = base_environment(view) | {
@@ -73,41 +99,61 @@ class _Script:
         command = Command(argv=self.argv, root=root, env=env, limits=self.limits)
         return sandbox.run(command)
 
-    def _score(self, finished: Finished) -> Score:
-        code = finished.returncode
-        if finished.ended == "stopped":
-            raise CallFailedError("interrupted", "the run is being stopped")
-        if finished.ended != "exit":
-            raise CallFailedError("grader", f"grader 'script': it ran into a limit ({finished.ended})")
-        if code < 0 or code > 128 or code in _NOT_RUN:
-            raise CallFailedError("grader", f"grader 'script': it crashed (code {code}){last_words(finished)}")
-        said = _said(finished.stdout)
-        if said is not None:
-            return self._told(said)
-        why = f"the script ended with code {code}{last_words(finished)}"
-        bare = f"the script ended with code {code}"
-        return wording.scored(self.spec, float(code == 0), code == 0, why=why, hint=bare, bare=bare)
+    def _score(self, said: Mapping[str, Any]) -> Score:
+        """In words, from a verdict that was kept."""
+        try:
+            if "score" in said:
+                return self._told(float(said["score"]), said)
+            code = int(said["code"])
+            bare = f"the script ended with code {code}"
+            return wording.scored(
+                self.spec, float(code == 0), code == 0, why=bare + str(said["words"]), hint=bare, bare=bare
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise LedgerError("the ledger's record of a script is damaged; move the ledger away") from error
 
-    def _told(self, said: Mapping[str, object]) -> Score:
+    def _told(self, value: float, said: Mapping[str, Any]) -> Score:
         """A score that the script printed."""
-        value, passed = said["score"], said.get("passed")
-        if isinstance(value, bool):
-            value = float(value)
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise CallFailedError("grader", f"grader 'script': the score must lie in [0, 1], not {str(value)[:40]}")
-        if passed is not None and not isinstance(passed, bool):
-            raise CallFailedError("grader", "grader 'script': 'passed' must be true or false")
-        value += 0.0  # or -0.0 stays what it is
-        bare = f"the script gave {value:.2f}"
-        words = {key: wording.clip(text, 800) for key in ("why", "hint") if isinstance(text := said.get(key), str)}
+        bare, passed = f"the script gave {value:.2f}", said["passed"]
         return wording.scored(
             self.spec,
-            float(value),
-            value >= 1 if passed is None else passed,
-            why=f"{bare}: {words['why']}" if "why" in words else bare,
-            hint=f"{bare}: {words['hint']}" if "hint" in words else bare,
+            value,
+            value >= 1 if passed is None else bool(passed),
+            why=f"{bare}: {said['why']}" if "why" in said else bare,
+            hint=f"{bare}: {said['hint']}" if "hint" in said else bare,
             bare=bare,
         )
+
+
+def _verdict(finished: Finished) -> Mapping[str, object]:
+    """What a script said, as a JSON value: its code and last words, or the score that it printed.
+
+    Raises:
+        CallFailedError: kind `script`: nothing that counts.
+    """
+    code = finished.returncode
+    if finished.ended == "stopped":
+        raise CallFailedError("interrupted", "the run is being stopped")
+    if finished.ended != "exit":
+        raise _failed(f"it ran into a limit ({finished.ended})")
+    if code < 0 or code > 128 or code in _NOT_RUN:
+        raise _failed(f"it crashed (code {code}){last_words(finished)}")
+    said = _said(finished.stdout)
+    if said is None:
+        return {"code": code, "words": last_words(finished)}
+    value, passed = said["score"], said.get("passed")
+    if isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise _failed(f"the score must lie in [0, 1], not {str(value)[:40]}")
+    if passed is not None and not isinstance(passed, bool):
+        raise _failed("'passed' must be true or false")
+    words = {key: wording.clip(text, 800) for key in ("why", "hint") if isinstance(text := said.get(key), str)}
+    return {"score": value + 0.0, "passed": passed, **words}  # no -0.0
+
+
+def _failed(why: str) -> CallFailedError:
+    return CallFailedError("script", f"grader 'script': {why}")
 
 
 def _about(task: Task, trajectory: Trajectory) -> list[Attachment]:
@@ -143,8 +189,7 @@ def _said(stdout: bytes) -> Mapping[str, object] | None:
         value = json.loads(last)
     except (ValueError, RecursionError):
         if _MEANT.match(last):
-            said = "its last line looks like a score and is not JSON"
-            raise CallFailedError("grader", f"grader 'script': {said}") from None
+            raise _failed("its last line looks like a score and is not JSON") from None
         return None
     return value if isinstance(value, dict) and "score" in value else None
 

@@ -77,6 +77,16 @@ def test_a_training_that_lacks_a_key_for_its_second_skill_buys_nothing_for_the_f
         assert "SECOND_KEY" in done.err
 
 
+def test_a_script_without_a_sandbox_is_refused_before_chat_is_asked(tmp_path: Path) -> None:
+    with Loopback(lambda _: chat_reply("x")) as server:
+        skills = [{"path": PATH, "tasks": [TASKS], "graders": [{"type": "script", "run": "true"}]}]
+        repo = project(tmp_path / "p", server.openai_url, sandbox="auto", skills=skills)
+        env = {"OPENAI_API_KEY": "k", "PATH": str(tmp_path / "nothing")}
+        done = call(repo.root, "eval", "--quiet", env=env)
+        assert (done.code, server.calls) == (2, [])
+        assert "bubblewrap (bwrap) is not installed" in done.err
+
+
 def test_check_warns_and_succeeds(tmp_path: Path) -> None:
     repo = project(tmp_path / "p", "http://127.0.0.1:1/v1")
     done, value = call_json(repo.root, "check", env=BARE)

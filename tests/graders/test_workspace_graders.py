@@ -1,6 +1,7 @@
 """The graders that look at what an agent did: files, tool-calls, diff, script."""
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -12,13 +13,14 @@ from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.scripts import suite_with_scripts, with_scripts
 from skillopt_ci.core.task import Attachment, GraderSpec, Source, Suite, Task
 from skillopt_ci.core.trajectory import Message, ToolCall, Trajectory
-from skillopt_ci.errors import CallFailedError, ConfigError
+from skillopt_ci.errors import CallFailedError, ConfigError, LedgerError
 from skillopt_ci.graders.base import Sandboxed
 from skillopt_ci.graders.build import build, build_one
 from skillopt_ci.graders.changes import changed_lines
 from skillopt_ci.graders.noted import Noted
+from skillopt_ci.graders.place import Place
 from skillopt_ci.ledger import Ledger
-from skillopt_ci.sandbox.base import Sandbox
+from skillopt_ci.sandbox.base import Command, Finished, Sandbox
 from skillopt_ci.sandbox.difference import difference
 from skillopt_ci.sandbox.unconfined import Unconfined
 from tests.fakes import MemoryTree
@@ -50,6 +52,10 @@ def trajectory(**changes: Any) -> Trajectory:
         **changes,
     }
     return Trajectory(**given)
+
+
+def place(sandbox: Callable[[], Sandbox], ledger: Ledger | None = None) -> Place:
+    return Place(sandbox=sandbox, confined=True, ledger=ledger or Ledger(None), run="r")
 
 
 def grade(kind: str, options: Mapping[str, object], hidden: bool | None = None, **changes: Any) -> Score:
@@ -182,7 +188,9 @@ def test_options_that_do_not_fit(kind: str, options: dict[str, object], words: s
 def run_script(run: str | list[str], kind: str = "bubblewrap", task: Task = TASK, **more: Any) -> Score:
     sandbox = of_kind(kind)
     options = {"run": run, **more.pop("options", {})}
-    grader = build([GraderSpec(type="script", options=options, hidden=more.pop("hidden", None))], None, lambda: sandbox)
+    grader = build(
+        [GraderSpec(type="script", options=options, hidden=more.pop("hidden", None))], None, place(lambda: sandbox)
+    )
     return grader.grade(task, trajectory(**more))
 
 
@@ -231,7 +239,7 @@ def test_scripts(run: str | list[str], value: float, passed: bool, kind: str) ->
 def test_scripts_that_say_nothing_are_failures(run: str, options: dict[str, object], words: str) -> None:
     with pytest.raises(CallFailedError, match=words) as caught:
         run_script(run, options=options)
-    assert caught.value.kind == "grader"
+    assert caught.value.kind == "script"
 
 
 def test_a_workspace_that_was_not_kept_is_no_ground_for_a_score() -> None:
@@ -248,7 +256,7 @@ def test_set_up_comes_before_what_the_agent_changed() -> None:
 def test_the_limits_of_a_script_are_not_those_of_the_set_up() -> None:
     task = replace(TASK, setup=("sleep 1.2", "yes | head -c 3000000"))
     spec = GraderSpec(type="script", options={"run": "test -e in.txt", "timeout": 1})
-    grader = build([spec], None, lambda: of_kind("bubblewrap"))
+    grader = build([spec], None, place(lambda: of_kind("bubblewrap")))
     assert grader.grade(task, trajectory()).passed
 
 
@@ -284,7 +292,7 @@ def test_scripts_inside_combinations_get_the_sandbox() -> None:
     inner = {"type": "script", "run": "true"}
     for outer in ("all", "any", "weighted"):
         spec = GraderSpec(type=outer, options={"graders": [{"type": "exact"}, {"type": "any", "graders": [inner]}]})
-        score = build([spec], None, lambda: of_kind("bubblewrap")).grade(TASK, trajectory())
+        score = build([spec], None, place(lambda: of_kind("bubblewrap"))).grade(TASK, trajectory())
         assert score.value == {"all": 0.0, "any": 1.0, "weighted": 0.5}[outer]
 
 
@@ -297,22 +305,29 @@ def test_a_sandbox_is_made_only_for_scripts() -> None:
     def never() -> Sandbox:
         raise ConfigError("no sandbox")
 
-    assert build([GraderSpec(type="files", options={"exists": "in.txt"})], None, never).grade(TASK, trajectory()).passed
+    assert (
+        build([GraderSpec(type="files", options={"exists": "in.txt"})], None, place(never))
+        .grade(TASK, trajectory())
+        .passed
+    )
     with pytest.raises(ConfigError, match="no sandbox"):
-        build([GraderSpec(type="script", options={"run": "true"})], None, never).grade(TASK, trajectory())
+        build([GraderSpec(type="script", options={"run": "true"})], None, place(never)).grade(TASK, trajectory())
 
 
 def test_why_a_grader_failed_stands_in_the_ledger() -> None:
     inner = build_one(GraderSpec(type="script", options={"run": "exit 127"}), None)
     assert isinstance(inner, Sandboxed)
-    placed = inner.within(lambda: of_kind("unconfined"))
     for ledger in (Ledger(None), Ledger(None, replay_only=True)):
         with ledger:
-            noted = Noted(placed, ledger, "r")
+            noted = Noted(inner.within(place(lambda: of_kind("unconfined"), ledger)), ledger, "r")
             with pytest.raises(CallFailedError, match="it crashed"):
                 noted.grade(TASK, trajectory())
-            label, kind, words = "task t1, its graders", "grader", "grader 'script': it crashed (code 127)"
+            label, kind, words = "task t1, script", "script", "grader 'script': it crashed (code 127)"
             assert ledger.failures(9) == ([] if ledger.replay_only else [(label, kind, words)])
+            with pytest.raises(CallFailedError, match="not kept whole"):
+                noted.grade(TASK, trajectory(omitted=("big: too large (3000000 bytes)",)))
+            lost = [f for f in ledger.failures(9) if f[:2] == ("task t1, its graders", "grader")]
+            assert len(lost) == (0 if ledger.replay_only else 1)
     with Ledger(None) as ledger:
         right = build_one(GraderSpec(type="exact"), None)
         said = trajectory(messages=(Message(role="assistant", content="3"),))
@@ -320,10 +335,102 @@ def test_why_a_grader_failed_stands_in_the_ledger() -> None:
         assert ledger.failures(9) == []
 
 
+class Dice(Unconfined):
+    """A sandbox whose scripts print another score each time, or crash where `codes` says so."""
+
+    def __init__(self, *codes: int) -> None:
+        super().__init__(Event())
+        self.runs, self._codes = 0, codes
+
+    def run(self, command: Command, /) -> Finished:
+        self.runs += 1
+        code = self._codes[self.runs - 1] if self.runs <= len(self._codes) else 0
+        said = b'{"score": 0.%d, "why": "w%d", "hint": "h"}' % (self.runs, self.runs)
+        return Finished(ended="exit", returncode=code, stdout=said, stderr=b"", seconds=0.1)
+
+
+def rolled(dice: Dice, ledger: Ledger, task: Task = TASK, **more: Any) -> Score:
+    options, hidden = {"run": "x", **more.pop("options", {})}, more.pop("hidden", None)
+    spec = GraderSpec(type="script", options=options, hidden=hidden)
+    where = replace(place(lambda: dice, ledger), confined=more.pop("confined", True))
+    return build([spec], None, where).grade(task, trajectory(**more))
+
+
+def test_a_script_that_says_something_else_each_time_is_asked_once() -> None:
+    with Ledger(None) as ledger:
+        dice = Dice()
+        first = rolled(dice, ledger)
+        assert (first.value, first.why, first.hint) == (0.1, "the script gave 0.10: w1", "the script gave 0.10: h")
+        assert rolled(dice, ledger) == first
+        assert rolled(dice, ledger, seconds=9.0, tool_version="2", usd=None) == first  # nothing that a script sees
+        assert rolled(dice, ledger, hidden=True).hint == "the script gave 0.10"  # other words, the same verdict
+        assert dice.runs == 1
+        assert rolled(dice, ledger).checks[0].evidence == first.why
+        (kept,) = ledger.export()
+        assert (kept["kind"], kept["stream"], kept["usd"], kept["label"]) == (
+            "grade/0",
+            "grade",
+            "0",
+            "task t1, script",
+        )
+        assert ledger.spend_by_stage() == ()  # no call, no stage of the costs
+        ledger.replay_only = True
+        assert rolled(dice, ledger) == first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"options": {"run": "y"}}, {"options": {"files": {"a.py": "1"}}}, {"options": {"timeout": 5}},
+        {"options": {"memory_mb": 100}}, {"confined": False}, {"removed": ()}, {"diff": "x"}, {"tool_calls": ()},
+        {"denied": ("Bash",)}, {"artifacts": ()}, {"messages": (Message(role="assistant", content="4"),)},
+        {"stop_reason": "length"}, {"skills_used": ("x",)},
+        {"task": replace(TASK, expected=("4",))}, {"task": replace(TASK, setup=("true",))},
+        {"task": replace(TASK, files=())}, {"task": replace(TASK, metadata={"a": 1})}, {"task": replace(TASK, id="t2")},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_a_script_can_see_is_in_the_key(other: dict[str, Any]) -> None:
+    with Ledger(None) as ledger:
+        dice = Dice()
+        rolled(dice, ledger)
+        rolled(dice, ledger, **other)
+        assert len(ledger.export()) == 2
+
+
+def test_a_script_that_failed_is_asked_again_but_in_a_replay() -> None:
+    with Ledger(None) as ledger:
+        dice = Dice(139)
+        for replay_only in (False, True):  # a replay fails as it failed
+            ledger.replay_only = replay_only
+            with pytest.raises(CallFailedError, match="it crashed"):
+                rolled(dice, ledger)
+        assert (dice.runs, len(ledger.failures(9))) == (1, 1)
+        ledger.replay_only = False
+        assert rolled(dice, ledger).value == 0.2
+        ledger.replay_only = True
+        assert rolled(dice, ledger).value == 0.2
+        assert rolled(dice, ledger, diff="other").value == 0.3  # nothing is known of it, and it costs nothing
+        assert len(ledger.export()) == 1
+
+
+@pytest.mark.parametrize(
+    "value", ['{"score": "x"}', '{"score": 2, "passed": null}', "{}", '{"code": []}', '{"code": 1}']
+)
+def test_a_damaged_record_of_a_script_is_named(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "l.sqlite"
+    with Ledger(path) as ledger:
+        rolled(Dice(), ledger)
+    with sqlite3.connect(path) as file:
+        file.execute("update purchases set value=?", (value,))
+    with Ledger(path) as ledger, pytest.raises(LedgerError, match="record of a script is damaged"):
+        rolled(Dice(), ledger)
+
+
 def test_a_run_that_is_stopped_gives_no_score() -> None:
     stop = Event()
     stop.set()
-    grader = build([GraderSpec(type="script", options={"run": "true"})], None, lambda: Unconfined(stop))
+    grader = build([GraderSpec(type="script", options={"run": "true"})], None, place(lambda: Unconfined(stop)))
     with pytest.raises(CallFailedError) as caught:
         grader.grade(TASK, trajectory())
     assert caught.value.kind == "interrupted"

@@ -94,6 +94,26 @@ def test_a_bundled_script_that_breaks_the_skill_is_a_regression(tmp_path: Path) 
         assert KEY not in done.out + done.err
 
 
+DICE = "import json, random; print(json.dumps({'score': random.random()}))"
+
+
+def test_a_script_that_rolls_dice_rolls_them_once(tmp_path: Path) -> None:
+    bubblewrap()
+    with Loopback(lambda _: messages_reply("ok", tokens=(100, 0, 5))) as server:
+        graders = [{"type": "script", "run": ["python3", "-c", DICE]}]
+        repo = project(tmp_path / "p", server.url, skills=[{"path": PATH, "tasks": [TASKS], "graders": graders}])
+        env = {"MY_KEY": KEY}
+        done, first = call_json(repo.root, "eval", "--split", "test", env=env)
+        assert done.code == 0, done.err
+        assert 0 < first["skills"][0]["mean"] < 1
+        for more in ([], ["--replay-only"]):
+            _, again = call_json(repo.root, "eval", "--split", "test", *more, env=env)
+            assert again["skills"] == first["skills"]
+        told = call(repo.root, "ledger", "stats").out
+        assert "grade" not in told  # a script is no call
+        assert len(server.calls) == 24
+
+
 def test_eval_counts_rollouts_and_budget_stops_them(tmp_path: Path) -> None:
     bubblewrap()
     with Loopback(lambda _: messages_reply("ok", tokens=(100, 0, 5))) as server:
