@@ -162,7 +162,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _token(headers: dict[str, str]) -> str:
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    return headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
+    # A client of Google's is known, too, and told which protocols are spoken here: its own is none of them.
+    return (
+        headers.get("x-api-key")
+        or headers.get("x-goog-api-key")
+        or (bearer.strip() if scheme.lower() == "bearer" else "")
+    )
 
 
 class _Threading(socketserver.ThreadingMixIn):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -173,3 +174,12 @@ def test_what_is_in_the_key_and_what_is_not() -> None:
     assert codex.make({"max_turns": 7}).limits.turns == 7
     assert plain.identity()["version"] == "2.1.329"
     assert claude_code.make({"tools": ["Bash", "Skill", "Bash"]}).identity()["tools"] == ["Bash", "Skill"]
+
+
+@pytest.mark.parametrize("tool", [claude_code.TOOL, codex.TOOL], ids=lambda t: t.name)
+def test_what_the_documentation_installs_is_what_is_pinned(tool: Tool) -> None:
+    root = Path(__file__).parents[2]
+    texts = [p.read_text(encoding="utf-8") for p in (*root.glob("*.md"), *root.glob("docs/*.md"))]
+    named = re.findall(rf"{re.escape(tool.package)}@([\w.-]+)", "\n".join(texts))
+    assert len(named) > 1
+    assert set(named) == {tool.tested}

@@ -104,6 +104,15 @@ def test_without_a_token_nobody_gets_in() -> None:
         assert w.server.calls == []
 
 
+def test_a_client_of_another_protocol_is_told_so() -> None:
+    with world(scripted(messages_reply("x")), "openai") as w:
+        entry = w.enter()
+        path = "/v1beta/models/m:streamGenerateContent?alt=sse"
+        answer = httpx2.post(w.url + path, json={"contents": []}, headers={"x-goog-api-key": entry.token})
+        assert (answer.status_code, w.server.calls) == (404, [])
+        assert "speaks responses and chat here, and nothing else" in answer.text
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
