@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from skillopt_ci.actions.context import EventContext
 from skillopt_ci.cli.action_inputs import SPENDING, Inputs, Places, Refs
@@ -13,6 +12,7 @@ from skillopt_ci.cli.month import SPEND_VARIABLE
 from skillopt_ci.cli.work import LEDGER_VARIABLE
 from skillopt_ci.errors import GitError, SkilloptError, UsageError
 from skillopt_ci.ledger import Ledger
+from skillopt_ci.sandbox.scratch import Scratch, sweep
 from skillopt_ci.wiring import SEAL_VARIABLE
 
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
@@ -115,12 +115,13 @@ def _fetch(context: EventContext, token: str, source: str, state: Path) -> str:
 
 def _add_baselines(state: Path, context: EventContext, token: str, say: Callable[[str], None]) -> None:
     """What baselines spent counts for the month, and what they bought is not bought again."""
-    with TemporaryDirectory(dir=state.parent) as folder:
+    sweep([str(state.parent)])
+    with Scratch(str(state.parent)) as folder:
         try:
-            if _fetch(context, token, "baseline", Path(folder)):
+            if _fetch(context, token, "baseline", folder):
                 state.mkdir(parents=True, exist_ok=True)
                 with Ledger(state / _LEDGER) as mine:
-                    mine.merge(Path(folder) / _LEDGER)
+                    mine.merge(folder / _LEDGER)
         except SkilloptError as error:
             say(f"what baselines bought is left out: {error}")
 

@@ -1,7 +1,6 @@
 """Commits from values: written as git objects, without touching anybody's index, files or refs."""
 
 import binascii
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from skillopt_ci.errors import GitError
 from skillopt_ci.forge.command import Refused, run_git
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.proposal import CommitPlan
+from skillopt_ci.sandbox.scratch import Scratch
 
 BOT_NAME = "skillopt-ci[bot]"
 BOT_EMAIL = "skillopt-ci[bot]@users.noreply.github.com"
@@ -31,8 +31,8 @@ def write_commits(git: Git, base: str, plans: Sequence[CommitPlan]) -> tuple[str
         for who in ("AUTHOR", "COMMITTER")
         for what, value in (("NAME", BOT_NAME), ("EMAIL", BOT_EMAIL), ("DATE", date))
     }
-    with tempfile.TemporaryDirectory(prefix="skillopt-index-") as folder:
-        env = {**identity, "GIT_INDEX_FILE": str(Path(folder) / "index")}
+    with Scratch() as folder:
+        env = {**identity, "GIT_INDEX_FILE": str(folder / "index")}
         run_git(git.root, "read-tree", parent, env=env)
         modes = {path: entry.mode for path, entry in git.tree(parent).entries.items()}
         for plan in plans:

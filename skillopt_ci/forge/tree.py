@@ -5,7 +5,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.forge.command import Refused, run_git
 from skillopt_ci.forge.globs import is_pattern, matches, split_path
 from skillopt_ci.forge.worktree import WorkTree
+from skillopt_ci.sandbox.scratch import Scratch
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _MODES = {"120000": "is a symbolic link; put the file itself here", "160000": "is a submodule; its files are not read"}
@@ -114,8 +114,8 @@ class StoredTree(Tree):
         """
         self._disk.read(path)  # refuses what is no regular file inside the root
         name = "/".join(split_path(path))
-        with tempfile.TemporaryDirectory(prefix="skillopt-index-") as folder:
-            index = Path(folder) / "index"
+        with Scratch() as folder:
+            index = folder / "index"
             # The real index decides how line ends of a tracked file are kept, so that an untouched file is unchanged.
             real = os.fsdecode(run_git(self.root, "rev-parse", "--git-path", "index").rstrip(b"\n"))
             if (self.root / real).is_file():

@@ -3,12 +3,9 @@
 It knows rollouts by their tokens and says nothing to anybody else. Bodies and keys are never logged or kept.
 """
 
-import shutil
 import socketserver
-import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +14,7 @@ from skillopt_ci.gateway.passes import Pass, Terms
 from skillopt_ci.gateway.protocols import error_body
 from skillopt_ci.gateway.upstream import Asked
 from skillopt_ci.sandbox.base import Door
+from skillopt_ci.sandbox.scratch import Scratch
 
 _LONGEST_BODY = 32 * 1024 * 1024
 _MOST_CONNECTIONS = 400  # over all rollouts; each is a thread, and a file of this process
@@ -34,11 +32,11 @@ class Gateway:
             connections: at once, at most; those beyond are closed.
         """
         self.room = threading.BoundedSemaphore(connections)
-        self._folder = Path(tempfile.mkdtemp(prefix="skillopt-"))
-        if len(str(self._folder)) > _LONGEST_PATH - 10:
-            self._folder.rmdir()
-            self._folder = Path(tempfile.mkdtemp(prefix="skillopt-", dir="/tmp"))
-        socket = self._folder / "gw.sock"
+        self._folder = Scratch()
+        if len(str(self._folder.path)) > _LONGEST_PATH - 10:
+            self._folder.close()
+            self._folder = Scratch("/tmp")  # noqa: S108
+        socket = self._folder.path / "gw.sock"
         self._passes: dict[str, Pass] = {}
         self._lock = threading.Lock()
         self._failures = Failures()
@@ -87,7 +85,7 @@ class Gateway:
         for server in self._servers:
             server.shutdown()
             server.server_close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,8 +16,8 @@ from skillopt_ci.graders import wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options
 from skillopt_ci.graders.checks import mapping
 from skillopt_ci.graders.place import Place
-from skillopt_ci.sandbox.base import WORK, Command, Finished, Limits, Sandbox, make_root
-from skillopt_ci.sandbox.removing import remove
+from skillopt_ci.sandbox.base import ROOT, WORK, Command, Finished, Limits, Sandbox, make_root
+from skillopt_ci.sandbox.scratch import Scratch
 from skillopt_ci.sandbox.setup import base_environment, last_words, set_up
 from skillopt_ci.sandbox.workspace import lay_out, problem_of, put_back
 
@@ -72,11 +71,8 @@ class _Script:
     def _ask(
         self, place: Place, task: Task, trajectory: Trajectory, about: Sequence[Attachment]
     ) -> Mapping[str, object]:
-        folder = Path(tempfile.mkdtemp(prefix="skillopt-"))
-        try:
-            return _verdict(self._run(place.sandbox(), make_root(folder), task, trajectory, about))
-        finally:
-            remove(folder)
+        with Scratch() as folder:
+            return _verdict(self._run(place.sandbox(), make_root(folder / ROOT), task, trajectory, about))
 
     def _run(
         self, sandbox: Sandbox, root: Path, task: Task, trajectory: Trajectory, about: Sequence[Attachment]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from skillopt_ci.providers.base import ProviderOptions
 from skillopt_ci.sandbox.base import Sandbox, Stop
+from skillopt_ci.sandbox.scratch import sweep
 
 if TYPE_CHECKING:
     from skillopt_ci.gateway.server import Gateway
@@ -15,6 +16,8 @@ class Agency:
     """Makes each thing once, when it is first needed. Safe for threads."""
 
     def __init__(self, stop: Stop, *, confined: bool) -> None:
+        """Begin with taking away what commands that were killed have left."""
+        sweep()
         self._stop = stop
         self._confined = confined
         self._lock = threading.Lock()

@@ -1,7 +1,6 @@
 """One rollout of an agent: a folder of its own, a sandbox, a way to the model; bought once, like every call."""
 
 import secrets
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +23,8 @@ from skillopt_ci.harnesses.transcript import Transcript
 from skillopt_ci.ledger import Entry, Ledger, Purchase
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer
-from skillopt_ci.sandbox.base import WORK, Command, Finished, Limits, Sandbox, make_root
-from skillopt_ci.sandbox.removing import remove
+from skillopt_ci.sandbox.base import ROOT, WORK, Command, Finished, Limits, Sandbox, make_root
+from skillopt_ci.sandbox.scratch import Scratch
 from skillopt_ci.sandbox.setup import base_environment, set_up
 from skillopt_ci.sandbox.workspace import Changes, Snapshot, lay_out, strip
 
@@ -140,11 +139,8 @@ class AgentHarness:
         )
 
     def _in_folder(self, entered: Pass, skill: Skill, task: Task) -> Trajectory:
-        folder = Path(tempfile.mkdtemp(prefix="skillopt-"))
-        try:
-            return self._work(entered, make_root(folder), skill, task)
-        finally:
-            remove(folder)
+        with Scratch() as folder:
+            return self._work(entered, make_root(folder / ROOT), skill, task)
 
     def _work(self, entered: Pass, root: Path, skill: Skill, task: Task) -> Trajectory:
         """Everything that this process writes is written before the first foreign command runs."""

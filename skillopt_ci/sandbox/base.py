@@ -11,6 +11,8 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 WORK, HOME, TMP = "work", "home", "tmp"
 """Folders that every root has: the workspace, the agent's home, and what is /tmp for it."""
+ROOT = "root"
+"""A root in a `Scratch`: commands may lock it, and never the folder around it, so that it can be swept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ class Sandbox(Protocol):
 
 
 def make_root(folder: Path) -> Path:
-    """Make the folders of a root below an empty folder."""
+    """Make the folders of a root; the folder itself when it is not there."""
     for name in (WORK, HOME, TMP):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
     return folder

@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def remove(folder: Path) -> None:
     Inner folders are moved to the top first: no path gets longer than the system takes, and nothing is recursive.
     """
     with suppress(OSError):
-        folder.chmod(stat.S_IRWXU)
+        _open_up(folder)
     waiting = [folder]
     while waiting:
         current = waiting.pop()
@@ -24,7 +25,7 @@ def remove(folder: Path) -> None:
                     if not entry.is_dir(follow_symlinks=False):
                         path.unlink()
                         continue
-                    path.chmod(stat.S_IRWXU)  # its owner may have locked it, and must be able to move it
+                    _open_up(path)  # its owner may have locked it, and must be able to move it
                     moved = folder / secrets.token_hex(16)
                     path.rename(moved)
                     waiting.append(moved)
@@ -33,6 +34,18 @@ def remove(folder: Path) -> None:
                 current.rmdir()
     with suppress(OSError):
         folder.rmdir()
+
+
+def _open_up(folder: Path) -> None:
+    """Let its owner in. On Linux never through a link, also when a process that is just dying puts one there."""
+    if sys.platform != "linux":
+        folder.chmod(stat.S_IRWXU)
+        return
+    number = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        Path(f"/proc/self/fd/{number}").chmod(stat.S_IRWXU)
+    finally:
+        os.close(number)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from skillopt_ci.sandbox.scratch import sweep
 from tests.agents.conftest import processes_of
 from tests.agents.example import EXAMPLE, RULE, each, environment, model, project
 from tests.agents.models import texts
@@ -82,27 +83,56 @@ def test_doctor_says_whether_the_agent_is_there(name: str, tmp_path: Path) -> No
 
 
 @each
-def test_a_killed_command_leaves_no_process(name: str, tmp_path: Path) -> None:
+def test_a_killed_command_leaves_no_process_and_the_next_one_takes_its_folders(name: str, tmp_path: Path) -> None:
     need_sandbox()
-    marker = tmp_path / "rollouts"
-    hang = "setsid sleep 311 & sleep 310 & echo started > started.txt; wait"
+    place = tmp_path / "rollouts"
+    hang = "chmod 0 ../home; setsid sleep 311 & sleep 310 & echo started > started.txt; wait"
     with Loopback(model(name, hang)) as server:
         repo = project(tmp_path, name)
-        env = {**environment(name, server, tmp_path), "HOME": str(tmp_path), "TMPDIR": str(marker)}
+        with (repo.root / "skillopt.yml").open("a") as config:
+            config.write("concurrency: 1\n")  # so that all its folders are there when its tool runs
+        env = {**environment(name, server, tmp_path), "HOME": str(tmp_path), "TMPDIR": str(place)}
         env["PYTHONPATH"] = str(EXAMPLE.parents[1])
-        command = [sys.executable, "-m", "skillopt_ci", "eval", "--split", "val", "--quiet"]
-        running = subprocess.Popen(
-            command, cwd=repo.root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        killed, killed_folders = hanging(repo.root, env, place)
+        shutil.copytree(repo.root, tmp_path / "other")
+        other, other_folders = hanging(tmp_path / "other", env, place)
         try:
-            waited(lambda: list(marker.glob("skillopt-*/*/started.txt")), "no tool ran")
-            assert any("sleep 310" in line for line in processes_of(marker))
+            killed.send_signal(signal.SIGKILL)
+            killed.wait()
+            waited(lambda: not any(processes_of(f) for f in killed_folders), "processes of the killed command")
+            assert all(folder.is_dir() for folder in killed_folders)
         finally:
-            running.send_signal(signal.SIGKILL)
-            running.wait()
-        waited(lambda: not processes_of(marker), f"left: {processes_of(marker)}")
-        for folder in marker.iterdir():  # what a killed process cannot remove
-            shutil.rmtree(folder)
+            killed.kill()
+            try:
+                with Loopback(model(name)) as calm:
+                    env = {**environment(name, calm, tmp_path), "TMPDIR": str(place)}
+                    assert call(repo.root, "eval", "--split", "val", env=env).code == 0
+                assert set(place.iterdir()) == other_folders  # of a command that is still at work
+                assert other.poll() is None
+                assert any("sleep 310" in line for line in processes_of(place))
+            finally:
+                other.kill()
+                other.wait()
+        waited(lambda: not processes_of(place), f"left: {processes_of(place)}")
+    sweep()
+
+
+def hanging(root: Path, env: dict[str, str], place: Path) -> tuple[subprocess.Popen[bytes], set[Path]]:
+    """A command with a tool at work, and the folders that it made."""
+    before = set(place.iterdir())
+    command = [sys.executable, "-m", "skillopt_ci", "eval", "--split", "val", "--quiet"]
+    process = subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.DEVNULL)
+
+    def started() -> bool:
+        assert process.poll() is None
+        return any(list(folder.glob("*/work/started.txt")) for folder in set(place.iterdir()) - before)
+
+    try:
+        waited(started, "no tool ran")
+    except BaseException:
+        process.kill()
+        raise
+    return process, set(place.iterdir()) - before
 
 
 def waited(true: Any, otherwise: str) -> None:
