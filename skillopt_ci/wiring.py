@@ -18,7 +18,7 @@ from skillopt_ci.errors import ConfigError, MissingKeyError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build
 from skillopt_ci.graders.noted import Noted
-from skillopt_ci.graders.place import Place
+from skillopt_ci.graders.place import Place, nowhere
 from skillopt_ci.harnesses.agency import Agency
 from skillopt_ci.harnesses.base import AgentKind, Harness
 from skillopt_ci.ledger import Ledger
@@ -147,10 +147,11 @@ class Workshop:
         until: float,
         replays: Replays,
         judge: Model | None = None,
+        scripts: bool = True,
     ) -> Lab:
         """A lab that replays what was bought up to a moment and buys nothing; it needs no key.
 
-        With a `judge` it buys that one's word where it is not known: stored answers are judged anew by another judge.
+        With a `judge` it buys that one's word where it is not known. Without `scripts` none runs to say a new one.
         """
 
         def model(ref: ModelRef) -> Model:
@@ -170,7 +171,7 @@ class Workshop:
         else:
             harness = kind(model(skill.target))
         judged: Judged = "both" if skill.chooses else "answers"
-        return Lab(harness, self._grader_of(skill, judge, ""), self.pool, progress, judged=judged)
+        return Lab(harness, self._grader_of(skill, judge, "", scripts=scripts), self.pool, progress, judged=judged)
 
     def lab(
         self,
@@ -223,8 +224,11 @@ class Workshop:
         )
         return AgentHarness(agent, bench)
 
-    def _grader_of(self, skill: ResolvedSkill, judge: Model | None, run: str) -> Callable[[Task], Grader]:
-        place = Place(sandbox=self.agency.sandbox, confined=self.confined, ledger=self.ledger, run=run)
+    def _grader_of(
+        self, skill: ResolvedSkill, judge: Model | None, run: str, *, scripts: bool = True
+    ) -> Callable[[Task], Grader]:
+        sandbox = self.agency.sandbox if scripts else nowhere
+        place = Place(sandbox=sandbox, confined=self.confined, ledger=self.ledger, run=run)
         of = grader_of(skill.graders, judge, place)
         return lambda task: Noted(of(task), self.ledger, run)
 

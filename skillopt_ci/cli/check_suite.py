@@ -18,13 +18,14 @@ from skillopt_ci.pool import Pool
 from skillopt_ci.providers.stored import Replays
 from skillopt_ci.wiring import Workshop
 
-CHAT = "chat"  # runs of other harnesses are not looked up here
+# Of other harnesses the stored runs are not looked up: for their keys a program that the configuration names would run.
+_QUIET = ("chat", "claude-code", "codex")
 
 
 def suite_quality(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Problem]:
     """Every finding on the suite of one skill: errors and warnings, each with its place."""
     problems = exam_problems(suite.tasks, skill.graders)
-    if skill.harness == CHAT:
+    if skill.harness in _QUIET:
         problems += _always(project, skill, suite)
     problems += _too_small(project, skill, suite)
     return sorted(problems, key=lambda p: (p.file, p.line, p.column))
@@ -71,9 +72,9 @@ def _always(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Proble
         measured = read_skill(project.tree, skill.path, skill.name)
         with Ledger(path, replay_only=True) as ledger:
             streams = ledger.streams()
-            workshop = Workshop(ledger=ledger, pool=Pool(1))
+            workshop = Workshop(ledger=ledger, pool=Pool(1), confined=project.config.sandbox == "auto")
             for one in skill.each_target():
-                lab = workshop.stored_lab(one, _Silence(), until=math.inf, replays=Replays())
+                lab = workshop.stored_lab(one, _Silence(), until=math.inf, replays=Replays(), scripts=False)
                 found += always_problems(stored_verdicts(lab, measured, suite.tasks, streams))
     except (ConfigError, LedgerError):  # the skill has problems of its own, told elsewhere; a ledger is no duty
         return found

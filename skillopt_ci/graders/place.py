@@ -8,6 +8,7 @@ from skillopt_ci.core.digest import digest
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.ledger import GRADE, Entry, Ledger, Purchase
+from skillopt_ci.providers.stored import NOT_STORED
 from skillopt_ci.sandbox.base import Sandbox
 
 
@@ -60,3 +61,8 @@ class Place:
 
 def _free(value: Mapping[str, object]) -> Purchase:
     return Purchase(value=value, usage=Usage(), usd=Decimal(0), served_model="", calls=0)
+
+
+def nowhere() -> Sandbox:
+    """The sandbox of those who run nothing. Raises `CallFailedError` of kind `not-stored`."""
+    raise CallFailedError(NOT_STORED, "what the script said is not in the ledger, and none is run here")

@@ -67,6 +67,18 @@ def test_a_provider_that_speaks_another_protocol_is_refused_before_anything_is_a
         assert server.calls == []
 
 
+def test_check_knows_what_an_agent_always_fails_without_running_anything(tmp_path: Path) -> None:
+    need_sandbox()
+    with Loopback(model("codex")) as server:
+        repo = project(tmp_path, "codex")
+        env = environment("codex", server, tmp_path)
+        assert call(repo.root, "eval", "--split", "test", "--runs", "4", env=env).code == 0
+        asked = len(server.calls)
+        done = call(repo.root, "check", env={**env, "PATH": str(tmp_path)})
+        assert sum("failed in all 4 stored runs" in line for line in done.lines) == 6
+        assert (done.code, len(server.calls)) == (0, asked)
+
+
 @each
 def test_doctor_says_whether_the_agent_is_there(name: str, tmp_path: Path) -> None:
     with Loopback(model(name)) as server:

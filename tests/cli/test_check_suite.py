@@ -129,6 +129,24 @@ def test_tasks_that_always_pass_or_fail(root: Path, command: list[str]) -> None:
     assert not [line for line in call(root, "check").lines if "stored run" in line]
 
 
+def test_what_scripts_said_is_known_and_none_is_run(root: Path, tmp_path: Path) -> None:
+    log = tmp_path / "ran"
+    graders = [{"type": "script", "run": f"echo x >> {log}; exit 1"}]
+    skills = [{"path": PATH, "tasks": [TASKS], "graders": graders}]
+    write(root, {CONFIG: config(sandbox="off", skills=skills)})
+    rewrite(root, *(task(n, split) for n, split in enumerate(["train"] * 4 + ["val"] * 4 + ["test"] * 6)))
+    assert call(root, "eval", "--split", "test", "--runs", "4").code == 0
+    ran = log.read_text()
+    assert ran.count("x") >= 6
+    told = [line for line in call(root, "check").lines if "stored run" in line]
+    assert len(told) == 6
+    assert "failed in all 4 stored runs" in told[0]
+    graders[0]["run"] += " "  # another script: what it would say is not known, and check runs none
+    write(root, {CONFIG: config(sandbox="off", skills=skills)})
+    assert not [line for line in call(root, "check").lines if "stored run" in line]
+    assert log.read_text() == ran
+
+
 def test_a_ledger_that_cannot_be_read_is_no_reason_to_fail(root: Path) -> None:
     before = call(root, "check").lines
     write(root, {".skillopt/ledger.sqlite": "not a ledger"})
