@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from skillopt_ci.cli.check_agents import missing_here
+from skillopt_ci.cli.check_agents import agent_problems
 from skillopt_ci.cli.check_suite import suite_quality
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import problem_json, run, write_json
@@ -43,7 +43,7 @@ def _check(console: Console, options: Options) -> int:
         problems += found
         losses += lost
         rows.append(row)
-    problems += missing_here(project.config, skills)
+    problems += agent_problems(project.config, skills)
     errors = [p for p in problems if not p.warning]
     console.problems(tuple(problems))
     for row in rows:

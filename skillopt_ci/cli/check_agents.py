@@ -1,6 +1,7 @@
 """The part of `check` and `doctor` that looks for agents on this machine: their programs, and a sandbox."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from skillopt_ci import plugins
 from skillopt_ci.config.resolve import ResolvedSkill
@@ -10,7 +11,7 @@ from skillopt_ci.core.scripts import SCRIPT
 from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.harnesses.agent import Agent
 from skillopt_ci.harnesses.base import AgentKind
-from skillopt_ci.harnesses.present import missing
+from skillopt_ci.harnesses.present import missing, unfit
 from skillopt_ci.sandbox.bubblewrap import HELP, STEP, preflight
 
 
@@ -34,23 +35,35 @@ def needs_sandbox(config: Config, skills: Sequence[ResolvedSkill]) -> bool:
     return any(s.harness != "chat" or any(g.type == SCRIPT for g in leaves(s.graders)) for s in skills)
 
 
-def missing_here(config: Config, skills: Sequence[ResolvedSkill]) -> list[Problem]:
-    """What these skills need and this machine lacks, as warnings: their files are right, and measuring is refused here.
+def agent_problems(config: Config, skills: Sequence[ResolvedSkill]) -> list[Problem]:
+    """Agents that cannot ask their target anywhere, as errors; what this machine lacks to run them, as warnings.
 
-    Runs nothing that a configuration names: `check` reads the one of a pull request.
+    A machine where nothing is measured may lack all of it. Runs nothing that a configuration names: `check` reads the
+    one of a pull request.
     """
-    found = []
+    found = [p for skill in skills for p in _unfit(config, skill)]
+    lacks = []
     for skill, agent in agents_of(skills):
         why = str(agent) if isinstance(agent, ConfigError) else missing(agent, confined=config.sandbox != "off")
         if why:
             said = f"harness '{skill.harness}' cannot run on this machine: {why}"
-            found.append(config.source.problem(_place(config, skill), said))
+            lacks.append(config.source.problem(_place(config, skill), said))
     if needs_sandbox(config, skills):
         why = preflight()
         if why:
             place = ("sandbox",) if "sandbox" in config.model_fields_set else _place(config, skills[0])
-            found.append(config.source.problem(place, HELP.format(why=why, step=STEP)))
-    return [Problem(p.file, p.line, p.column, p.message, True) for p in found]
+            lacks.append(config.source.problem(place, HELP.format(why=why, step=STEP)))
+    return [*found, *(replace(p, warning=True) for p in lacks)]
+
+
+def _unfit(config: Config, skill: ResolvedSkill) -> Iterator[Problem]:
+    for _, agent in agents_of([skill]):
+        if isinstance(agent, ConfigError):
+            continue
+        for ref in skill.targets:
+            why = unfit(agent, ref.provider, ref.entry.type)
+            if why:
+                yield config.source.problem(_place(config, skill), f"{skill.name}: harness '{skill.harness}': {why}")
 
 
 def _place(config: Config, skill: ResolvedSkill) -> tuple[str | int, ...]:

@@ -14,8 +14,16 @@ _PATHS: Mapping[str, Protocol] = {
     "/v1/responses": "responses",
     "/v1/chat/completions": "chat",
 }
+# Of each type of provider that agents can use.
+SPEAKS: Mapping[str, tuple[Protocol, ...]] = {"anthropic": ("messages",), "openai": ("responses", "chat")}
 COUNT_TOKENS = "/v1/messages/count_tokens"
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
+def cannot_be_used(provider: str, kind: str) -> str:
+    """Words for a provider of a type that agents cannot use."""
+    known = " or ".join(sorted(SPEAKS))
+    return f"provider '{provider}': agents cannot use providers of type '{kind}'; give the target one of type {known}"
 
 
 def protocol_of(path: str) -> Protocol | None:

@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 import httpx2
 
 from skillopt_ci.errors import ConfigError
-from skillopt_ci.gateway.protocols import Protocol
+from skillopt_ci.gateway.protocols import SPEAKS, cannot_be_used
 from skillopt_ci.providers.base import ProviderOptions
 from skillopt_ci.providers.sdk import Endpoint, checked_url, credential
 
-_SPEAKS: Mapping[str, tuple[Protocol, ...]] = {"anthropic": ("messages",), "openai": ("responses", "chat")}
 _VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 _ADDRESSES = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
 _CONNECT_SECONDS = 10.0
@@ -39,13 +38,10 @@ class Upstream:
         Raises:
             ConfigError: a kind that agents cannot use, no key, or an address that is none.
         """
-        if options.type not in _SPEAKS:
-            raise ConfigError(
-                f"provider '{options.name}': agents cannot use providers of type '{options.type}'; "
-                f"give the target one of type {' or '.join(sorted(_SPEAKS))}"
-            )
-        self.protocols = _SPEAKS[options.type]
-        self._type = options.type
+        if options.type not in SPEAKS:
+            raise ConfigError(cannot_be_used(options.name, options.type))
+        self.protocols = SPEAKS[options.type]
+        self.kind = options.type
         variable = _VARIABLES[options.type]
         self._key = credential(options, variable, own_endpoint=options.base_url is not None)
         self._base = (checked_url(options) or _ADDRESSES[options.type]).rstrip("/")
@@ -61,13 +57,13 @@ class Upstream:
         """The open response (an `httpx2.Response` to be read and closed). Raises `httpx2.HTTPError`."""
         headers = {name: asked.headers[name] for name in PASSED if name in asked.headers}
         headers |= {"content-type": "application/json", "accept-encoding": "identity"}
-        if self._type == "anthropic":
+        if self.kind == "anthropic":
             headers |= {"x-api-key": self._key}
             headers.setdefault("anthropic-version", "2023-06-01")
         else:
             headers |= {"authorization": f"Bearer {self._key}"}
         # An address for OpenAI clients ends in /v1, one for Anthropic's does not.
-        path = asked.path if self._type == "anthropic" else asked.path.removeprefix("/v1")
+        path = asked.path if self.kind == "anthropic" else asked.path.removeprefix("/v1")
         url = self._base + path + (f"?{asked.query}" if asked.query else "")
         request = self._client.build_request("POST", url, headers=headers, content=asked.body)
         return self._client.send(request, stream=True)

@@ -3,6 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from skillopt_ci.errors import ConfigError
+from skillopt_ci.gateway.protocols import SPEAKS, cannot_be_used
 from skillopt_ci.harnesses.agent import Agent
 
 
@@ -28,6 +29,20 @@ def missing(agent: Agent, *, confined: bool) -> str:
 def package(agent: Agent) -> str:
     """As `Findable.package`."""
     return agent.package if isinstance(agent, Findable) else ""
+
+
+def unfit(agent: Agent, provider: str, kind: str) -> str:
+    """Why an agent cannot ask a provider of this type, wherever it runs; empty when it can."""
+    if kind not in SPEAKS:
+        return cannot_be_used(provider, kind)
+    protocol = getattr(agent, "protocol", None)  # an agent of its own makes speaks one; `command` may speak any
+    if protocol is None or protocol in SPEAKS[kind]:
+        return ""
+    wanted = next((k for k, spoken in SPEAKS.items() if protocol in spoken), "that speaks it")
+    return (
+        f"the agent speaks the '{protocol}' protocol and the target's provider '{provider}' does not: "
+        f"give it a provider of type '{wanted}'"
+    )
 
 
 def require(agent: Agent, harness: str, *, confined: bool) -> str:

@@ -16,6 +16,7 @@ from skillopt_ci.gateway.server import Gateway
 from skillopt_ci.gateway.upstream import Upstream
 from skillopt_ci.harnesses.agent import STATE, Agent, Invocation, Scene
 from skillopt_ci.harnesses.ending import ending
+from skillopt_ci.harnesses.present import unfit
 from skillopt_ci.harnesses.rollout_key import bench_identity, label_of, rollout_key
 from skillopt_ci.harnesses.scrubbing import scrubbed
 from skillopt_ci.harnesses.stored_rollout import as_value, trajectory_of
@@ -58,13 +59,9 @@ class AgentHarness:
     """Runs an agent on tasks. Safe for threads."""
 
     def __init__(self, agent: Agent, bench: Bench) -> None:
-        protocol = getattr(agent, "protocol", None)  # an agent of its own makes speaks one; `command` may speak any
-        if protocol is not None and protocol not in bench.upstream.protocols:
-            kind = {"messages": "anthropic", "responses": "openai"}[protocol]
-            raise ConfigError(
-                f"the agent speaks the '{protocol}' protocol and the target's provider '{bench.provider}' does not: "
-                f"give it a provider of type '{kind}'"
-            )
+        why = unfit(agent, bench.provider, bench.upstream.kind)
+        if why:
+            raise ConfigError(why)
         self._agent = agent
         self._bench = bench
         self._identity = bench_identity(

@@ -13,6 +13,7 @@ from tests.loopback import Loopback, chat_reply
 SAID = "claude is not installed; `npm install -g @anthropic-ai/claude-code@2.1.329`, or name the program in 'path'"
 SECOND = "skills/other/SKILL.md"
 BARE = {"PATH": "/usr/bin:/bin"}
+SHELL = {"type": "command", "run": "sh", "version": "1"}
 
 
 def project(root: Path, url: str, harness: object = "claude-code", **changes: Any) -> Repo:
@@ -97,6 +98,31 @@ def test_check_warns_and_succeeds(tmp_path: Path) -> None:
     line = (repo.root / CONFIG).read_text().splitlines()[found["line"] - 1]
     assert line[found["column"] - 1 :].startswith('"claude-code"')
     assert "claude" not in call(repo.root, "check", "--skill", "invoices", env=BARE).err
+
+
+@pytest.mark.parametrize(
+    ("harness", "provider", "why"),
+    [
+        ("codex", "anthropic", "the agent speaks the 'responses' protocol and the target's provider 'anthropic'"),
+        ("claude-code", "openai", "does not: give it a provider of type 'anthropic'"),
+        ("claude-code", "local", "agents cannot use providers of type 'simulated'; give the target one"),
+        (SHELL, "azure-openai", "cannot use providers of type 'azure-openai'"),
+        (SHELL, "openai", ""),
+        ("codex", "openai", ""),
+    ],
+)  # fmt: skip
+def test_an_agent_that_cannot_ask_its_target_is_an_error_everywhere(
+    tmp_path: Path, harness: object, provider: str, why: str
+) -> None:
+    target = {"provider": provider, "model": "m"}
+    skills = [{"path": PATH, "tasks": [TASKS], "graders": [{"type": "exact"}], "harness": harness, "target": target}]
+    local = {"local": {"type": "simulated"}}
+    repo = project(tmp_path / "p", "http://127.0.0.1:1/v1", skills=skills, providers=local)
+    done, value = call_json(repo.root, "check", env=BARE)
+    found = [p["message"] for p in value["problems"] if not p["warning"]]
+    assert done.code == (2 if why else 0)
+    assert len(found) == bool(why)
+    assert all(m.startswith("invoices: harness '") and why in m for m in found)
 
 
 def test_check_runs_nothing_that_the_configuration_names(tmp_path: Path) -> None:
