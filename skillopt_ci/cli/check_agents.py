@@ -8,24 +8,21 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.config.schema import Config
 from skillopt_ci.core.nested import leaves
 from skillopt_ci.core.scripts import SCRIPT
-from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.errors import Problem
 from skillopt_ci.harnesses.agent import Agent
 from skillopt_ci.harnesses.base import AgentKind
 from skillopt_ci.harnesses.present import missing, unfit
 from skillopt_ci.sandbox.bubblewrap import HELP, STEP, preflight
 
 
-def agents_of(skills: Sequence[ResolvedSkill]) -> Iterator[tuple[ResolvedSkill, Agent | ConfigError]]:
-    """The agent of every harness that the skills use, once, with the first skill that uses it; or why there is none."""
+def agents_of(skills: Sequence[ResolvedSkill]) -> Iterator[tuple[ResolvedSkill, Agent]]:
+    """The agent of every harness that the skills use, once, with the first skill that uses it."""
     seen: list[object] = []
     for skill in skills:
         kind, chosen = plugins.load("harnesses", skill.harness), [skill.harness, dict(skill.harness_options)]
         if isinstance(kind, AgentKind) and chosen not in seen:
             seen.append(chosen)
-            try:
-                yield skill, kind.make(skill.harness_options)
-            except ConfigError as error:
-                yield skill, error
+            yield skill, kind.make(skill.harness_options)  # its options were read with the configuration
 
 
 def needs_sandbox(config: Config, skills: Sequence[ResolvedSkill]) -> bool:
@@ -44,7 +41,7 @@ def agent_problems(config: Config, skills: Sequence[ResolvedSkill]) -> list[Prob
     found = [p for skill in skills for p in _unfit(config, skill)]
     lacks = []
     for skill, agent in agents_of(skills):
-        why = str(agent) if isinstance(agent, ConfigError) else missing(agent, confined=config.sandbox != "off")
+        why = missing(agent, confined=config.sandbox != "off")
         if why:
             said = f"harness '{skill.harness}' cannot run on this machine: {why}"
             lacks.append(config.source.problem(_place(config, skill), said))
@@ -58,8 +55,6 @@ def agent_problems(config: Config, skills: Sequence[ResolvedSkill]) -> list[Prob
 
 def _unfit(config: Config, skill: ResolvedSkill) -> Iterator[Problem]:
     for _, agent in agents_of([skill]):
-        if isinstance(agent, ConfigError):
-            continue
         for ref in skill.targets:
             why = unfit(agent, ref.provider, ref.entry.type)
             if why:

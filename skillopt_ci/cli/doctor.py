@@ -113,8 +113,6 @@ def _agents(project: Project) -> Iterator[Finding]:
     """Whether every agent is installed, in its pinned version; each once."""
     for skill, agent in agents_of(project.skills):
         try:
-            if isinstance(agent, ConfigError):
-                raise agent
             version = require(agent, skill.harness, confined=project.config.sandbox != "off")
         except ConfigError as error:
             yield Finding(level="error", what=str(error))
@@ -126,7 +124,7 @@ def _steps(project: Project | None) -> Steps:
     """What the jobs that measure have to install."""
     if project is None:
         return Steps()
-    found = (package(agent) for _, agent in agents_of(project.skills) if not isinstance(agent, ConfigError))
+    found = (package(agent) for _, agent in agents_of(project.skills))
     packages = tuple(dict.fromkeys(p for p in found if p))
     return Steps(sandbox=needs_sandbox(project.config, project.skills), packages=packages)
 

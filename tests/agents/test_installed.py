@@ -95,6 +95,15 @@ def test_a_package_that_cannot_be_read_says_nothing(tmp_path: Path, data: bytes)
     assert Installed(TOOL, "1.2.3", str(program)).missing() == ""
 
 
+def test_a_version_that_only_the_program_knows(tmp_path: Path) -> None:
+    path = str(script(tmp_path / "codex", "codex-cli 0.1.0"))
+    made = codex.make({"path": path})
+    assert missing(made, confined=True) == ""
+    with pytest.raises(ConfigError, match=r"^harness 'codex': .*codex is codex 0\.1\.0, and 0\.169\.0 is pinned"):
+        require(made, "codex", confined=True)
+    assert require(codex.make({"path": path, "version": "0.1.0"}), "codex", confined=True) == "0.1.0"
+
+
 def test_an_agent_of_another_package_need_not_be_found() -> None:
     class Plain:
         readable: tuple[Path, ...] = ()
