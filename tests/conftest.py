@@ -1,10 +1,17 @@
 """Settings of the test run."""
 
 import os
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
-settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+# A user who may not write to the checkout has no examples of earlier runs; by default that is a warning, so an error.
+_ROOT = Path(__file__).parents[1]
+_EXAMPLES = DirectoryBasedExampleDatabase(_ROOT / ".hypothesis" / "examples") if os.access(_ROOT, os.W_OK) else None
+settings.register_profile(
+    "default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], database=_EXAMPLES
+)
 settings.load_profile("default")
 
 # Commands read these. A test that means one sets it; all others see the same on a laptop and on a CI service.
