@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from skillopt_ci.cli.check_agents import agent_problems
+from skillopt_ci.cli.check_agents import missing_here, unfit_agents
 from skillopt_ci.cli.check_suite import suite_quality
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import problem_json, run, write_json
@@ -25,14 +25,19 @@ from skillopt_ci.suites.losses import report
 
 @click.command(help=COMMANDS["check"])
 @common
+@click.option(
+    "--elsewhere",
+    is_flag=True,
+    help="Skills are measured on another machine: do not look whether this one has their agents and a sandbox.",
+)
 @click.argument("files", nargs=-1)
-def command(files: Sequence[str], **shared: Any) -> None:  # noqa: ARG001 - pre-commit passes names; all is checked
+def command(files: Sequence[str], elsewhere: bool, **shared: Any) -> None:  # noqa: ARG001 - pre-commit passes names; all is checked
     """See the help text above."""
     options = Options(**shared)
-    run("check", options, lambda console: _check(console, options))
+    run("check", options, lambda console: _check(console, options, elsewhere))
 
 
-def _check(console: Console, options: Options) -> int:
+def _check(console: Console, options: Options, elsewhere: bool) -> int:
     project = open_project(options)
     problems: list[Problem] = []
     losses: list[Loss] = []
@@ -43,7 +48,8 @@ def _check(console: Console, options: Options) -> int:
         problems += found
         losses += lost
         rows.append(row)
-    problems += agent_problems(project.config, skills)
+    problems += unfit_agents(project.config, skills)
+    problems += [] if elsewhere else missing_here(project.config, skills)
     errors = [p for p in problems if not p.warning]
     console.problems(tuple(problems))
     for row in rows:

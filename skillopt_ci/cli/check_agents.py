@@ -32,33 +32,34 @@ def needs_sandbox(config: Config, skills: Sequence[ResolvedSkill]) -> bool:
     return any(s.harness != "chat" or any(g.type == SCRIPT for g in leaves(s.graders)) for s in skills)
 
 
-def agent_problems(config: Config, skills: Sequence[ResolvedSkill]) -> list[Problem]:
-    """Agents that cannot ask their target anywhere, as errors; what this machine lacks to run them, as warnings.
+def unfit_agents(config: Config, skills: Sequence[ResolvedSkill]) -> list[Problem]:
+    """Agents that cannot ask their target, wherever they run: errors."""
+    found = []
+    for skill in skills:
+        for _, agent in agents_of([skill]):
+            whys = (unfit(agent, ref.provider, ref.entry.type) for ref in skill.targets)
+            said = [f"{skill.name}: harness '{skill.harness}': {why}" for why in whys if why]
+            found += [config.source.problem(_place(config, skill), words) for words in said]
+    return found
 
-    A machine where nothing is measured may lack all of it. Runs nothing that a configuration names: `check` reads the
-    one of a pull request.
+
+def missing_here(config: Config, skills: Sequence[ResolvedSkill]) -> list[Problem]:
+    """What these skills need and this machine lacks: warnings, as nothing need be measured here.
+
+    Runs nothing that a configuration names: `check` reads the one of a pull request.
     """
-    found = [p for skill in skills for p in _unfit(config, skill)]
-    lacks = []
+    found = []
     for skill, agent in agents_of(skills):
         why = missing(agent, confined=config.sandbox != "off")
         if why:
             said = f"harness '{skill.harness}' cannot run on this machine: {why}"
-            lacks.append(config.source.problem(_place(config, skill), said))
+            found.append(config.source.problem(_place(config, skill), said))
     if needs_sandbox(config, skills):
         why = preflight()
         if why:
             place = ("sandbox",) if "sandbox" in config.model_fields_set else _place(config, skills[0])
-            lacks.append(config.source.problem(place, HELP.format(why=why, step=STEP)))
-    return [*found, *(replace(p, warning=True) for p in lacks)]
-
-
-def _unfit(config: Config, skill: ResolvedSkill) -> Iterator[Problem]:
-    for _, agent in agents_of([skill]):
-        for ref in skill.targets:
-            why = unfit(agent, ref.provider, ref.entry.type)
-            if why:
-                yield config.source.problem(_place(config, skill), f"{skill.name}: harness '{skill.harness}': {why}")
+            found.append(config.source.problem(place, HELP.format(why=why, step=STEP)))
+    return [replace(p, warning=True) for p in found]
 
 
 def _place(config: Config, skill: ResolvedSkill) -> tuple[str | int, ...]:

@@ -109,6 +109,7 @@ def test_only_what_spends_gets_model_keys(step: Step) -> None:
     step.run((0, {}), (0, {}), (0, {}), command="train", **keys)
     step.run((0, {}), command="check", **keys)
     _, train, _, check = step.seen
+    assert "--elsewhere" in step.asked[-1]  # that job has no agent, and measures nothing
     assert (train["OPENAI_API_KEY"], train["ANTHROPIC_API_KEY"]) == ("sk-openai-key", "sk-anthropic")
     assert train["GITHUB_TOKEN"] == "ghs_token1234"
     assert not {"OPENAI_API_KEY", "ANTHROPIC_API_KEY"} & set(check)

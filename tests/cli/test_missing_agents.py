@@ -98,6 +98,7 @@ def test_check_warns_and_succeeds(tmp_path: Path) -> None:
     line = (repo.root / CONFIG).read_text().splitlines()[found["line"] - 1]
     assert line[found["column"] - 1 :].startswith('"claude-code"')
     assert "claude" not in call(repo.root, "check", "--skill", "invoices", env=BARE).err
+    assert "claude" not in call(repo.root, "check", "--elsewhere", env=BARE).err
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_an_agent_that_cannot_ask_its_target_is_an_error_everywhere(
     skills = [{"path": PATH, "tasks": [TASKS], "graders": [{"type": "exact"}], "harness": harness, "target": target}]
     local = {"local": {"type": "simulated"}}
     repo = project(tmp_path / "p", "http://127.0.0.1:1/v1", skills=skills, providers=local)
-    done, value = call_json(repo.root, "check", env=BARE)
+    done, value = call_json(repo.root, "check", "--elsewhere", env=BARE)
     found = [p["message"] for p in value["problems"] if not p["warning"]]
     assert done.code == (2 if why else 0)
     assert len(found) == bool(why)
@@ -150,6 +151,7 @@ def test_check_says_that_there_is_no_sandbox(tmp_path: Path) -> None:
     assert "warning: agents, set-up commands and script graders run in a sandbox, and there is none here" in line
     assert "sudo apt-get install -y bubblewrap" in line
     assert "bubblewrap" not in call(repo.root, "check", "--skill", "invoices", env=bare).err
+    assert "bubblewrap" not in call(repo.root, "check", "--elsewhere", env=bare).err
 
 
 def test_doctor_looks_whether_a_workflow_installs_it(tmp_path: Path) -> None:
