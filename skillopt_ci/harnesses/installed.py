@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -123,7 +124,7 @@ def native(path: Path, tool: Tool) -> Path:
     real = path.resolve()
     if _is_native(real):
         return real
-    cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(os.uname().machine.lower(), "")
+    cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine().lower(), "")
     for folder in real.parents:
         if folder.name == "node_modules" or (folder / "node_modules").is_dir():
             base = folder if folder.name == "node_modules" else folder / "node_modules"
