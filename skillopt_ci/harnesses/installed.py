@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skillopt_ci.errors import ConfigError
+from skillopt_ci.sandbox.scratch import Scratch
 
 _MAGIC = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ\x90\x00")
 _VERSION = re.compile(r"\b(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)\b")
@@ -144,17 +145,17 @@ def _is_native(path: Path) -> bool:
 
 
 def version_of(program: Path) -> str:
-    """What `--version` says; empty when it says none."""
-    env = {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent"}
+    """What `--version` says; empty when it says none. Some write into their home even then: it is one for a while."""
     try:
-        done = subprocess.run(  # noqa: S603
-            [str(program), "--version"],
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-            env=env,
-            stdin=subprocess.DEVNULL,
-        )
+        with Scratch() as home:
+            done = subprocess.run(  # noqa: S603
+                [str(program), "--version"],
+                capture_output=True,
+                timeout=_SECONDS,
+                check=False,
+                env={"PATH": os.environ.get("PATH", ""), "HOME": str(home), "TMPDIR": str(home)},
+                stdin=subprocess.DEVNULL,
+            )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     found = _VERSION.search(done.stdout.decode("utf-8", "replace"))

@@ -1,21 +1,37 @@
 """What must hold after every rollout, whatever happened in it."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from scripts import agents
+from tests.agents.outside import changes, decoy, outside
+
 
 @pytest.fixture(autouse=True)
 def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Folders of rollouts are made in a folder of this test: afterwards it is empty, and no process knows it."""
-    place = tmp_path / "rollouts"
-    place.mkdir()
+    """Folders of rollouts are made in one of this test: afterwards it is empty, and no process knows it.
+
+    Nothing outside is changed: the checkout, the user's home and the one that $HOME names, the agents' own programs.
+    """
+    # Not in `tmp_path`: with a long path Claude Code puts a socket below /tmp instead.
+    place = Path(tempfile.mkdtemp(prefix="rollouts-"))
+    home = tmp_path / "home-of-the-host"
+    decoy(home)
+    monkeypatch.setenv(agents.VARIABLE, str(agents.home()))
+    monkeypatch.setenv("HOME", str(home))
     monkeypatch.setattr(tempfile, "tempdir", str(place))
-    yield
-    assert list(place.iterdir()) == []
-    assert processes_of(place) == []
+    before = outside()
+    try:
+        yield
+        assert list(place.iterdir()) == []
+        assert processes_of(place) == []
+        assert changes(before, outside()) == []
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def processes_of(place: Path) -> list[str]:

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from skillopt_ci.sandbox.scratch import sweep
 from tests.agents.conftest import processes_of
 from tests.agents.example import EXAMPLE, RULE, each, environment, model, project
 from tests.agents.models import texts
+from tests.agents.outside import untouched
 from tests.agents.world import KEY, need_sandbox, tools
 from tests.cli.world import call, call_json
 from tests.loopback import Loopback
@@ -24,7 +26,8 @@ def test_the_example_is_trained_and_gated(name: str, tmp_path: Path) -> None:
         repo = project(tmp_path, name)
         env = environment(name, server, tmp_path)
         assert call(repo.root, "check", env=env).code == 0
-        done, value = call_json(repo.root, "train", env=env)
+        with untouched(repo.root):
+            done, value = call_json(repo.root, "train", env=env)
         assert done.code == 0, done.err
         (skill,) = value["skills"]
         assert skill["selection"] == {"start": 0.0, "best": 1.0}
@@ -45,7 +48,8 @@ def test_the_example_is_trained_and_gated(name: str, tmp_path: Path) -> None:
         repo("commit", "-qam", "the rule")
         repo("checkout", "-qb", "change")
         path.write_text(start)
-        done, value = call_json(repo.root, "gate", env=env)
+        with untouched(repo.root):
+            done, value = call_json(repo.root, "gate", env=env)
         (skill,) = value["skills"]
         assert (skill["harness"], skill["base"]["mean"], skill["head"]["mean"]) == (name, 1.0, 0.0), done.err
         assert (done.code, value["verdict"]) == (1, "regression")
@@ -97,7 +101,7 @@ def test_doctor_says_whether_the_agent_is_there(name: str, tmp_path: Path) -> No
 @each
 def test_a_killed_command_leaves_no_process_and_the_next_one_takes_its_folders(name: str, tmp_path: Path) -> None:
     need_sandbox()
-    place = tmp_path / "rollouts"
+    place = Path(tempfile.gettempdir())
     hang = "chmod 0 ../home; setsid sleep 311 & sleep 310 & echo started > started.txt; wait"
     with Loopback(model(name, hang)) as server:
         repo = project(tmp_path, name)
@@ -118,7 +122,8 @@ def test_a_killed_command_leaves_no_process_and_the_next_one_takes_its_folders(n
             try:
                 with Loopback(model(name)) as calm:
                     env = {**environment(name, calm, tmp_path), "TMPDIR": str(place)}
-                    assert call(repo.root, "eval", "--split", "val", env=env).code == 0
+                    with untouched(repo.root):
+                        assert call(repo.root, "eval", "--split", "val", env=env).code == 0
                 assert set(place.iterdir()) == other_folders  # of a command that is still at work
                 assert other.poll() is None
                 assert any("sleep 310" in line for line in processes_of(place))

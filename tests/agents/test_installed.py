@@ -192,3 +192,13 @@ def test_what_the_documentation_installs_is_what_is_pinned(tool: Tool) -> None:
     named = re.findall(rf"{re.escape(tool.package)}@([\w.-]+)", "\n".join(texts))
     assert len(named) > 1
     assert set(named) == {tool.tested}
+
+
+def test_a_program_that_writes_into_its_home_leaves_nothing(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    program = script(tmp_path / "toolx", "toolx 1.2.3")
+    program.write_text(f'#!/bin/sh\nmkdir -p "$HOME/.toolx" && echo "$HOME" > {said}\necho toolx 1.2.3\n')
+    assert version_of(program) == "1.2.3"
+    home = Path(said.read_text().strip())
+    assert home not in (Path.home(), Path("/"))
+    assert not home.exists()

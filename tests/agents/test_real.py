@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -281,14 +282,15 @@ def test_a_hostile_workspace_runs_nothing_and_says_nothing(name: str) -> None:
             assert "LEAKMARK" not in texts(call)
 
 
-def test_a_workspace_below_a_parent_with_instructions_does_not_read_them(tmp_path: Path) -> None:
-    (tmp_path / "rollouts" / "CLAUDE.md").write_text("LEAKMARK of a parent")
+def test_a_workspace_below_a_parent_with_instructions_does_not_read_them() -> None:
+    parent = Path(tempfile.gettempdir())
+    (parent / "CLAUDE.md").write_text("LEAKMARK of a parent")
     try:
         with world("claude-code", playing(says("ok"))) as at:
             at.run(task())
             assert "LEAKMARK" not in texts(at.server.calls[0])
     finally:
-        (tmp_path / "rollouts" / "CLAUDE.md").unlink()
+        (parent / "CLAUDE.md").unlink()
 
 
 @each
