@@ -125,13 +125,13 @@ class Screen(Section):
     """Every edit runs alone on its own evidence before it is gated: train tasks, some rollouts each."""
 
     runs: Annotated[int, Strict(), Field(ge=0, le=16)] = Field(
-        default=3, description="Rollouts of an edit in one look, of at most 8 looks; 0 screens nothing."
+        default=4, description="Rollouts of an edit in one look, of at most 8 looks; 0 screens nothing."
     )
     share: Number = Field(
         default=0.5, gt=0, lt=1, description="Part of what its failed tasks still lose that an edit should mend."
     )
     odds: Number = Field(
-        default=50, gt=1, description="An edit passes when this explains its runs so many times better than luck."
+        default=100, gt=1, description="An edit passes when this explains its runs so many times better than luck."
     )
 
 
@@ -149,7 +149,7 @@ class Train(Section):
         "whether agents choose it for the tasks with `should_trigger`.",
     )
     epochs: Positive = Field(default=4, description="Passes over the train tasks.")
-    batch_size: Positive = Field(default=40, description="Train tasks of one step.")
+    batch_size: Positive = Field(default=20, description="Train tasks of one step.")
     minibatch_size: Positive = Field(default=8, description="Trajectories that one reflection reads.")
     edit_budget: EditBudget = Field(default=EditBudget(), description="Edits that a step may keep.")
     gate: Literal["confirm", "strict", "careful"] = Field(

@@ -33,10 +33,10 @@ class ScreenRule:
         gives_up: whether edits go unscreened after an epoch in which none of them got anywhere.
     """
 
-    runs: int = 3
+    runs: int = 4
     share: float = 0.5
-    odds: float = 50.0
-    company: int = 6
+    odds: float = 100.0
+    company: int = 8
     control: bool = True
     gives_up: bool = True
 

@@ -16,7 +16,7 @@ from skillopt_ci.core.screening import (
     worth,
 )
 
-RULE = ScreenRule()
+RULE = ScreenRule(runs=3, odds=50, company=6)
 SHARES = st.floats(0, 1)
 
 

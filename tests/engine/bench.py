@@ -131,6 +131,8 @@ def _said(said: str | Exception) -> str:
     return said
 
 
+# Written out: what is asserted of it is not about the defaults.
+RULE = ScreenRule(runs=3, odds=50, company=6)
 SETTINGS = TrainSettings(
     epochs=1,
     batch_size=4,

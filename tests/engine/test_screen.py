@@ -13,10 +13,10 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.steps import WAITS
 from skillopt_ci.errors import BudgetReachedError, CallFailedError
-from tests.engine.bench import Script, Scripted, add, bench, holds, lab, named, run, skill, tasks
+from tests.engine.bench import RULE, Script, Scripted, add, bench, holds, lab, named, run, skill, tasks
 
 MIXED = (*named("a", 4), *named("b", 4))
-ON = {"screen": ScreenRule(), "train": MIXED, "val": MIXED, "batch_size": 8, "slow_update": False}
+ON = {"screen": RULE, "train": MIXED, "val": MIXED, "batch_size": 8, "slow_update": False}
 
 
 def edit(content: str, *evidence: str) -> Edit:
@@ -76,10 +76,10 @@ def test_what_passes_by_luck_helps_nothing() -> None:
 
 def test_the_control_is_shared_by_the_edits_of_a_step_and_by_later_steps() -> None:
     optimizer = Scripted([[edit("- q", "a0"), edit("- r", "a0", "a1")], [edit("- s", "a0", "b0")], []])
-    _, _, harness = first(optimizer, epochs=3, screen=ScreenRule(gives_up=False))
+    _, _, harness = first(optimizer, epochs=3, screen=replace(RULE, gives_up=False))
     control = [s.task_id for body, s in harness.seen if s.stream == "screen" and body == "x\n"]
     assert sorted(control) == ["a0", "a1", "b0"]
-    _, _, without = first(optimizer, screen=ScreenRule(control=False))
+    _, _, without = first(optimizer, screen=replace(RULE, control=False))
     assert not any(s.stream == "screen" and body == "x\n" for body, s in without.seen)
 
 
@@ -105,11 +105,11 @@ def test_an_epoch_of_screening_that_found_nothing_is_the_last() -> None:
         made = {"epochs": 2, "batch_size": 4, "screen": screen}
         return first(Scripted(said), pair, **made)[1]
 
-    result = trained(ScreenRule())
+    result = trained(RULE)
     assert [list(status(s).values()) for s in result.steps[:3]] == [["rejected-alone"]] * 2 + [["kept", "kept"]]
     assert [r.screening for r in result.steps[2].edits] == [None, None]
     assert result.best_val_mean == 1
-    result = trained(ScreenRule(gives_up=False))
+    result = trained(replace(RULE, gives_up=False))
     assert list(status(result.steps[2]).values()) == ["rejected-alone"] * 2
 
 
@@ -149,7 +149,7 @@ def test_what_was_rejected_alone_is_told_until_the_skill_changes() -> None:
 def test_an_edit_that_did_nothing_alone_is_not_run_again_for_the_same_skill() -> None:
     optimizer = Scripted([[edit("- q", "a0")], [edit("- q", "a1")], [edit("- a", "a0")], [edit("- q", "b1")]])
     harness = Script()
-    made = {**ON, "epochs": 4, "val": (*MIXED, *named("c", 2)), "screen": ScreenRule(gives_up=False)}
+    made = {**ON, "epochs": 4, "val": (*MIXED, *named("c", 2)), "screen": replace(RULE, gives_up=False)}
     result, _ = run(bench(optimizer, harness, **made), skill("x\n"))
     assert [list(status(s).values()) for s in result.steps] == [["rejected-alone"]] * 2 + [["kept"], ["rejected-alone"]]
     assert result.steps[0].edits == result.steps[1].edits

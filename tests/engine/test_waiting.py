@@ -11,16 +11,16 @@ from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import EditRecord, StepKind, TrainResult
 from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Sample
-from skillopt_ci.core.screening import Screening, ScreenRule
+from skillopt_ci.core.screening import Screening
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.candidates import Rules, build_candidate, vet
 from skillopt_ci.engine.state import State
 from skillopt_ci.optimizers.base import Proposal
-from tests.engine.bench import Script, Scripted, bench, holds, named, run, skill
+from tests.engine.bench import RULE, Script, Scripted, bench, holds, named, run, skill
 
 MIXED = (*named("a", 4), *named("b", 4))
-ON = {"screen": ScreenRule(), "train": MIXED, "batch_size": 4, "slow_update": False}
+ON = {"screen": RULE, "train": MIXED, "batch_size": 4, "slow_update": False}
 START = "x\n"
 
 

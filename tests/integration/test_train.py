@@ -191,8 +191,8 @@ def test_a_run_that_confirmed_another_skill_at_a_budgets_end_says_that_the_test_
     tmp_path: Path,
 ) -> None:
     write(tmp_path, files(concurrency=8))
-    stopped = train(tmp_path, "--max-calls", "105")
-    again = train(tmp_path, "--max-calls", "105")
+    stopped = train(tmp_path, "--max-calls", "120")
+    again = train(tmp_path, "--max-calls", "120")
     done = train(tmp_path, "--max-calls", "300")
     assert done["best"] != stopped["best"]
     assert [entry["test"]["opened"] for entry in (stopped, again, done)] == [1, 1, 2]
