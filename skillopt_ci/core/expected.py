@@ -9,6 +9,7 @@ from math import ceil
 
 from skillopt_ci.core.costs import Shape
 
+SCREEN_SHARE = 0.65  # of the looks at as many edits as a step may keep
 SLOW_SHARE = 0.6  # of the slow updates that have something to compare
 AGAIN_SHARE = 0.2  # of a validation that a further gate of an epoch takes where edits are not screened
 SPREAD = 1.15  # above the likely figure, where the gate asks for more rounds
@@ -33,7 +34,7 @@ def expected_calls(shape: Shape, most: int) -> Expected:
     sizes = [min(shape.batch_size, shape.train - at) for at in range(0, shape.train, shape.batch_size)]
     readers = sum(ceil(size / shape.minibatch_size) for size in sizes)
     closing = 2 * shape.test * shape.confirm_runs
-    screened = shape.screen_runs // 2 * shape.edit_budget  # half the looks of as many edits as a step may keep
+    screened = SCREEN_SHARE * shape.screen_runs * shape.edit_budget
     if shape.screen_runs:
         gates = float(shape.val * shape.epochs)
     else:
