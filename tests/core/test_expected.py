@@ -25,7 +25,7 @@ DEMO = Shape(
 
 def test_the_likely_figure_counts_what_a_learning_run_takes() -> None:
     slow = round(2 * 3 * 20 * 0.6)
-    likely = 53 + 4 * (47 + 12 + 4 * 3) + 4 * 53 + slow + 200
+    likely = 53 + 4 * (47 + 12) + round(4 * 0.65 * 8 * 3) + 4 * 53 + slow + 200
     assert expected_calls(DEMO, 10_000) == Expected(low=2 * 53 + 12 + 3 + 200, likely=likely, high=round(likely * 1.15))
     without = expected_calls(replace(DEMO, slow_update=False), 10_000)
     assert likely - without.likely == slow
