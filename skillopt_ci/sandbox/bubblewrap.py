@@ -11,7 +11,6 @@ from skillopt_ci.sandbox.base import TMP, Command, Door, Finished, Stop
 
 _ROOT = Path("/rollout")
 _PORT = 9100
-_SOCKET = "/run/gateway.sock"
 _ETC = Path(__file__).with_name("etc")
 _SHARED_MEMORY_BYTES = 64 * 1024 * 1024
 # Programs and libraries. Nothing below /home, /root, /var, /opt, /mnt, /srv or the host's /tmp and /run.
@@ -93,7 +92,7 @@ class Bubblewrap:
             root=str(_ROOT),
             cwd=str(_ROOT / command.cwd),
             alone=True,
-            relay={"socket": _SOCKET, "port": _PORT} if command.door else None,
+            port=_PORT,
         )
         return running.run(plan, command, self._stop)
 
@@ -113,8 +112,6 @@ class Bubblewrap:
         options += ["--bind", str(root), str(_ROOT), "--bind", str(root / TMP), "/tmp"]  # noqa: S108
         if not self._python.is_relative_to("/usr"):
             options += ["--ro-bind", sys.base_prefix, sys.base_prefix]
-        if command.door is not None:
-            options += ["--ro-bind", str(command.door.socket), _SOCKET]
         for path in command.readable:
             options += ["--ro-bind", str(path), str(self._inside(path, root))]
         return [*options, "--remount-ro", "/", "--chdir", "/"]

@@ -7,8 +7,10 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
@@ -46,17 +48,23 @@ def supervisor() -> CodeType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the supervisor is told. `launch` is its Python, to which `START` and its control socket are appended."""
+    """What the supervisor is told. `launch` is its Python, to which `START` and its control socket are appended.
+
+    `port`: where commands reach their door, when that needs a relay.
+    """
 
     launch: tuple[str, ...]
     code: CodeType = field(repr=False)
     root: str
     cwd: str
     alone: bool
-    relay: Mapping[str, object] | None
+    port: int | None
 
-    def message(self, command: Command) -> bytes:
-        """The supervisor and its plan for a command, as `START` reads them: a length in four bytes, then `marshal`."""
+    def message(self, command: Command, door: int | None) -> bytes:
+        """The supervisor and its plan for a command, as `START` reads them: a length in four bytes, then `marshal`.
+
+        `door`: the gateway's socket as an open file of the supervisor; no name of it is in the sandbox.
+        """
         limits = command.limits
         rlimits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": (limits.disk_mb + 1) * _MIB}  # one more: the watch sees why
         if self.alone:  # elsewhere the kernel counts every process of the user
@@ -67,7 +75,7 @@ class Plan:
             "cwd": self.cwd,
             "root": self.root,
             "alone": self.alone,
-            "relay": self.relay,
+            "relay": {"door": door, "port": self.port} if door is not None else None,
             "rlimits": rlimits,
             "limits": {
                 "processes": limits.processes,
@@ -88,25 +96,41 @@ def run(plan: Plan, command: Command, stop: Stop) -> Finished:
     began = time.monotonic()
     ours, theirs = socket.socketpair()
     with ours:
-        with theirs:
+        with theirs, _door(plan, command) as door:
             process = subprocess.Popen(  # noqa: S603 - that is what a sandbox is for
                 [*plan.launch, "-c", START, str(theirs.fileno())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *([door] if door is not None else [])),
                 env={name: os.environ[name] for name in _LAUNCH if name in os.environ} | {"PATH": os.defpath},
                 start_new_session=True,
             )
         watch = _Watch(process=process, control=ours, command=command, deadline=began + command.limits.seconds)
         try:
-            watch.say(plan.message(command))
+            watch.say(plan.message(command, door))
             watch.stay(stop)
         finally:
             watch.close()
     if not command.root.is_symlink():
         command.root.chmod(stat.S_IRWXU)  # the command may have locked it
     return watch.finished(time.monotonic() - began)
+
+
+@contextmanager
+def _door(plan: Plan, command: Command) -> Iterator[int | None]:
+    """The gateway's socket as an open file, where commands need one. Raises `CallFailedError`: it is not there."""
+    if plan.port is None or command.door is None or sys.platform != "linux":
+        yield None
+        return
+    try:
+        number = os.open(command.door.socket, os.O_PATH | os.O_CLOEXEC)
+    except OSError as error:
+        raise CallFailedError("sandbox", f"there is no gateway at {command.door.socket}: {error.strerror}") from error
+    try:
+        yield number
+    finally:
+        os.close(number)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,8 +5,7 @@ PID namespace: when it exits the kernel kills all the others. Unconfined, it ado
 itself. Its control socket brings letters (I, T, K: interrupt, terminate, kill) and takes one line at the end: how it
 ended, the exit code, and why it did not start. When the other side goes away, it kills.
 
-It starts before every command, so it imports no Python but `os`: `signal`, `socket`, `threading` and `json` take longer
-to load than the interpreter takes to start.
+It starts before every command, and `signal`, `socket`, `threading` and `json` take longer to load than all of Python.
 """
 
 import _signal as signal  # type: ignore[import-not-found]  # what `signal` and `socket` make their enums of
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SELDOM, _OFTEN = 0.2, 0.05  # seconds between two looks at the limits; often when half of one is used
-_CHUNK = 65536
+_CHUNK, _CONNECTIONS = 65536, 48  # bytes; of a command to the gateway at once, which has room for many commands
 _SIGNALS = {b"I": signal.SIGINT, b"T": signal.SIGTERM}
 
 
@@ -41,6 +40,7 @@ class Supervisor:
         """Start, wait, end; never returns."""
         listener = None
         if self.plan["relay"]:
+            os.set_inheritable(self.plan["relay"]["door"], False)  # the command has no way to it but the relay
             listener = socket.socket()
             listener.bind(("127.0.0.1", self.plan["relay"]["port"]))
             listener.listen()
@@ -57,7 +57,7 @@ class Supervisor:
             signal.signal(number, lambda *_: None)
         self.child = self.start()
         if listener is not None:
-            _thread.start_new_thread(relay, (listener, self.plan["relay"]["socket"]))
+            _thread.start_new_thread(relay, (listener, f"/proc/self/fd/{self.plan['relay']['door']}"))
         ended, status = self.watch(wake)
         if not self.alone:
             self.kill_all()
@@ -193,16 +193,12 @@ def content(path: str) -> bytes:
 
 def parent_of(pid: int) -> int:
     """The parent of a process; 0 when it is gone."""
-    fields = content(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    return int(fields[1]) if fields else 0
+    return int((content(f"/proc/{pid}/stat").rpartition(b")")[2].split() or (0, 0))[1])
 
 
 def all_pids() -> list[int]:
     """Every process that can be seen; none where there is no /proc (macOS)."""
-    try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return []
+    return [int(name) for name in (os.listdir("/proc") if os.path.isdir("/proc") else ()) if name.isdigit()]
 
 
 def tasks_of(user: int) -> int:
@@ -217,8 +213,8 @@ def tasks_of(user: int) -> int:
 
 
 def private_memory(pids: list[int]) -> int:
-    """Bytes of memory of these processes without what is only mapped from files; shared memory counts in each."""
-    lines = [line for pid in pids for line in content(f"/proc/{pid}/status").splitlines()]
+    """Bytes of memory without what is only mapped from files; shared memory counts in each. Names may hold a \\r."""
+    lines = [line for pid in pids for line in content(f"/proc/{pid}/status").split(b"\n")]
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
 
 
@@ -254,38 +250,41 @@ def folder_size(folder: str, enough: int) -> int:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
                     total += 1024 + entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
+                    waiting += [entry.path] * entry.is_dir(follow_symlinks=False)
         except OSError:
             continue
     return total
 
 
 def relay(listener: socket.socket, path: str) -> None:
-    """Join every connection to the listener with one to a unix socket."""
+    """Join every connection to the listener with one to a unix socket; so many at once, and those beyond are closed."""
+    room = [0] * _CONNECTIONS
     while True:
         try:
-            number, _ = listener._accept()  # type: ignore[attr-defined]  # what `accept` calls
+            near = socket.socket(fileno=listener._accept()[0])  # type: ignore[attr-defined]  # what `accept` calls
         except OSError:
             return
-        _thread.start_new_thread(join, (socket.socket(fileno=number), path))
+        try:
+            room.pop()
+            _thread.start_new_thread(join, (near, path, room))
+        except (IndexError, RuntimeError) as error:  # no more threads: they count as processes of the command
+            near.close()
+            room += [0] * isinstance(error, RuntimeError)
 
 
-def join(near: socket.socket, path: str) -> None:
+def join(near: socket.socket, path: str, room: list[int]) -> None:
     """Copy both ways until both have ended."""
-    far = socket.socket(socket.AF_UNIX)
+    far, first = socket.socket(socket.AF_UNIX), _thread.allocate_lock()
     try:
         far.connect(path)
-    except OSError:
-        near.close()
-        far.close()
-        return
-    first = _thread.allocate_lock()
-    _thread.start_new_thread(pump, (far, near, first))
-    pump(near, far, first)
+        _thread.start_new_thread(pump, (far, near, first, room))
+    except (OSError, RuntimeError):
+        first.acquire()
+        tell(near.shutdown, socket.SHUT_RDWR)
+    pump(near, far, first, room)
 
 
-def pump(source: socket.socket, sink: socket.socket, first: _thread.LockType) -> None:
+def pump(source: socket.socket, sink: socket.socket, first: _thread.LockType, room: list[int]) -> None:
     """Copy until the source ends, then say so to the sink; close both, unless this way is the first to end."""
     try:
         while data := source.recv(_CHUNK):
@@ -297,3 +296,4 @@ def pump(source: socket.socket, sink: socket.socket, first: _thread.LockType) ->
     if not first.acquire(blocking=False):
         source.close()
         sink.close()
+        room.append(0)

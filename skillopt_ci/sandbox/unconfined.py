@@ -32,6 +32,6 @@ class Unconfined:
             root=str(command.root),
             cwd=str(command.root / command.cwd),
             alone=False,
-            relay=None,
+            port=None,
         )
         return running.run(plan, command, self._stop)

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,61 @@ def test_the_only_way_out_is_the_door(tmp_path: Path) -> None:
         done = sandbox.run(command)
         thread.join()
     assert done.stdout == b"ONE\nTWO\nLAST\n"
+
+
+def test_one_command_cannot_take_all_connections_of_the_gateway(tmp_path: Path) -> None:
+    """The gateway's are for all rollouts; and no name of its socket is in the sandbox, nor a file that leads to it."""
+    root = make_root(tmp_path / "root")
+    (root / "work" / "many.py").write_text(
+        "import os, select, socket, stat\n"
+        "print([p for f in ('/run', '/tmp') for d, _, names in os.walk(f) for n in names\n"
+        "       for p in [os.path.join(d, n)] if stat.S_ISSOCK(os.lstat(p).st_mode)])\n"
+        "for n in range(3, 30):\n"
+        "  try: os.stat(f'/proc/1/fd/{n}'); print('reached')\n"
+        "  except OSError: pass\n"
+        "ends = [socket.create_connection(('127.0.0.1', 9100)) for _ in range(60)]\n"
+        "gone = set()\n"
+        "while found := set(select.select(set(ends) - gone, [], [], 2)[0]): gone |= found\n"
+        "print(len(gone))\n"
+    )
+    path, met = tmp_path / "gw.sock", []
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(100)
+        server.settimeout(0.2)
+        over = threading.Event()
+
+        def accept() -> None:
+            while not over.is_set():
+                with suppress(TimeoutError):
+                    met.append(server.accept()[0])
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        door = Door(socket=path, port=0)
+        command = Command(argv=("python3", "many.py"), root=root, env={"PATH": PATH}, door=door)
+        done = bubblewrap().run(command)
+        over.set()
+        thread.join()
+    for end in met:
+        end.close()
+    assert (done.stdout.decode(), done.stderr) == ("[]\n12\n", b"")
+    assert len(met) == 48
+
+
+def test_a_gateway_that_is_not_there(tmp_path: Path) -> None:
+    door = Door(socket=tmp_path / "gw.sock", port=0)
+    with pytest.raises(CallFailedError, match=r"there is no gateway at .*gw\.sock: No such file") as caught:
+        bubblewrap().run(Command(argv=("true",), root=make_root(tmp_path), env={"PATH": PATH}, door=door))
+    assert caught.value.kind == "sandbox"
+
+
+def test_the_name_of_a_process_is_no_line_of_its_status(tmp_path: Path) -> None:
+    name = "\rRssAnon: \r x"
+    program = f"import ctypes, time; ctypes.CDLL(None).prctl(15, {name!r}.encode()); time.sleep(1); print('counted')"
+    (make_root(tmp_path) / "work" / "named.py").write_text(program)
+    done = run(bubblewrap(), tmp_path, "exec python3 named.py")
+    assert (done.ended, done.stdout) == ("exit", b"counted\n")
 
 
 def test_a_door_that_nobody_opens(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -166,6 +167,15 @@ def test_signals_to_nobody_are_nothing() -> None:
         os.killpg(2**22 - 1, signal.SIGTERM)
 
 
+def retried(listener: socket.socket) -> socket.socket:
+    """A connection that stays: those before it end in threads of their own."""
+    while True:
+        near = socket.create_connection(listener.getsockname())
+        if not select.select([near], [], [], 0.2)[0]:
+            return near
+        near.close()
+
+
 def test_the_relay(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as server, socket.create_server(("127.0.0.1", 0)) as listener:
@@ -173,7 +183,14 @@ def test_the_relay(tmp_path: Path) -> None:
         server.listen()
         thread = threading.Thread(target=supervisor.relay, args=(listener, path), daemon=True)
         thread.start()
-        with socket.create_connection(listener.getsockname()) as near:
+        several = [socket.create_connection(listener.getsockname()) for _ in range(supervisor._CONNECTIONS + 2)]
+        closed, _, _ = select.select(several, [], [], 20)
+        assert [near.recv(1) for near in closed] == [b""] * len(closed) != []
+        for near in several:
+            near.close()
+        for _ in range(supervisor._CONNECTIONS):
+            server.accept()[0].close()
+        with retried(listener) as near:
             far, _ = server.accept()
             with far:
                 near.sendall(b"ask")
