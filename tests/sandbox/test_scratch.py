@@ -1,5 +1,7 @@
 """Folders for a while: gone with their user, or at the next start; never somebody else's."""
 
+import errno
+import fcntl
 import os
 import signal
 import stat
@@ -140,6 +142,19 @@ def test_a_place_that_is_not_there_is_nothing(place: Path) -> None:
     with Scratch() as folder:
         sweep([str(place / "missing"), str(folder / "missing")])
         assert list(place.iterdir()) == [folder]
+
+
+def test_where_folders_cannot_be_locked_they_are_used_and_never_swept(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_number: int, _how: int) -> None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # what NFS says of a folder
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with Scratch() as folder:
+        sweep()
+        assert folder.is_dir()
+    assert list(place.iterdir()) == []
 
 
 def test_without_descriptors_it_is_an_error_and_not_a_loop(place: Path) -> None:
