@@ -15,7 +15,7 @@ from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import Project, open_project, read_all, read_skill
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.skill_rules import check_skill
-from skillopt_ci.core.task import SPLITS
+from skillopt_ci.core.task import SPLITS, Suite, Task
 from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.forge.worktree import passed_over
 from skillopt_ci.graders.build import needs_judge
@@ -41,15 +41,17 @@ def _check(console: Console, options: Options, elsewhere: bool) -> int:
     project = open_project(options)
     problems: list[Problem] = []
     losses: list[Loss] = []
+    tasks: list[Task] = []
     rows: list[dict[str, object]] = []
     skills = project.chosen(options.skill)
     for skill in skills:
-        found, row, lost = _check_skill(project, skill)
+        found, row, lost, suite = _check_skill(project, skill)
         problems += found
         losses += lost
+        tasks += suite.tasks
         rows.append(row)
     problems += unfit_agents(project.config, skills)
-    problems += [] if elsewhere else missing_here(project.config, skills)
+    problems += [] if elsewhere else missing_here(project.config, skills, tasks)
     errors = [p for p in problems if not p.warning]
     console.problems(tuple(problems))
     for row in rows:
@@ -68,7 +70,7 @@ def _check(console: Console, options: Options, elsewhere: bool) -> int:
     return code
 
 
-def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem], dict[str, object], list[Loss]]:
+def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem], dict[str, object], list[Loss], Suite]:
     tree = project.tree
     folder = skill.path.rpartition("/")[0].rpartition("/")[2]
     row: dict[str, object] = {"name": skill.name, "path": skill.path, "tokens": None, **dict.fromkeys(SPLITS)}
@@ -87,7 +89,7 @@ def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem],
         source = judged[0].source
         message = f"its grader asks a judge, and skills[{skill.name}] has no 'judge' model; add one"
         problems.append(Problem(source.file, source.line, 0, message))
-    return problems, row, losses
+    return problems, row, losses, suite
 
 
 def _left_out(project: Project, skill: ResolvedSkill) -> list[Problem]:

@@ -1,6 +1,6 @@
 """The part of `check` and `doctor` that looks for agents on this machine: their programs, and a sandbox."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from skillopt_ci import plugins
@@ -8,6 +8,7 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.config.schema import Config
 from skillopt_ci.core.nested import leaves
 from skillopt_ci.core.scripts import SCRIPT
+from skillopt_ci.core.task import Task
 from skillopt_ci.errors import Problem
 from skillopt_ci.harnesses.agent import Agent
 from skillopt_ci.harnesses.base import AgentKind
@@ -25,11 +26,14 @@ def agents_of(skills: Sequence[ResolvedSkill]) -> Iterator[tuple[ResolvedSkill, 
             yield skill, kind.make(skill.harness_options)  # its options were read with the configuration
 
 
-def needs_sandbox(config: Config, skills: Sequence[ResolvedSkill]) -> bool:
-    """Something of the skills runs in a sandbox."""
+def needs_sandbox(config: Config, skills: Sequence[ResolvedSkill], tasks: Iterable[Task]) -> bool:
+    """Something of the skills, or of their tasks, runs in a sandbox."""
     if config.sandbox == "off":
         return False
-    return any(s.harness != "chat" or any(g.type == SCRIPT for g in leaves(s.graders)) for s in skills)
+    if any(isinstance(plugins.load("harnesses", s.harness), AgentKind) for s in skills):
+        return True
+    graders = (*(s.graders for s in skills), *(t.graders or () for t in tasks))
+    return any(g.type == SCRIPT for specs in graders for g in leaves(specs))
 
 
 def unfit_agents(config: Config, skills: Sequence[ResolvedSkill]) -> list[Problem]:
@@ -43,8 +47,8 @@ def unfit_agents(config: Config, skills: Sequence[ResolvedSkill]) -> list[Proble
     return found
 
 
-def missing_here(config: Config, skills: Sequence[ResolvedSkill]) -> list[Problem]:
-    """What these skills need and this machine lacks: warnings, as nothing need be measured here.
+def missing_here(config: Config, skills: Sequence[ResolvedSkill], tasks: Iterable[Task]) -> list[Problem]:
+    """What these skills and their tasks need and this machine lacks: warnings, as nothing need be measured here.
 
     Runs nothing that a configuration names: `check` reads the one of a pull request.
     """
@@ -54,7 +58,7 @@ def missing_here(config: Config, skills: Sequence[ResolvedSkill]) -> list[Proble
         if why:
             said = f"harness '{skill.harness}' cannot run on this machine: {why}"
             found.append(config.source.problem(_place(config, skill), said))
-    if needs_sandbox(config, skills):
+    if needs_sandbox(config, skills, tasks):
         why = preflight()
         if why:
             place = ("sandbox",) if "sandbox" in config.model_fields_set else _place(config, skills[0])

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from skillopt_ci.cli.guard import run, write_json
 from skillopt_ci.cli.hub import TOKEN_VARIABLES, clean_words, connected, login_option
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
-from skillopt_ci.cli.project import Project, open_project
+from skillopt_ci.cli.project import Project, open_project, read_all
+from skillopt_ci.core.task import Task
 from skillopt_ci.errors import ConfigError, ForgeError, SkilloptError, UsageError
 from skillopt_ci.forge.command import run_git
 from skillopt_ci.forge.git import Git
@@ -43,14 +45,15 @@ def command(offline: bool, login: str, **shared: Any) -> None:
 def _doctor(console: Console, options: Options, offline: bool, login: str) -> int:
     console.scrub = clean_words()
     found: list[Finding] = []
-    project = _project(options, found)
+    project, sandboxed = _project(options, found), False
     if project is not None:
         found += _keys(project)
-        found += _sandbox(project)
+        sandboxed = needs_sandbox(project.config, project.skills, _tasks(project))
+        found += _sandbox(project, sandboxed)
         found += _agents(project)
     git = Git.discover(Path.cwd())
     found += _clone(git, project.root if project else Path.cwd())
-    found += _workflows(git.root if git else Path.cwd(), _steps(project))
+    found += _workflows(git.root if git else Path.cwd(), _steps(project, sandboxed))
     if not offline:
         found += _settings(console, login, project)
     for finding in found:
@@ -97,11 +100,18 @@ def _keys(project: Project) -> Iterator[Finding]:
                 yield Finding(level="ok", what=f"provider '{ref.provider}' has what it needs")
 
 
-def _sandbox(project: Project) -> Iterator[Finding]:
+def _tasks(project: Project) -> Iterator[Task]:
+    """Those of all skills, as far as they can be read: `check` says what is wrong with the rest."""
+    for skill in project.skills:
+        with suppress(SkilloptError):
+            yield from read_all(project.tree, skill, ())[0].tasks
+
+
+def _sandbox(project: Project, needed: bool) -> Iterator[Finding]:
     """Whether what needs a sandbox finds one."""
     if project.config.sandbox == "off":
         yield Finding(level="warning", what="sandbox: off: agents and scripts run with this machine before them")
-    elif needs_sandbox(project.config, project.skills):
+    elif needed:
         why = preflight()
         if why:
             yield Finding(level="error", what=f"agents and scripts have no sandbox here: {why}", fix=STEP)
@@ -120,13 +130,13 @@ def _agents(project: Project) -> Iterator[Finding]:
             yield Finding(level="ok", what=f"harness '{skill.harness}': {version} is there")
 
 
-def _steps(project: Project | None) -> Steps:
+def _steps(project: Project | None, sandboxed: bool) -> Steps:
     """What the jobs that measure have to install."""
     if project is None:
         return Steps()
     found = (package(agent) for _, agent in agents_of(project.skills))
     packages = tuple(dict.fromkeys(p for p in found if p))
-    return Steps(sandbox=needs_sandbox(project.config, project.skills), packages=packages)
+    return Steps(sandbox=sandboxed, packages=packages)
 
 
 def _clone(git: Git | None, root: Path) -> Iterator[Finding]:

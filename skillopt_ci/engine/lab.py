@@ -1,6 +1,6 @@
 """The lab: turns samples into rollouts, in parallel, in plan order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -103,7 +103,9 @@ class Lab:
 
         Raises:
             ProviderDownError, BudgetReachedError, LedgerMissError: no further rollout makes sense.
+            ConfigError: a grader cannot work here; nothing was bought.
         """
+        self._ready(job.task for job in jobs)
         if self._ration is not None:
             self._ration.take(len(jobs))
         self._progress.begin(what, len(jobs))
@@ -118,6 +120,7 @@ class Lab:
 
     def take(self, job: Job) -> Rollout:
         """Take one sample, here and now. Raises as `roll_out` does."""
+        self._ready([job.task])
         return self._one(job, keep=False)
 
     def measure(
@@ -130,6 +133,12 @@ class Lab:
     def triggers(self, tasks: Sequence[Task], rollouts: Sequence[Rollout]) -> Triggers | None:
         """How often the skill was chosen when it should be; None where no task asks, or nothing chooses (chat)."""
         return None if self._judged == "answers" else triggers(tasks, rollouts)
+
+    def _ready(self, tasks: Iterable[Task]) -> None:
+        """Make the graders: what one of them lacks is said before an answer to it is bought."""
+        for task in tasks:
+            if self._judged != "triggers" and task.graders != ():
+                self._grader_of(task)
 
     def _one(self, job: Job, keep: bool) -> Rollout:
         trajectory: Trajectory | None = None

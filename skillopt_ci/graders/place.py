@@ -20,13 +20,21 @@ class Place:
         sandbox: makes it, or raises `ConfigError` when there is none.
         confined: whether it is one.
         ledger: where results and failures are kept.
-        run: for whom it grades.
+        run: for whom it grades; empty for those who measure nothing.
     """
 
     sandbox: Callable[[], Sandbox]
     confined: bool
     ledger: Ledger
     run: str
+
+    def ready(self) -> None:
+        """Have the sandbox before anything is bought that is to be graded. Raises `ConfigError` when there is none.
+
+        Not for those who look at what was bought: what a command said is kept.
+        """
+        if self.run and not self.ledger.replay_only:
+            self.sandbox()
 
     def once(
         self, what: Mapping[str, object], label: str, ask: Callable[[], Mapping[str, object]]

@@ -39,7 +39,8 @@ class _Script:
     place: Place | None = None
 
     def within(self, place: Place, /) -> Grader:
-        """The same grader with a place to run."""
+        """The same grader with a place to run. Raises `ConfigError` where there must be a sandbox and is none."""
+        place.ready()
         return replace(self, place=place)
 
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:

@@ -1,6 +1,7 @@
 """An agent's command line, or the sandbox, is not on this machine: said in one line, before anything is bought."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,29 @@ def test_a_script_without_a_sandbox_is_refused_before_chat_is_asked(tmp_path: Pa
         done = call(repo.root, "eval", "--quiet", env=env)
         assert (done.code, server.calls) == (2, [])
         assert "bubblewrap (bwrap) is not installed" in done.err
+
+
+@pytest.mark.parametrize(
+    "command", [["eval"], ["train"], ["baseline"], ["calibrate"], ["ablate"], ["gate"]], ids=" ".join
+)
+def test_so_is_one_of_a_single_task_and_check_and_doctor_know_it(tmp_path: Path, command: list[str]) -> None:
+    with Loopback(lambda _: chat_reply("x")) as server:
+        skills = [{"path": PATH, "tasks": [TASKS], "graders": [{"type": "exact"}]}]
+        repo = project(tmp_path / "p", server.openai_url, sandbox="auto", skills=skills)
+        rows = [json.loads(line) for line in (repo.root / TASKS).read_text().splitlines()]
+        own = [{"type": "all", "graders": [{"type": "script", "run": "true"}]}]
+        last = {row["split"]: number for number, row in enumerate(rows)}
+        rows = [{**row, "graders": own} if last[row["split"]] == n else row for n, row in enumerate(rows)]
+        repo.commit({TASKS: "".join(json.dumps(row) + "\n" for row in rows)})
+        write(repo.root, {PATH: (repo.root / PATH).read_text() + "- More.\n"})
+        env = {"OPENAI_API_KEY": "k", "PATH": str(tmp_path / "nothing")}
+        (tmp_path / "nothing").mkdir()
+        (tmp_path / "nothing" / "git").symlink_to(str(shutil.which("git")))
+        done = call(repo.root, *command, "--quiet", env=env)
+        assert (done.code, server.calls) == (2, [])
+        assert "bubblewrap (bwrap) is not installed" in done.err
+        assert "bubblewrap (bwrap) is not installed" in call(repo.root, "check", env=env).err
+        assert "bubblewrap (bwrap) is not installed" in call(repo.root, "doctor", "--offline", env=env).out
 
 
 def test_check_warns_and_succeeds(tmp_path: Path) -> None:
