@@ -206,8 +206,8 @@ class Workshop:
         agency, target = self.agency, skill.target
         # A key first: where there is none, as in a fork's pull request, nothing else matters.
         upstream = agency.upstream(provider_options(target, self.env))
-        sandbox = agency.sandbox()
-        if not self.ledger.replay_only:  # what is replayed needs no program
+        sandbox = agency.sandbox(runs=not self.ledger.replay_only)
+        if not self.ledger.replay_only:  # what is replayed needs no program, and no sandbox
             require(agent, skill.harness, confined=self.confined)
         bench = Bench(
             sandbox=sandbox,

@@ -38,7 +38,10 @@ def test_the_example_is_trained_and_gated(name: str, tmp_path: Path) -> None:
         told = [texts(c) for c in server.calls if not c.body.get("stream")]
         assert any("not written with two decimals" in t and "total.sh" in t for t in told)  # words and tool calls
         asked = len(server.calls)
-        without = {**env, "PATH": "/usr/bin:/bin"}  # what is replayed needs no program
+        bare = tmp_path / "bare"
+        bare.mkdir()
+        (bare / "git").symlink_to(str(shutil.which("git")))
+        without = {**env, "PATH": str(bare)}  # what is replayed needs no program, and no sandbox
         again, value = call_json(repo.root, "train", "--generation", "1", env=without)
         assert (again.code, len(server.calls), value["skills"][0]["spend"]["paid"]["calls"]) == (0, asked, 0)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from skillopt_ci.errors import CallFailedError
-from skillopt_ci.sandbox.base import Command, Limits, Sandbox, make_root
+from skillopt_ci.errors import CallFailedError, ConfigError
+from skillopt_ci.harnesses.agency import Agency
+from skillopt_ci.sandbox.base import Command, Door, Limits, Sandbox, make_root
 from tests.sandbox.places import PATH, alive, gone, mark, of_kind, run
 
 ROOT = Path(__file__).parents[2]
@@ -209,3 +210,21 @@ def test_a_command_cannot_report(sandbox: Sandbox, tmp_path: Path) -> None:
     assert done.stdout.startswith(b"memory 0\n")
     assert b"pipe:" in done.stdout
     assert b"socket:" not in done.stdout
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_a_replay_runs_nothing_and_needs_no_sandbox(
+    confined: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no bubblewrap here
+    agency = Agency(threading.Event(), confined=confined)
+    sandbox = agency.sandbox(runs=False)
+    assert sandbox.confined is confined
+    assert sandbox.view(tmp_path) == tmp_path
+    assert sandbox.gateway_url(Door(socket=tmp_path, port=7)) == "http://127.0.0.1:7"
+    with pytest.raises(CallFailedError, match="'sh' is not run: this is a replay"):
+        sandbox.run(Command(argv=("sh", "-c", f"touch {tmp_path}/ran"), root=tmp_path))
+    assert not (tmp_path / "ran").exists()
+    if confined:
+        with pytest.raises(ConfigError, match="not installed"):
+            agency.sandbox()
