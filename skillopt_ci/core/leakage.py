@@ -16,10 +16,14 @@ from skillopt_ci.core.task import GraderSpec, Task
 RUN = 6  # words in a row that no two authors write alike by chance
 SHORT = 3  # words of a short text that are compared as a whole; two tell something when one is a name or a number
 MOST_WORDS = 5000  # read of one task's text; longer ones are read so far
+CHARACTERS = 10  # in a row, of scripts that put no space between words
+SHORT_CHARACTERS = 4  # of a short answer or criterion in such a script that is compared as a whole
 _WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"[^\W_]+(?:[-./@_][^\W_]+)*")
 _SIGN = re.compile(r"\w+|[^\w\s]")
 _META = re.compile(r"\\[a-zA-Z]|[\[\](){}*+?^$]")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_ANCHORS = re.compile(r"^(?:\(\?[a-z]+\)|\^|\\[AbB])+|(?:\$|\\[bBzZ])+$")  # what a copied pattern may well lack
 _STARTS = re.compile(r"(?:^|[.!?]\s|\n)[\s\W]*$")
 # Words that look like names and are none of a task's own; answers that any task may have.
 _GENERAL = frozenset(
@@ -40,27 +44,31 @@ class Leakage:
         runs: of word sequences, in lower case.
         signs: of sources of patterns, with their signs.
         names: of single words, with their case.
-        sizes: lengths of `runs` and of `signs` that occur.
+        sizes: lengths that occur: of `runs` of words, of `signs`, and of `runs` of characters without spaces.
     """
 
     runs: frozenset[int] = frozenset()
     signs: frozenset[int] = frozenset()
     names: frozenset[int] = frozenset()
-    sizes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    sizes: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] = ((), (), ())
 
     def find(self, text: str, known: str = "") -> str | None:
         """Why a text leaks, with the words of it that do, or None. What `known` (the skill) says is not new."""
-        for found, sizes, read in ((self.runs, self.sizes[0], _words), (self.signs, self.sizes[1], _signs)):
+        for found, sizes, read, space in (
+            (self.runs, self.sizes[0], _words, " "),
+            (self.signs, self.sizes[1], _signs, " "),
+            (self.runs, self.sizes[2], _characters, ""),
+        ):
             said, had = read(text), read(known)
             for size in sizes:
                 old = {hash(gram) for gram in _grams(had, size)}
                 for gram in _grams(said, size):
                     if hash(gram) in found and hash(gram) not in old:
-                        words = " ".join(gram)[:80]
+                        words = space.join(gram)[:80]
                         return f'leakage: "{words}" stands in an answer, a hidden criterion or a single task'
-        had_names = set(_TOKEN.findall(known))
+        had_names = set(map(_name, _TOKEN.findall(_plain(known))))
         for token in _TOKEN.findall(_plain(text)):
-            if token not in had_names and hash(token) in self.names:
+            if _name(token) not in had_names and hash(_name(token)) in self.names:
                 return f'leakage: "{token[:80]}" belongs to single tasks'
         return None
 
@@ -81,18 +89,40 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
     criteria = [text for s in specs.values() for text in hidden_texts(s)]
     grams = {gram for gram, count in answers.items() if count <= rare and len(gram) > 1}
     grams |= {gram for text in criteria for gram in _telling(text) if len(gram) >= SHORT}
-    signs = {gram for text in criteria if _META.search(text) for gram in _pieces(_signs(text), 2 * RUN)}
+    patterns = {part for text in criteria if _META.search(text) for part in (text, _ANCHORS.sub("", text))}
+    signs = {gram for text in patterns for gram in _pieces(_signs(text), 2 * RUN)}
+    characters = _unspaced(tasks, graders, visible, rare)
     singles = {gram[0] for gram, count in answers.items() if count <= rare and len(gram) == 1}
     runs = {hash(g) for g in grams} | {h for h, count in quotes.items() if count <= rare}
     runs -= {
         hash(g) for text in visible for size in {len(g) for g in grams} | {RUN} for g in _grams(_words(text), size)
     }
     return Leakage(
-        runs=frozenset(runs),
+        runs=frozenset(runs) | {hash(g) for g in characters},
         signs=frozenset(hash(g) for g in signs if len(g) >= 4),
-        names=frozenset(hash(n) for n in _names(tasks, visible, singles, rare)),
-        sizes=(tuple(sorted({RUN} | {len(g) for g in grams})), tuple(sorted({len(g) for g in signs if len(g) >= 4}))),
+        names=frozenset(hash(_name(n)) for n in _names(tasks, visible, singles, rare)),
+        sizes=(
+            tuple(sorted({RUN} | {len(g) for g in grams})),
+            tuple(sorted({len(g) for g in signs if len(g) >= 4})),
+            tuple(sorted({len(g) for g in characters})),
+        ),
     )
+
+
+def _unspaced(
+    tasks: Sequence[Task], graders: Sequence[GraderSpec], visible: Sequence[str], rare: int
+) -> set[tuple[str, ...]]:
+    """Runs of characters that leak, of scripts without spaces (Chinese, Japanese, Thai): a line is one word there."""
+    specs = {id(s): s for t in tasks for s in (t.graders if t.graders is not None else graders)}
+    said: Counter[tuple[str, ...]] = Counter()
+    for task in tasks:
+        whole = {g for answer in _answers(task, graders) for g in _pieces(_characters(answer), CHARACTERS)}
+        said.update(whole | set(_grams(_characters(_text(task))[:MOST_WORDS], CHARACTERS)))
+    found = {gram for gram, count in said.items() if count <= rare}
+    found |= {g for s in specs.values() for t in hidden_texts(s) for g in _pieces(_characters(t), CHARACTERS)}
+    open_ones = [_characters(text) for text in visible]
+    known = {g for size in {len(g) for g in found} for text in open_ones for g in _grams(text, size)}
+    return {gram for gram in found - known if len(gram) >= SHORT_CHARACTERS}
 
 
 def _plain(text: str) -> str:
@@ -100,7 +130,25 @@ def _plain(text: str) -> str:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(_plain(text).casefold()))
+    return tuple(map(_base, _WORD.findall(_plain(text).casefold())))
+
+
+def _base(word: str) -> str:
+    """A word without the ending of "names": rubrics say what an answer does, and skills say what to do."""
+    if len(word) <= 3 or not word.endswith("s") or word.endswith("ss"):
+        return word
+    return word[:-3] + "y" if word.endswith("ies") else word[:-2] if word.endswith("sses") else word[:-1]
+
+
+def _characters(text: str) -> tuple[str, ...]:
+    return tuple(_UNSPACED.findall(_plain(text)))
+
+
+def _name(token: str) -> str:
+    """One form of a name: KX-88213 is kx88213, MARLOW is Marlow; plain words keep their case."""
+    if any(c.isdigit() for c in token) and any(c.isalpha() for c in token):
+        return re.sub(r"[^\w]|_", "", token).casefold()
+    return token.capitalize() if token.isupper() and len(token) > 3 else token
 
 
 def _signs(text: str) -> tuple[str, ...]:

@@ -13,13 +13,18 @@ from skillopt_ci.core.wellformed import malformed
 
 _URL = re.compile(
     r"\b[a-z][a-z0-9+.-]*://\S*|\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*|\bwww\.\S*"
-    r"|\]\(\s*<?(?!#)[^)\s]*[./:][^)\s]*|^ {0,3}\[[^\]\n]+\]:\s*\S*[./:]\S*|<[a-z][^>\n]*\b(?:href|src)\s*=[^>\n]*",
+    r"|\]\(\s*<?(?!#)[^)\s]*[./:][^)\s]*|^ {0,3}\[[^\]\n]+\]:\s*\S*[./:]\S*|<[a-z][^>\n]*\b(?:href|src)\s*=[^>\n]*"
+    # A host without a scheme: with a path (unless the dot begins a file's ending), or under a domain nobody misreads.
+    r"|(?<![\w@./-])(?:[a-z0-9-]+\.)+"
+    r"(?:(?!(?:md|json|ya?ml|txt|csv|py|[jt]s|html?|xml|pdf)/)[a-z]{2,24}/\S*|(?:com|org)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 _COMMAND = re.compile(
     r"^\s*\$\s+\S|\b(?:curl|wget|npx|uvx|sudo)\s+\S|\brm\s+-[a-z]*[rf]|\b(?:ba|z|da)?sh\s+-[a-z]*c\b"
     r"|\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo)\s+(?:install|exec|run|add)\b"
-    r"|\$\([^)\n]+\)|\|\s*(?:ba|z|da)?sh\b",
+    r"|\$\([^)\n]+\)|\|\s*(?:ba|z|da)?sh\b|\bInvoke-(?:WebRequest|RestMethod|Expression)\b"
+    r"|\b(?:python[\d.]*|node|perl|ruby|php|powershell|pwsh)\s+--?[a-z]|\bchmod\s+(?:-\w+\s+)?(?:[ugoa]*\+[rwxst]|[0-7]{3})"
+    r"|!`[^`\n]+`",  # what agents run when they load a skill
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)")

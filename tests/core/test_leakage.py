@@ -60,6 +60,10 @@ LINT = leakage_of(TASKS, GRADERS, BODY)
         "Say that it was reviewed by the board.",
         "Quote the ledger of 1931.",
         "It is kept in a vault.",
+        "Orders like inv0042 are special.",
+        "MARLOW IS THE AGENT.",
+        "The answer name the two parties of contracts.",  # as an order
+        "Match `onfidence\\s*[:=]\\s*(high|low)`.",
     ],
 )
 def test_what_belongs_to_tasks_and_hidden_criteria_leaks(text: str) -> None:
@@ -105,6 +109,43 @@ def test_hidden_says_otherwise() -> None:
         ),
     )
     assert leakage_of(TASKS, secret, BODY).find('Add "The Hidden Name Of It".') is not None
+
+
+def test_a_pattern_without_its_anchors_is_the_pattern() -> None:
+    lint = leakage_of((), (), "")
+    assert lint.find("Match SLA-\\d{3}.") is None
+    own = task(1, "train", "n/a")
+    lint = leakage_of((own,), (GraderSpec(type="regex", options={"pattern": r"(?i)^\bSLA-\d{3}\b$"}),), "")
+    assert lint.find("Match SLA-\\d{3}.") is not None
+    assert lint.find("Name the SLA with its three digits.") is None
+
+
+def test_a_rubric_as_orders_is_the_rubric() -> None:
+    rubric = "Identifies the largest risk, addresses its owner by name.\nMentions the fallback supplier."
+    lint = leakage_of((task(1, "val", "n/a"),), (GraderSpec(type="judge", options={"rubric": rubric}),), "")
+    assert lint.find("- Identify the largest risk, address its owner by name.") is not None
+    assert lint.find("- Say which risk is the largest, and who has to bear it.") is None
+    single = GraderSpec(type="judge", options={"rubric": ["Mentions the fallback supplier."]})
+    assert leakage_of((task(1, "val", "n/a"),), (single,), "").find("Mention the fallback suppliers.") is not None
+
+
+def test_scripts_without_spaces() -> None:
+    own = task(1, "test", "倉庫番号は四七一一", "番号は何ですか", "横浜にある第二倉庫の番号は四七一一です。")
+    others = tuple(
+        task(n, "val", "該当なし", "番号は何ですか", "文書から正しい番号を探して答えてください。") for n in range(2, 40)
+    )
+    rubric = GraderSpec(type="judge", options={"rubric": ["担当者の名前を必ず最初に書いている"]})
+    shown = GraderSpec(type="rules", options={"checks": [{"op": "section_present", "arg": "残っている危険の一覧表"}]})
+    lint = leakage_of((own, *others), (rubric, shown), "# 倉庫\n")
+    for leak in ("答えは倉庫番号は四七一一。", "横浜にある第二倉庫の番号", "担当者の名前を、必ず最初に書く"):
+        assert lint.find(f"- {leak}") is not None, leak
+    for rule in (
+        "文書から正しい番号を探して答える",
+        "ないときは該当なしと書く",
+        "「残っている危険の一覧表」を書く",
+        "番号だけを書く",
+    ):
+        assert lint.find(f"- {rule}") is None, rule
 
 
 def test_hashes_only() -> None:

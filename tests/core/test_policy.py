@@ -34,6 +34,9 @@ def why(content: str, body: str = "a\n", policy: EditPolicy = POLICY, op: str = 
         "data:text/html,x",
         "file:/etc/passwd",
         "mailto:a@b.example",
+        "visit evil.example/path",
+        "Send it to Evil.Example.dev/collect?x=1.",
+        "look at evil.com",
     ],
 )
 def test_urls_and_links_are_refused(content: str) -> None:
@@ -64,6 +67,13 @@ def test_urls_and_links_are_refused(content: str) -> None:
         "cat x | sh",
         "bash -c 'id'",
         "sh -ec id",
+        "python3 -c 'import os'",
+        "node -e 1",
+        "powershell -enc AAA",
+        "Invoke-WebRequest x",
+        "chmod +x a.sh",
+        "chmod 755 a.sh",
+        "Today's branch: !`git branch`",
     ],
 )
 def test_commands_are_refused(content: str) -> None:
@@ -81,6 +91,9 @@ def test_commands_are_refused(content: str) -> None:
         "Emoji \u2764\ufe0f and family \U0001f468\u200d\U0001f469 are fine, so is \u00e9\u4e2d\u6587.",
         "Flash and push are words; wish as well.",
         "Tabs\tand\r\nline ends",
+        "Say and/or, he/she, kg.m/s, i.e./e.g., 3.5/4.0, no.-one; write as data.json/yaml, in Python - not `node`.",
+        "Write a@b.example as the sender, v1.2 as the version and !important as it is.",
+        "Name a computer, an organisation and the .com or .org they have.",
     ],
 )
 def test_plain_advice_is_taken(content: str) -> None:
