@@ -8,6 +8,8 @@ from textwrap import dedent
 from skillopt_ci.core.blocks import block_at, ends_open, leaves
 
 Spans = Sequence[tuple[int, int]]
+_ROW = re.compile(r"\s*\|.*\|\s*")
+_DELIMITER = re.compile(r"[\s|:-]+")
 _ITEM = re.compile(r"(?:([-*+])|\d{1,9}([.)]))[ \t]")
 
 
@@ -60,7 +62,7 @@ def append(body: str, spans: Spans, content: str) -> Range:
 
 
 def after_block(body: str, spans: Spans, position: int, content: str) -> Range:
-    """Content after the block that holds `position`; an item of the same list joins it without a blank line."""
+    """Content after the block that holds `position`; items of the same list and rows of a table join what is there."""
     block = block_at(body, body.count("\n", 0, position))
     starts = [0, *(m.end() for m in re.finditer("\n", body))]
     at = starts[block.end] if block.end < len(starts) else len(body)
@@ -72,7 +74,8 @@ def after_block(body: str, spans: Spans, position: int, content: str) -> Range:
         content = dedent(content)
         tight = _marker(content) == block.marker
         content = "\n".join(block.prefix + line if line.strip() else line for line in content.split("\n"))
-    return _checked(body, _insertion(body, at, content, tight=tight))
+    rows = block.kind == "table_open" and _are_rows(content)
+    return _checked(body, _insertion(body, at, content, tight=tight or rows), grown=block.end if rows else None)
 
 
 def whole_lines(body: str, spans: Spans, start: int, end: int) -> Range:
@@ -120,16 +123,21 @@ def _insertion(body: str, at: int, content: str, *, tight: bool) -> Range:
     return Range(at, at, lead + content + tail)
 
 
-def _checked(body: str, insertion: Range) -> Range:
-    """The insertion, when every block of the body stays the block it was."""
+def _are_rows(content: str) -> bool:
+    """Whether it is rows alone; with a delimiter line it is a table of its own."""
+    return all(_ROW.fullmatch(line) and not _DELIMITER.fullmatch(line) for line in content.split("\n"))
+
+
+def _checked(body: str, insertion: Range, grown: int | None = None) -> Range:
+    """The insertion, when every block of the body stays the block it was; a table that ends at `grown` gets longer."""
     if ends_open(insertion.text):
         raise UnmatchedError("its content opens a fence or a comment that it does not close")
     line = body.count("\n", 0, insertion.start)
-    moved = insertion.text.count("\n")
+    moved, rows = insertion.text.count("\n"), insertion.text.strip("\n").count("\n") + 1
     on_line = insertion.start > 0 and body[insertion.start - 1] != "\n"
     after = line + 1 if on_line else line
     wanted = {
-        (first + moved, end + moved, kind) if first >= after else (first, end, kind)
+        (first + moved, end + moved, kind) if first >= after else (first, end + rows * (end == grown), kind)
         for first, end, kind in leaves(body)
     }
     if not wanted <= leaves(splice(body, [insertion])):

@@ -151,6 +151,17 @@ def test_words_about_tools_are_no_permission() -> None:
     assert why("allowed-tools: Read", "allowed-tools: Read\n\nOther words.\n") == "says what the skill says already"
 
 
+def test_a_row_joins_its_table() -> None:
+    body = "# T\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nEnd.\n"
+    rows = [Edit(op="add", target=t, content=c) for t, c in (("| 1 | 2 |", "| 3 | 4 |"), ("| a | b |", "| 5 | 6 |"))]
+    done = apply_edits(skill(body), rows).skill.body
+    assert done == body.replace("| 1 | 2 |\n", "| 1 | 2 |\n| 3 | 4 |\n| 5 | 6 |\n")
+    assert [refuse(rows[0], skill(body), POLICY), refuse(rows[1], skill(body), POLICY, rows[:1])] == [None, None]
+    assert why("| 3 | 4 | 5 |", body, target="| 1 | 2 |") == "would leave a ragged table row"
+    table = Edit(op="add", target="| 1 | 2 |", content="| c |\n|---|\n| 3 |")
+    assert apply_edits(skill(body), [table]).skill.body == body.replace("End.", "| c |\n|---|\n| 3 |\n\nEnd.")
+
+
 def test_a_table_and_a_fence_stay_what_they_are() -> None:
     body = "| a | b |\n|---|---|\n| 1 | 2 |\n\n```\ncode\n```\n"
     assert why("| 1 | 2 | 3 |", body, op="replace", target="| 1 | 2 |") == "would leave a ragged table row"
