@@ -29,6 +29,11 @@ def merge_by_rule(edits: Sequence[Edit]) -> list[Edit]:
     return merged
 
 
+def said_once(edits: Sequence[Edit]) -> list[Edit]:
+    """The edits of one reader: what it says again, or in other words, is still one reader's."""
+    return [replace(edit, support=1) for edit in merge_by_rule(edits)]
+
+
 def _apart(edits: Sequence[Edit]) -> list[Edit]:
     """The edits, of added lists the items that others add, too, by themselves, and the other items together."""
     said = Counter(key for e in edits for key in {frozenset(statements(item)) for item in _items(e)})

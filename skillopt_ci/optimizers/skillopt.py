@@ -22,7 +22,7 @@ from skillopt_ci.optimizers.answers import (
 )
 from skillopt_ci.optimizers.base import Evidence, Longitudinal, Optimizer, Proposal
 from skillopt_ci.optimizers.describing import describe
-from skillopt_ci.optimizers.merge import conflicts, merge_by_rule, ranked, settled, undecided
+from skillopt_ci.optimizers.merge import conflicts, merge_by_rule, ranked, said_once, settled, undecided
 from skillopt_ci.optimizers.reading import Minibatch, minibatches
 from skillopt_ci.pool import Pool
 from skillopt_ci.prompts import render
@@ -63,7 +63,7 @@ class SkillOpt:
         reads = [a for a in answers if isinstance(a, _Read)]
         keep = wording.keep_text([r.keep for r in reads])
         # Failure edits stand before success edits, as the minibatches do.
-        edits = merge_by_rule([e for r in reads for e in r.edits])
+        edits = merge_by_rule([e for r in reads for e in said_once(r.edits)])
         edits, failed = self._merge(skill, evidence, edits, keep)
         failures += failed
         edits = ranked(edits)

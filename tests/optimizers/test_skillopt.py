@@ -19,6 +19,18 @@ def by_stage(**answers: object):  # type: ignore[no-untyped-def]
     return lambda request: answers.get(stage(request).split()[0], edits())
 
 
+def by_reader(first: object, second: object, **others: object):  # type: ignore[no-untyped-def]
+    """What the reader of t0 says, and what the other one does."""
+    answer = by_stage(**others)
+
+    def said(request: Request) -> object:
+        if stage(request).startswith("reflect"):
+            return first if 'task="t0"' in request.messages[1].content else second
+        return answer(request)
+
+    return said
+
+
 def test_failures_and_successes_are_read_apart_in_minibatches() -> None:
     made, provider = optimizer(by_stage())
     proposal = made.propose(SKILL, evidence([0, 1, 0.5, None, 1, 0, 1]))
@@ -96,9 +108,10 @@ def test_more_edits_than_the_budget_are_ranked_and_all_are_returned() -> None:
 
 
 def test_a_failed_ranking_leaves_the_order_of_support() -> None:
-    listed = [("add", "", "- rule alpha"), *[("add", "", "- something else")] * 2, ("add", "", "- third")]
-    made, _ = optimizer(by_stage(reflect=edits(*listed), rank=CallFailedError("server", "500")))
-    proposal = made.propose(SKILL, evidence([0], budget=2))
+    listed = [("add", "", "- rule alpha"), ("add", "", "- something else"), ("add", "", "- third")]
+    told = by_reader(edits(*listed), edits(listed[1]), rank=CallFailedError("server", "500"))
+    made, _ = optimizer(told)
+    proposal = made.propose(SKILL, evidence([0, 0], budget=2, minibatch=1))
     assert [(e.content, e.support) for e in proposal.edits] == [
         ("- something else", 2),
         ("- rule alpha", 1),
@@ -108,15 +121,16 @@ def test_a_failed_ranking_leaves_the_order_of_support() -> None:
 
 
 def test_the_model_ranks_only_what_readers_leave_open() -> None:
-    listed = [("add", "", "- rule alpha"), ("add", "", "- rule bravo"), *[("add", "", "- something else")] * 2]
-    made, provider = optimizer(by_stage(reflect=edits(*listed), rank={"order": [2, 3, 1]}))
-    proposal = made.propose(SKILL, evidence([0], budget=1))  # the place is taken by what two readers want
+    listed = [("add", "", "- rule alpha"), ("add", "", "- rule bravo"), ("add", "", "- something else")]
+    made, provider = optimizer(by_reader(edits(*listed), edits(listed[2]), rank={"order": [2, 3, 1]}))
+    given = evidence([0, 0], budget=1, minibatch=1)
+    proposal = made.propose(SKILL, given)  # the place is taken by what two readers want
     assert [e.content for e in proposal.edits] == ["- something else", "- rule alpha", "- rule bravo"]
     assert provider.prompts("rank") == []
-    proposal = made.propose(SKILL, replace(evidence([0], budget=1), places=2))
+    proposal = made.propose(SKILL, replace(given, places=2))
     assert [e.content for e in proposal.edits] == ["- something else", "- rule alpha", "- rule bravo"]
     assert len(provider.prompts("rank")) == 1
-    proposal = made.propose(SKILL, replace(evidence([0], budget=1), places=3))
+    proposal = made.propose(SKILL, replace(given, places=3))
     assert len(provider.prompts("rank")) == 1
 
 
@@ -137,10 +151,16 @@ def test_edits_of_the_same_text_are_settled_by_the_model() -> None:
     assert proposal.failures == ()
 
 
+def test_what_one_reader_says_twice_is_wanted_by_one() -> None:
+    twice = edits(("add", "", "- Always be brief."), ("add", "- two", "- be brief"))
+    made, _ = optimizer(by_stage(reflect=twice))
+    assert [e.support for e in made.propose(SKILL, evidence([0])).edits] == [1]
+    assert [e.support for e in made.propose(SKILL, evidence([0, 0, 1], minibatch=1)).edits] == [3]
+
+
 def test_without_a_merge_the_best_supported_stays() -> None:
-    listed = [*CLASH, ("delete", "- one", "")]
-    made, _ = optimizer(by_stage(reflect=edits(*listed), merge=CallFailedError("server", "500")))
-    proposal = made.propose(SKILL, evidence([0]))
+    made, _ = optimizer(by_reader(edits(*CLASH), edits(CLASH[1]), merge=CallFailedError("server", "500")))
+    proposal = made.propose(SKILL, evidence([0, 0], minibatch=1))
     assert [(e.op, e.support) for e in proposal.edits] == [("delete", 2), ("add", 1)]
     assert proposal.failures == (Failure(stage="merge", kind="server", message="500"),)
 
