@@ -97,7 +97,7 @@ class Installed:
         named = self.path or self.tool.name
         if relative(named):
             raise ConfigError(f"'path' of the harness is {named[:200]!r}: {IN_CHECKOUT}; write an absolute one")
-        where = shutil.which(Path(named).expanduser() if self.path else named)
+        where = shutil.which(_expanded(named) if self.path else named)
         if where is None:
             said = f"there is no program at {named[:200]!r}" if self.path else f"{self.tool.name} is not installed"
             raise ConfigError(f"{said}; {self.tool.how(self.version)}, or name the program in 'path' of the harness")
@@ -116,8 +116,16 @@ class Installed:
 
 def relative(program: str) -> bool:
     """Whether a program is named by a path from here; a bare name is looked for on PATH."""
-    path = Path(program).expanduser()
+    path = _expanded(program)
     return not path.is_absolute() and program != path.name
+
+
+def _expanded(program: str) -> Path:
+    """With the home that a tilde stands for; as it is written where nobody knows that home."""
+    try:
+        return Path(program).expanduser()
+    except RuntimeError:
+        return Path(program)
 
 
 def native(path: Path, tool: Tool) -> Path:

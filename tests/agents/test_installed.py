@@ -121,7 +121,7 @@ def test_an_agent_of_another_package_need_not_be_found() -> None:
 def test_a_program_of_the_checkout_is_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script(tmp_path / "toolx", "1.2.3")
     monkeypatch.chdir(tmp_path)
-    for path in ("./toolx", "../" + tmp_path.name + "/toolx"):
+    for path in ("./toolx", "../" + tmp_path.name + "/toolx", "~nobody-of-this-name/toolx"):
         with pytest.raises(ConfigError, match=r"leads into the checkout.*write an absolute one"):
             Installed(TOOL, "1.2.3", path).program()
 

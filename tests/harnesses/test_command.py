@@ -240,7 +240,11 @@ def test_nothing_of_the_checkout_is_asked_outside_the_sandbox(tmp_path: Path, mo
     program.write_text("#!/bin/sh\ntouch ran\necho 1.2\n")
     program.chmod(0o755)
     monkeypatch.chdir(tmp_path)
-    for given in ({"run": ["./agent"]}, {"run": ["x"], "version": [f"../{tmp_path.name}/agent", "v"]}):
+    for given in (
+        {"run": ["./agent"]},
+        {"run": ["~nobody-of-this-name/agent"]},
+        {"run": ["x"], "version": [f"../{tmp_path.name}/agent", "v"]},
+    ):
         with pytest.raises(ConfigError, match=r"leads into the checkout.*write `version`"):
             make(given).identity()
     assert not (tmp_path / "ran").exists()
