@@ -1,5 +1,6 @@
-"""What became of proposed edits, for Markdown and for pages."""
+"""What became of steps and of proposed edits, for Markdown and for pages."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -15,6 +16,16 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "undecided": "not decided",
     }
 )
+
+
+def reason_of(step: Step) -> str:
+    """Why a step ended as it did, and which of its questions gave no result (not escaped)."""
+    reason = step.reason
+    if step.action == "skip" and step.decision is None and any(r.status == "rejected-alone" for r in step.edits):
+        reason = reason if any(r.status == "waiting" for r in step.edits) else "no edit helped its own tasks"
+    lost = Counter((f.stage, f.kind) for f in step.failures)
+    words = [f"{n} {stage} without a result ({kind})" for (stage, kind), n in lost.items()]
+    return "; ".join([*([reason] if reason else []), *words])
 
 
 def became(step: Step, record: EditRecord) -> str:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from skillopt_ci.core.edit import Edit, Op
 from skillopt_ci.core.history import Action, Decision, EditRecord, EditStatus, Step, StepKind
+from skillopt_ci.core.rollout import Failure
 from skillopt_ci.core.screening import Screening
 from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.spend import Spend
@@ -150,6 +151,10 @@ def _step(item: Mapping[str, Any], incumbent: Skill, candidate: Skill | None) ->
         edits=tuple(_edit(e) for e in item["edits"]),
         edit_budget=int(item["edit_budget"]),
         cost=read_spend(item.get("cost")),
+        failures=tuple(
+            Failure(stage=str(f["stage"]), kind=str(f["kind"]), message=str(f["message"]))
+            for f in item.get("failures", ())
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from skillopt_ci.core.history import Step
 from skillopt_ci.core.spend import Spend, format_usd
+from skillopt_ci.report.edits import reason_of
 from skillopt_ci.report.escape import one_line
 from skillopt_ci.report.page.model import Outcome, Report, Side, Subject, mean
 from skillopt_ci.report.parts import SIMULATED, bounds, gain, points
@@ -111,7 +112,7 @@ def _row(step: Step) -> Sequence[str]:
     counts = Counter(words.get(r.status, "not kept") for r in step.edits)
     edits = ", ".join(f"{n} {word}" for word, n in sorted(counts.items())) or "none"
     kind = step.kind.replace("_", " ")
-    return (str(step.number), kind, _RESULT[step.action], value, edits, f"{step.cost.calls:,}", step.reason or "-")
+    return (str(step.number), kind, _RESULT[step.action], value, edits, f"{step.cost.calls:,}", reason_of(step) or "-")
 
 
 def _tasks(s: Subject, width: int) -> list[str]:

@@ -6,7 +6,7 @@ from skillopt_ci.core.history import Confirmation, EditRecord, Step, TrainResult
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import Effect, wilson_like
 from skillopt_ci.core.verdict import TrainEntry
-from skillopt_ci.report.edits import became, not_kept
+from skillopt_ci.report.edits import became, not_kept, reason_of
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import (
     PULL_REQUEST_LIMIT,
@@ -238,7 +238,15 @@ def _row(step: Step) -> tuple[str, ...]:
     edits = ", ".join(f"{n} {status.replace('-', ' ')}" for status, n in counts.items()) or "none"
     result = {"accept": "accepted", "reject": "rejected", "skip": "skipped"}[step.action]
     kind = step.kind.replace("_", " ")
-    return (str(step.number), str(step.epoch), kind, result, _estimate(step), edits, md_text(step.reason, 200) or "-")
+    return (
+        str(step.number),
+        str(step.epoch),
+        kind,
+        result,
+        _estimate(step),
+        edits,
+        md_text(reason_of(step), 200) or "-",
+    )
 
 
 def _estimate(step: Step) -> str:

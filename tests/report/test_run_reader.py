@@ -52,7 +52,7 @@ def test_a_run_is_read_back(folder: Path) -> None:
 def _told(step: Step) -> dict[str, object]:
     """What history.json holds of a step, but for what only the run itself knows."""
     value = step.as_json()
-    for key in ("candidate", "cost", "failures"):
+    for key in ("candidate", "cost"):
         del value[key]
     return json.loads(json.dumps(value, default=str).encode("utf-8", "backslashreplace"))  # type: ignore[no-any-return]
 
@@ -136,6 +136,8 @@ def test_a_skill_that_is_none(folder: Path) -> None:
         ("edits", "abc"),
         ("edits", [{"op": "add"}]),
         ("edit_budget", float("-inf")),
+        ("failures", 5),
+        ("failures", [{"stage": "reflect"}]),
     ],
 )
 def test_a_damaged_step_is_named(folder: Path, key: str, value: object) -> None:

@@ -21,7 +21,9 @@ def _skill(skill: Skill, scrub: Scrub) -> Skill:
 
 
 def _step(step: Step, scrub: Scrub) -> Step:
-    return replace(step, reason=scrub(step.reason), edits=tuple(_record(record, scrub) for record in step.edits))
+    edits = tuple(_record(record, scrub) for record in step.edits)
+    lost = tuple(replace(f, stage=scrub(f.stage), kind=scrub(f.kind), message=scrub(f.message)) for f in step.failures)
+    return replace(step, reason=scrub(step.reason), edits=edits, failures=lost)
 
 
 def _record(record: EditRecord, scrub: Scrub) -> EditRecord:

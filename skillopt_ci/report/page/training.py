@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from skillopt_ci.core.history import EditRecord, Step
-from skillopt_ci.report.edits import became, not_kept
+from skillopt_ci.report.edits import became, not_kept, reason_of
 from skillopt_ci.report.page.charts import Kind, Point, legend, score_chart
 from skillopt_ci.report.page.diff import Hunk, difference, edits_of
 from skillopt_ci.report.page.markup import Child, Html, anchor, clipped, join, tag
@@ -248,7 +248,7 @@ def _steps(steps: Sequence[Step]) -> Html:
         rows.append(
             (
                 str(step.number), str(step.epoch), step.kind.replace("_", " "), _RESULT[step.action], value, change,
-                f"{step.cost.calls:,}", clipped(step.reason, 300),
+                f"{step.cost.calls:,}", clipped(reason_of(step), 300),
             )
         )  # fmt: skip
     return table("Every step; validation scores are selection estimates", columns, rows)
