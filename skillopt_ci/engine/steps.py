@@ -19,6 +19,7 @@ from skillopt_ci.engine.state import Bench, State, Workbench
 from skillopt_ci.optimizers.base import Proposal
 
 WAITS = "waits to be gated with more edits"
+NONE_HELPED = "no edit helped its own tasks"
 
 
 def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, last: bool = True) -> Step:
@@ -52,7 +53,8 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
     candidate, records = build_candidate(state.skill, vetted, blank.edit_budget * (1 + state.postponed), rules)
     blank = replace(blank, edits=records)
     if candidate is None:
-        return skipped(bench, blank, "no edit could be applied", before)
+        alone = any(r.status == "rejected-alone" for r in records)
+        return skipped(bench, blank, NONE_HELPED if alone else "no edit could be applied", before)
     if screens and not last and not worth([r.screening for r in records if r.status == "kept"], settings.screen):
         waits = [replace(r, status="waiting", reason=WAITS) if r.status == "kept" else r for r in records]
         # No barrier here: a limit that is reached now must not take along what waits.

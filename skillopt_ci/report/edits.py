@@ -20,12 +20,9 @@ _WORDS: Mapping[str, str] = MappingProxyType(
 
 def reason_of(step: Step) -> str:
     """Why a step ended as it did, and which of its questions gave no result (not escaped)."""
-    reason = step.reason
-    if step.action == "skip" and step.decision is None and any(r.status == "rejected-alone" for r in step.edits):
-        reason = reason if any(r.status == "waiting" for r in step.edits) else "no edit helped its own tasks"
     lost = Counter((f.stage, f.kind) for f in step.failures)
     words = [f"{n} {stage} without a result ({kind})" for (stage, kind), n in lost.items()]
-    return "; ".join([*([reason] if reason else []), *words])
+    return "; ".join([*([step.reason] if step.reason else []), *words])
 
 
 def became(step: Step, record: EditRecord) -> str:

@@ -91,7 +91,7 @@ def test_two_that_only_work_together_are_found() -> None:
     nothing = Script(lambda s, t, p: 0.0)
     step, _, harness = first(Scripted([[edit("- a", "a0"), edit("- b", "b0")]]), nothing)
     assert set(status(step).values()) == {"rejected-alone"}
-    assert (step.action, step.reason) == ("skip", "no edit could be applied")
+    assert (step.action, step.reason) == ("skip", "no edit helped its own tasks")
     assert len([1 for _, s in harness.seen if s.stream == "screen"]) == 2 + 9  # each alone, then both, and the control
     assert not any(s.stream == "val" for body, s in harness.seen if body != "x\n")
 

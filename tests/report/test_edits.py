@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from skillopt_ci.core.rollout import Failure
 from skillopt_ci.report.edits import reason_of
-from tests.report.samples import decision, record, step
+from tests.report.samples import step
 
 PLAIN = replace(step(1, "skip", None, ()), reason="no edit could be applied", failures=())
 
@@ -14,13 +14,3 @@ def test_a_step_says_what_gave_no_result() -> None:
         "no edit could be applied; 2 reflect without a result (malformed); 1 target without a result (timeout)"
     )
     assert reason_of(replace(PLAIN, reason="", failures=(lost,))) == "1 reflect without a result (malformed)"
-
-
-def test_edits_that_were_tried_alone_could_be_applied() -> None:
-    alone, unmatched = record("rejected-alone"), record("unmatched")
-    assert reason_of(replace(PLAIN, edits=(unmatched,))) == "no edit could be applied"
-    assert reason_of(replace(PLAIN, edits=(unmatched, alone))) == "no edit helped its own tasks"
-    waits = replace(PLAIN, reason="waits", edits=(alone, record("waiting")))
-    assert reason_of(waits) == "waits"
-    gated = replace(step(2, "reject", decision(0.4), (alone, record("rejected"))), reason="not better", failures=())
-    assert reason_of(gated) == "not better"
