@@ -145,7 +145,7 @@ def hanging(root: Path, env: dict[str, str], place: Path) -> tuple[subprocess.Po
 
     def started() -> bool:
         assert process.poll() is None
-        return any(list(folder.glob("*/work/started.txt")) for folder in set(place.iterdir()) - before)
+        return any(list(folder.glob("*/*/started.txt")) for folder in set(place.iterdir()) - before)
 
     try:
         waited(started, "no tool ran")
