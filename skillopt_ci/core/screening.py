@@ -108,6 +108,19 @@ def verdict(found: Screening | None, look: int, rule: ScreenRule) -> Verdict:
     return "reject" if look >= LOOKS or found.evidence <= -math.log(UNLIKELY) else "more"
 
 
+def why_not(found: Screening, rule: ScreenRule) -> str:
+    """Why an edit is rejected alone: it gained too little, or its last look left open whether it helps."""
+    gain = f"{100 * found.gain:+.0f} points on {found.runs} runs of its own train tasks"
+    gain += ", against what they score again without it"
+    if found.evidence <= -math.log(UNLIKELY):
+        return f"alone it gained too little: {gain}"
+    one, other = ("help", "luck") if found.evidence > 0 else ("luck", "help")
+    better = f"{one} explains that {math.exp(abs(found.evidence)):.1f} times better than {other}"
+    return (
+        f"alone it stayed uncertain after the most runs: {gain}; {better}, to be kept help must by {rule.odds:g} times"
+    )
+
+
 def worth(kept: Sequence[Screening | None], rule: ScreenRule) -> bool:
     """Whether a bundle is gated now. Edits that all did well alone wait until there are enough of them to show."""
     return len(kept) >= rule.company or None in kept

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field, replace
 from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Rollout, Score
-from skillopt_ci.core.screening import LOOKS, Screening, Verdict, screened, tasks_of, verdict, without_it
+from skillopt_ci.core.screening import (
+    LOOKS,
+    Screening,
+    ScreenRule,
+    Verdict,
+    screened,
+    tasks_of,
+    verdict,
+    why_not,
+    without_it,
+)
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.engine.state import Bench, State
@@ -65,7 +75,7 @@ def screen(
         if group.words[0] == "keep":
             looks.words |= dict.fromkeys(first, group.words[0])
             looks.found |= dict.fromkeys(first, group.found[0])
-    found = [_judged(r, looks.words[i], looks.found[i]) if i in plans else r for i, r in enumerate(records)]
+    found = [_judged(r, looks.words[i], looks.found[i], rule) if i in plans else r for i, r in enumerate(records)]
     # What waits stands before what was read beside it; of one step the best first.
     kept = sorted((r for r in found if r.status == "kept"), key=lambda r: (r.proposed, -gain(r)))
     return [*kept, *(r for r in found if r.status != "kept")], tuple(taken)
@@ -156,9 +166,7 @@ def gain(record: EditRecord) -> float:
     return record.screening.gain if record.screening else 0.0
 
 
-def _judged(record: EditRecord, word: Verdict, found: Screening | None) -> EditRecord:
+def _judged(record: EditRecord, word: Verdict, found: Screening | None, rule: ScreenRule) -> EditRecord:
     if word == "keep" or found is None:
         return replace(record, screening=found)
-    gain = f"{100 * found.gain:+.0f} points on {found.runs} runs of its own train tasks"
-    reason = f"alone it gained {gain}, against what they score again without it"
-    return replace(record, status="rejected-alone", reason=reason, screening=found)
+    return replace(record, status="rejected-alone", reason=why_not(found, rule), screening=found)

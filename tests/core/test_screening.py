@@ -12,6 +12,7 @@ from skillopt_ci.core.screening import (
     spread,
     tasks_of,
     verdict,
+    why_not,
     without_it,
     worth,
 )
@@ -33,6 +34,21 @@ SHARES = st.floats(0, 1)
 def test_clear_cases_end_at_once_and_unclear_ones_are_run_again(evidence: float, first: str, last: str) -> None:
     found = Screening(gain=0.1, runs=4, evidence=evidence)
     assert (verdict(found, 1, RULE), verdict(found, LOOKS, RULE)) == (first, last)
+
+
+def test_why_an_edit_is_not_kept_is_no_praise() -> None:
+    """One whose runs looked good, but not surely so, says that it stayed uncertain."""
+    did = "on 24 runs of its own train tasks, against what they score again without it"
+    assert why_not(Screening(gain=0.03, runs=24, evidence=-math.log(4)), RULE) == (
+        f"alone it gained too little: +3 points {did}"
+    )
+    assert why_not(Screening(gain=0.18, runs=24, evidence=math.log(12)), RULE) == (
+        f"alone it stayed uncertain after the most runs: +18 points {did}; "
+        "help explains that 12.0 times better than luck, to be kept help must by 50 times"
+    )
+    assert why_not(Screening(gain=0.1, runs=24, evidence=-math.log(2.5)), RULE).endswith(
+        "luck explains that 2.5 times better than help, to be kept help must by 50 times"
+    )
 
 
 def test_what_could_not_be_measured_is_left_to_the_gate() -> None:

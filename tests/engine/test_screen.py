@@ -40,8 +40,8 @@ def test_what_helps_its_tasks_is_gated_and_the_rest_is_rejected_alone() -> None:
     assert step.action == "accept"
     gains = [(round(r.screening.gain, 2), r.screening.runs) for r in step.edits if r.screening]
     assert gains == [(0.91, 3), (0.9, 3), (-0.15, 3)]
-    why = "alone it gained -15 points on 3 runs of its own train tasks, against what they score again without it"
-    assert step.edits[-1].reason == why
+    why = "-15 points on 3 runs of its own train tasks, against what they score again without it"
+    assert step.edits[-1].reason == f"alone it gained too little: {why}"
     assert result.best_val_mean == 1
     seen = [(body, s.task_id, s.n) for body, s in harness.seen if s.stream == "screen"]
     assert len(seen) == len(set(seen)) == 4 + 9  # each task once without an edit
