@@ -116,9 +116,7 @@ def why_not(found: Screening, rule: ScreenRule) -> str:
         return f"alone it gained too little: {gain}"
     one, other = ("help", "luck") if found.evidence > 0 else ("luck", "help")
     better = f"{one} explains that {math.exp(abs(found.evidence)):.1f} times better than {other}"
-    return (
-        f"alone it stayed uncertain after the most runs: {gain}; {better}, to be kept help must by {rule.odds:g} times"
-    )
+    return f"alone it stayed uncertain after the most runs: {gain}; {better} (help is believed at {rule.odds:g} times)"
 
 
 def worth(kept: Sequence[Screening | None], rule: ScreenRule) -> bool:
