@@ -12,41 +12,50 @@ _ITEM = re.compile(r"[-*+] +\S")
 _NUMBER = re.compile(r"\d+")
 
 
-def merge_by_rule(edits: Sequence[Edit]) -> list[Edit]:
+def merge_by_rule(reads: Sequence[Sequence[Edit]]) -> list[Edit]:
     """Identical edits, those that differ in wording alone, and those another begins with become one; the earlier stays.
 
     Of lists that are added, the items that another edit adds too become edits of their own. Support is the number of
-    readers' edits that became one, evidence the union of theirs.
+    readers whose edits became one, evidence the union of theirs; what one reader says twice is said by one.
+
+    Args:
+        reads: the edits of each reader.
     """
-    merged: list[Edit] = []
-    for edit in _apart(edits):
-        for at, other in enumerate(merged):
+    found = _merged([(edit, reader) for reader, edits in enumerate(reads) for edit in edits])
+    return [replace(edit, support=len(set(readers))) for edit, readers in found]
+
+
+def merge_settled(edits: Sequence[Edit]) -> list[Edit]:
+    """The same of edits whose support is known: one that a model made brings no reader to another that says it, too."""
+    return [replace(edit, support=max(supports)) for edit, supports in _merged([(e, e.support) for e in edits])]
+
+
+def _merged(edits: Sequence[tuple[Edit, int]]) -> list[tuple[Edit, list[int]]]:
+    """What the edits become, each with the numbers of those that it stands for."""
+    merged: list[tuple[Edit, list[int]]] = []
+    for edit, number in _apart(edits):
+        for at, (other, numbers) in enumerate(merged):
             if _same(other, edit):
-                merged[at] = _joined(other, edit)
+                merged[at] = _joined(other, edit), [*numbers, number]
                 break
         else:
-            merged.append(edit)
+            merged.append((edit, [number]))
     return merged
 
 
-def said_once(edits: Sequence[Edit]) -> list[Edit]:
-    """The edits of one reader: what it says again, or in other words, is still one reader's."""
-    return [replace(edit, support=1) for edit in merge_by_rule(edits)]
-
-
-def _apart(edits: Sequence[Edit]) -> list[Edit]:
+def _apart(edits: Sequence[tuple[Edit, int]]) -> list[tuple[Edit, int]]:
     """The edits, of added lists the items that others add, too, by themselves, and the other items together."""
-    said = Counter(key for e in edits for key in {frozenset(statements(item)) for item in _items(e)})
+    said = Counter(key for e, _ in edits for key in {frozenset(statements(item)) for item in _items(e)})
     found = []
-    for edit in edits:
+    for edit, number in edits:
         items = _items(edit)
         shared = [item for item in items if said[frozenset(statements(item))] > 1]
         if len(items) < 2 or not shared:
-            found.append(edit)
+            found.append((edit, number))
             continue
         rest = [item for item in items if item not in shared]
         pieces = [*shared, "\n".join(rest)] if rest else shared
-        found += [replace(edit, content=piece) for piece in pieces]
+        found += [(replace(edit, content=piece), number) for piece in pieces]
     return found
 
 
@@ -82,17 +91,20 @@ def conflicts(edits: Sequence[Edit]) -> tuple[list[Edit], list[list[Edit]]]:
     return [g[0] for g in groups if len(g) == 1], [g for g in groups if len(g) > 1]
 
 
-def settled(answer: Sequence[Edit], clashing: Sequence[Edit]) -> list[Edit]:
-    """Edits that a model made of clashing ones, with the support and the evidence of those they stand for."""
+def settled(answer: Sequence[Edit], clashing: Sequence[Edit], reads: Sequence[Sequence[Edit]]) -> list[Edit]:
+    """Edits that a model made of clashing ones, with the evidence of those they stand for.
+
+    Support is the number of readers that wanted this text changed: one reader's edits may clash with each other.
+    """
     made = []
     for edit in answer:
         sources = [e for e in clashing if _collide(edit, e)]
-        support = sum(e.support for e in sources) or 1
+        readers = sum(any(_collide(edit, e) for e in edits) for edits in reads) if sources else 1
         known = {i for e in sources or clashing for i in e.evidence}
         evidence = tuple(
             i for i in dict.fromkeys((*(i for e in sources for i in e.evidence), *edit.evidence)) if i in known
         )
-        made.append(replace(edit, support=support, evidence=evidence))
+        made.append(replace(edit, support=readers, evidence=evidence))
     return made
 
 
@@ -114,7 +126,7 @@ def _plain(text: str) -> str:
 
 def _joined(kept: Edit, other: Edit) -> Edit:
     evidence = tuple(dict.fromkeys((*kept.evidence, *other.evidence)))
-    return replace(kept, support=kept.support + other.support, evidence=evidence)
+    return replace(kept, evidence=evidence)
 
 
 def _collide(one: Edit, other: Edit) -> bool:

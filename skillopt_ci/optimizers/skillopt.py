@@ -22,7 +22,7 @@ from skillopt_ci.optimizers.answers import (
 )
 from skillopt_ci.optimizers.base import Evidence, Longitudinal, Optimizer, Proposal
 from skillopt_ci.optimizers.describing import describe
-from skillopt_ci.optimizers.merge import conflicts, merge_by_rule, ranked, said_once, settled, undecided
+from skillopt_ci.optimizers.merge import conflicts, merge_by_rule, merge_settled, ranked, settled, undecided
 from skillopt_ci.optimizers.reading import Minibatch, minibatches
 from skillopt_ci.pool import Pool
 from skillopt_ci.prompts import render
@@ -63,8 +63,7 @@ class SkillOpt:
         reads = [a for a in answers if isinstance(a, _Read)]
         keep = wording.keep_text([r.keep for r in reads])
         # Failure edits stand before success edits, as the minibatches do.
-        edits = merge_by_rule([e for r in reads for e in said_once(r.edits)])
-        edits, failed = self._merge(skill, evidence, edits, keep)
+        edits, failed = self._merge(skill, evidence, [r.edits for r in reads], keep)
         failures += failed
         edits = ranked(edits)
         if undecided(edits, evidence.places or evidence.edit_budget):
@@ -121,9 +120,13 @@ class SkillOpt:
             return Failure(stage="reflect", kind=error.kind, message=error.message)
 
     def _merge(
-        self, skill: Skill, evidence: Evidence, edits: list[Edit], keep: str
+        self, skill: Skill, evidence: Evidence, reads: list[list[Edit]], keep: str
     ) -> tuple[list[Edit], list[Failure]]:
-        """Ask about the edits that change the same text; without an answer the best supported of each stays."""
+        """One edit for what several say; the model is asked about those that change the same text differently.
+
+        Without an answer the best supported of each such group stays.
+        """
+        edits = merge_by_rule(reads)
         alone, groups = conflicts(edits)
         if not groups:
             return edits, []
@@ -131,7 +134,7 @@ class SkillOpt:
         prompt = render("merge", skill=wording.skill_text(skill), edits=wording.numbered(clashing), keep=keep)
         try:
             merged = self._ask(prompt, SKILL_EDITS, evidence, "merge", read_edits)
-            return merge_by_rule([*alone, *settled(merged, clashing)]), []
+            return merge_settled([*alone, *settled(merged, clashing, reads)]), []
         except CallFailedError as error:
             best = [max(group, key=lambda e: e.support) for group in groups]
             return [*alone, *best], [Failure(stage="merge", kind=error.kind, message=error.message)]

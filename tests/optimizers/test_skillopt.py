@@ -142,13 +142,21 @@ def test_edits_of_the_same_text_are_settled_by_the_model() -> None:
     made, provider = optimizer(answers)
     proposal = made.propose(SKILL, evidence([0]))
     assert [(e.op, e.content, e.support) for e in proposal.edits] == [
-        ("replace", "- uno", 2),
         ("add", "- another rule", 1),
+        ("replace", "- uno", 1),
     ]
     (prompt,) = provider.prompts("merge")
     assert "1. [replace] (support 1) why" in prompt
     assert "another rule" not in prompt  # only what clashes is asked about
     assert proposal.failures == ()
+
+
+def test_a_settled_edit_is_wanted_by_as_many_as_read() -> None:
+    """Two readers want the same line changed, one of them in two ways."""
+    reads = by_reader(edits(*CLASH), edits(CLASH[1]), merge=edits(("replace", "- one", "- uno")))
+    made, _ = optimizer(reads)
+    proposal = made.propose(SKILL, evidence([0, 0], minibatch=1))
+    assert [(e.content, e.support) for e in proposal.edits] == [("- uno", 2), ("- another rule", 1)]
 
 
 def test_what_one_reader_says_twice_is_wanted_by_one() -> None:
