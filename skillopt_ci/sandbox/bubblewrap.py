@@ -72,7 +72,7 @@ class Bubblewrap:
         self._program = str(shutil.which(program))
         self._stop = stop
         self._namespaces = () if preflight(program, *_NO_NAMESPACES) else _NO_NAMESPACES[1:]
-        self._supervisor = running.supervisor()
+        self._modules = running.inside()
         self._python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
     def view(self, _root: Path, /) -> Path:
@@ -88,7 +88,7 @@ class Bubblewrap:
         python = (str(self._python), "-I", "-S", "-B")
         plan = running.Plan(
             launch=(self._program, *self._options(command), "--", *python),
-            code=self._supervisor,
+            modules=self._modules,
             root=str(_ROOT),
             cwd=str(_ROOT / command.cwd),
             alone=True,

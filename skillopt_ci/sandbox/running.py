@@ -19,16 +19,20 @@ from typing import cast
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.sandbox.base import Command, Ended, Finished, Stop
 
-_SUPERVISOR = Path(__file__).with_name("supervisor.py")
-# What its Python is told to run. The supervisor comes compiled: that takes longer than all it does for a short command.
+_INSIDE = Path(__file__).with_name("inside")
+MODULES = ("processes", "kernel", "usage", "relay", "supervisor")
+"""What runs inside, each after those that it imports."""
+# What the Python inside is told to run. It cannot see this package, so the modules come with the plan, each under its
+# own name; and compiled, as that takes longer than all they do for a short command.
 START = """\
 import _socket, marshal, sys
 control = _socket.socket(fileno=int(sys.argv[1]))
 size = int.from_bytes(control.recv(4, _socket.MSG_WAITALL), "big")
-code, plan = marshal.loads(control.recv(size, _socket.MSG_WAITALL))
-names = {"__name__": "supervisor"}
-exec(code, names)
-names["Supervisor"](control, plan).run()
+modules, plan = marshal.loads(control.recv(size, _socket.MSG_WAITALL))
+for name, code in modules:
+    module = sys.modules[name] = type(sys)(name)
+    exec(code, module.__dict__)
+module.Supervisor(control, plan).run()
 """
 _TICK = 0.2
 _CHUNK = 65536
@@ -41,9 +45,17 @@ _LAUNCH = ("LD_LIBRARY_PATH",)
 _LETTERS = (b"I", b"T", b"K")
 
 
-def supervisor() -> CodeType:
-    """The supervisor, compiled for this very Python."""
-    return compile(_SUPERVISOR.read_text(encoding="utf-8"), _SUPERVISOR.name, "exec", dont_inherit=True)
+Modules = tuple[tuple[str, CodeType], ...]
+"""Names with compiled code, in the order in which they are run."""
+
+
+def inside() -> Modules:
+    """The modules that run inside, compiled for this very Python."""
+    return tuple((f"{__package__}.inside.{name}", _compiled(_INSIDE / f"{name}.py")) for name in MODULES)
+
+
+def _compiled(file: Path) -> CodeType:
+    return compile(file.read_text(encoding="utf-8"), file.name, "exec", dont_inherit=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +66,14 @@ class Plan:
     """
 
     launch: tuple[str, ...]
-    code: CodeType = field(repr=False)
+    modules: Modules = field(repr=False)
     root: str
     cwd: str
     alone: bool
     port: int | None
 
     def message(self, command: Command, door: int | None) -> bytes:
-        """The supervisor and its plan for a command, as `START` reads them: a length in four bytes, then `marshal`.
+        """The modules and the plan for a command, as `START` reads them: a length in four bytes, then `marshal`.
 
         `door`: the gateway's socket as an open file of the supervisor; no name of it is in the sandbox.
         """
@@ -83,7 +95,7 @@ class Plan:
                 "disk": limits.disk_mb * _MIB,
             },
         }
-        data = marshal.dumps((self.code, plan))
+        data = marshal.dumps((self.modules, plan))
         return len(data).to_bytes(4, "big") + data
 
 

@@ -14,7 +14,7 @@ class Unconfined:
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
-        self._supervisor = running.supervisor()
+        self._modules = running.inside()
 
     def view(self, root: Path, /) -> Path:
         """The root itself."""
@@ -28,7 +28,7 @@ class Unconfined:
         """As `Sandbox.run`."""
         plan = running.Plan(
             launch=(sys.executable, "-I", "-S", "-B"),
-            code=self._supervisor,
+            modules=self._modules,
             root=str(command.root),
             cwd=str(command.root / command.cwd),
             alone=False,

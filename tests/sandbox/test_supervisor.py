@@ -1,11 +1,13 @@
-"""The parts of the supervisor, one by one; as a whole it is tested through the sandboxes that it runs in."""
+"""What runs inside, part by part; as a whole it is tested through the sandboxes that it runs in."""
 
+import marshal
 import os
 import resource
 import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from skillopt_ci.sandbox import supervisor
-from skillopt_ci.sandbox.supervisor import Supervisor
+from skillopt_ci.sandbox import running
+from skillopt_ci.sandbox.inside.kernel import lower
+from skillopt_ci.sandbox.inside.processes import parent_of, tasks_of, tell
+from skillopt_ci.sandbox.inside.relay import CONNECTIONS, relay
+from skillopt_ci.sandbox.inside.supervisor import Supervisor
+from skillopt_ci.sandbox.inside.usage import deleted_size, folder_size, private_memory
 from tests.sandbox.places import alive, gone, mark
 
 MIB = 1024 * 1024
@@ -31,6 +37,26 @@ def made(root: Path, *, alone: bool = False, **limits: int) -> Iterator[tuple[Su
     }  # fmt: skip
     with ours, theirs:
         yield Supervisor(theirs, plan), ours
+
+
+_ALONE = """
+import marshal, sys
+for name, code in marshal.loads(sys.stdin.buffer.read()):
+    module = sys.modules[name] = type(sys)(name)
+    exec(code, module.__dict__)
+print(*sys.modules)
+"""
+
+
+def test_they_need_no_package_and_nothing_that_loads_slowly() -> None:
+    modules = running.inside()
+    folder = Path(running.__file__).with_name("inside")
+    assert {f"{name}.py" for name in running.MODULES} == {p.name for p in folder.glob("*.py")} - {"__init__.py"}
+    python = [sys.executable, "-I", "-S", "-B", "-c", _ALONE]
+    done = subprocess.run(python, input=marshal.dumps(modules), capture_output=True, check=True, cwd="/")
+    loaded = set(done.stdout.decode().split())
+    assert {name for name in loaded if name.startswith("skillopt_ci")} == {name for name, _ in modules}
+    assert not loaded & {"signal", "socket", "threading", "json", "typing", "enum", "subprocess", "ctypes"}
 
 
 def child(word: str) -> subprocess.Popen[bytes]:
@@ -55,14 +81,14 @@ def test_which_limit_is_passed(tmp_path: Path) -> None:
             ({"memory": 1}, "memory"),
         ):
             with made(tmp_path, **limits) as (one, _):
-                assert one.over() == over
+                assert one.usage.passed(one.processes()) == over
         process.kill()
     (tmp_path / "big").write_bytes(b"x" * MIB)
     with made(tmp_path, disk=MIB // 2) as (one, _):
-        assert one.over() == "disk"
+        assert one.usage.passed(one.processes()) == "disk"
     with made(tmp_path, disk=2 * MIB) as (one, _):
-        assert one.over() == ""
-        assert one.disk_due > 0.0
+        assert one.usage.passed(one.processes()) == ""
+        assert one.usage.disk_due > 0.0
 
 
 @pytest.mark.parametrize("which", ["processes", "memory", "disk"])
@@ -70,18 +96,18 @@ def test_it_looks_more_often_when_half_of_a_limit_is_used(which: str, tmp_path: 
     (tmp_path / "big").write_bytes(b"x" * MIB)
     with child(mark()) as process:
         with made(tmp_path) as (one, _):
-            assert one.over() == ""
+            assert one.usage.passed(one.processes()) == ""
             used = {
                 "processes": len(one.processes()),
-                "memory": supervisor.private_memory(one.processes()),
-                "disk": one.disk,
+                "memory": private_memory(one.processes()),
+                "disk": one.usage.disk,
             }[which]
-            seldom = one.pause
+            seldom = one.usage.pause
         assert used > 0
         for limit, sooner in ((used + used // 2, True), (4 * used, False)):
             with made(tmp_path, **{which: limit}) as (one, _):
-                assert one.over() == ""
-                assert (one.pause < seldom) == sooner
+                assert one.usage.passed(one.processes()) == ""
+                assert (one.usage.pause < seldom) == sooner
         process.kill()
 
 
@@ -135,34 +161,34 @@ def test_sizes(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "f").write_bytes(b"x" * MIB)
     (tmp_path / "link").symlink_to("/usr")
-    size = supervisor.folder_size(str(tmp_path), 10**12)
+    size = folder_size(str(tmp_path), 10**12)
     assert MIB + 3 * 1024 <= size < 2 * MIB  # a name is something, too
-    assert supervisor.folder_size(str(tmp_path / "missing"), 10) == 0
+    assert folder_size(str(tmp_path / "missing"), 10) == 0
     own = [os.getpid()]
-    before = supervisor.deleted_size(own)
+    before = deleted_size(own)
     with (tmp_path / "gone").open("wb") as file:
         file.write(b"x" * MIB)
         file.flush()
         (tmp_path / "gone").unlink()
-        assert supervisor.deleted_size(own) - before >= MIB
-    assert supervisor.private_memory(own) > MIB
+        assert deleted_size(own) - before >= MIB
+    assert private_memory(own) > MIB
     for nobody in ([], [2**22 - 1]):
-        assert supervisor.private_memory(nobody) == supervisor.deleted_size(nobody) == 0
-    assert supervisor.parent_of(os.getpid()) == os.getppid()
-    assert supervisor.parent_of(2**22 - 1) == 0
-    assert supervisor.tasks_of(os.getuid()) >= 1
-    assert supervisor.tasks_of(2**31) == 0
+        assert private_memory(nobody) == deleted_size(nobody) == 0
+    assert parent_of(os.getpid()) == os.getppid()
+    assert parent_of(2**22 - 1) == 0
+    assert tasks_of(os.getuid()) >= 1
+    assert tasks_of(2**31) == 0
 
 
 def test_a_limit_is_never_raised() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    supervisor.lower(resource.RLIMIT_CORE, soft)
+    lower(resource.RLIMIT_CORE, soft)
     assert resource.getrlimit(resource.RLIMIT_CORE)[0] <= soft
     assert resource.getrlimit(resource.RLIMIT_CORE)[1] <= (hard if hard >= 0 else 2**63)
 
 
 def test_signals_to_nobody_are_nothing() -> None:
-    supervisor.tell(os.killpg, 2**22 - 1, signal.SIGTERM)
+    tell(os.killpg, 2**22 - 1, signal.SIGTERM)
     with pytest.raises(ProcessLookupError):
         os.killpg(2**22 - 1, signal.SIGTERM)
 
@@ -181,14 +207,14 @@ def test_the_relay(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server, socket.create_server(("127.0.0.1", 0)) as listener:
         server.bind(path)
         server.listen()
-        thread = threading.Thread(target=supervisor.relay, args=(listener, path), daemon=True)
+        thread = threading.Thread(target=relay, args=(listener, path), daemon=True)
         thread.start()
-        several = [socket.create_connection(listener.getsockname()) for _ in range(supervisor._CONNECTIONS + 2)]
+        several = [socket.create_connection(listener.getsockname()) for _ in range(CONNECTIONS + 2)]
         closed, _, _ = select.select(several, [], [], 20)
         assert [near.recv(1) for near in closed] == [b""] * len(closed) != []
         for near in several:
             near.close()
-        for _ in range(supervisor._CONNECTIONS):
+        for _ in range(CONNECTIONS):
             server.accept()[0].close()
         with retried(listener) as near:
             far, _ = server.accept()
