@@ -14,7 +14,7 @@ from types import TracebackType
 
 from skillopt_ci.core.spend import Spend, StageCost
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.errors import CallFailedError, LedgerError, LedgerMissError
+from skillopt_ci.errors import BudgetReachedError, CallFailedError, LedgerError, LedgerMissError
 from skillopt_ci.ledger_file import LedgerFile, storable
 from skillopt_ci.ledger_seal import Seal, is_sealed
 
@@ -78,6 +78,7 @@ class Ledger:
         """
         self.path = path
         self.replay_only = replay_only
+        self.ended: BudgetReachedError | None = None  # how the run that is replayed ended, where it ends with a miss
         self._file = LedgerFile(path)
         self._seal = seal or Seal()
         self._lock = threading.Lock()
@@ -106,12 +107,10 @@ class Ledger:
         value = self._seal.open(row[0], key)
         if value is None:
             return None  # nobody here can read it, so it is bought again
-        usage = Usage(input_tokens=row[2], cached_tokens=row[3], output_tokens=row[4])
-        usd = None if row[1] is None else Decimal(row[1])
         return Purchase(
             value=json.loads(value),
-            usage=usage,
-            usd=usd,
+            usage=Usage(input_tokens=row[2], cached_tokens=row[3], output_tokens=row[4]),
+            usd=None if row[1] is None else Decimal(row[1]),
             served_model=row[5],
             calls=_calls(row[8]),
             run=row[6],
@@ -122,7 +121,7 @@ class Ledger:
         """Return (purchase, True when it was bought just now). The same key in flight is bought once.
 
         Raises:
-            LedgerMissError: replay only, and the key is not there.
+            LedgerMissError: replay only, and the key is not there (`ended`, where that is how the run ended).
             LedgerError: the ledger cannot be read or written.
             Whatever `buy` raises: nothing is stored then (log it with `fail`), and the next who asks buys again.
         """
@@ -132,8 +131,9 @@ class Ledger:
                 return found, False
             if self.replay_only:
                 self.replay_failure(key)
-                why = "is sealed with a key that is not here" if self._has(key) else "was never bought"
-                raise LedgerMissError(f"replay only, and this call {why}: {entry.label} ({entry.kind})")
+                why = "is sealed with a key that is not here" if (sealed := self._has(key)) else "was never bought"
+                missed = LedgerMissError(f"replay only, and this call {why}: {entry.label} ({entry.kind})")
+                raise missed if sealed or self.ended is None else self.ended
             with self._lock:
                 other = self._in_flight.get(key)
                 if other is None:

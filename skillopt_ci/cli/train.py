@@ -14,6 +14,7 @@ from skillopt_ci.cli.options import Options, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
+from skillopt_ci.cli.replay import as_it_was, require_same_end
 from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
@@ -110,12 +111,12 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     folder = work.run_folder(plan.folder)
     folder.write_config(run_config(work.project, plan))
     folder.write_history(committed_history(work.project.root, work.project.tree, skill.name))
-    # A finished run that is named again buys nothing, not even a call that failed then.
-    replay_only, work.ledger.replay_only = work.ledger.replay_only, work.ledger.replay_only or plan.finished
     try:
-        if not work.ledger.replay_only:
-            work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "started", {})
-        result = carry_out(work, plan, meter)
+        with as_it_was(work, plan, meter):
+            if not work.ledger.replay_only:
+                work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "started", {})
+            result = carry_out(work, plan, meter)
+            require_same_end(work, plan, result)
     except _ENDS_ONE as error:
         work.console.error(f"{skill.name}: {error}")
         return replace(
@@ -126,14 +127,13 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
             exit_code=error.exit_code,
             message=str(error),
         )
-    finally:
-        work.ledger.replay_only = replay_only
     entry = _finished(work, plan, meter, entry, result)
     finish_folder(work, plan, entry)
     # Only now: a run that is killed while its files are written is unfinished, and the same command writes them.
     if not plan.finished and not work.ledger.replay_only:
         limit = limit_text(work.limits(skill), result.stopped_by)
-        detail = {"stopped_by": result.stopped_by, "limit": limit}
+        end = {"stopped": result.stopped, "steps": len(result.steps), "best": result.best.digest}
+        detail = {"stopped_by": result.stopped_by, "limit": limit, **end}
         work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
     work.console.say(
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"

@@ -39,7 +39,7 @@ RULES = {"confirm": CONFIRM, "strict": STRICT, "careful": CAREFUL}
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run that is decided on and not started."""
+    """A run that is decided on and not started. `ended`: how it ended before, where its budget ended it."""
 
     skill: ResolvedSkill
     start: Skill
@@ -50,6 +50,7 @@ class Plan:
     seed: int
     finished: bool
     folder: Path
+    ended: RunRecord | None = None
 
     @property
     def run_id(self) -> str:
@@ -111,6 +112,7 @@ def plan_run(
         seed=seed,
         finished=record is not None and record.finished and not record.stopped_by,
         folder=run_dir or project.root / RUNS / run_id(lineage, chosen),
+        ended=record if record is not None and record.finished and record.stopped_by else None,
     )
 
 

@@ -14,12 +14,26 @@ _PASSING = ("minutes", "month_usd")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """What the ledger knows of one generation. `stopped_by` is the name of the limit that ended it, or empty."""
+    """What the ledger knows of one generation. `stopped_by` is the name of the limit that ended it, or empty.
+
+    `stopped` are its words, `steps` counts the steps until then, and `best` is the digest of the skill they led to, as
+    far as that was noted.
+    """
 
     generation: int
     finished: bool
     stopped_by: str = ""
     limit: str | None = None
+    stopped: str = ""
+    steps: int | None = None
+    best: str = ""
+
+    def limits(self) -> Limits:
+        """The limit that decides between calls, too: with it a replay ends where the run ended."""
+        try:
+            return Limits(usd=Decimal(self.limit)) if self.stopped_by == "usd" and self.limit else Limits()
+        except InvalidOperation:  # a damaged record, from a merged ledger
+            return Limits()
 
 
 def run_id(lineage: str, generation: int) -> str:
@@ -31,12 +45,15 @@ def read_records(events: Sequence[tuple[int, str, Mapping[str, object]]]) -> lis
     """The last word on every generation, from (generation, event, detail) in order."""
     found: dict[int, RunRecord] = {}
     for generation, event, detail in events:
-        limit = detail.get("limit")
+        limit, steps = detail.get("limit"), detail.get("steps")
         found[generation] = RunRecord(
             generation=generation,
             finished=event == "finished",
             stopped_by=str(detail.get("stopped_by") or ""),
             limit=None if limit is None else str(limit),
+            stopped=str(detail.get("stopped") or ""),
+            steps=steps if isinstance(steps, int) else None,
+            best=str(detail.get("best") or ""),
         )
     return [found[g] for g in sorted(found)]
 

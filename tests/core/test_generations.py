@@ -95,3 +95,13 @@ def test_records_are_in_order_and_the_choice_is_the_last_or_the_next(told: list[
     last = records[-1].generation if records else 0
     assert chosen(*events) in (last, last + 1)
     assert chosen(*events) >= 1
+
+
+def test_how_a_run_ended_is_read_as_far_as_it_was_noted() -> None:
+    told = {"stopped_by": "usd", "limit": "2.5", "stopped": "budget.usd: spent", "steps": 3, "best": "abc"}
+    [record] = read_records([started(1), (1, "finished", told)])
+    assert (record.stopped, record.steps, record.best) == ("budget.usd: spent", 3, "abc")
+    assert record.limits() == Limits(usd=Decimal("2.5"))
+    [old] = read_records([finished(1, "calls", "100")])
+    assert (old.stopped, old.steps, old.best, old.limits()) == ("", None, "", Limits())
+    assert RunRecord(generation=1, finished=True, stopped_by="usd", limit="much").limits() == Limits()

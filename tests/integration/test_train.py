@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +233,40 @@ def test_a_budget_in_usd_is_kept_to_within_a_call(tmp_path: Path) -> None:
     assert bytes_of(tmp_path / "tight" / done["run_dir"], RESULT) == bytes_of(
         tmp_path / "free" / free["run_dir"], RESULT
     )
+
+
+@pytest.mark.parametrize("share", [0.5, 0.6, 0.8])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_replay_ends_where_the_budget_ended_the_run(tmp_path: Path, share: float, own: bool) -> None:
+    """Whatever the limits of today are: also where USD ended it between two steps, whose calls are all there."""
+    providers = {"models": {"type": "simulated", "price": {"input": 100, "output": 100}}}
+    write(tmp_path / "free", files(providers=providers))
+    full = train(tmp_path / "free")["spend"]["paid"]
+    for number, limit in enumerate(({"usd": share * float(full["usd"])}, {"calls": int(share * full["calls"])})):
+        root = tmp_path / str(number)
+        made = files(providers=providers)
+        skills = json.loads(str(made["skillopt.yml"]))["skills"]
+        for each in (limit, {}):  # the limit of then is no longer there
+            told = {"skills": [{**skills[0], "budget": each}]} if own else {"budget": each}
+            write(root, files(providers=providers, **told))
+            entry = train(root, *([] if each else ["--replay-only"]))
+            if each:
+                first, expected = entry, derived(root, entry)
+        assert (first["exit_code"], paid(entry)) == (4, 0)
+        assert {k: v for k, v in entry.items() if k != "spend"} == {k: v for k, v in first.items() if k != "spend"}
+        assert derived(root, entry) == expected
+        assert entry["spend"]["replayed"]["calls"] <= paid(first)
+
+
+def test_a_replay_without_a_call_of_the_run_is_no_end_by_its_budget(root: Path) -> None:
+    first = train(root, "--max-calls", "120")
+    assert (first["exit_code"], first["accepted"]) == (4, 1)
+    with closing(sqlite3.connect(root / ".skillopt/ledger.sqlite")) as ledger:
+        ledger.execute("delete from purchases where stream = 'optimizer'")
+        ledger.commit()
+    done, value = call_json(root, "train", "--replay-only")
+    assert (done.code, value["reason"]) == (2, "replay-miss")
+    assert "calls of the stored run are not in the ledger" in done.lines[-1]
 
 
 def test_what_the_month_has_cost_counts_for_the_monthly_limit(tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""Replaying a run that ended: nothing is bought, and it ends as it ended then."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from skillopt_ci.cli.training import Plan
+from skillopt_ci.cli.work import Work
+from skillopt_ci.core.history import TrainResult
+from skillopt_ci.errors import BudgetReachedError, LedgerMissError
+from skillopt_ci.providers.purchased import Meter
+
+
+@contextmanager
+def as_it_was(work: Work, plan: Plan, meter: Meter) -> Generator[None]:
+    """Within it a finished run that is named again buys nothing, not even a call that failed then.
+
+    With `--replay-only` a run that its budget ended has the limit of then, and ends at the first call that it had not
+    bought.
+    """
+    ledger, ended = work.ledger, plan.ended
+    counts = meter if plan.skill.own_budget else work.meter
+    before = ledger.replay_only, ledger.ended, counts.limits
+    if ledger.replay_only and ended is not None and ended.steps is not None:
+        counts.limits = ended.limits()
+        ledger.ended = BudgetReachedError(ended.stopped, limit=ended.stopped_by)
+    ledger.replay_only = ledger.replay_only or plan.finished
+    try:
+        yield
+    finally:
+        ledger.replay_only, ledger.ended, counts.limits = before
+
+
+def require_same_end(work: Work, plan: Plan, result: TrainResult) -> None:
+    """Refuse a replay that came to another end than its run: what looked like the budget's end was a missing call.
+
+    Raises:
+        LedgerMissError: other steps, or another skill.
+    """
+    ended = plan.ended
+    if work.ledger.ended is None or ended is None:
+        return
+    if (len(result.steps), result.best.digest) != (ended.steps, ended.best):
+        raise LedgerMissError(
+            f"replay only, and calls of the stored run are not in the ledger as this version asks them: the run took "
+            f"{ended.steps} steps until budget.{ended.stopped_by} ended it, the replay {len(result.steps)}"
+        )
