@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from skillopt_ci import plugins
+from skillopt_ci.config.access import identity, pricer, provider_options
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
-from skillopt_ci.config.schema import Config
-from skillopt_ci.core.nested import leaves
-from skillopt_ci.core.scripts import SCRIPT
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.engine.lab import Judged, Lab, Progress
 from skillopt_ci.engine.method import Method
-from skillopt_ci.errors import ConfigError, MissingKeyError
+from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build
 from skillopt_ci.graders.noted import Noted
@@ -22,95 +20,15 @@ from skillopt_ci.graders.place import Place, nowhere
 from skillopt_ci.harnesses.agency import Agency
 from skillopt_ci.harnesses.base import AgentKind, Harness
 from skillopt_ci.ledger import Ledger
-from skillopt_ci.ledger_seal import Seal
 from skillopt_ci.pool import Pool
-from skillopt_ci.providers.base import Model, Provider, ProviderOptions
-from skillopt_ci.providers.prices import Pricer
+from skillopt_ci.providers.base import Model, Provider
+from skillopt_ci.providers.nobody import Nobody
 from skillopt_ci.providers.purchased import Meter, Purchased
 from skillopt_ci.providers.retrying import Retrying
 from skillopt_ci.providers.stored import Replays, Stored
 
 if TYPE_CHECKING:
     from skillopt_ci.harnesses.agent import Agent
-
-# What each SDK reads when the configuration names no variable.
-_KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure-openai": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
-_URL_VARIABLES = {
-    "openai": "OPENAI_BASE_URL",
-    "azure-openai": "AZURE_OPENAI_ENDPOINT",
-    "anthropic": "ANTHROPIC_BASE_URL",
-}
-_VERSION_VARIABLES = {"azure-openai": "OPENAI_API_VERSION"}
-# Set where the ledger becomes an artifact; the second may hold a secret of its own to seal it with.
-SEAL_VARIABLE, SEAL_KEY_VARIABLE = "SKILLOPT_CI_SEAL", "SKILLOPT_CI_LEDGER_KEY"
-# Other secrets of a CI job that must not leave the process through a message or a file.
-_OTHER_SECRETS = ("GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-
-
-def secret_values(config: Config | None, env: Mapping[str, str]) -> tuple[str, ...]:
-    """Values that must never leave the process: of every variable that can hold a key."""
-    named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
-    variables = [*_KEY_VARIABLES.values(), SEAL_KEY_VARIABLE, *_OTHER_SECRETS, *named]
-    return tuple(dict.fromkeys(env[v] for v in variables if env.get(v)))
-
-
-def ledger_seal(config: Config | None, env: Mapping[str, str]) -> Seal:
-    """What seals the ledger's answers where it becomes an artifact: a secret of its own, else a model's key.
-
-    Not with `report.show_heldout`, and not where the ledger stays on the machine.
-    """
-    named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
-    secrets = [env.get(v, "").strip() for v in (SEAL_KEY_VARIABLE, *_KEY_VARIABLES.values(), *named)]
-    shown = config is not None and config.report.show_heldout
-    return Seal(secrets, sealing=env.get(SEAL_VARIABLE) == "1" and not shown)
-
-
-def pricer(ref: ModelRef) -> Pricer:
-    """Prices behind a model's provider."""
-    entry = ref.entry
-    prices = None
-    if entry.price is not None:
-        prices = {k: v for k, v in entry.price.model_dump().items() if v is not None}
-    return Pricer(entry.type, price_as=entry.price_as, prices=prices)
-
-
-def provider_options(ref: ModelRef, env: Mapping[str, str]) -> ProviderOptions:
-    """How to reach a model's provider, with its key from the environment.
-
-    Raises:
-        ConfigError: the key's variable is not set, or an address is needed and missing.
-    """
-    entry = ref.entry
-    base_url = entry.base_url or env.get(_URL_VARIABLES.get(entry.type, ""), "") or None
-    return ProviderOptions(
-        name=ref.provider,
-        type=entry.type,
-        api_key=_key(ref, env, own_server=base_url is not None),
-        base_url=base_url,
-        api=entry.api,
-        api_version=entry.api_version or env.get(_VERSION_VARIABLES.get(entry.type, ""), "") or None,
-        timeout_seconds=entry.timeout_seconds,
-        noise=entry.noise,
-        latency_ms=entry.latency_ms,
-    )
-
-
-def _key(ref: ModelRef, env: Mapping[str, str], *, own_server: bool) -> str | None:
-    entry = ref.entry
-    variable = entry.api_key_env or _KEY_VARIABLES.get(entry.type)
-    if variable is None:
-        return None
-    # The SDK's own variable is meant for the vendor: a server that was given another name never gets that key.
-    if entry.api_key_env is None and entry.base_url is not None and ref.provider != entry.type:
-        return None
-    key = env.get(variable, "").strip()
-    # A server of one's own often takes any key; only a variable that was named must be there.
-    if not key and (entry.api_key_env or not own_server):
-        raise MissingKeyError(
-            f"provider '{ref.provider}' needs a key: set the environment variable {variable}"
-            + ("" if entry.api_key_env else " (or name another one in 'api_key_env')")
-        )
-    return key or None
 
 
 @dataclass
@@ -134,8 +52,9 @@ class Workshop:
 
     def model(self, ref: ModelRef, *, run: str, meters: Sequence[Meter]) -> Model:
         """A model whose calls go through the ledger and the meters."""
+        inner = Nobody() if self.ledger.replay_only else self._provider(ref)
         bought = Purchased(
-            self._provider(ref), identity=identity(ref), ledger=self.ledger, meters=meters, pricer=pricer(ref), run=run
+            inner, identity=identity(ref), ledger=self.ledger, meters=meters, pricer=pricer(ref), run=run
         )
         return _played(ref, bought)
 
@@ -162,12 +81,10 @@ class Workshop:
         kind = plugins.load("harnesses", skill.harness)
         harness: Harness
         if isinstance(kind, AgentKind):
-            from skillopt_ci.harnesses.rollout_key import StoredRollouts, bench_identity
+            from skillopt_ci.harnesses.recorded import StoredRollouts
 
-            surroundings = bench_identity(
-                identity(skill.target), skill.target.model, confined=self.confined, distractors=skill.distractors
-            )
-            harness = StoredRollouts(kind.make(skill.harness_options), surroundings, self.ledger, until, replays)
+            agent = kind.make(skill.harness_options)
+            harness = StoredRollouts(agent, self._surroundings(skill), self.ledger, until, replays)
         else:
             harness = kind(model(skill.target))
         judged: Judged = "both" if skill.chooses else "answers"
@@ -189,15 +106,35 @@ class Workshop:
             ConfigError: a key, the sandbox or the agent's program is missing, or a judge that a grader needs.
         """
         judge = self.model(skill.judge, run=run, meters=meters) if skill.judge else None
-        if any(g.type == SCRIPT for g in leaves(skill.graders)) and not self.ledger.replay_only:
-            self.agency.sandbox()
         kind = plugins.load("harnesses", skill.harness)
         if isinstance(kind, AgentKind):
-            harness = self._agent(kind.make(skill.harness_options), skill, run, meters)
+            made = self._replayed if self.ledger.replay_only else self._agent
+            harness = made(kind.make(skill.harness_options), skill, run, meters)
         else:
             harness = kind(self.model(skill.target, run=run, meters=meters))
         judged: Judged = "triggers" if describing else "both" if skill.chooses else "answers"
         return Lab(harness, self._grader_of(skill, judge, run), self.pool, progress, replica, judged)
+
+    def _surroundings(self, skill: ResolvedSkill) -> Mapping[str, object]:
+        from skillopt_ci.harnesses.rollout_key import bench_identity
+
+        target = skill.target
+        return bench_identity(identity(target), target.model, confined=self.confined, distractors=skill.distractors)
+
+    def _replayed(self, agent: "Agent", skill: ResolvedSkill, run: str, meters: Sequence[Meter]) -> Harness:
+        from skillopt_ci.harnesses.recorded import Recorded, ReplayedRollouts
+
+        return ReplayedRollouts(
+            Recorded(
+                agent=agent,
+                surroundings=self._surroundings(skill),
+                ledger=self.ledger,
+                meters=meters,
+                model=skill.target.model,
+                run=run,
+                chooses=skill.chooses,
+            )
+        )
 
     def _agent(self, agent: "Agent", skill: ResolvedSkill, run: str, meters: Sequence[Meter]) -> Harness:
         from skillopt_ci.harnesses.present import require
@@ -206,9 +143,8 @@ class Workshop:
         agency, target = self.agency, skill.target
         # A key first: where there is none, as in a fork's pull request, nothing else matters.
         upstream = agency.upstream(provider_options(target, self.env))
-        sandbox = agency.sandbox(runs=not self.ledger.replay_only)
-        if not self.ledger.replay_only:  # what is replayed needs no program, and no sandbox
-            require(agent, skill.harness, confined=self.confined)
+        sandbox = agency.sandbox()
+        require(agent, skill.harness, confined=self.confined)
         bench = Bench(
             sandbox=sandbox,
             gateway=agency.gateway(),
@@ -269,12 +205,6 @@ class Workshop:
             self._raw.append(made)
             self._providers[ref.provider] = Retrying(made, wait=self.pool.stop.wait, random=random.random)
         return self._providers[ref.provider]
-
-
-def identity(ref: ModelRef) -> str:
-    """What of a provider is in ledger keys: its type, its configured name, and its address where one is configured."""
-    address = f"@{ref.entry.base_url}" if ref.entry.base_url else ""
-    return f"{ref.entry.type}/{ref.provider}{address}"
 
 
 def _played(ref: ModelRef, provider: Provider) -> Model:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from skillopt_ci.config.access import ledger_seal, pricer, provider_options, secret_values
 from skillopt_ci.config.resolve import ResolvedSkill, resolve
 from skillopt_ci.config.schema import Config
 from skillopt_ci.core.spend import Limits
@@ -21,14 +22,7 @@ from skillopt_ci.pool import Pool
 from skillopt_ci.providers.base import Completion, Request
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.stored import Replays
-from skillopt_ci.wiring import (
-    Workshop,
-    grader_of,
-    ledger_seal,
-    pricer,
-    provider_options,
-    secret_values,
-)
+from skillopt_ci.wiring import Workshop, grader_of
 from tests.config.samples import load
 from tests.engine.bench import Hears, skill
 from tests.fakes import MemoryTree

@@ -10,11 +10,10 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
-from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.project import open_project
 from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.viewer import by_task, write_view
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated
-from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.cli.work import Subject, Work, at_work, limits_of, ready_subjects, require_prices, simulated
 from skillopt_ci.core.compare import Comparison, compare
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
@@ -43,8 +42,8 @@ def _ablate(console: Console, options: Options, split: str, runs: int) -> int:
     refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
-        require_ready(work, skills)
-        rows = [_one(work, one, split, runs) for skill in skills for one in skill.each_target()]
+        subjects = ready_subjects(work, skills, split)
+        rows = [_one(work, subject, split, runs) for subject in subjects]
         paid, replayed = work.meter.paid, work.meter.replayed
     missing = any(row["verdict"] is None for row, _ in rows)
     code = InconclusiveError.exit_code if missing else 0
@@ -59,18 +58,16 @@ def _ablate(console: Console, options: Options, split: str, runs: int) -> int:
     return code
 
 
-def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> tuple[dict[str, object], str]:
-    suite = read_suite(work.console, work.project.tree, skill, need=(split,))
-    tasks = suite.of([split])
-    full = read_skill(work.project.tree, skill.path, skill.name)
+def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str, object], str]:
+    skill, full, tasks = subject.skill, subject.text, subject.tasks
     empty = full.with_body("")
-    name = digest(["ablate", skill.fingerprint(), suite.digest, full.digest, split])[:16]
+    name = digest(["ablate", skill.fingerprint(), subject.suite.digest, full.digest, split])[:16]
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
     require_trust(work, skill, tasks, run=name, meters=meters)
     work.console.say(f"{skill.name} on {skill.target.label}: without and with its body on {len(tasks)} {split} tasks")
     if split == "test":
-        times_opened(work.ledger, suite, name)
+        times_opened(work.ledger, subject.suite, name)
     sides = ((empty, "ablate/empty"), (full, "ablate/skill"))
     jobs = [Job(s, task, lab.sample(task, stream, n)) for n in range(runs) for task in tasks for s, stream in sides]
     rollouts = lab.roll_out(jobs, what="without and with the body", keep=work.options.viewer is not None)

@@ -10,10 +10,10 @@ from skillopt_ci.actions.context import EventContext
 from skillopt_ci.cli.action_inputs import SPENDING, Inputs, Places, Refs
 from skillopt_ci.cli.month import SPEND_VARIABLE
 from skillopt_ci.cli.work import LEDGER_VARIABLE
+from skillopt_ci.config.access import SEAL_VARIABLE
 from skillopt_ci.errors import GitError, SkilloptError, UsageError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.sandbox.scratch import Scratch, sweep
-from skillopt_ci.wiring import SEAL_VARIABLE
 
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 _LEDGER = "ledger.sqlite"

@@ -11,10 +11,9 @@ from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, html_option, spending
 from skillopt_ci.cli.output import leave_results
-from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.project import open_project
 from skillopt_ci.cli.trust import require_trust
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated
-from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.cli.work import Subject, Work, at_work, limits_of, ready_subjects, require_prices, simulated
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
 from skillopt_ci.core.verdict import EvalEntry
@@ -40,8 +39,8 @@ def _baseline(console: Console, options: Options) -> int:
     refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
-        require_ready(work, skills)
-        entries = tuple(_one(work, one) for skill in skills for one in skill.each_target())
+        subjects = ready_subjects(work, skills)
+        entries = tuple(_one(work, subject) for subject in subjects)
         report = scored(work, entries)
     says = simulated(refs)
     summary = eval_summary(report, simulated=says)
@@ -58,12 +57,10 @@ def _baseline(console: Console, options: Options) -> int:
     return report.exit_code
 
 
-def _one(work: Work, skill: ResolvedSkill) -> EvalEntry:
+def _one(work: Work, subject: Subject) -> EvalEntry:
     """Fill the stored runs of one skill on one target up to `gate.base_runs`; old ones are replaced by new ones."""
-    suite = read_suite(work.console, work.project.tree, skill, need=skill.gate.splits)
-    tasks = suite.of(skill.gate.splits)
-    base = read_skill(work.project.tree, skill.path, skill.name)
-    name = digest(["baseline", skill.fingerprint(), suite.digest, base.digest])[:16]
+    skill, base, tasks = subject.skill, subject.text, subject.tasks
+    name = digest(["baseline", skill.fingerprint(), subject.suite.digest, base.digest])[:16]
     meters = [work.meter, work.skill_meter(skill, name)]
     stored = read_base(work, skill, base, tasks, meters=meters, now=None)
     runs = skill.gate.base_runs

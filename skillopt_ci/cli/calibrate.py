@@ -10,10 +10,10 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, spending
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.power import power_lines
-from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.project import open_project
 from skillopt_ci.cli.rules import merge_rule
 from skillopt_ci.cli.trust import require_trust
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated
+from skillopt_ci.cli.work import Subject, Work, at_work, limits_of, ready_subjects, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.calibrate import GATES, RUNS, Calibration, Characteristics, Golden, calibrate
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
@@ -48,8 +48,8 @@ def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> 
     refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
-        require_ready(work, skills)
-        rows = [_one(work, one, repeats, gates) for skill in skills for one in skill.each_target()]
+        subjects = ready_subjects(work, skills)
+        rows = [_one(work, subject, repeats, gates) for subject in subjects]
         paid, replayed = work.meter.paid, work.meter.replayed
     value = {
         "schema": "skillopt-ci/calibrate/1",
@@ -62,12 +62,10 @@ def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> 
     return 0
 
 
-def _one(work: Work, skill: ResolvedSkill, repeats: int, gates: int) -> tuple[dict[str, object], str]:
+def _one(work: Work, subject: Subject, repeats: int, gates: int) -> tuple[dict[str, object], str]:
     """Buy the runs once, simulate gates from them, then check with a few real ones on runs of their own."""
-    suite = read_suite(work.console, work.project.tree, skill, need=skill.gate.splits)
-    tasks = suite.of(skill.gate.splits)
-    measured = read_skill(work.project.tree, skill.path, skill.name)
-    name = digest(["calibrate", skill.fingerprint(), suite.digest, measured.digest])[:16]
+    skill, measured, tasks = subject.skill, subject.text, subject.tasks
+    name = digest(["calibrate", skill.fingerprint(), subject.suite.digest, measured.digest])[:16]
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
     require_trust(work, skill, tasks, run=name, meters=meters)

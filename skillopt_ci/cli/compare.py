@@ -64,8 +64,9 @@ def _compare(
     for skill in skills:
         require_prices(told(options, skill.budget), [skill.target, skill.optimizer, skill.judge])
     with at_work(console, options, project) as work:
-        require_ready(work, [s.each_target()[0] for s in skills])
         fields = [prepare(work, s, rollouts, generation or 1) for s in skills]
+        for field in fields:
+            require_ready(work, field.skill.each_target()[0], field.suite.tasks)
         entries = [[enter(work, field, name) for name in names] for field in fields]  # all told before one is bought
         contests = tuple(hold(work, field, each) for field, each in zip(fields, entries, strict=True))
         for contest, each in zip(contests, entries, strict=True):

@@ -18,6 +18,7 @@ from skillopt_ci.cli.options import Options, common, html_option
 from skillopt_ci.cli.project import Project, open_project, read_suite
 from skillopt_ci.cli.sides import inside
 from skillopt_ci.cli.work import Work, at_work, ledger_path, simulated
+from skillopt_ci.config.access import secret_values
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.task import Task
@@ -41,7 +42,6 @@ from skillopt_ci.report.versions import (
     run_version,
     scrubbed,
 )
-from skillopt_ci.wiring import secret_values
 
 MAX_EDITS = 30
 

@@ -16,6 +16,7 @@ from skillopt_ci.cli.hub import TOKEN_VARIABLES, clean_words, connected, login_o
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import Project, open_project, read_all
+from skillopt_ci.config.access import provider_options
 from skillopt_ci.core.task import Task
 from skillopt_ci.errors import ConfigError, ForgeError, SkilloptError, UsageError
 from skillopt_ci.forge.command import run_git
@@ -25,7 +26,6 @@ from skillopt_ci.forge.settings import Settings, read_settings
 from skillopt_ci.forge.status import CONTEXT
 from skillopt_ci.harnesses.present import package, require
 from skillopt_ci.sandbox.bubblewrap import STEP, preflight
-from skillopt_ci.wiring import provider_options
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "error": "error  "}
 _WORKFLOWS = ".github/workflows"

@@ -12,11 +12,10 @@ from skillopt_ci.cli.matrix import Wanted, score_matrix
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, html_option, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
-from skillopt_ci.cli.project import open_project, read_skill, read_suite
+from skillopt_ci.cli.project import open_project
 from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.viewer import by_task, unread, write_view
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated
-from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.cli.work import Subject, Work, at_work, limits_of, ready_subjects, require_prices, simulated
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
@@ -81,8 +80,8 @@ def _eval(console: Console, options: Options, split: str, runs: int) -> int:
     refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
-        require_ready(work, skills)
-        entries = tuple(_one(work, one, split, runs) for skill in skills for one in skill.each_target())
+        subjects = ready_subjects(work, skills, split)
+        entries = tuple(_one(work, subject, split, runs) for subject in subjects)
         report = scored(work, entries)
     says = simulated(refs)
     summary = eval_summary(report, simulated=says)
@@ -111,11 +110,9 @@ def scored(work: Work, entries: tuple[EvalEntry, ...]) -> EvalReport:
     )
 
 
-def _one(work: Work, skill: ResolvedSkill, split: str, runs: int) -> EvalEntry:
+def _one(work: Work, subject: Subject, split: str, runs: int) -> EvalEntry:
     project = work.project
-    suite = read_suite(work.console, project.tree, skill, need=(split,))
-    measured = read_skill(project.tree, skill.path, skill.name)
-    tasks = suite.of([split])
+    skill, measured, suite, tasks = subject.skill, subject.text, subject.suite, subject.tasks
     name = digest(["eval", skill.fingerprint(), suite.digest, measured.digest, split])[:16]
     meter = work.skill_meter(skill, name)
     lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])

@@ -11,13 +11,13 @@ import click
 
 from skillopt_ci.actions.context import EventContext, read_context
 from skillopt_ci.cli.console import Console
+from skillopt_ci.config.access import secret_values
 from skillopt_ci.config.schema import Config
 from skillopt_ci.errors import GitError, UsageError
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.github import Connection, GitHub, Waiter
 from skillopt_ci.forge.repository import Repository
 from skillopt_ci.report.escape import mask_tokens, scrubber
-from skillopt_ci.wiring import secret_values
 
 TOKEN_VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
 _REMOTE = re.compile(r"(?:https?://|ssh://|git@)[^\s]*?[/:]([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+?)(?:\.git)?/?")

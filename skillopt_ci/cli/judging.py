@@ -39,6 +39,11 @@ class Pair:
     blank: SkillVerdict
 
     @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What both sides are measured on."""
+        return self.suite.of(self.skill.gate.splits)
+
+    @property
     def run(self) -> str:
         """The identity of this comparison: pushing the same head again meets the same runs."""
         parts = ["gate", self.skill.fingerprint(), self.suite.digest, self.base.digest, self.head.digest]
@@ -57,17 +62,19 @@ def judge_pairs(work: Work, pairs: Sequence[Pair]) -> list[SkillVerdict]:
 
     Raises:
         MissingKeyError: one of the targets has no key; then nothing was bought for any.
+        ConfigError: an agent or a grader of one cannot work here; nothing was bought for any, either.
     """
-    ready = []
+    made = []
     for pair in pairs:
         meters = [work.meter, work.skill_meter(pair.skill, pair.run)]
-        ready.append((pair, meters, work.workshop.lab(pair.skill, work.progress, run=pair.run, meters=meters)))
-    return [_judge(work, pair, meters, lab, len(pairs)) for pair, meters, lab in ready]
+        made.append((pair, meters, work.workshop.lab(pair.skill, work.progress, run=pair.run, meters=meters)))
+    for pair, _, lab in made:  # only now: without a key, as in a fork, nothing else matters
+        lab.ready(pair.tasks)
+    return [_judge(work, pair, meters, lab, len(pairs)) for pair, meters, lab in made]
 
 
 def _judge(work: Work, pair: Pair, meters: Sequence[Meter], lab: Lab, pairs: int) -> SkillVerdict:
-    skill, name = pair.skill, pair.run
-    tasks = pair.suite.of(skill.gate.splits)
+    skill, name, tasks = pair.skill, pair.run, pair.tasks
     before = _judged_before(work.ledger, name)
     now, pairs = before or (time.time(), pairs)
     opened = times_opened(work.ledger, pair.suite, name) if "test" in skill.gate.splits else 0
@@ -111,7 +118,7 @@ def _judged_before(ledger: Ledger, name: str) -> tuple[float, int] | None:
 
 
 def _verdict(lab: Lab, pair: Pair, outcome: GateOutcome, settings: GateSettings, *, show_heldout: bool) -> SkillVerdict:
-    final, tasks = outcome.final, pair.suite.of(pair.skill.gate.splits)
+    final, tasks = outcome.final, pair.tasks
     ids = tuple(t.id for t in tasks)
     base = _evaluation(pair.base, ids, outcome.base)
     head = _evaluation(pair.head, ids, outcome.head)

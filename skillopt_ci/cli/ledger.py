@@ -13,11 +13,11 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.project import find_root
 from skillopt_ci.cli.work import ledger_path
+from skillopt_ci.config.access import ledger_seal
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.errors import UsageError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.report.escape import one_line
-from skillopt_ci.wiring import ledger_seal
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 

@@ -10,10 +10,10 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.output import leave_results
-from skillopt_ci.cli.project import Project, open_project, read_skill, read_suite
+from skillopt_ci.cli.project import Project, open_project, read_skill
 from skillopt_ci.cli.sides import inside
 from skillopt_ci.cli.trust import require_trust
-from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated
+from skillopt_ci.cli.work import Subject, Work, at_work, limits_of, ready_subjects, require_prices, simulated
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import compare
 from skillopt_ci.core.digest import digest
@@ -61,8 +61,8 @@ def score_matrix(console: Console, options: Options, wanted: Wanted) -> int:
     refs = [ref for s in skills for ref in (*s.targets, s.judge)]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
-        require_ready(work, [one for one, _ in rows])
-        found = [_cells(work, one, each, wanted) for one, each in rows]
+        subjects = ready_subjects(work, [one for one, _ in rows], wanted.split)
+        found = [_cells(work, subject, each, wanted) for subject, (_, each) in zip(subjects, rows, strict=True)]
         cells = tuple(cell for each, _ in found for cell in each)
         missing = any(c.word is None for c in cells)
         matrix = Matrix(
@@ -131,13 +131,9 @@ def _places(skill: ResolvedSkill, harnesses: Sequence[str]) -> list[ResolvedSkil
     return [one for variant in variants for one in variant.each_target()]
 
 
-def _cells(
-    work: Work, skill: ResolvedSkill, versions: Sequence[Version], wanted: Wanted
-) -> tuple[list[Cell], int | None]:
+def _cells(work: Work, subject: Subject, versions: Sequence[Version], wanted: Wanted) -> tuple[list[Cell], int | None]:
     """The cells of one target and harness, all versions side by side; and how often its test split was opened."""
-    split = wanted.split
-    suite = read_suite(work.console, work.project.tree, skill, need=(split,))
-    tasks = suite.of([split])
+    split, skill, suite, tasks = wanted.split, subject.skill, subject.suite, subject.tasks
     every = {v.skill.digest: v.skill for v in versions}
     run = digest(["matrix", skill.fingerprint(), suite.digest, sorted(every), split])[:16]
     meters = [work.meter, work.skill_meter(skill, run)]

@@ -60,7 +60,11 @@ _SPENDING = (
     click.option("--summary", type=_FILE, metavar="PATH", help="Append a Markdown summary."),
     click.option("--max-usd", type=Usd(), help="Budget in USD; wins over the configuration."),
     click.option("--max-calls", type=click.IntRange(min=1), help="Budget in model calls; wins over the configuration."),
-    click.option("--replay-only", is_flag=True, help="Buy nothing: a call that is not in the ledger is an error."),
+    click.option(
+        "--replay-only",
+        is_flag=True,
+        help="Buy nothing (no key is needed): a call that is not in the ledger is an error.",
+    ),
 )
 
 

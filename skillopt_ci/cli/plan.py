@@ -14,6 +14,7 @@ from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import open_project, read_skill, training_suite
 from skillopt_ci.cli.training import RULES
 from skillopt_ci.cli.work import limits_of, told
+from skillopt_ci.config.access import pricer
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.costs import Calls, Shape
 from skillopt_ci.core.expected import expected_calls, within
@@ -30,7 +31,6 @@ from skillopt_ci.engine.confirm import confirmation_runs
 from skillopt_ci.engine.epoch_end import SAMPLE
 from skillopt_ci.engine.judge_trial import trials
 from skillopt_ci.graders.build import judge_calls
-from skillopt_ci.wiring import pricer
 
 # Assumed sizes of what nobody can know before: an answer, and what an optimizer reads and writes per trajectory.
 ANSWER_TOKENS = 300

@@ -14,6 +14,7 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import find_root
 from skillopt_ci.cli.training import RUNS
+from skillopt_ci.config.access import secret_values
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import mask_tokens, scrubber
 from skillopt_ci.report.page.document import document
@@ -21,7 +22,6 @@ from skillopt_ci.report.page.from_run import read_page
 from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.report.run_reader import read_json, read_text
 from skillopt_ci.report.terminal import terminal
-from skillopt_ci.wiring import secret_values
 
 _FILES = {"markdown": "report.md", "junit": "junit.xml"}
 FORMS = ("terminal", "markdown", "html", "junit", "json")

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from skillopt_ci.config.access import pricer
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError
 from skillopt_ci.providers.meter import Meter
-from skillopt_ci.wiring import pricer
 
 # Answers differ in length: what the confirmation will cost is taken from the first measurement with some room.
 RESERVE_ROOM = Decimal("1.25")

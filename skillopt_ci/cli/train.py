@@ -74,7 +74,9 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
         require_prices(told(options, skill.budget), [*skill.targets, skill.optimizer, skill.judge])
     with at_work(console, options, project) as work:
         plans = [plan_run(work, s, **named) for s in skills]
-        require_ready(work, [plan.skill for plan in plans if not plan.finished], training=True)
+        for plan in plans:
+            if not plan.finished:
+                require_ready(work, plan.skill, plan.suite.tasks, training=True)
         entries = tuple(_one(work, plan) for plan in plans)
     code = max((e.exit_code for e in entries), key=_SERIOUS.index)
     says = simulated(refs)

@@ -1,7 +1,7 @@
 """What a command that spends works with: ledger, pool, meters, progress; closed whatever happens."""
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -12,10 +12,13 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.month import month_book, month_start
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.progress import PlainProgress, progress_for
-from skillopt_ci.cli.project import Project
+from skillopt_ci.cli.project import Project, read_skill, read_suite
+from skillopt_ci.config.access import ledger_seal, pricer, secret_values
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.config.schema import Config
+from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits, Spend
+from skillopt_ci.core.task import Suite, Task
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.harnesses.base import AgentKind
 from skillopt_ci.ledger import Ledger
@@ -23,9 +26,10 @@ from skillopt_ci.pool import Pool
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.escape import scrub
 from skillopt_ci.report.run_folder import RunFolder
-from skillopt_ci.wiring import Workshop, ledger_seal, pricer, secret_values
+from skillopt_ci.wiring import Workshop
 
 CHAT_CONCURRENCY = 8
+_NO_RUN = "none"  # of those who only look whether they could
 LEDGER = ".skillopt/ledger.sqlite"
 # Names another place. The action does: what a pull request has committed as its ledger must never decide its gate.
 LEDGER_VARIABLE = "SKILLOPT_CI_LEDGER"
@@ -156,17 +160,54 @@ def simulated(refs: Sequence[ModelRef | None]) -> bool:
     return any(ref is not None and ref.entry.type == "simulated" for ref in refs)
 
 
-def require_ready(work: Work, skills: Sequence[ResolvedSkill], *, training: bool = False) -> None:
-    """Make sure that all of these skills can be measured (and trained) here, before anything is bought for one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is measured: a skill on one target, as it is in the tree, with its suite and the splits of it that count."""
+
+    skill: ResolvedSkill
+    text: Skill
+    suite: Suite
+    splits: tuple[str, ...]
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Those of its splits."""
+        return self.suite.of(self.splits)
+
+
+def ready_subjects(work: Work, skills: Iterable[ResolvedSkill], split: str | None = None) -> list[Subject]:
+    """Skills on each of their targets, once all of them can be measured here, before anything is bought for one.
+
+    Args:
+        work: the command.
+        skills: of the project.
+        split: None takes those of each skill's gate.
+
+    Raises:
+        ConfigError: a skill or tasks cannot be read; a key, the sandbox or an agent's program is missing.
+    """
+    tree = work.project.tree
+    found = []
+    for skill in (one for each in skills for one in each.each_target()):
+        splits = tuple(skill.gate.splits) if split is None else (split,)
+        suite = read_suite(work.console, tree, skill, need=splits)
+        text = read_skill(tree, skill.path, skill.name)
+        found.append(Subject(skill=skill, text=text, suite=suite, splits=splits))
+        require_ready(work, skill, found[-1].tasks)
+    return found
+
+
+def require_ready(work: Work, skill: ResolvedSkill, tasks: Sequence[Task], *, training: bool = False) -> None:
+    """Make sure that a skill can be measured on these tasks (and trained) here.
 
     Raises:
         ConfigError: a key, the sandbox or an agent's program is missing; says what to do.
     """
-    for skill in skills:
-        for one in skill.each_target():
-            work.workshop.lab(one, work.progress, run="", meters=())
-        if training:
-            work.workshop.method(skill, run="", meters=())
+    describing = training and skill.train.what == "description"
+    for one in skill.each_target():
+        work.workshop.lab(one, work.progress, run=_NO_RUN, meters=(), describing=describing).ready(tasks)
+    if training:
+        work.workshop.method(skill, run=_NO_RUN, meters=())
 
 
 def concurrency(config: Config, skills: Sequence[ResolvedSkill]) -> int:

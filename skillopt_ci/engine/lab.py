@@ -105,7 +105,7 @@ class Lab:
             ProviderDownError, BudgetReachedError, LedgerMissError: no further rollout makes sense.
             ConfigError: a grader cannot work here; nothing was bought.
         """
-        self._ready(job.task for job in jobs)
+        self.ready(job.task for job in jobs)
         if self._ration is not None:
             self._ration.take(len(jobs))
         self._progress.begin(what, len(jobs))
@@ -120,7 +120,7 @@ class Lab:
 
     def take(self, job: Job) -> Rollout:
         """Take one sample, here and now. Raises as `roll_out` does."""
-        self._ready([job.task])
+        self.ready([job.task])
         return self._one(job, keep=False)
 
     def measure(
@@ -134,8 +134,12 @@ class Lab:
         """How often the skill was chosen when it should be; None where no task asks, or nothing chooses (chat)."""
         return None if self._judged == "answers" else triggers(tasks, rollouts)
 
-    def _ready(self, tasks: Iterable[Task]) -> None:
-        """Make the graders: what one of them lacks is said before an answer to it is bought."""
+    def ready(self, tasks: Iterable[Task]) -> None:
+        """Make the graders of these tasks: what one of them lacks is said before an answer to it is bought.
+
+        Raises:
+            ConfigError: one cannot work here.
+        """
         for task in tasks:
             if self._judged != "triggers" and task.graders != ():
                 self._grader_of(task)

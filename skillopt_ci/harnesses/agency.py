@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from skillopt_ci.providers.base import ProviderOptions
 from skillopt_ci.sandbox.base import Sandbox, Stop
-from skillopt_ci.sandbox.nowhere import Nowhere
 from skillopt_ci.sandbox.scratch import sweep
 
 if TYPE_CHECKING:
@@ -26,14 +25,8 @@ class Agency:
         self._gateway: Gateway | None = None
         self._upstreams: dict[str, Upstream] = {}
 
-    def sandbox(self, *, runs: bool = True) -> Sandbox:
-        """The sandbox; for those who run nothing one that refuses everything.
-
-        Raises:
-            ConfigError: there must be one, and there is none.
-        """
-        if not runs:
-            return Nowhere(confined=self._confined)
+    def sandbox(self) -> Sandbox:
+        """The sandbox. Raises `ConfigError` when there must be one, and there is none."""
         with self._lock:
             if self._sandbox is None:
                 from skillopt_ci.sandbox.bubblewrap import Bubblewrap

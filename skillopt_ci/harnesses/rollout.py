@@ -9,7 +9,6 @@ from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Attachment, Task
 from skillopt_ci.core.trajectory import Message, StopReason, Trajectory
-from skillopt_ci.core.trigger import chosen, unknown_choice
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.gateway.passes import Metered, Pass, Terms
 from skillopt_ci.gateway.server import Gateway
@@ -17,9 +16,10 @@ from skillopt_ci.gateway.upstream import Upstream
 from skillopt_ci.harnesses.agent import STATE, Agent, Invocation, Scene
 from skillopt_ci.harnesses.ending import ending
 from skillopt_ci.harnesses.present import unfit
-from skillopt_ci.harnesses.rollout_key import bench_identity, label_of, rollout_key
+from skillopt_ci.harnesses.recorded import Recorded
+from skillopt_ci.harnesses.rollout_key import bench_identity
 from skillopt_ci.harnesses.scrubbing import scrubbed
-from skillopt_ci.harnesses.stored_rollout import as_value, trajectory_of
+from skillopt_ci.harnesses.stored_rollout import as_value
 from skillopt_ci.harnesses.transcript import Transcript
 from skillopt_ci.ledger import Entry, Ledger, Purchase
 from skillopt_ci.providers.meter import Meter
@@ -64,8 +64,16 @@ class AgentHarness:
             raise ConfigError(why)
         self._agent = agent
         self._bench = bench
-        self._identity = bench_identity(
-            bench.provider, bench.model, confined=bench.sandbox.confined, distractors=bench.distractors
+        self._recorded = Recorded(
+            agent=agent,
+            surroundings=bench_identity(
+                bench.provider, bench.model, confined=bench.sandbox.confined, distractors=bench.distractors
+            ),
+            ledger=bench.ledger,
+            meters=bench.meters,
+            model=bench.model,
+            run=bench.run,
+            chooses=bench.chooses,
         )
 
     def run(self, skill: Skill, task: Task, sample: Sample, /) -> Trajectory:
@@ -75,22 +83,7 @@ class AgentHarness:
             CallFailedError: nothing was measured; what it cost is kept in the ledger, and counts.
             BudgetReachedError, ProviderDownError, LedgerMissError, ConfigError: no further rollout makes sense.
         """
-        bench = self._bench
-        key = rollout_key(self._agent, self._identity, skill, task, sample)
-        label = label_of(task, sample)
-        entry = Entry(kind="rollout", run=bench.run, stream=sample.stream, label=label)
-        purchase, bought = bench.ledger.once(key, entry, lambda: self._buy(key, entry, skill, task))
-        found = trajectory_of(purchase, label)
-        unknown = unknown_choice(task, chosen(found, skill.name), found.stop_reason) if bench.chooses else None
-        if bought and unknown is not None:  # graders have a result; whether the skill was chosen nobody knows
-            bench.ledger.fail(key, entry, unknown.kind, unknown.message)
-        for meter in bench.meters:
-            if bought:
-                meter.counted(key)
-            else:
-                meter.replay(key, purchase)
-            meter.require_price(purchase, bench.model)
-        return found
+        return self._recorded.once(skill, task, sample, self._buy)
 
     def _buy(self, key: str, entry: Entry, skill: Skill, task: Task) -> Purchase:
         bench = self._bench

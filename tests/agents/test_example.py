@@ -41,9 +41,10 @@ def test_the_example_is_trained_and_gated(name: str, tmp_path: Path) -> None:
         bare = tmp_path / "bare"
         bare.mkdir()
         (bare / "git").symlink_to(str(shutil.which("git")))
-        without = {**env, "PATH": str(bare)}  # what is replayed needs no program, and no sandbox
-        again, value = call_json(repo.root, "train", "--generation", "1", env=without)
-        assert (again.code, len(server.calls), value["skills"][0]["spend"]["paid"]["calls"]) == (0, asked, 0)
+        without = {"PATH": str(bare)}  # what is replayed needs no program, no sandbox, no key and no address
+        for more in ([], ["--replay-only"]):
+            again, value = call_json(repo.root, "train", "--generation", "1", *more, env=without)
+            assert (again.code, len(server.calls), value["skills"][0]["spend"]["paid"]["calls"]) == (0, asked, 0)
 
         path = repo.root / "skills/order-totals/SKILL.md"
         start = path.read_text()
@@ -56,6 +57,8 @@ def test_the_example_is_trained_and_gated(name: str, tmp_path: Path) -> None:
         (skill,) = value["skills"]
         assert (skill["harness"], skill["base"]["mean"], skill["head"]["mean"]) == (name, 1.0, 0.0), done.err
         assert (done.code, value["verdict"]) == (1, "regression")
+        again, replayed = call_json(repo.root, "gate", "--replay-only", env=without)
+        assert (again.code, replayed["skills"]) == (1, value["skills"])
 
         kept = b"".join(p.read_bytes() for p in (repo.root / ".skillopt").rglob("*") if p.is_file())
         assert KEY.encode() not in kept

@@ -112,6 +112,55 @@ def test_so_is_one_of_a_single_task_and_check_and_doctor_know_it(tmp_path: Path,
         assert "bubblewrap (bwrap) is not installed" in call(repo.root, "doctor", "--offline", env=env).out
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["eval"], ["eval", "--matrix"], ["train"], ["baseline"], ["calibrate"], ["ablate"],
+        ["compare", "--methods", "one-shot"], ["gate"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+@pytest.mark.parametrize("where", ["skill", "task"])
+def test_nothing_is_bought_for_a_sibling_of_a_script_without_a_sandbox(
+    tmp_path: Path, command: list[str], where: str
+) -> None:
+    script, exact = [{"type": "script", "run": "true"}], [{"type": "exact"}]
+    with Loopback(lambda _: chat_reply("x")) as server:
+        skills = [
+            {"path": PATH, "tasks": [TASKS], "graders": exact},
+            {"path": SECOND, "tasks": ["evals/other/tasks.jsonl"], "graders": script if where == "skill" else exact},
+        ]
+        repo = project(tmp_path / "p", server.openai_url, sandbox="auto", skills=skills)
+        if where == "task":
+            tasks = repo.root / "evals/other/tasks.jsonl"
+            rows = [json.loads(line) for line in tasks.read_text().splitlines()]
+            rows = [{**row, "graders": script} for row in rows]
+            repo.commit({"evals/other/tasks.jsonl": "".join(json.dumps(row) + "\n" for row in rows)})
+        for path in (PATH, SECOND):
+            write(repo.root, {path: (repo.root / path).read_text() + "- More.\n"})
+        (tmp_path / "nothing").mkdir()
+        (tmp_path / "nothing" / "git").symlink_to(str(shutil.which("git")))
+        env = {"OPENAI_API_KEY": "k", "PATH": str(tmp_path / "nothing")}
+        done = call(repo.root, *command, "--quiet", env=env)
+        assert (done.code, server.calls) == (2, [])
+        assert "bubblewrap (bwrap) is not installed" in done.err
+        assert call(repo.root, *command, "--skill", "invoices", "--quiet", env=env).code in (0, 1, 3)  # it needs none
+        assert server.calls
+
+
+@pytest.mark.parametrize("command", ["eval", "train", "baseline", "calibrate", "ablate"])
+@pytest.mark.parametrize(("broken", "why"), [(SECOND, "frontmatter"), ("evals/other/tasks.jsonl", "tasks.jsonl:1")])
+def test_nothing_is_bought_for_a_sibling_of_what_cannot_be_read(
+    tmp_path: Path, command: str, broken: str, why: str
+) -> None:
+    with Loopback(lambda _: chat_reply("x")) as server:
+        repo = project(tmp_path / "p", server.openai_url, harness="chat")
+        write(repo.root, {broken: "---\nname: [\n"})
+        done = call(repo.root, command, "--quiet", env={"OPENAI_API_KEY": "k", "SECOND_KEY": "k"})
+        assert (done.code, server.calls) == (2, [])
+        assert why in done.err
+
+
 def test_check_warns_and_succeeds(tmp_path: Path) -> None:
     repo = project(tmp_path / "p", "http://127.0.0.1:1/v1")
     done, value = call_json(repo.root, "check", env=BARE)

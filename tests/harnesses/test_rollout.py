@@ -10,7 +10,8 @@ from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError, CallFailedError, LedgerError, LedgerMissError, ProviderDownError
 from skillopt_ci.harnesses.command import make
-from skillopt_ci.harnesses.rollout_key import StoredRollouts, bench_identity, rollout_key
+from skillopt_ci.harnesses.recorded import Recorded, ReplayedRollouts, StoredRollouts
+from skillopt_ci.harnesses.rollout_key import bench_identity, rollout_key
 from skillopt_ci.harnesses.stored_rollout import as_value, trajectory_of
 from skillopt_ci.ledger import Ledger, Purchase
 from skillopt_ci.providers.meter import Meter
@@ -307,6 +308,25 @@ def test_replay_only_buys_nothing(tmp_path: Path) -> None:
         with pytest.raises(LedgerMissError, match="task t1, val, run 0"):
             w.run(WORK)
         assert w.server.calls == []
+
+
+def test_a_replay_finds_what_was_bought_and_counts_it_without_anything_to_run_it() -> None:
+    with agents("bubblewrap", lambda _: messages_reply("3"), Limits(calls=9)) as w:
+        found = w.run(WORK)
+        meter = Meter(Limits(), ["r"])
+        recorded = Recorded(
+            agent=make(options(WORK)), surroundings=bench_identity("anthropic/p", "m", confined=True), ledger=w.ledger,
+            meters=[meter], model="m", run="r", chooses=False,
+        )  # fmt: skip
+        replay = ReplayedRollouts(recorded)
+        assert replay.run(SKILL, TASK, SAMPLE) == found
+        assert (meter.replayed.calls, meter.paid.calls) == (1, 0)
+        with pytest.raises(CallFailedError, match="task t1, val, run 1: this is a replay, which asks nobody"):
+            replay.run(SKILL, TASK, replace(SAMPLE, n=1))
+        w.ledger.replay_only = True
+        with pytest.raises(LedgerMissError, match="task t1, val, run 1"):
+            replay.run(SKILL, TASK, replace(SAMPLE, n=1))
+        assert (len(w.server.calls), w.ledger.failures(9)) == (1, [])
 
 
 def test_a_damaged_record_is_named() -> None:

@@ -88,6 +88,12 @@ def test_a_bundled_script_that_breaks_the_skill_is_a_regression(tmp_path: Path) 
         again, value = call_json(repo.root, "gate", env=env)
         assert (again.code, len(server.calls), value["spend"]["paid"]["calls"]) == (1, asked, 0)
         assert value["spend"]["replayed"]["calls"] == asked
+        again, replayed = call_json(repo.root, "gate", "--replay-only")  # without the key
+        assert (again.code, replayed["skills"], replayed["spend"]) == (1, value["skills"], value["spend"])
+        missed = call(repo.root, "eval", "--replay-only", "--split", "test", "--runs", "9")
+        assert missed.code == 2
+        assert "replay only, and this call was never bought: task t" in missed.err
+        assert len(server.calls) == asked
         assert {c.headers["x-api-key"] for c in server.calls} == {KEY}
         kept = b"".join(p.read_bytes() for p in (repo.root / ".skillopt").rglob("*") if p.is_file())
         assert KEY.encode() not in kept
@@ -106,8 +112,8 @@ def test_a_script_that_rolls_dice_rolls_them_once(tmp_path: Path) -> None:
         done, first = call_json(repo.root, "eval", "--split", "test", env=env)
         assert done.code == 0, done.err
         assert 0 < first["skills"][0]["mean"] < 1
-        for more in ([], ["--replay-only"]):
-            _, again = call_json(repo.root, "eval", "--split", "test", *more, env=env)
+        for more, key in (([], env), (["--replay-only"], env), (["--replay-only"], {})):
+            _, again = call_json(repo.root, "eval", "--split", "test", *more, env=key)
             assert again["skills"] == first["skills"]
         told = call(repo.root, "ledger", "stats").out
         assert "grade" not in told  # a script is no call

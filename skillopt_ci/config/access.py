@@ -1,0 +1,95 @@
+"""How models are reached: key, address and price, of the configuration and of the environment; what is secret of it."""
+
+from collections.abc import Mapping
+
+from skillopt_ci.config.resolve import ModelRef
+from skillopt_ci.config.schema import Config
+from skillopt_ci.errors import MissingKeyError
+from skillopt_ci.ledger_seal import Seal
+from skillopt_ci.providers.base import ProviderOptions
+from skillopt_ci.providers.prices import Pricer
+
+# What each SDK reads when the configuration names no variable.
+_KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure-openai": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+_URL_VARIABLES = {
+    "openai": "OPENAI_BASE_URL",
+    "azure-openai": "AZURE_OPENAI_ENDPOINT",
+    "anthropic": "ANTHROPIC_BASE_URL",
+}
+_VERSION_VARIABLES = {"azure-openai": "OPENAI_API_VERSION"}
+# Set where the ledger becomes an artifact; the second may hold a secret of its own to seal it with.
+SEAL_VARIABLE, SEAL_KEY_VARIABLE = "SKILLOPT_CI_SEAL", "SKILLOPT_CI_LEDGER_KEY"
+# Other secrets of a CI job that must not leave the process through a message or a file.
+_OTHER_SECRETS = ("GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+
+
+def secret_values(config: Config | None, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Values that must never leave the process: of every variable that can hold a key."""
+    named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
+    variables = [*_KEY_VARIABLES.values(), SEAL_KEY_VARIABLE, *_OTHER_SECRETS, *named]
+    return tuple(dict.fromkeys(env[v] for v in variables if env.get(v)))
+
+
+def ledger_seal(config: Config | None, env: Mapping[str, str]) -> Seal:
+    """What seals the ledger's answers where it becomes an artifact: a secret of its own, else a model's key.
+
+    Not with `report.show_heldout`, and not where the ledger stays on the machine.
+    """
+    named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
+    secrets = [env.get(v, "").strip() for v in (SEAL_KEY_VARIABLE, *_KEY_VARIABLES.values(), *named)]
+    shown = config is not None and config.report.show_heldout
+    return Seal(secrets, sealing=env.get(SEAL_VARIABLE) == "1" and not shown)
+
+
+def pricer(ref: ModelRef) -> Pricer:
+    """Prices behind a model's provider."""
+    entry = ref.entry
+    prices = None
+    if entry.price is not None:
+        prices = {k: v for k, v in entry.price.model_dump().items() if v is not None}
+    return Pricer(entry.type, price_as=entry.price_as, prices=prices)
+
+
+def provider_options(ref: ModelRef, env: Mapping[str, str]) -> ProviderOptions:
+    """How to reach a model's provider, with its key from the environment.
+
+    Raises:
+        ConfigError: the key's variable is not set, or an address is needed and missing.
+    """
+    entry = ref.entry
+    base_url = entry.base_url or env.get(_URL_VARIABLES.get(entry.type, ""), "") or None
+    return ProviderOptions(
+        name=ref.provider,
+        type=entry.type,
+        api_key=_key(ref, env, own_server=base_url is not None),
+        base_url=base_url,
+        api=entry.api,
+        api_version=entry.api_version or env.get(_VERSION_VARIABLES.get(entry.type, ""), "") or None,
+        timeout_seconds=entry.timeout_seconds,
+        noise=entry.noise,
+        latency_ms=entry.latency_ms,
+    )
+
+
+def identity(ref: ModelRef) -> str:
+    """What of a provider is in ledger keys: its type, its configured name, and its address where one is configured."""
+    address = f"@{ref.entry.base_url}" if ref.entry.base_url else ""
+    return f"{ref.entry.type}/{ref.provider}{address}"
+
+
+def _key(ref: ModelRef, env: Mapping[str, str], *, own_server: bool) -> str | None:
+    entry = ref.entry
+    variable = entry.api_key_env or _KEY_VARIABLES.get(entry.type)
+    if variable is None:
+        return None
+    # The SDK's own variable is meant for the vendor: a server that was given another name never gets that key.
+    if entry.api_key_env is None and entry.base_url is not None and ref.provider != entry.type:
+        return None
+    key = env.get(variable, "").strip()
+    # A server of one's own often takes any key; only a variable that was named must be there.
+    if not key and (entry.api_key_env or not own_server):
+        raise MissingKeyError(
+            f"provider '{ref.provider}' needs a key: set the environment variable {variable}"
+            + ("" if entry.api_key_env else " (or name another one in 'api_key_env')")
+        )
+    return key or None
