@@ -21,6 +21,7 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.unanswered import unanswered
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import BudgetReachedError, GitError, InconclusiveError, ProviderDownError, UsageError
 from skillopt_ci.forge.git import Git
@@ -33,6 +34,10 @@ from skillopt_ci.report.training import train_summary
 
 # Of several skills' exit codes the most serious one is the command's.
 _SERIOUS = (0, 3, 4, 5)
+_UNANSWERED = (
+    "no step got an answer that could be used, which says nothing about the skill; the last one: {}. An optimizer must "
+    "answer in JSON: try another model, or more of its max_output_tokens"
+)
 # Errors that end one skill's run and leave the others theirs.
 _ENDS_ONE = (BudgetReachedError, InconclusiveError, ProviderDownError)
 
@@ -166,8 +171,11 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
     confirmation = result.confirmation
     enough = work.project.config.pr.min_confidence
     objections = result.objections(enough) if result.improved(enough) else ()
+    _, silence = unanswered(result.steps)
     if result.stopped_by:
         code, message = BudgetReachedError.exit_code, result.stopped
+    elif silence is not None:
+        code, message = InconclusiveError.exit_code, _UNANSWERED.format(silence.message)
     elif confirmation is not None and confirmation.comparison.too_much_missing:
         code, message = InconclusiveError.exit_code, "too much of the closing comparison is missing"
     elif any(o.confirmation is not None and o.confirmation.comparison.too_much_missing for o in result.others):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skillopt_ci.cli.closing import baseline, closing
 from skillopt_ci.cli.memory import memory_file, read_memory_file
-from skillopt_ci.cli.project import read_skill, training_suite
+from skillopt_ci.cli.project import no_room, read_skill, training_suite
 from skillopt_ci.cli.reserve import Reserve, growth_price
 from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.viewer import view_confirmation
@@ -27,10 +27,11 @@ from skillopt_ci.engine.confirm import confirmation_runs
 from skillopt_ci.engine.human import NAME as HUMAN
 from skillopt_ci.engine.method import Training
 from skillopt_ci.engine.state import TrainSettings, Workbench
-from skillopt_ci.errors import UsageError
+from skillopt_ci.errors import ConfigError, UsageError
 from skillopt_ci.forge.memory import read_memory
 from skillopt_ci.graders.build import judge_calls
 from skillopt_ci.providers.purchased import Meter
+from skillopt_ci.report.edits import reason_words
 from skillopt_ci.report.run_folder import RunFolder
 
 RUNS = ".skillopt/runs"
@@ -82,6 +83,8 @@ def plan_run(
     project = work.project
     suite = training_suite(work.console, project.tree, skill)
     start = read_skill(project.tree, skill.path, skill.name)
+    if skill.train.what == "body" and skill.train.method != HUMAN:
+        require_room(skill, start)
     remembered, memory_digest = read_memory(
         project.root, project.tree, skill.name, read_memory_file(memory_file(memory, skill.name)) if memory else b""
     )
@@ -114,6 +117,12 @@ def plan_run(
         folder=run_dir or project.root / RUNS / run_id(lineage, chosen),
         ended=record if record is not None and record.finished and record.stopped_by else None,
     )
+
+
+def require_room(skill: ResolvedSkill, start: Skill) -> None:
+    """Raises `ConfigError` for a skill that is too long already: no edit that adds a word could be applied."""
+    if problem := no_room(skill, start):
+        raise ConfigError([replace(problem, warning=False)])
 
 
 def _named(lineage: str, records: list[RunRecord], run_dir: Path | None, generation: int | None) -> int | None:
@@ -260,4 +269,5 @@ def step_line(step: dict[str, object]) -> str:
     kind = {"edit": "edits", "slow_update": "slow update", "rewrite": "whole skill"}.get(
         str(step["kind"]), str(step["kind"])
     )
-    return f"step {step['step']} (epoch {step['epoch']}, {kind}): {step['action']}, {step['reason']}; val {shown}"
+    reason = reason_words(str(step["reason"]))
+    return f"step {step['step']} (epoch {step['epoch']}, {kind}): {step['action']}, {reason}; val {shown}"

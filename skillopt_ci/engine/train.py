@@ -8,6 +8,7 @@ from skillopt_ci.core.history import Rejected, Step
 from skillopt_ci.core.schedule import chunks, epoch_order
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.unanswered import PATIENCE, unanswered
 from skillopt_ci.engine.epoch_end import meta_notes, slow_update_step
 from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, result_of
 from skillopt_ci.engine.prune import prune_again, prune_cost, prune_step, removable
@@ -37,8 +38,9 @@ def looping(optimizer: Optimizer) -> Method:
 def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Training:
     """Train a skill; yields every step as it is decided, and the notes after an epoch.
 
-    Ends when the epochs are over, when validation is perfect, or when the budget is reached; then what carries no
-    weight is taken out again. The result has no confirmation yet.
+    Ends when the epochs are over, when validation is perfect, when the optimizer never gives an answer that can be
+    used, or when the budget is reached; then what carries no weight is taken out again. The result has no
+    confirmation yet.
 
     Args:
         bench: what the loop works with.
@@ -58,13 +60,16 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
             before = state.skill
             batches = _batches(bench, epoch)
             for number, batch in enumerate(batches, 1):
-                if perfect(state):
+                if perfect(state) or _in_vain(state):
                     break
                 for step in _tries(bench, state, epoch, batch, last=number == len(batches)):
                     state = state.after(step)
                     yield step
             if perfect(state):
                 stopped = NOTHING_LEFT
+                break
+            if _in_vain(state):
+                stopped = f"{PATIENCE} steps without an answer that could be used"
                 break
             if epoch > 1 and bench.settings.slow_update:
                 step = slow_update_step(bench, state, before, epoch)
@@ -96,6 +101,11 @@ def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, las
     again = retry_step(bench, state.after(step), step)
     if again is not None:
         yield again
+
+
+def _in_vain(state: State) -> bool:
+    """Nobody has answered so far, and it was tried often enough."""
+    return unanswered(state.steps)[0] >= PATIENCE
 
 
 def _waiting(bench: Bench, state: State) -> Generator[Step, None, None]:

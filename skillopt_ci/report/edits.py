@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.unanswered import WITHOUT_RESULT
 
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -22,7 +23,13 @@ def reason_of(step: Step) -> str:
     """Why a step ended as it did, and which of its questions gave no result (not escaped)."""
     lost = Counter((f.stage, f.kind) for f in step.failures)
     words = [f"{n} {stage} without a result ({kind})" for (stage, kind), n in lost.items()]
-    return "; ".join([*([step.reason] if step.reason else []), *words])
+    reason = reason_words(step.reason, told=bool(words))
+    return "; ".join([*([reason] if reason else []), *words])
+
+
+def reason_words(reason: str, *, told: bool = False) -> str:
+    """A step's reason for people; nothing where it only says that something gave no result, and that is `told`."""
+    return reason if reason != WITHOUT_RESULT else "" if told else "no result"
 
 
 def became(step: Step, record: EditRecord) -> str:

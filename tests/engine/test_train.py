@@ -3,11 +3,13 @@ from collections.abc import Callable
 import pytest
 
 from skillopt_ci.core.history import Notes, Step
-from skillopt_ci.core.rollout import Sample
+from skillopt_ci.core.rollout import Failure, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.unanswered import unanswered
 from skillopt_ci.engine.train import NOTHING_LEFT
 from skillopt_ci.errors import BudgetReachedError, CallFailedError, InconclusiveError, ProviderDownError
+from skillopt_ci.optimizers.base import Proposal
 from tests.engine.bench import Script, Scripted, add, bench, holds, lab, named, run, skill, tasks
 
 MIXED = tasks("a1", "b1", "c1", "d1")
@@ -46,6 +48,32 @@ def test_a_perfect_start_buys_its_validation_and_nothing_more() -> None:
 def test_it_ends_when_the_epochs_are_over() -> None:
     result, _ = run(bench(Scripted([[add("- q")]]), epochs=2), skill("x\n"))
     assert (result.stopped, result.stopped_by) == ("all epochs done", "")
+
+
+def test_an_optimizer_that_never_answers_is_not_asked_for_ever() -> None:
+    lost = Failure(stage="reflect", kind="malformed", message="no JSON")
+    optimizer = Scripted([Proposal(edits=(), failures=(lost,))])
+    result, _ = run(bench(optimizer, epochs=9, slow_update=False, meta_notes=False), skill("x\n"))
+    assert result.stopped == "3 steps without an answer that could be used"
+    assert [s.reason for s in result.steps] == ["infrastructure"] * len(optimizer.asked) == ["infrastructure"] * 3
+    assert unanswered(result.steps) == (3, lost)
+
+
+@pytest.mark.parametrize("answer", [Proposal(edits=()), Proposal(edits=(add("- q"),))])
+def test_an_optimizer_that_answered_once_is_asked_until_the_end(answer: Proposal) -> None:
+    lost = Proposal(edits=(), failures=(Failure(stage="reflect", kind="malformed", message="no JSON"),))
+    optimizer = Scripted([lost, lost, answer, lost])
+    result, _ = run(bench(optimizer, epochs=9, slow_update=False, meta_notes=False), skill("x\n"))
+    assert (result.stopped, len(optimizer.asked)) == ("all epochs done", 9)
+    assert unanswered(result.steps) == (0, None)
+
+
+def test_steps_that_ask_nothing_say_nothing_about_the_optimizer() -> None:
+    optimizer = Scripted()
+    train, val = named("a", 4), named("b", 4)  # train tasks pass as they are, validation tasks never do
+    result, _ = run(bench(optimizer, train=train, val=val, epochs=4, slow_update=False), skill("a\n"))
+    assert (optimizer.asked, result.stopped) == ([], "all epochs done")
+    assert unanswered(result.steps) == (0, None)
 
 
 @pytest.mark.parametrize("count", range(4, 40))
