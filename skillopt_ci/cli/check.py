@@ -12,9 +12,11 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import problem_json, run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
-from skillopt_ci.cli.project import Project, open_project, read_all, read_skill
+from skillopt_ci.cli.project import Project, no_room, open_project, read_all, read_skill
+from skillopt_ci.cli.work import unpriced
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.skill_rules import check_skill
+from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import SPLITS, Suite, Task
 from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.forge.worktree import passed_over
@@ -50,7 +52,7 @@ def _check(console: Console, options: Options, elsewhere: bool) -> int:
         losses += lost
         tasks += suite.tasks
         rows.append(row)
-    problems += unfit_agents(project.config, skills)
+    problems += [*_unpriced(project, skills), *unfit_agents(project.config, skills)]
     problems += [] if elsewhere else missing_here(project.config, skills, tasks)
     errors = [p for p in problems if not p.warning]
     console.problems(tuple(problems))
@@ -77,7 +79,9 @@ def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem],
     try:
         problems = check_skill(tree.read(skill.path), path=skill.path, directory=folder)
         if not any(not p.warning for p in problems):
-            row["tokens"] = read_skill(tree, skill.path, skill.name).tokens
+            start = read_skill(tree, skill.path, skill.name)
+            row["tokens"] = start.tokens
+            problems += filter(None, [no_room(skill, start) if skill.optimizer else None])
     except ConfigError as error:
         problems = list(error.problems)
     need = ("train", "val", "test") if skill.optimizer else skill.gate.splits
@@ -90,6 +94,20 @@ def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem],
         message = f"its grader asks a judge, and skills[{skill.name}] has no 'judge' model; add one"
         problems.append(Problem(source.file, source.line, 0, message))
     return problems, row, losses, suite
+
+
+def _unpriced(project: Project, skills: Sequence[ResolvedSkill]) -> list[Problem]:
+    """Budgets in USD that no command could keep."""
+    source = project.config.source
+    top = Limits(**project.config.budget.model_dump())
+    refs = {skill.name: [*skill.targets, skill.optimizer, skill.judge] for skill in skills}
+    found = [source.problem(("budget",), m) for m in unpriced(top, [ref for some in refs.values() for ref in some])]
+    for skill in skills:
+        if skill.own_budget:
+            found += [
+                source.problem(("skills",), f"{skill.name}: {m}") for m in unpriced(skill.budget, refs[skill.name])
+            ]
+    return found
 
 
 def _left_out(project: Project, skill: ResolvedSkill) -> list[Problem]:

@@ -11,7 +11,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
-from skillopt_ci.cli.project import open_project, read_skill, training_suite
+from skillopt_ci.cli.project import no_room, open_project, read_skill, training_suite
 from skillopt_ci.cli.training import RULES
 from skillopt_ci.cli.work import limits_of, told
 from skillopt_ci.config.access import pricer
@@ -55,6 +55,8 @@ def _plan(console: Console, options: Options) -> int:
     for skill in project.chosen(options.skill):
         suite = training_suite(console, project.tree, skill)
         start = read_skill(project.tree, skill.path, skill.name)
+        if (problem := no_room(skill, start)) is not None:
+            console.warn(str(problem))
         limits = told(options, skill.budget) if skill.own_budget else limits_of(options, project)
         rows.append(_row(skill, suite, start, limits))
     for row in rows:

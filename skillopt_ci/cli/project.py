@@ -109,6 +109,18 @@ def read_skill(tree: Tree, path: str, name: str) -> Skill:
     return replace(skill, name=name)
 
 
+def no_room(skill: ResolvedSkill, start: Skill) -> Problem | None:
+    """A warning that training cannot add a word to a skill: it is longer than the policy allows already."""
+    limit = skill.train.policy.max_skill_tokens
+    if start.tokens <= limit:
+        return None
+    message = (
+        f"the body has about {start.tokens} tokens, and train.policy.max_skill_tokens is {limit}: training could not "
+        "add anything; raise the limit, or move what is rarely needed into files beside the skill"
+    )
+    return Problem(skill.path, 0, 0, message, True)
+
+
 def declared_name(tree: Tree, path: str) -> str | None:
     """The `name` of a skill's frontmatter; None when there is none, or the file cannot be read."""
     try:
@@ -133,11 +145,7 @@ def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Sui
         suite = suite_with_scripts(suite, tree)
     except ConfigError as error:
         problems += error.problems
-    starters = [t for t in suite.tasks if STARTER_TAG in t.tags]
-    if starters:
-        source = starters[0].source
-        message = f"{len(starters)} starter tasks are still here; replace them by tasks of your own"
-        problems.append(Problem(source.file, source.line, 0, message, warning=True))
+    problems += _starters(suite)
     said: set[str] = set()
     for task in suite.tasks:
         specs = skill.graders if task.graders is None else task.graders
@@ -149,8 +157,17 @@ def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Sui
     return suite, problems, losses
 
 
+def _starters(suite: Suite) -> list[Problem]:
+    """A warning when tasks are still those that `init` wrote."""
+    found = [t for t in suite.tasks if STARTER_TAG in t.tags]
+    if not found:
+        return []
+    message = f"{len(found)} starter tasks are still here; replace them by tasks of your own"
+    return [Problem(found[0].source.file, found[0].source.line, 0, message, warning=True)]
+
+
 def read_suite(console: Console, tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> Suite:
-    """Read a skill's tasks for a command that measures them; warnings are said.
+    """Read a skill's tasks for a command that measures them; warnings are details, but for starter tasks.
 
     Raises:
         ConfigError: anything is wrong with them, all of it.
@@ -159,8 +176,9 @@ def read_suite(console: Console, tree: Tree, skill: ResolvedSkill, need: Sequenc
     errors = [p for p in problems if not p.warning]
     if errors:
         raise ConfigError(errors)
+    loud = _starters(suite)  # to measure placeholders costs money and says nothing
     for problem in problems:
-        console.detail(str(problem))
+        (console.warn if problem in loud else console.detail)(str(problem))
     return suite
 
 

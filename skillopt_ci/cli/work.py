@@ -145,14 +145,20 @@ def require_prices(limits: Limits, refs: Sequence[ModelRef | None]) -> None:
     Raises:
         ConfigError: names the model and the ways out.
     """
+    for message in unpriced(limits, refs):
+        raise ConfigError(message)
+
+
+def unpriced(limits: Limits, refs: Sequence[ModelRef | None]) -> list[str]:
+    """What is wrong with a budget in USD for models whose price is not known."""
     if limits.usd is None and limits.month_usd is None:
-        return
-    for ref in refs:
-        if ref is not None and not pricer(ref).known(ref.model):
-            raise ConfigError(
-                f"the price of '{ref.label}' is not known, so a budget in USD cannot be kept: set 'price' or "
-                f"'price_as' under providers.{ref.provider}, or limit 'calls' instead"
-            )
+        return []
+    unknown = {ref.label: ref for ref in refs if ref is not None and not pricer(ref).known(ref.model)}
+    return [
+        f"the price of '{label}' is not known, so a budget in USD cannot be kept: set 'price' or 'price_as' under "
+        f"providers.{ref.provider}, or limit 'calls' instead"
+        for label, ref in unknown.items()
+    ]
 
 
 def simulated(refs: Sequence[ModelRef | None]) -> bool:

@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from skillopt_ci.core.own_result import EMPTY, OWN_RESULT
 from skillopt_ci.core.rollout import Evaluation, Failure, Outcome, Rollout, Sample, Score, evaluate
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
@@ -15,18 +16,6 @@ from skillopt_ci.errors import CallFailedError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.harnesses.base import Harness
 from skillopt_ci.pool import Pool
-
-# The skill's own results, not infrastructure: a limit, a refusal or silence is a wrong answer.
-_OWN_RESULT = {
-    "length": "the answer was cut off at the output limit",
-    "refusal": "the model refused to answer",
-    "context_overflow": "the skill and the task do not fit into the model's context",
-    "turns": "the agent reached its turn limit",
-    "timeout": "the agent reached its time limit",
-    "tokens": "the agent reached its token limit",
-    "resources": "the agent reached a limit of memory, disk, processes or output",
-}
-
 
 # Asking again cannot help: the provider refused the request itself, or the task cannot be sent.
 FINAL = ("request", "attachment")
@@ -185,8 +174,8 @@ def own_result(trajectory: Trajectory) -> Score | None:
 
     An agent that says nothing but changed files has answered.
     """
-    why = _OWN_RESULT.get(trajectory.stop_reason)
+    why = OWN_RESULT.get(trajectory.stop_reason)
     acted = trajectory.artifacts or trajectory.removed or trajectory.omitted
     if why is None and not trajectory.answer.strip() and not acted:
-        why = "the answer is empty"
+        why = EMPTY
     return None if why is None else Score(value=0.0, passed=False, why=why, hint=why)

@@ -5,6 +5,7 @@ The wording never says that nothing regressed: a gate can show a loss, rule one 
 
 from collections.abc import Sequence
 
+from skillopt_ci.core.own_result import without_answer
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.core.suite_edits import SuiteEdits
@@ -57,7 +58,8 @@ def _named(one: SkillVerdict | EvalEntry, others: Sequence[SkillVerdict | EvalEn
 def _about(v: SkillVerdict, name: str) -> list[str]:
     """What a reader should know about one measured comparison besides its verdict."""
     lines = reader_notes(v, md_text, ids)
-    if v.minimum_detectable_effect is not None and v.margin is not None:
+    passes_some = v.base is None or v.base.mean != 0  # where nothing passes, nothing can be lost
+    if v.minimum_detectable_effect is not None and v.margin is not None and passes_some:
         line = f"This suite shows losses of {points(v.minimum_detectable_effect)} pt or more (80% power)"
         if v.minimum_detectable_effect > v.margin:
             line += (
@@ -168,6 +170,16 @@ def _eval_tasks(entry: EvalEntry, name: str) -> list[str]:
     missing = [task for task, mean in means.items() if mean is None]
     blocks = [md_text(entry.message)] if entry.message else []
     blocks += [f"{name}: {triggers_line(entry.triggers)}."] if entry.triggers else []
+    silent = without_answer(entry.rollouts)
+    if silent:
+        counted = "; ".join(f"{count} because {why}" for why, count in silent.items())
+        blocks.append(
+            f"{name}: of {entry.evaluation.n_runs} runs, these scored 0 without an answer to grade: {counted}."
+        )
+    elif lost and entry.evaluation.mean == 0:
+        blocks.append(
+            f"{name}: no run scored anything: look whether graders and expected answers fit before you pay for more."
+        )
     if lost:
         blocks.append(f"{name}: {len(lost)} tasks below 100: {ids(lost)}.")
     if missing:

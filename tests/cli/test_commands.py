@@ -76,6 +76,42 @@ def test_a_grader_that_does_not_fit_is_said_once_and_not_once_a_task(root: Path)
     assert len([line for line in done.lines if "warning" not in line]) == 1
 
 
+def test_check_refuses_a_budget_in_usd_for_a_model_without_a_price(root: Path) -> None:
+    local = {"models": {"type": "openai", "base_url": "http://127.0.0.1:9/v1"}}
+    write(root, {CONFIG: config(providers=local, budget={"usd": 10})})
+    done, value = call_json(root, "check")
+    told = [p["message"] for p in value["problems"] if not p["warning"]]
+    assert done.code == 2
+    assert told == [
+        f"the price of 'models/{model}' is not known, so a budget in USD cannot be kept: set 'price' or 'price_as' "
+        "under providers.models, or limit 'calls' instead"
+        for model in ("small", "large")
+    ]
+    skill = {**json.loads(config())["skills"][0], "budget": {"usd": 3}}
+    write(root, {CONFIG: config(providers=local, skills=[skill])})
+    assert "invoices: the price of 'models/small' is not known" in call(root, "check").err
+    for kept in ({**local["models"], "price": {"input": 0, "output": 0}}, {**local["models"], "price_as": "gpt-4o"}):
+        write(root, {CONFIG: config(providers={"models": kept}, skills=[skill], budget={"usd": 10})})
+        assert call(root, "check").code == 0
+    write(root, {CONFIG: config(providers=local, budget={"calls": 10})})
+    assert call(root, "check").code == 0
+
+
+def test_a_skill_that_is_too_long_already_is_said_before_anything_is_bought(root: Path) -> None:
+    tight = {**json.loads(config())["train"], "policy": {"max_skill_tokens": 23}}
+    write(root, {CONFIG: config(train=tight)})
+    said = f"{PATH}: {{}}the body has about 24 tokens, and train.policy.max_skill_tokens is 23: training could not add"
+    assert said.format("warning: ") in call(root, "check").err
+    assert said.format("warning: ") in call(root, "plan").err
+    done = call(root, "train")
+    assert (done.code, said.format("") in done.err) == (2, True)
+    assert call(root, "eval").code == 0
+    write(root, {CONFIG: config(train=tight, optimizer=None)})
+    assert "max_skill_tokens" not in call(root, "check").err
+    write(root, {CONFIG: config(train={**tight, "policy": {"max_skill_tokens": 24}})})
+    assert call(root, "train").code == 0
+
+
 # --- plan
 
 
@@ -174,7 +210,8 @@ def test_init_in_an_empty_repository_then_check(tmp_path: Path) -> None:
     checked = call(tmp_path / "new", "check")
     assert checked.code == 0
     assert "10 starter tasks are still here; replace them by tasks of your own" in checked.err
-    assert call(tmp_path / "new", "eval").code == 0
+    measured = call(tmp_path / "new", "eval")
+    assert (measured.code, "10 starter tasks are still here" in measured.err) == (0, True)
     again = call(tmp_path / "new", "init")
     assert (again.code, len(again.lines)) == (2, 1)
     assert "skillopt.yml is here already" in again.err

@@ -160,3 +160,41 @@ def test_a_provider_that_dies_in_the_middle_leaves_what_was_bought(tmp_path: Pat
         assert (done.code, value["reason"]) == (5, "provider")
         assert len(server.calls) == 5
     assert call(root, "ledger", "stats").out.splitlines()[-1].startswith('total\t{"calls": 4')
+
+
+def test_an_optimizer_without_json_is_no_training_without_improvement(tmp_path: Path) -> None:
+    def answer(made: Call) -> Reply:
+        return chat_reply("Here are my thoughts." if "response_format" in made.body else "no")
+
+    with Loopback(answer) as server:
+        root = project(tmp_path / "p", server, sizes=(20, 10, 4))
+        done, value = call_json(root, "train", env=ENV)
+        (entry,) = value["skills"]
+        assert (done.code, value["exit_code"], entry["steps"], entry["accepted"]) == (3, 3, 3, 0)
+        assert "no step got an answer that could be used, which says nothing about the skill" in done.out
+        assert "not the wanted JSON, twice" in done.out
+        assert "| no result |" not in done.out
+        assert "skip, no result; val 0.0" in done.err
+        bought = len(server.calls)
+        assert call(root, "train", "--generation", "1", env=ENV).code == 3
+        assert len(server.calls) == bought
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (chat_reply(""), "the answer is empty"),
+        (chat_reply("Alder", finish="length"), "the answer was cut off at the output limit"),
+    ],
+)
+def test_answers_that_are_no_answers_are_counted(tmp_path: Path, reply: Reply, why: str) -> None:
+    with Loopback(scripted(reply)) as server:
+        done = call(project(tmp_path / "p", server), "baseline", env=ENV)
+    assert done.code == 0
+    assert f"invoices: of 96 runs, these scored 0 without an answer to grade: 96 because {why}." in done.out
+
+
+def test_a_score_of_nothing_at_all_says_where_to_look_first(tmp_path: Path) -> None:
+    with Loopback(scripted(chat_reply("something else"))) as server:
+        done = call(project(tmp_path / "p", server), "eval", env=ENV)
+    assert "invoices: no run scored anything: look whether graders and expected answers fit" in done.out
