@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from skillopt_ci.core.composed import composed
-from skillopt_ci.core.edit import Edit, apply_edits
+from skillopt_ci.core.edit import Candidate, Edit, apply_edits
 from skillopt_ci.core.history import EditRecord, EditStatus
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy, refuse, too_long
@@ -75,8 +75,7 @@ def _vetted(skill: Skill, record: EditRecord, before: Sequence[EditRecord], rule
     shown = composed(skill, earlier).skill
     attempt = apply_edits(shown, [*beside, edit])
     resolution = attempt.resolutions[-1]
-    known = skill.text if edit.op == "describe" else skill.body
-    refused = refuse(edit, shown, rules.policy, beside) or rules.leakage.find(edit.content, known)
+    refused = refuse(edit, shown, rules.policy, beside) or _leaks(attempt, edit, skill, rules)
     refused = refused or rules.remembered.get(edit.key())
     if refused is None and resolution.status == "unmatched":
         return replace(record, status="unmatched", reason=resolution.reason)
@@ -84,3 +83,11 @@ def _vetted(skill: Skill, record: EditRecord, before: Sequence[EditRecord], rule
         return replace(record, status="unmatched", reason="only takes back the edits that it was proposed beside")
     refused = refused or too_long(attempt.skill, skill, rules.start, rules.policy)
     return replace(record, status="refused", reason=refused) if refused else record
+
+
+def _leaks(attempt: Candidate, edit: Edit, skill: Skill, rules: Rules) -> str | None:
+    """What the text with the edit tells that the skill does not: two pieces can make one answer."""
+    if edit.op == "describe":
+        return rules.leakage.find(attempt.skill.text, skill.text)
+    placed = attempt.resolutions[-1].status == "applied"
+    return rules.leakage.find(attempt.skill.body if placed else edit.content, skill.body)

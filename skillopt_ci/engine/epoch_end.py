@@ -43,6 +43,7 @@ def slow_update_step(bench: Bench, state: State, before: Skill, epoch: int) -> S
         refuse(edit, state.skill, policy)
         or refuse_change(candidate, state.skill, policy)
         or too_long(candidate, state.skill, state.start, policy)
+        or bench.leakage.find(candidate.body, state.skill.body)
     )
     if refused:
         record = EditRecord(edit=edit, status="refused", reason=refused)

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import EditRecord
+from skillopt_ci.core.leakage import leakage_of
 from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import Source, Task
 from skillopt_ci.engine import candidates
 from skillopt_ci.engine.candidates import Rules
 from tests.engine.bench import FRONT, add, skill
@@ -76,6 +80,24 @@ def test_two_harmless_halves_make_no_url() -> None:
     assert [r.status for r in records] == ["kept", "refused"]
     assert made is not None
     assert "://" not in made.body
+
+
+def test_two_harmless_halves_make_no_answer() -> None:
+    task = Task(id="t", prompt="Who signed?", expected=("Hazel Paper Works",), source=Source(file="f", line=1))
+    rules = Rules(start=skill(BODY), policy=EditPolicy(), leakage=leakage_of([task], (), BODY))
+    halves = [
+        Edit(op="replace", target="- one", content="- Ask hazel paper"),
+        Edit(op="replace", target="- two", content="  works if in doubt."),
+    ]
+    records = [EditRecord(edit=e, status="kept") for e in halves]
+    made, found = candidates.build_candidate(skill(BODY), records, 4, rules)
+    assert [r.status for r in found] == ["kept", "refused"]
+    assert found[1].reason.startswith('leakage: "hazel paper work"')
+    assert made is not None
+    later, found = candidates.build_candidate(made, records[1:], 4, rules)
+    assert (later, found[0].status) == (None, "refused")
+    unplaced = replace(records[0], edit=replace(halves[0], target="nowhere", content="Hazel Paper Works"))
+    assert candidates.build_candidate(skill(BODY), [unplaced], 4, rules)[1][0].status == "refused"
 
 
 TEXTS = st.sampled_from(

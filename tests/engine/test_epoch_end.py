@@ -1,9 +1,12 @@
 """Slow update and meta notes."""
 
+from dataclasses import replace
+
 import pytest
 
 from skillopt_ci.core.edit import SLOW_END, SLOW_START, slow_update_text
 from skillopt_ci.core.history import Notes
+from skillopt_ci.core.leakage import leakage_of
 from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Failure, Sample
 from skillopt_ci.core.skill import Skill
@@ -114,6 +117,13 @@ def test_guidance_is_held_to_the_policy(guidance: str, policy: EditPolicy, why: 
     assert step.edits[0].status == "refused"
     assert why in step.edits[0].reason
     assert SLOW_START not in result.best.body
+
+
+def test_guidance_that_leaks_is_refused() -> None:
+    held_out = replace(MIXED[0], id="t", split="test", context="It is said that Marlow has signed it.")
+    result, step, _ = slow("Mind the b, ask Marlow.", leakage=leakage_of([held_out], (), ""))
+    assert (step.reason, step.edits[0].reason) == ("refused by policy", 'leakage: "Marlow" belongs to single tasks')
+    assert "Marlow" not in result.best.body
 
 
 def test_a_question_that_failed_is_infrastructure() -> None:

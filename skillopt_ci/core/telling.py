@@ -1,0 +1,141 @@
+"""What of a text tells where it comes from: runs of words, names, numbers; and what any text may have."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+RUN = 6  # words in a row that no two authors write alike by chance
+SHORT = 3  # words of a short text that are compared as a whole; two tell something when one is a name or a number
+_WORD = re.compile(r"[^\W_]+")
+_TOKEN = re.compile(r"[^\W_]+(?:[-./@_][^\W_]+)*")
+_SIGN = re.compile(r"\w+|[^\w\s]")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_STARTS = re.compile(r"(?:^|[.!?]\s|\n)[\s\W]*$")
+# Words that look like names and are none of a task's own; answers that any task may have.
+_GENERAL = frozenset(
+    """a an and any api csv date english eur error false french gbp german html http https i id ids iso italian json jpy
+    latin markdown na n no none not null number ok or pdf question answer response section sql spanish title total true
+    unavailable undefined unknown url usd utc utf utf-8 xml yaml yes stated found given available applicable mentioned
+    specified provided empty missing monday tuesday wednesday thursday friday saturday sunday january february
+    march april may june july august september october november december high medium low input output task user
+    yyyy mm dd unicode ascii iso-8601 summary sources source note notes""".split()  # noqa: SIM905 - words
+)
+# German is the one widespread language that writes its nouns like names.
+_GERMAN = frozenset({"der", "die", "das", "und", "ist", "nicht", "ein", "eine", "für", "mit", "von", "wird", "sich"})
+_GERMAN_SHARE = 0.06
+
+
+def normal(text: str) -> str:
+    """One form of every character."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words and numbers in lower case, without the ending of "names": rubrics say what is done, skills what to do."""
+    return tuple(map(_base, _WORD.findall(normal(text).casefold())))
+
+
+def _base(word: str) -> str:
+    if len(word) <= 3 or not word.endswith("s") or word.endswith("ss"):
+        return word
+    return word[:-3] + "y" if word.endswith("ies") else word[:-2] if word.endswith("sses") else word[:-1]
+
+
+def characters(text: str) -> tuple[str, ...]:
+    """Characters of scripts that put no space between words."""
+    return tuple(_UNSPACED.findall(normal(text)))
+
+
+def signs(text: str) -> tuple[str, ...]:
+    """Words as they are written, and every other sign."""
+    return tuple(_SIGN.findall(normal(text)))
+
+
+def tokens(text: str) -> list[str]:
+    """Words, with what is written in one with them: INV-0042, Thread.Abort."""
+    return _TOKEN.findall(normal(text))
+
+
+def grams(items: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
+    """All runs of that size."""
+    return (items[at : at + size] for at in range(len(items) - size + 1))
+
+
+def pieces(items: tuple[str, ...], size: int) -> Iterable[tuple[str, ...]]:
+    """All runs of that size; the whole where it is shorter."""
+    return [items] if 0 < len(items) <= size else grams(items, size)
+
+
+def is_german(texts: Iterable[str]) -> bool:
+    """Whether capital letters tell nothing in these texts, as nouns have them."""
+    said = [w for text in texts for w in _WORD.findall(text.casefold())]
+    return sum(w in _GERMAN for w in said) > _GERMAN_SHARE * len(said)
+
+
+def general(said: tuple[str, ...]) -> bool:
+    """What any answer may be: yes, n/a."""
+    return all(w in _GENERAL for w in said)
+
+
+def telling(text: str, *, nouns: bool = False) -> Iterable[tuple[str, ...]]:
+    """Word sequences of a hidden text that are no accident; one word keeps its case.
+
+    `nouns` is for languages in which every noun has a capital letter.
+    """
+    said = words(text)
+    if all(w in _GENERAL or w.isdigit() for w in said) and sum(len(w) for w in said if w.isdigit()) < 4:
+        return []
+    if len(said) >= SHORT or all(w.isdigit() for w in said):
+        return pieces(said, RUN)
+    if len(said) == 1:
+        token = normal(text).strip()
+        return [(token,)] if is_name(token, nouns=nouns) else []
+    named = [is_name(token, nouns=nouns) for token in _TOKEN.findall(normal(text))]
+    return [said] if any(named) or _two_names(text) else []
+
+
+def is_name(token: str, *, nouns: bool = False) -> bool:
+    """A capitalised word, a code of letters and digits, or a long number; not what any text may have."""
+    if token.casefold() in _GENERAL or not _TOKEN.fullmatch(token):
+        return False
+    digits = sum(c.isdigit() for c in token)
+    letters = sum(c.isalpha() for c in token)
+    if digits:
+        return len(token) >= 4 if letters else digits >= 4
+    if nouns and token[1:].islower():
+        return False
+    return letters >= 3 and token[0].isupper() and not (token.isupper() and letters <= 4)
+
+
+def name(token: str) -> str:
+    """One form of a name: KX-88213 is kx88213, MARLOW is Marlow; plain words keep their case."""
+    if any(c.isdigit() for c in token) and any(c.isalpha() for c in token):
+        return re.sub(r"[^\w]|_", "", token).casefold()
+    return token.capitalize() if token.isupper() and len(token) > 3 else token
+
+
+def names(text: str, *, nouns: bool = False) -> set[str]:
+    """Names in a text, those aside that only begin a sentence."""
+    plain = normal(text)
+    return {
+        m.group()
+        for m in _TOKEN.finditer(plain)
+        if is_name(m.group(), nouns=nouns) and not m.group().isdigit() and not _starts_sentence(plain, m.start())
+    }
+
+
+def full_names(text: str) -> set[tuple[str, ...]]:
+    """Two capitalised words in a row, not at the beginning of a sentence: where nouns have capitals, too, a name."""
+    plain = normal(text)
+    found = re.finditer(r"\b[^\W\d_]+(?= ([^\W\d_]+))", plain)
+    pairs = ((m.start(), f"{m.group()} {m.group(1)}") for m in found)
+    return {words(pair) for at, pair in pairs if _two_names(pair) and not _starts_sentence(plain, at)}
+
+
+def _two_names(text: str) -> bool:
+    both = text.split()
+    return len(both) == 2 and all(is_name(token) for token in both)
+
+
+def _starts_sentence(text: str, at: int) -> bool:
+    return _STARTS.search(text[max(0, at - 12) : at]) is not None if at else True
