@@ -69,6 +69,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "vally": "skillopt_ci.suites.vally:read",
             "plugin-eval": "skillopt_ci.suites.plugin_eval:read",
             "inspect": "skillopt_ci.suites.inspect_ai:read",
+            "qa": "skillopt_ci.suites.question_answer:read",
             "coder-eval": "skillopt_ci.suites.coder_eval:read",
             "skill-lens": "skillopt_ci.suites.skill_lens:read",
             "skill-up": "skillopt_ci.suites.skill_up:read",

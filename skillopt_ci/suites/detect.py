@@ -8,8 +8,10 @@ from typing import Any
 
 from skillopt_ci.suites.base import decode
 from skillopt_ci.suites.document import parse_document
+from skillopt_ci.suites.question_answer import ANSWERS, PROMPTS
 from skillopt_ci.suites.skillopt_splits import split_of
 from skillopt_ci.suites.source import JsonError, decode_at, skip_space
+from skillopt_ci.suites.tables import is_table
 
 PART = "part"
 """Not a suite: a file that belongs to another one, such as a grader beside a prompt."""
@@ -22,6 +24,8 @@ _NAMES: Mapping[str, str] = {
     "criteria.json": PART,
     "split_manifest.json": PART,
 }
+# What only a native task has: of its own fields none is dropped because another one has an unknown name.
+_NATIVE_ALONE = ("expected", "answers", "graders", "golden", "setup", "should_trigger")
 
 
 def detect(path: str, data: bytes) -> str:
@@ -37,11 +41,8 @@ def detect(path: str, data: bytes) -> str:
         return "prompt-yml"
     if name.startswith("promptfooconfig."):
         return "promptfoo"
-    if name.endswith(".csv"):  # promptfoo's tables of tests have no prompts of their own
-        header = data.split(b"\n", 1)[0]
-        if all(column in header for column in (b"uid", b"question", b"source_files")):
-            return "officeqa"
-        return PART if b"__expected" in header else "inspect"
+    if is_table(name):
+        return _table(data.split(b"\n", 1)[0])
     if name.endswith(".txt") and b"|||" in data.split(b"\n", 1)[0]:
         return "searchqa"
     shape = _jsonl(data) if name.endswith(".jsonl") else _document(path, data)
@@ -51,6 +52,15 @@ def detect(path: str, data: bytes) -> str:
         found = _element(shape[0], lines=name.endswith(".jsonl"))
         return "evals-json" if found == NATIVE and name.startswith("evals.") else found
     return NATIVE
+
+
+def _table(header: bytes) -> str:
+    """The format of a table, by its first line."""
+    if all(column in header for column in (b"uid", b"question", b"source_files")):
+        return "officeqa"
+    if b"__expected" in header:  # promptfoo's tables of tests have no prompts of their own
+        return PART
+    return "inspect" if b"input" in header and (b"target" in header or b"choices" in header) else "qa"
 
 
 def _jsonl(data: bytes) -> object:
@@ -140,6 +150,12 @@ _LISTS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
         and _any(v, "prompt", "input", "question", "query")
     ),
     "promptfoo": lambda v: _has(v, "vars") and _any(v, "assert", "description"),
+    "qa": lambda v: (
+        _any(v, *ANSWERS)
+        and _any(v, *PROMPTS)
+        and not _any(v, *_NATIVE_ALONE, "choices")
+        and not _has(v, "target", "input")
+    ),
     "inspect": lambda v: _has(v, "input") and (_any(v, "target", "choices") or isinstance(v["input"], list)),
 }
 _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {

@@ -21,7 +21,7 @@ from skillopt_ci.suites.making import Checks, Draft, clean_id, make, spec
 from skillopt_ci.suites.tables import as_node, rows
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_CHAT = "a conversation of several turns"
+CHAT = "a conversation of several turns"
 _SYSTEM = "a system prompt of its own; the skill takes its place"
 _REASONS = MappingProxyType({"sandbox": AGENT, "setup": AGENT, "checkpoint": AGENT})
 _JSON_COLUMNS = ("choices", "metadata", "files", "sandbox")
@@ -56,9 +56,9 @@ def _structure(key: str, cell: object) -> object:
 def _task(node: Node) -> Task | None:
     given = node.get("id")
     node.name = clean_id(str(given)) if isinstance(given, str | int) and not isinstance(given, bool) else ""
-    prompt = _prompt(node)
+    prompt = prompt_of(node, "input")
     if prompt is None:
-        node.lose_item(_CHAT)
+        node.lose_item(CHAT)
         return None
     choices = node.some_texts("choices")
     shown = _images(node)
@@ -83,12 +83,12 @@ def _task(node: Node) -> Task | None:
     return make(node, draft, checks)
 
 
-def _prompt(node: Node) -> str | None:
-    """The input's text; None for a conversation."""
-    value = node.get("input")
+def prompt_of(node: Node, key: str) -> str | None:
+    """The text of a prompt, or of the one message of the user; None for a conversation."""
+    value = node.get(key)
     if not isinstance(value, list):
         return written(value) or ""
-    messages = node.nodes("input")
+    messages = node.nodes(key)
     users = [m for m in messages if m.get("role") == "user"]
     systems = [m for m in messages if m.get("role") in ("system", "developer")]
     if len(users) != 1 or len(users) + len(systems) != len(messages):

@@ -1,4 +1,4 @@
-"""Tables of comma-separated values."""
+"""Tables of values between commas, semicolons (as spreadsheets of many countries write them) or tabs."""
 
 import csv
 from collections.abc import Iterator
@@ -7,13 +7,28 @@ from io import StringIO
 from skillopt_ci.suites.document import Document
 from skillopt_ci.suites.foreign import Node, Report
 
+ENDINGS = (".csv", ".tsv")
+
+
+def is_table(path: str) -> bool:
+    """Whether a file is a table, by its name."""
+    return path.lower().endswith(ENDINGS)
+
+
+def delimiter(path: str, header: str) -> str:
+    """What stands between the cells of a table, by its name and its first line."""
+    if path.lower().endswith(".tsv"):
+        return "\t"
+    return ";" if ";" in header and "," not in header else ","
+
 
 def rows(report: Report, data: bytes) -> Iterator[tuple[int, dict[str, object]]]:
     """The rows of a table with their lines: cells by the names in the first row, empty ones left out."""
     text = report.text(report.path, data)
     if text is None:
         return
-    reader = csv.reader(StringIO(text, newline=""))
+    between = delimiter(report.path, text.partition("\n")[0])
+    reader = csv.reader(StringIO(text, newline=""), delimiter=between)
     try:
         header = [h.strip() for h in next(reader, [])]
         line = reader.line_num + 1

@@ -26,6 +26,8 @@ SAMPLES = {
     "plugin-eval/evals/refund/prompt.md": "plugin-eval",
     "prompt-yml/greet.prompt.yml": "prompt-yml",
     "promptfoo/promptfooconfig.yaml": "promptfoo",
+    "qa/evals.jsonl": "qa",
+    "qa/table.csv": "qa",
     "scenarios/eval.yaml": "vally",
     "skill-lens/refunds.eval.yaml": "skill-lens",
     "skill-up/evals/cases/judged.yaml": "skill-up",

@@ -1,0 +1,71 @@
+"""Rows of a question and its answer."""
+
+import json
+
+import pytest
+
+from skillopt_ci.suites.detect import detect
+from tests.suites.samples import lost, said, sample, text
+
+
+def test_messages_and_ideal_answers_as_openai_evals_have_them() -> None:
+    result = sample("qa/evals.jsonl")
+    assert [(t.prompt, t.expected, t.graders) for t in result.tasks] == [
+        ("Capital of France?", ("Paris", "paris"), None),
+        ("2+2=", ("4",), None),
+    ]
+    assert [loss.reason for loss in result.losses] == [
+        "a system prompt of its own; the skill takes its place",
+        "a conversation of several turns",
+    ]
+
+
+def test_a_table_of_a_spreadsheet_with_semicolons() -> None:
+    result = sample("qa/table.csv")
+    assert [(t.prompt, t.expected, t.split, t.source.line) for t in result.tasks] == [
+        ("What is 2 and 2?", ("4",), "test", 2),
+        ("Two\nlines?", ("yes",), "val", 3),
+    ]
+    assert lost(result) == [(2, "", "level")]
+
+
+def test_tabs_and_the_usual_names() -> None:
+    (task,) = text("qa", 'Id\tPrompt\tExpected Output\nq1\t"a, b; c"\t7\n', "s.tsv").tasks
+    assert (task.id, task.prompt, task.expected) == ("q1", "a, b; c", ("7",))
+    line = {"instruction": "Sum up.", "input": "Long.", "output": "Short.", "tags": ["a"], "metadata": {"cluster": 1}}
+    (task,) = text("qa", json.dumps([line]), "s.json").tasks
+    assert (task.prompt, task.context, task.expected) == ("Sum up.", "Long.", ("Short.",))
+    assert (task.tags, dict(task.metadata)) == (("a",), {"cluster": 1})
+    (task,) = text("qa", '{"prompt": "", "question": "", "query": "Q", "context": "C"}\n', "s.jsonl").tasks
+    assert (task.prompt, task.context, task.expected) == ("Q", "C", ())
+
+
+def test_a_table_without_a_prompt_is_said_once() -> None:
+    rows = "a,b\n" + "1,2\n" * 300
+    assert said(text("qa", rows, "s.csv")) == [
+        "s.csv:1: no column has the name of a prompt (question, prompt, instruction, input, query); there are: a, b"
+    ]
+    assert said(text("qa", "question,answer\n", "s.csv")) == []
+    assert said(text("qa", "question,answer\n,2\n", "s.csv")) == ["s.csv:2: the prompt is missing or empty"]
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "wanted"),
+    [
+        ("t.csv", b"question,answer\n", "qa"),
+        ("t.csv", b"input,target\n", "inspect"),
+        ("t.csv", b"input,choices,metadata\n", "inspect"),
+        ("t.tsv", b"question\tanswer\n", "qa"),
+        ("t.jsonl", b'{"question": "q", "answer": "a", "level": 1}\n', "qa"),
+        ("t.jsonl", b'{"input": "q", "ideal": "a"}\n', "qa"),
+        ("t.jsonl", b'{"input": "q", "target": "a"}\n', "inspect"),
+        ("t.json", b'[{"question": "q", "answer": "a"}]', "qa"),
+        # What a native task has is never dropped because of a name that is unknown here.
+        ("t.jsonl", b'{"prompt": "q", "answer": "a", "graders": []}\n', "native"),
+        ("t.jsonl", b'{"question": "q", "expected": "a", "answer": "b"}\n', "native"),
+        ("t.jsonl", b'{"question": "q", "answer": 1, "choices": ["a", "b"]}\n', "native"),
+        ("t.jsonl", b'{"question": "q"}\n', "native"),
+    ],
+)
+def test_what_is_taken_for_such_rows(path: str, data: bytes, wanted: str) -> None:
+    assert detect(path, data) == wanted
