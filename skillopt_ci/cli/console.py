@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import TextIO
 
@@ -14,6 +15,10 @@ from skillopt_ci.report.escape import visible
 # Lines that a workflow runner takes for its own commands, wherever they come from.
 _COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 
+# Problems that differ in names and numbers alone are alike; so many of a kind are shown.
+_VARIES = re.compile(r"'[^']*'|\d+")
+_ALIKE = 5
+
 
 class Console:
     """Where a command writes. `scrub` takes secrets out of every text; `screen` is stderr, unless another is named."""
@@ -23,6 +28,8 @@ class Console:
         self.verbose = verbose
         self._screen = screen
         self.scrub: Callable[[str], str] = lambda text: text
+        self.data = False
+        """Stdout is for a result that a program reads: words for people go to stderr."""
         self.unconfined = False
         """Agents and scripts run without a sandbox: every report says so."""
 
@@ -52,20 +59,33 @@ class Console:
         self._write(text, "red", err=True)
 
     def problems(self, problems: tuple[Problem, ...]) -> None:
-        """Errors and warnings of files, one a line."""
-        for problem in problems:
-            (self.warn if problem.warning else self.error)(str(problem))
+        """Errors and warnings of files, one a line; of those that are alike the first ones, and how many more."""
+        kinds = [(p.file, p.warning, _VARIES.sub("", p.message)) for p in problems]
+        all_of, said = Counter(kinds), Counter[tuple[str, bool, str]]()
+        for problem, kind in zip(problems, kinds, strict=True):
+            say = self.warn if problem.warning else self.error
+            said[kind] += 1
+            more = all_of[kind] - _ALIKE
+            if said[kind] <= _ALIKE or more == 1:
+                say(str(problem))
+            elif said[kind] == _ALIKE + 1:
+                say(f"{problem.file}: {'warning: ' if problem.warning else ''}and {more} more like the last one")
 
     def result(self, text: str) -> None:
         """The command's result, on stdout."""
-        self._write(text, None, err=False)
+        self._write(text, None, err=self.data)
 
     def _write(self, text: str, colour: str | None, *, err: bool) -> None:
         stream = sys.stderr if err else sys.stdout
         plain = _COMMAND.sub(r"\1: ", visible(self.scrub(text))).replace("##[", "## [")
         # https://no-color.org: any value that is not empty.
         coloured = stream.isatty() and not os.environ.get("NO_COLOR")
-        try:
-            click.echo(click.style(plain, fg=colour) if colour and coloured else plain, err=err, color=coloured)
-        except BrokenPipeError:  # `| head`: nobody reads the rest, and the exit code is still the command's own
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        echo(click.style(plain, fg=colour) if colour and coloured else plain, err=err, colour=coloured)
+
+
+def echo(text: str, *, err: bool = False, colour: bool = False) -> None:
+    """Write a line to stdout or stderr; nothing happens where nobody reads."""
+    try:
+        click.echo(text, err=err, color=colour)
+    except BrokenPipeError:  # `| head`: nobody reads the rest, and the exit code is still the command's own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stderr if err else sys.stdout).fileno())

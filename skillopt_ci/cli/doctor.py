@@ -166,7 +166,7 @@ def _workflows(root: Path, steps: Steps) -> Iterator[Finding]:
     for name, why in (("gate", "changes of skills are not judged"), ("train", "skills are not trained")):
         if name not in commands:
             level = "error" if name == "gate" else "warning"
-            fix = "`skillopt-ci init` writes the workflows; commit them to the default branch"
+            fix = "`skillopt-ci init --workflows` writes the workflows; commit them to the default branch"
             yield Finding(level=level, what=f"no workflow runs `{name}`: {why}", fix=fix)  # type: ignore[arg-type]
 
 

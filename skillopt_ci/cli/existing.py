@@ -1,15 +1,15 @@
-"""What `init` finds in a repository: its skills, and evaluations of other tools that can be read as they are."""
+"""What `init` finds in a repository: its skills, and evaluations that can be read as they are."""
 
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from skillopt_ci.core.split import SplitWeights, assign_splits, count_splits
-from skillopt_ci.core.task import Task
+from skillopt_ci.core.task import STARTER_TAG, Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.suites.checks import about_triggering, duplicate_ids
-from skillopt_ci.suites.detect import NATIVE, PART
+from skillopt_ci.suites.detect import PART
 from skillopt_ci.suites.load import TaskEntry, detect, read_files
 
 # The first place that has skills is theirs; what else lies about are copies, examples and fixtures.
@@ -21,7 +21,7 @@ _SKILLS = (
     *(f"{agent}/skills/*/SKILL.md" for agent in (".claude", ".agents", ".github", ".codex")),
     "*/SKILL.md",
 )
-_ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".csv")
+_ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".csv", ".tsv")
 # Names that say what they are, wherever they lie.
 _OF_ITS_OWN = ("promptfooconfig.", "evals.", "eval.", "benchmark.", "skillopt-benchmark.", "held-out.")
 _IN_PARTS = "gbrain"  # the format whose training and held-out tasks are files beside each other
@@ -31,7 +31,7 @@ _FEW = 100  # more tasks leave no split empty
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Files of another tool with tasks that a chat can be measured on: one, or the parts of one."""
+    """Files with tasks that a chat can be measured on: one, or the parts of one."""
 
     paths: tuple[str, ...]
     format: str
@@ -64,13 +64,7 @@ def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
     Places are beside the skill, by its name, and at the top for the repository's only skill (`alone`). A file with an
     error in it is none: `check` would end at it.
     """
-    folder = posixpath.dirname(skill)
-    places = [posixpath.join(folder, "evals"), folder]
-    if folder:
-        name, plugin = posixpath.basename(folder), folder.removeprefix("plugins/").partition("/skills/")[0]
-        places += [f"{held}/{name}" for held in ("evals", "evals/tests", "tests", f"tests/{plugin}")]
-        places += ["evals", ""] if alone else []
-    for place in dict.fromkeys(places):
+    for place in _places(skill, alone=alone):
         found = [e for path in (*_files(tree, place), *_cases(tree, place)) if (e := _read(tree, path))]
         if found:
             most = max(found, key=lambda one: len(one.tasks))
@@ -80,10 +74,31 @@ def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
     return None
 
 
+def unread_evaluations(tree: Tree, skill: str) -> list[str]:
+    """Files in the folders for the evaluations of a skill without one: somebody has tried, and should hear of it."""
+    held = [place for place in _places(skill, alone=False) if _holds_evaluations(place)]
+    return [path for place in held for path in _files(tree, place)]
+
+
+def _places(skill: str, *, alone: bool) -> list[str]:
+    """Folders that may hold a skill's evaluations, the nearest first."""
+    folder = posixpath.dirname(skill)
+    places = [posixpath.join(folder, "evals"), folder]
+    if folder:
+        name, plugin = posixpath.basename(folder), folder.removeprefix("plugins/").partition("/skills/")[0]
+        places += [f"{held}/{name}" for held in ("evals", "evals/tests", "tests", f"tests/{plugin}")]
+        places += ["evals", ""] if alone else []
+    return list(dict.fromkeys(places))
+
+
+def _holds_evaluations(place: str) -> bool:
+    return place.startswith(("evals/", "tests/")) or posixpath.basename(place) == "evals"
+
+
 def _files(tree: Tree, place: str) -> list[str]:
     """Files that may be evaluations; outside of folders for them only what is named like one."""
     paths = [p for p in tree.glob(f"{place}/*" if place else "*") if p.endswith(_ENDINGS)]
-    if not place.startswith(("evals/", "tests/")) and posixpath.basename(place) != "evals":
+    if not _holds_evaluations(place):
         paths = [p for p in paths if posixpath.basename(p).startswith(_OF_ITS_OWN)]
     return sorted(paths)[:_MOST_FILES]
 
@@ -102,12 +117,12 @@ def _read(tree: Tree, path: str) -> Evaluation | None:
             return None
     else:
         name = "plugin-eval"
-    if name in (NATIVE, PART):
+    if name == PART:
         return None
     found = read_files(tree, [TaskEntry(pattern=path)])
     _, tasks = about_triggering(found.tasks)
     gradable = [t for t in tasks if t.graders or t.expected]
     wrong = [p for p in (*found.problems, *duplicate_ids(tasks)) if not p.warning]
-    if wrong or not gradable or len(gradable) < len(tasks):
+    if wrong or not gradable or len(gradable) < len(tasks) or any(STARTER_TAG in t.tags for t in tasks):
         return None
     return Evaluation(paths=(path,), format=name, tasks=gradable)

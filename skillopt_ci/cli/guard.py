@@ -11,9 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.console import Console, echo
 from skillopt_ci.cli.options import Options
 from skillopt_ci.errors import ConfigError, InterruptedRunError, Problem, SkilloptError
+
+STDOUT = Path("-")  # as a place for one result
 
 
 class UnexpectedError(SkilloptError):
@@ -29,6 +31,7 @@ def run(command: str, options: Options, body: Callable[[Console], int]) -> NoRet
     left to be believed. A place that cannot be written is told before anything is bought.
     """
     console = Console(quiet=options.quiet, verbose=options.verbose)
+    console.data = STDOUT in (options.json, options.junit, options.html)
     signal.signal(signal.SIGTERM, _terminated)
     hung_up = getattr(signal, "SIGHUP", None)  # a terminal that is closed; ignored below `nohup`, unknown on Windows
     if hung_up is not None and signal.getsignal(hung_up) == signal.SIG_DFL:
@@ -57,7 +60,10 @@ def write_json(path: Path, value: object, scrub: Callable[[str], str]) -> None:
 
 
 def write_output(path: Path, text: str) -> None:
-    """Write a file that the user named, as `write_text`; `/dev/stdout` and the like are written to, never replaced."""
+    """Write a file that the user named, as `write_text`; `-` is stdout, `/dev/stdout` and the like are written to."""
+    if path == STDOUT:
+        echo(text.rstrip("\n"))
+        return
     if not _is_device(path):
         write_text(path, text)
         return
@@ -151,7 +157,7 @@ def _probe(path: Path) -> None:
     try:
         if path.is_dir():
             raise SkilloptError(f"{path}: cannot be written: is a folder")
-        if _is_device(path):
+        if path == STDOUT or _is_device(path):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):

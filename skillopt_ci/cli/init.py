@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.existing import evaluation_of, skills_in
+from skillopt_ci.cli.existing import evaluation_of, skills_in, unread_evaluations
 from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
@@ -37,6 +37,7 @@ _MODELS = {
     "anthropic": ("claude-haiku-4-5", "claude-opus-5"),
     "simulated": ("demo", "demo"),
 }
+_FEW = 3  # files that could not be read and are named
 _IGNORED = (".skillopt/ledger.sqlite*", ".skillopt/runs/")
 _SKILL = """---
 name: example
@@ -83,7 +84,12 @@ def command(provider: str | None, action: str | None, workflows: bool, quiet: bo
     def body(console: Console) -> int:
         known = read_action(action) if action is not None else own_action(installed_from()) or released()
         first = "store the model keys as secrets" if workflows else _starters(console, Path.cwd(), provider)
-        _workflows(console, Path.cwd(), known)
+        try:
+            _workflows(console, Path.cwd(), known)
+        except UsageError as error:
+            if workflows:  # nothing else was asked for
+                raise
+            console.say(f"no workflows: {error}")
         console.say(f"Next: {first}, then `skillopt-ci {'doctor' if workflows else 'check'}`.")
         return 0
 
@@ -95,12 +101,16 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
     for name in CONFIG_NAMES:
         if (root / name).exists():
             raise UsageError(f"{name} is here already; `skillopt-ci check` tells what it lacks")
+    above = next((folder for folder in _above(root) if any((folder / n).exists() for n in CONFIG_NAMES)), None)
+    if above is not None:
+        console.warn(f"warning: {above} has a configuration already; this one is for {root.name} alone")
     tree = WorkTree(root)
     skills = skills_in(tree)
     found = {path: evaluation_of(tree, path, alone=len(skills) == 1) for path in skills}
     if not skills:
         found = {"skills/example/SKILL.md": None}
         _write(console, root / "skills/example/SKILL.md", _SKILL, root)
+        console.say("no SKILL.md was in any usual place of this folder: that is an example")
     names = {path: (root / path).resolve().parent.name for path in found}
     tasks = {
         path: one.paths if (one := found[path]) else (f"evals/{name}/tasks.jsonl",) for path, name in names.items()
@@ -114,6 +124,9 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
                 f"found {' and '.join(one.paths)} ({one.format}, {count(len(one.tasks), 'task')}): it is read as it is"
             )
         else:
+            for unread in unread_evaluations(tree, path)[:_FEW]:
+                if unread not in tasks[path]:
+                    console.warn(f"{unread} cannot be read as tasks: `skillopt-ci import {unread} -o x.jsonl` says why")
             _write(console, root / tasks[path][0], _tasks(name), root)
     _ignore(console, root)
     if all(found.values()):
@@ -121,18 +134,27 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
     return "replace the starter tasks by your own (50 or more)"
 
 
+def _above(root: Path) -> list[Path]:
+    """The folders above this one in its repository; none outside of one."""
+    git = Git.discover(root)
+    top = git.root.resolve() if git else root.resolve()
+    return [folder for folder in root.resolve().parents if folder.is_relative_to(top)]
+
+
 def _workflows(console: Console, root: Path, action: Action | None) -> None:
-    """Workflows of a repository on GitHub; they stand at its top, wherever the project is in it."""
+    """Workflows of a repository on GitHub; they stand at its top, wherever the project is in it.
+
+    Raises:
+        UsageError: there is no repository, or nobody knows which commit of the action to pin.
+    """
     git = Git.discover(root)
     if git is None:
-        console.say("no workflows: this is no git repository")
-        return
+        raise UsageError("this is no git repository")
     if action is None:
-        console.say(
-            f"no workflows: which commit of {REPOSITORY} this program is cannot be seen; "
+        raise UsageError(
+            f"which commit of {REPOSITORY} this program is cannot be seen; "
             f"`skillopt-ci init --workflows --action {REPOSITORY}@COMMIT` writes them"
         )
-        return
     try:
         branch = git.default_branch().removeprefix("origin/")
     except GitError:

@@ -50,7 +50,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 _COMMON = (
     click.option("--config", type=click.Path(path_type=Path), help="Configuration file (default: skillopt.yml)."),
     click.option("--skill", multiple=True, metavar="NAME", help="Only this skill; may be given several times."),
-    click.option("--json", type=_FILE, metavar="PATH", help="Write the whole result as JSON, also on failure."),
+    click.option(
+        "--json", type=_FILE, metavar="PATH", help="Write the whole result as JSON, also on failure; - is stdout."
+    ),
     click.option("--quiet", is_flag=True, help="Only results and errors."),
     click.option("--verbose", is_flag=True, help="More words."),
     click.option("--debug", is_flag=True, help="Print the traceback of an unexpected error."),

@@ -103,6 +103,11 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         work.console.say(
             f"{skill.name}: the run {does}: {spend_words(known)} of it are in the ledger and not bought again"
         )
+    elif plan.generation > 1:
+        work.console.say(
+            f"{skill.name}: generation {plan.generation - 1} is finished (`skillopt-ci report` shows it): "
+            "this one buys new evidence"
+        )
     entry = TrainEntry(
         name=skill.name,
         path=skill.path,

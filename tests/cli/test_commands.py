@@ -112,6 +112,37 @@ def test_a_skill_that_is_too_long_already_is_said_before_anything_is_bought(root
     assert call(root, "train").code == 0
 
 
+def test_problems_that_are_alike_are_counted(root: Path) -> None:
+    lines = [json.loads(line) for line in tasks(40, 10, 10).splitlines()]
+    for line in lines:
+        del line["expected"]
+    write(root, {TASKS: "".join(json.dumps(line) + "\n" for line in lines)})
+    done, value = call_json(root, "check")
+    told = [line for line in done.lines if "warning" not in line]
+    assert [line.partition(": ")[0] for line in told] == [*(f"{TASKS}:{n}" for n in range(1, 6)), TASKS]
+    assert told[-1] == f"{TASKS}: and 55 more like the last one"
+    assert done.out.splitlines()[-1].startswith("60 errors")
+    assert sum(not p["warning"] for p in value["problems"]) == 60
+    write(root, {TASKS: "".join(json.dumps(line) + "\n" for line in lines[:6])})
+    assert sum(TASKS in line for line in call(root, "check").lines if "grader 'exact'" in line) == 6
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "eval"])
+def test_json_on_stdout_is_nothing_but_json(root: Path, command: str) -> None:
+    done = call(root, command, "--json", "-")
+    assert done.code == 0
+    assert json.loads(done.out)["schema"] == f"skillopt-ci/{command}/1"
+    assert "invoices" in done.err
+    assert not (root / "-").exists()
+    wrong = call(root, command, "--json", "-", "--skill", "nobody")
+    assert (wrong.code, json.loads(wrong.out)["exit_code"]) == (2, 2)
+
+
+def test_a_command_that_is_none_gets_the_nearest_one(root: Path) -> None:
+    assert "No such command 'trian'. Did you mean 'train'?" in call(root, "trian").err
+    assert "No such command 'xyz'.\n" in call(root, "xyz").err
+
+
 # --- plan
 
 
@@ -248,6 +279,10 @@ def skill_text(name: str) -> str:
     return f"---\nname: {name}\ndescription: Does it. Use when it is asked for.\n---\n# It\n"
 
 
+def cannot_be_read(path: str) -> str:
+    return f"{path} cannot be read as tasks: `skillopt-ci import {path} -o x.jsonl` says why"
+
+
 def test_init_takes_the_evaluations_that_are_there(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -269,6 +304,8 @@ def test_init_takes_the_evaluations_that_are_there(tmp_path: Path) -> None:
     assert [line for line in done.lines if "found" in line or "evals/" in line] == [
         "found skills/a/evals/evals.json (evals-json, 9 tasks): it is read as it is",
         "found evals/b/eval.yaml (waza, 9 tasks): it is read as it is",
+        cannot_be_read("skills/c/evals/data.json"),
+        cannot_be_read("skills/c/evals/evals.json"),
         "wrote evals/c/tasks.jsonl",
         "found evals/d (plugin-eval, 1 task): it is read as it is",
     ]
@@ -277,6 +314,51 @@ def test_init_takes_the_evaluations_that_are_there(tmp_path: Path) -> None:
     assert 'tasks: ["skills/a/evals/evals.json"]' in text
     assert "judge:     {provider: simulated, model: demo}" in text
     assert call(tmp_path, "eval", "--skill", "b").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("qa.csv", "question,answer\n" + "".join(f"What is {n}?,{n}\n" for n in range(12)), "qa"),
+        ("samples.jsonl", "".join(json.dumps({"input": f"{n}=", "ideal": str(n)}) + "\n" for n in range(12)), "qa"),
+        ("questions.jsonl", tasks(4, 4, 4), "native"),
+    ],
+)
+def test_init_takes_rows_of_questions_and_native_tasks_of_any_name(
+    tmp_path: Path, name: str, content: str, kind: str
+) -> None:
+    write(tmp_path, {"skills/a/SKILL.md": skill_text("a"), f"evals/a/{name}": content})
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert f"found evals/a/{name} ({kind}, 12 tasks): it is read as it is" in done.lines
+    assert not (tmp_path / "evals/a/tasks.jsonl").exists()
+    assert call(tmp_path, "check").code == 0
+
+
+def test_init_does_not_take_its_own_starter_tasks_for_an_evaluation(tmp_path: Path) -> None:
+    write(tmp_path, {"skills/a/SKILL.md": skill_text("a")})
+    call(tmp_path, "init", "--provider", "simulated")
+    (tmp_path / CONFIG).unlink()
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert "Next: replace the starter tasks by your own (50 or more), then `skillopt-ci check`." in done.lines
+
+
+def test_init_says_when_a_configuration_is_above(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "r")
+    write(repo.root, {CONFIG: "version: 1\n", "part/skills/a/SKILL.md": skill_text("a"), "x.txt": ""})
+    done = call(repo.root / "part", "init", "--provider", "simulated")
+    assert f"warning: {repo.root} has a configuration already; this one is for part alone" in done.lines
+    write(tmp_path, {CONFIG: "version: 1\n", "none/skills/a/SKILL.md": skill_text("a")})
+    assert "has a configuration already" not in call(tmp_path / "none", "init").err  # nobody looks there
+
+
+def test_workflows_that_were_asked_for_and_cannot_be_written_are_an_error(tmp_path: Path) -> None:
+    write(tmp_path / "p", files())
+    done = call(tmp_path / "p", "init", "--workflows")
+    assert (done.code, done.lines) == (2, ["error: this is no git repository"])
+    Repo(tmp_path / "p")
+    done = call(tmp_path / "p", "init", "--workflows")
+    assert (done.code, len(done.lines)) == (2, 1)
+    assert "cannot be seen; `skillopt-ci init --workflows --action" in done.err
 
 
 @pytest.mark.parametrize(
