@@ -74,6 +74,22 @@ def test_the_readme_shows_the_demo(tmp_path: Path) -> None:
         assert [part for part in wanted if part not in said] == [], kind
 
 
+@pytest.mark.parametrize("more", [False, True])
+def test_the_configurations_of_the_readme_are_accepted(tmp_path: Path, more: bool) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(part.split("```")[0]) for part in readme.split("```yaml\n")[1:]]
+    whole, endpoint = blocks[0], blocks[1]
+    assert endpoint["providers"]["local"]["base_url"]
+    (skill,) = whole["skills"]
+    config = yaml.safe_dump({**whole, **endpoint} if more else whole)
+    tasks = (EXAMPLES / "demo/evals/invoice-fields/tasks.jsonl").read_text(encoding="utf-8")
+    text = "---\nname: invoices\ndescription: Reads invoices. Use when one is there.\n---\n# Invoices\n"
+    for name, content in (("skillopt.yml", config), (skill["tasks"][0], tasks), (skill["path"], text)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    assert "0 errors" in run("-m", "skillopt_ci", "check", cwd=tmp_path)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_two_lines_make_it_real(name: str) -> None:
     text = (EXAMPLES / name / "skillopt.yml").read_text(encoding="utf-8")
