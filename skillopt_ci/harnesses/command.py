@@ -20,8 +20,9 @@ from skillopt_ci.harnesses.installed import IN_CHECKOUT, relative
 from skillopt_ci.harnesses.transcript import Broken, Draft, Transcript, telling_line
 from skillopt_ci.sandbox.base import Finished
 from skillopt_ci.sandbox.bubblewrap import SYSTEM
+from skillopt_ci.sandbox.reading import read_inside
 from skillopt_ci.sandbox.setup import PATH
-from skillopt_ci.sandbox.workspace import lay_out, read_inside
+from skillopt_ci.sandbox.workspace import lay_out
 
 if TYPE_CHECKING:
     from skillopt_ci.gateway.passes import Metered

@@ -27,7 +27,8 @@ from skillopt_ci.providers.prices import Pricer
 from skillopt_ci.sandbox.base import ROOT, WORK, Command, Finished, Limits, Sandbox, make_root
 from skillopt_ci.sandbox.scratch import Scratch
 from skillopt_ci.sandbox.setup import base_environment, set_up
-from skillopt_ci.sandbox.workspace import Changes, Snapshot, lay_out, strip
+from skillopt_ci.sandbox.snapshot import Changes, Snapshot
+from skillopt_ci.sandbox.workspace import lay_out, strip
 
 
 @dataclass(frozen=True, kw_only=True)

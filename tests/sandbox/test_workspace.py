@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from skillopt_ci.core.task import Attachment
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.sandbox.difference import clipped, difference
+from skillopt_ci.sandbox.reading import read_inside
 from skillopt_ci.sandbox.removing import remove
-from skillopt_ci.sandbox.workspace import Snapshot, lay_out, problem_of, put_back, read_inside, strip
+from skillopt_ci.sandbox.snapshot import Snapshot
+from skillopt_ci.sandbox.workspace import lay_out, problem_of, put_back, strip
 
 HOSTILE = [
     "", "/etc/passwd", "../x", "a/../../x", "a/..", ".", "./a", "a//b", "a/", "/", "~\0", "a\nb", "a\x1b[2Jb", "a\\b",
