@@ -17,6 +17,7 @@ from skillopt_ci.graders.base import Grader, JudgeModel, check_options
 from skillopt_ci.graders.checks import mapping
 from skillopt_ci.graders.place import Place
 from skillopt_ci.sandbox.base import ROOT, WORK, Command, Finished, Limits, Sandbox, make_root
+from skillopt_ci.sandbox.disk import FULL, has_room, says_full
 from skillopt_ci.sandbox.scratch import Scratch
 from skillopt_ci.sandbox.setup import base_environment, last_words, set_up
 from skillopt_ci.sandbox.workspace import lay_out, problem_of, put_back
@@ -25,6 +26,7 @@ _FOLDER = "grader"
 _SECONDS = 60
 _NOT_RUN = (126, 127)
 _OUTPUT_BYTES = 1024 * 1024
+_MIB = 1024 * 1024
 # The task's set-up runs again here: what suits a check need not suit it.
 _SET_UP = Limits(memory_mb=4096, disk_mb=2048)
 _MEANT = re.compile(rb"""\{(?:.{0,4096},)?\s*['"]?score['"]?\s*:""", re.DOTALL)
@@ -73,7 +75,8 @@ class _Script:
         self, place: Place, task: Task, trajectory: Trajectory, about: Sequence[Attachment]
     ) -> Mapping[str, object]:
         with Scratch() as folder:
-            return _verdict(self._run(place.sandbox(), make_root(folder / ROOT), task, trajectory, about))
+            room = has_room(folder, self.limits.disk_mb * _MIB)
+            return _verdict(self._run(place.sandbox(), make_root(folder / ROOT), task, trajectory, about), room=room)
 
     def _run(
         self, sandbox: Sandbox, root: Path, task: Task, trajectory: Trajectory, about: Sequence[Attachment]
@@ -122,11 +125,16 @@ class _Script:
         )
 
 
-def _verdict(finished: Finished) -> Mapping[str, object]:
+def _verdict(finished: Finished, *, room: bool) -> Mapping[str, object]:
     """What a script said, as a JSON value: its code and last words, or the score that it printed.
 
+    Args:
+        finished: the script's end.
+        room: the machine had all the disk that the script may use. Where it had less and the script says that its disk
+            is full, it may have cleaned up before anybody could see that.
+
     Raises:
-        CallFailedError: kind `script`: nothing that counts.
+        CallFailedError: kind `script`: nothing that counts; kind `sandbox`: the machine's disk was full.
     """
     code = finished.returncode
     if finished.ended == "stopped":
@@ -136,6 +144,9 @@ def _verdict(finished: Finished) -> Mapping[str, object]:
     if code < 0 or code > 128 or code in _NOT_RUN:
         raise _failed(f"it crashed (code {code}){last_words(finished)}")
     said = _said(finished.stdout)
+    passing = code == 0 if said is None else said["score"] == 1
+    if not room and not passing and says_full(finished.stderr + finished.stdout):
+        raise CallFailedError("sandbox", f"grader 'script': {FULL}")
     if said is None:
         return {"code": code, "words": last_words(finished)}
     value, passed = said["score"], said.get("passed")

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Protocol
 
+from skillopt_ci.sandbox.disk import failed_to_write
+
 Ended = Literal["exit", "timeout", "stopped", "output", "memory", "disk", "processes"]
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -109,13 +111,17 @@ class Sandbox(Protocol):
         """Run a command to its end.
 
         Raises:
-            CallFailedError: kind `sandbox`: the sandbox itself failed, or there is no such program.
+            CallFailedError: kind `sandbox`: the sandbox itself failed, there is no such program, or the host's disk was
+                full at the end.
         """
         ...
 
 
 def make_root(folder: Path) -> Path:
-    """Make the folders of a root; the folder itself when it is not there."""
-    for name in (WORK, HOME, TMP):
-        (folder / name).mkdir(parents=True)
+    """Make the folders of a root; the folder itself when it is not there. Raises `CallFailedError` when it cannot."""
+    try:
+        for name in (WORK, HOME, TMP):
+            (folder / name).mkdir(parents=True)
+    except OSError as error:
+        raise failed_to_write(error, "no folder can be made for a sandbox") from error
     return folder

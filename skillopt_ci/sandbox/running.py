@@ -18,6 +18,7 @@ from typing import cast
 
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.sandbox.base import Command, Ended, Finished, Stop
+from skillopt_ci.sandbox.disk import require_room
 
 _INSIDE = Path(__file__).with_name("inside")
 MODULES = ("processes", "kernel", "usage", "relay", "supervisor")
@@ -103,7 +104,7 @@ def run(plan: Plan, command: Command, stop: Stop) -> Finished:
     """Run a command under the supervisor.
 
     Raises:
-        CallFailedError: kind `sandbox`.
+        CallFailedError: kind `sandbox`: it could not be run, or the host's disk was full at its end.
     """
     began = time.monotonic()
     ours, theirs = socket.socketpair()
@@ -126,7 +127,10 @@ def run(plan: Plan, command: Command, stop: Stop) -> Finished:
             watch.close()
     if not command.root.is_symlink():
         command.root.chmod(stat.S_IRWXU)  # the command may have locked it
-    return watch.finished(time.monotonic() - began)
+    finished = watch.finished(time.monotonic() - began)
+    if finished.ended == "exit":
+        require_room(command.root.parent)
+    return finished
 
 
 @contextmanager

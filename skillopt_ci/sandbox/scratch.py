@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from skillopt_ci.sandbox.disk import failed_to_write
 from skillopt_ci.sandbox.removing import remove
 
 if sys.platform != "win32":
@@ -27,9 +28,12 @@ class Scratch:
     """A new folder that only this user can open; a context manager. What strangers write belongs into one inside."""
 
     def __init__(self, place: str | None = None) -> None:
-        """Make it, in the folder for temporary files or in another place."""
+        """Make it, in the folder for temporary files or in another place. Raises `CallFailedError` when it cannot."""
         while True:
-            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+            try:
+                self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+            except OSError as error:
+                raise failed_to_write(error, "no folder for temporary files can be made") from error
             with suppress(BlockingIOError, FileNotFoundError):  # a sweep came between, and takes it
                 self._lock = _lock(self.path)
                 if self.path.is_dir():

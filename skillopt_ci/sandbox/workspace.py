@@ -6,6 +6,7 @@ from pathlib import Path
 
 from skillopt_ci.core.task import Attachment
 from skillopt_ci.errors import CallFailedError
+from skillopt_ci.sandbox.disk import failed_to_write, is_full
 from skillopt_ci.sandbox.reading import MOST_FILES, NEVER, few, walk
 from skillopt_ci.sandbox.removing import remove
 
@@ -32,7 +33,8 @@ def lay_out(folder: Path, files: Sequence[Attachment]) -> None:
     """Write files below a folder; scripts (`#!`) and programs of Linux can be executed.
 
     Raises:
-        CallFailedError: kind `attachment`: a name that leads outside, or two that exclude each other.
+        CallFailedError: kind `attachment`: a name that leads outside, or two that exclude each other; kind `sandbox`:
+            the disk is full.
     """
     for file in files:
         problem = problem_of(file.name)
@@ -46,8 +48,11 @@ def lay_out(folder: Path, files: Sequence[Attachment]) -> None:
             if file.data.startswith(_EXECUTABLE):
                 path.chmod(0o755)
         except (OSError, ValueError) as error:
+            what = f"the file {file.name[:200]!r} cannot be laid out"
+            if isinstance(error, OSError) and is_full(error):  # nothing that is wrong with the file
+                raise failed_to_write(error, what) from error
             why = getattr(error, "strerror", None) or str(error)
-            raise CallFailedError("attachment", f"the file {file.name[:200]!r} cannot be laid out: {why}") from error
+            raise CallFailedError("attachment", f"{what}: {why}") from error
 
 
 def put_back(folder: Path, files: Sequence[Attachment], removed: Sequence[str]) -> None:
