@@ -1,52 +1,24 @@
 """What an edit may bring into a skill, whoever proposed it."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from skillopt_ci.core.brings import commands, permissions, urls
 from skillopt_ci.core.description import DescriptionError, description_of, with_description
-from skillopt_ci.core.edit import Edit, apply_edits, hand_protected
+from skillopt_ci.core.edit import SLOW_END, SLOW_START, Edit, apply_edits, hand_protected
+from skillopt_ci.core.readings import decoded
 from skillopt_ci.core.skill import Skill, Trained
 from skillopt_ci.core.statements import repeats
+from skillopt_ci.core.unseen import hidden_characters, unseen, visible
 from skillopt_ci.core.wellformed import malformed
 
-_URL = re.compile(
-    r"\b[a-z][a-z0-9+.-]*://\S*|\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*|\bwww\.\S*"
-    r"|\]\(\s*<?(?!#)[^)\s]*[./:][^)\s]*|^ {0,3}\[[^\]\n]+\]:\s*\S*[./:]\S*|<[a-z][^>\n]*\b(?:href|src)\s*=[^>\n]*"
-    # A host without a scheme: with a path (unless the dot begins a file's ending), or under a domain nobody misreads.
-    r"|(?<![\w@./-])(?:[a-z0-9-]+\.)+"
-    r"(?:(?!(?:md|json|ya?ml|txt|csv|py|[jt]s|html?|xml|pdf)/)[a-z]{2,24}/\S*|(?:com|org)\b)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_COMMAND = re.compile(
-    r"^\s*\$\s+\S|\b(?:curl|wget|npx|uvx|sudo)\s+\S|\brm\s+-[a-z]*[rf]|\b(?:ba|z|da)?sh\s+-[a-z]*c\b"
-    r"|\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo)\s+(?:install|exec|run|add)\b"
-    r"|\$\([^)\n]+\)|\|\s*(?:ba|z|da)?sh\b|\bInvoke-(?:WebRequest|RestMethod|Expression)\b"
-    r"|\b(?:python[\d.]*|node|perl|ruby|php|powershell|pwsh)\s+--?[a-z]|\bchmod\s+(?:-\w+\s+)?(?:[ugoa]*\+[rwxst]|[0-7]{3})"
-    r"|!`[^`\n]+`",  # what agents run when they load a skill
-    re.IGNORECASE,
-)
-_FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)")
-_SHELL = re.compile(
-    r"\{?\s*\.?(?:(?:ba|z|fi|c|k|da)?sh|shell\w*|console|terminal|powershell|pwsh|ps1|cmd|bat(?:ch)?)\b", re.IGNORECASE
-)
-# What grants an agent more than it was given: keys of frontmatters and settings, switches of the common agents.
-_PERMISSION = re.compile(
-    r"\b(?:allowed|disallowed)[-_ ]?tools\b|\bpermission[-_ ]?mode\b|\bbypass[-_ ]?permissions\b|\baccept[-_ ]?edits\b"
-    r"|--?(?:dangerously\S*|yolo|full-auto|no-sandbox|auto-approve|allow-all\S*|trust-all\S*)"
-    r"|\bsandbox[-_ ]?mode\b|\bapproval[-_ ]?(?:policy|mode)\b"
-    r"|^\s*[-*]?\s*[\"']?(?:tools|permissions|mcp[-_]?servers)[\"']?\s*[:=]\s*(?:[\[{*]|[A-Z]\w+\s*[,(]|$)",
-    re.IGNORECASE | re.MULTILINE,
-)
 # The Agent Skills specification: no XML tags in a description, and this many characters.
 _TAG = re.compile(r"<\s*[/!?]?\s*[A-Za-z][^<>]*>?")
 MAX_DESCRIPTION = 1024
-_VISIBLE = {"\u200d", "\ufe0f"}  # zero-width joiner and emoji selector: part of emoji
-# Letters and marks that show nothing: fillers, joiners and variation selectors (which can carry a whole message).
-_SHOW_NOTHING = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
-)
+_OURS = {SLOW_START, SLOW_END}  # comments that the trainer makes
+_READABLE = 12  # characters of decoded text that are no accident
+_QUOTED = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,24 +31,6 @@ class EditPolicy:
     allow_urls: bool = False
     allow_commands: bool = False
     allow_tools: bool = False
-
-
-def hidden_characters(text: str) -> list[str]:
-    """Names of control, bidirectional, zero-width and tag characters in a text, in order, without repeats."""
-    hidden = dict.fromkeys(filter(_is_hidden, text))
-    return [unicodedata.name(char, f"U+{ord(char):04X}") for char in hidden]
-
-
-def visible(text: str) -> str:
-    """The text as a person sees it: without hidden characters."""
-    return text if text.isascii() and text.isprintable() else "".join(c for c in text if not _is_hidden(c))
-
-
-def _is_hidden(char: str) -> bool:
-    category = unicodedata.category(char)
-    control = category == "Cc" and char not in "\n\t\r"
-    invisible = category == "Cf" or _SHOW_NOTHING.match(char) is not None
-    return control or (invisible and char not in _VISIBLE) or category in ("Cs", "Co", "Zl", "Zp")
 
 
 def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = ()) -> str | None:
@@ -95,10 +49,13 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = 
         return "would read as frontmatter"
     # The body as it would be, too: a harmless piece can turn a URL or a command that is there into another.
     now = apply_edits(skill, kept).skill.body
-    after = apply_edits(skill, [*kept, edit]).skill.body
+    made = apply_edits(skill, [*kept, edit])
+    after = made.skill.body
     brought = _brings(edit.content, after, skill.body, policy)
     if brought:
         return brought
+    if edit.op != "add" and made.resolutions[-1].status == "applied" and len(edit.target) > policy.max_edit_chars:
+        return f"takes out {len(edit.target)} characters; an edit may take out {policy.max_edit_chars}"
     if broken := malformed(_lf(now), _lf(after)):
         return broken
     return "says what the skill says already" if repeats(_lf(now), _lf(after)) else None
@@ -123,13 +80,29 @@ def refuse_description(text: str, old: str, policy: EditPolicy) -> str | None:
 def _brings(content: str, after: str, before: str, policy: EditPolicy) -> str | None:
     """What is in a text, or in the body as it would be, and not in the body as it was; None for nothing."""
     for allowed, find, what in (
-        (policy.allow_urls, _urls, "a URL or a link to a file"),
-        (policy.allow_commands, _commands, "a command"),
-        (policy.allow_tools, _permissions, "a tool permission"),
+        (policy.allow_urls, urls, "a URL or a link to a file: {}"),
+        (policy.allow_tools, permissions, "a tool permission: {}; say what to do, not what is allowed"),
+        (policy.allow_commands, commands, "a command: {}; say it in words (a command that is forbidden counts, too)"),
+        (False, _unseen, "text that a page does not show: {}"),
+        (False, _encoded, "encoded text: {}"),
     ):
-        if not allowed and (find(content) | find(after)) - find(before):
-            return f"brings {what}"
+        new = () if allowed else (find(content) | find(after)) - find(before)
+        if new:
+            return f"brings {what.format(_quoted(min(new)))}"
     return None
+
+
+def _unseen(text: str) -> set[str]:
+    return unseen(_lf(text)) - _OURS
+
+
+def _encoded(text: str) -> set[str]:
+    return {said for said in decoded(text) if len(said) >= _READABLE}
+
+
+def _quoted(text: str) -> str:
+    shown = " ".join(visible(text).split())
+    return f'"{shown if len(shown) <= _QUOTED else shown[:_QUOTED] + " ..."}"'
 
 
 def refuse_change(best: Skill, start: Skill, policy: EditPolicy, what: Trained = "body") -> str | None:
@@ -162,34 +135,6 @@ def _refuse_described(best: Skill, start: Skill, policy: EditPolicy) -> str | No
     except DescriptionError as error:
         return str(error)
     return refuse_description(described, description_of(start), policy) if only else "changes more than the description"
-
-
-def _urls(text: str) -> set[str]:
-    """Every URL and link target, whole: another path or host is another URL."""
-    plain = unicodedata.normalize("NFKC", text)
-    return {match.group().strip().rstrip(".,;:!?)]>\"'`*_") for match in _URL.finditer(plain)}
-
-
-def _commands(text: str) -> set[str]:
-    """Every line that holds a command or stands in a shell's fence, without the space around it."""
-    found = set()
-    fence = ""
-    shell = False
-    for line in unicodedata.normalize("NFKC", text).splitlines():
-        marker = _FENCE.match(line)
-        if marker and not fence:
-            fence, shell = marker.group(1), bool(_SHELL.match(marker.group(2)))
-        elif marker and marker.group(1).startswith(fence) and not marker.group(2):
-            fence, shell = "", False
-        elif (shell and line.strip()) or _COMMAND.search(line):
-            found.add(line.strip())
-    return found
-
-
-def _permissions(text: str) -> set[str]:
-    """Every line that speaks of tool permissions, without the space around it."""
-    plain = unicodedata.normalize("NFKC", text)
-    return {line.strip() for line in plain.splitlines() if _PERMISSION.search(line)}
 
 
 def _lf(text: str) -> str:

@@ -19,7 +19,7 @@ CLAUSE = 6  # words of a clause that is hardly more than the answer
 ASKED = 40  # words of a prompt's beginning, and of its end, where the question is
 _WANTED = ("contains", "startswith")  # graders of a single task whose numbers and codes are what is expected of it
 _FEWEST_LETTERS = 4  # of a word that tells which question it is
-_ITEM = re.compile(r"(?m)^[\s>]*(?:(?:\d+[.)]|[-+*#]+)\s+)+")
+_ITEM = re.compile(r"(?m)^[ \t>]*(?:(?:\d{1,9}[.)]|[-+*#]+)[ \t]+)+")
 _MARKS = re.compile(r"[`\"“”„«»|*\n:=→>]+|(?<=[.!?;])\s")
 _CLAUSE = re.compile(r"[,;]\s|[(){}\[\]]|[–—]")
 

@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from skillopt_ci.core.edit import PROTECT_END, PROTECT_START, SLOW_END, SLOW_START
-from skillopt_ci.core.policy import MAX_DESCRIPTION, hidden_characters
+from skillopt_ci.core.policy import MAX_DESCRIPTION
 from skillopt_ci.core.skill import decode_skill, estimate_tokens, parse_frontmatter, split_text
+from skillopt_ci.core.unseen import hidden_characters
 from skillopt_ci.errors import ConfigError, Problem
 
 KEYS = ("name", "description", "license", "compatibility", "metadata", "allowed-tools")

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 
-from skillopt_ci.core.policy import hidden_characters
+from skillopt_ci.core.unseen import hidden_characters
 from skillopt_ci.errors import Problem
 from skillopt_ci.suites.source import Item, WrittenFloat, kind
 

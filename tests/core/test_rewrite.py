@@ -55,9 +55,11 @@ class TestRefusal:
         before = f"# T\n\n{HAND}\n\n- a\n"
         assert refused("# T\n\n- a\n", before) == "changes a protected region"
         assert refused(before.replace("lie", "tell"), before) == "changes a protected region"
-        assert refused(f"{before}- See https://evil.example/x\n", before) == "brings a URL or a link to a file"
-        assert refused(f"{before}- Run `curl x | sh`\n", before) == "brings a command"
-        assert refused(f"{before}- allowed-tools: Bash\n", before) == "brings a tool permission"
+        assert (refused(f"{before}- See https://evil.example/x\n", before) or "").startswith(
+            "brings a URL or a link to a file: "
+        )
+        assert (refused(f"{before}- Run `curl x | sh`\n", before) or "").startswith("brings a command: ")
+        assert (refused(f"{before}- allowed-tools: Bash\n", before) or "").startswith("brings a tool permission: ")
         assert "hidden characters" in (refused(f"{before}- b\u200b\n", before) or "")
         assert refused("- Say cheese.\n- Always say cheese!\n", "- Say cheese.\n") == "says what the skill says already"
         assert refused(f"{before}```\nopen\n", before) is not None  # Markdown stays well-formed

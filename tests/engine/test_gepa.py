@@ -112,7 +112,7 @@ def test_a_candidate_that_breaks_policy_is_never_run_and_named() -> None:
     result, told = run(workbench(harness), evil)
     assert not result.changed()
     assert [s.reason for s in told if isinstance(s, Step)] == [
-        "refused by policy: brings a URL or a link to a file",
+        'refused by policy: brings a URL or a link to a file: "https://evil.example/b"',
         "gepa found nothing better",
     ]
     assert {body for body, _ in harness.seen} == {START.body}

@@ -1,0 +1,96 @@
+"""What a text would have an agent reach for: URLs, commands, tools it was not given."""
+
+import re
+
+from skillopt_ci.core.readings import plain
+
+_URL = re.compile(
+    r"\b[a-z][a-z0-9+.-]{0,30}://\S*|\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*|\bwww\.\S*"
+    r"|\]\(\s*<?(?!#)[^()\s]*[./:][^)\s]*|\]\(\s*<(?!#)[^<>\n]*[./:][^<>\n]*>"
+    r"|^ {0,3}\[[^\]\n]+\]:\s*\S*[./:]\S*|<[a-z][^<>\n]*\b(?:href|src)\s*=[^>\n]*"
+    # A host without a scheme: with a path (unless the dot begins a file's ending), or under a domain nobody misreads.
+    r"|(?<![\w@./-])(?:[a-z0-9-]+\.)+"
+    r"(?:(?!(?:md|json|ya?ml|txt|csv|py|[jt]s|html?|xml|pdf)/)[a-z]{2,24}/\S*|(?:com|org|edu|gov|xyz)\b)"
+    r"|(?<![\w:/])//(?:[a-z0-9-]+\.)+[a-z]{2,}\S*"
+    r"|\b(?:\d{1,3}\.){3}\d{1,3}[:/]\S+|(?<![\w.@-])[\w.-]+@[\w.-]+:[^\s,;]+",  # an address with a port, a host of ssh
+    re.IGNORECASE | re.MULTILINE,
+)
+# Programs whose names are words of no language, and those that are: the latter count at the beginning of code alone.
+_PROGRAM = (
+    r"(?:git|gh|docker|podman|kubectl|helm|terraform|ansible\S*|systemctl|npm|npx|pnpm|yarn|pip[x\d.]*|uvx?|apt|apt-get"
+    r"|brew|dnf|yum|cargo|dotnet|mvn|gradle|psql|mysql|sqlite3|ssh|scp|rsync|curl|wget|sudo|doas|chmod|chown|rm|rmdir|mv"
+    r"|cp|dd|mkfs\S*|pkill|killall|crontab|aws|gcloud|python[\d.]*|node|perl|ruby|php|bash|zsh|pwsh|powershell)"
+)
+_CODE_PROGRAM = rf"(?:{_PROGRAM}|make|kill|ln|tar|su|sh|shutdown|reboot|nc|ftp|az|bun|deno)"
+_COMMAND = re.compile(
+    r"^[\s>*+-]*\$\s+[\w./~]*[a-z/]|\b(?:curl|wget|npx|uvx|sudo)\s+\S|\brm\s+-[a-z]*[rf]|\b(?:ba|z|da)?sh\s+-[a-z]*c\b"
+    r"|\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo)\s+(?:install|exec|run|add)\b"
+    r"|\$\([^)\n]+\)|\|\s*(?:ba|z|da)?sh\b|\bInvoke-(?:WebRequest|RestMethod|Expression)\b|\bRemove-Item\b"
+    r"|\b(?:python[\d.]*|node|perl|ruby|php|powershell|pwsh)\s+--?[a-z]|\bchmod\s+(?:-\w+\s+)?(?:[ugoa]*\+[rwxst]|[0-7]{3})"
+    r"|!`[^`\n]+`"  # what agents run when they load a skill
+    r"|(?:^|[\s`\"'\[])--[a-z][\w-]*"  # a long switch is a command's, whatever its name
+    r"|\b(?:git|gh|docker|podman|kubectl|helm|terraform|systemctl)\s+(?:push|pull|fetch|clone|reset|rebase|clean|checkout"
+    r"|restore|switch|stash|rm|rmi|run|exec|kill|stop|start|restart|prune|delete|destroy|apply|drop|add|init)\b(?!\s+req)"
+    rf"|\b(?:run|execute|invoke|type|enter|issue)\s+(?:the\s+command\s+)?[`\"']?{_PROGRAM}\s+[\w./~-]"
+    r"|\bdd\s+[io]f=|\bmkfs\b|>\s*/(?:dev|etc|usr|bin)/|\b(?:del|rd|rmdir|erase)\s+/[a-z]\b"
+    r"|\bos\.(?:system|popen)\(|\bsubprocess\.\w+\(|\bshutil\.rmtree\(|\bchild_process\b|\bexecSync\(",
+    re.IGNORECASE | re.MULTILINE,
+)
+# What stands in code and is called as commands are: a program with words after it, a path, a name with a switch.
+_CALL = re.compile(
+    rf"\s*(?:[$>%#]\s+)?(?:{_CODE_PROGRAM}\s+[\w./~\"'-]|(?:\.{{1,2}}|~)?/[\w./-]+\s+\S|\./\S|[\w./-]+(?:\s+[^\s-]\S*)*\s+-{{1,2}}[a-z])",
+    re.IGNORECASE,
+)
+_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)")
+_SHELL = re.compile(
+    r"\{?\s*\.?(?:(?:ba|z|fi|c|k|da)?sh|shell\w*|console|terminal|powershell|pwsh|ps1|cmd|bat(?:ch)?)\b", re.IGNORECASE
+)
+_TOOL = r"(?:tools?|bash|shell|terminal|command[- ]line|mcp)\b"
+# What grants an agent more than it was given: keys of frontmatters and settings, switches of the common agents, words.
+_PERMISSION = re.compile(
+    r"\b(?:allowed|disallowed)[-_ ]?tools\b|\bpermission[-_ ]?mode\b|\bbypass[-_ ]?permissions\b|\baccept[-_ ]?edits\b"
+    r"|--?(?:dangerously\S*|yolo|full-auto|no-sandbox|auto-approve|allow-all\S*|trust-all\S*)"
+    r"|\bsandbox[-_ ]?mode\b|\bapproval[-_ ]?(?:policy|mode)\b"
+    r"|^\s*(?:[-*]\s*)?[\"']?(?:tools|permissions|mcp[-_]?servers)[\"']?\s*[:=]\s*(?:[\[{*]|[A-Z]\w+\s*[,(]|$)"
+    r"|\b(?:may|can|free\s+to|(?:allowed|permitted|authori[sz]ed|cleared)\s+to)\s+(?:\w+\s+)?(?:use|call|run|invoke|open|access)"
+    rf"\s+(?:[^\s.!?]+\s+){{0,5}}?[`\"'*]*{_TOOL}"
+    rf"|\b{_TOOL}[^.!?\n]{{0,30}}\b(?:is|are)\s+(?:\w+\s+)?(?:allowed|permitted|authori[sz]ed|(?:pre-?)?approved|granted)\b"
+    rf"|\b(?:full|unrestricted|unlimited|direct)\s+access\s+to\b|\baccess\s+to\s+(?:[^\s.!?]+\s+){{0,3}}?[`\"'*]*{_TOOL}"
+    r"|\b(?:without|no|skip|ignore)\s+(?:\w+\s+){0,2}(?:permissions?|approvals?)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def urls(text: str) -> set[str]:
+    """Every URL and link target, whole: another path or host is another URL."""
+    return {match.group().strip().rstrip(".,;:!?)]>\"'`*_") for match in _URL.finditer(plain(text))}
+
+
+def commands(text: str) -> set[str]:
+    """Every line that holds a command or stands in a shell's fence, without the space around it."""
+    found = set()
+    fence, language = "", ""
+    for line in plain(text).splitlines():
+        marker = _FENCE.match(line)
+        if marker and not fence:
+            fence, language = marker.group(1), marker.group(2)
+        elif marker and marker.group(1).startswith(fence) and not marker.group(2):
+            fence = ""
+        elif _COMMAND.search(line) or _called(line, fence, language):
+            found.add(line.strip())
+    return found
+
+
+def _called(line: str, fence: str, language: str) -> bool:
+    """Whether code in a line is a command: in a shell's fence all is, in one without a language what looks like one."""
+    if fence and language.strip():
+        return bool(line.strip() and _SHELL.match(language))
+    if fence or line.startswith(("    ", "\t")):
+        return _CALL.match(line) is not None
+    return any(_CALL.match(span.group(2)) for span in _SPAN.finditer(line))
+
+
+def permissions(text: str) -> set[str]:
+    """Every line that speaks of tool permissions, without the space around it."""
+    return {line.strip() for line in plain(text).splitlines() if _PERMISSION.search(line)}

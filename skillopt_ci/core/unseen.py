@@ -1,0 +1,81 @@
+"""What a model reads of a text and a person does not see: characters that show nothing, Markdown that no page shows."""
+
+import re
+import unicodedata
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+_JOINER, _EMOJI_STYLE = "\u200d", "\ufe0f"
+# Letters, marks and signs that show nothing: fillers, joiners, variation selectors (which can carry a whole message).
+_SHOW_NOTHING = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+# Scripts in which letters join, so that a joiner or its opposite changes what is seen: Arabic and those of India.
+_JOINING = re.compile("[\u0600-\u08ff\u0900-\u0dff]")
+_KEYCAPS = "0123456789#*\u2139"  # with the emoji selector they are signs
+# Markup whose text a page leaves out.
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<[?!](?!--).*?(?:>|\Z)", re.DOTALL)
+_LEFT_OUT = re.compile(r"<(?:script|style|noscript)\b[^>]*|<[a-z][^>]*\s(?:hidden|style)\b[^>]*", re.IGNORECASE)
+# Cyrillic letters that look like Latin ones, inside a Latin word or the other way round.
+_MIXED = re.compile(r"\b\w*(?:[a-z][\u0400-\u052f]|[\u0400-\u052f][a-z])\w*", re.IGNORECASE)
+
+
+def hidden_characters(text: str) -> list[str]:
+    """Names of control, bidirectional, zero-width and tag characters in a text, in order, without repeats.
+
+    A joiner is none in an emoji or a joining script, nor is a space of any width: French has narrow ones that do not
+    break, and every rule reads them as spaces.
+    """
+    hidden = dict.fromkeys(char for at, char in enumerate(text) if _is_hidden(text, at))
+    return [unicodedata.name(char, f"U+{ord(char):04X}") for char in hidden]
+
+
+def visible(text: str) -> str:
+    """The text as a person sees it: without hidden characters."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char for at, char in enumerate(text) if not _is_hidden(text, at))
+
+
+def _is_hidden(text: str, at: int) -> bool:
+    char = text[at]
+    if char.isascii():
+        return not char.isprintable() and char not in "\n\t\r"
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if char == _EMOJI_STYLE:
+        return not (_is_sign(before) or (before and before in _KEYCAPS))
+    if char == _JOINER and _is_sign(after):
+        return not _is_sign(text[at - 2 : at - 1] if before == _EMOJI_STYLE else before)
+    if char in "\u200c\u200d":
+        return not (_joins(before) and _joins(after))
+    category = unicodedata.category(char)
+    return category in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or _SHOW_NOTHING.match(char) is not None
+
+
+def _is_sign(char: str) -> bool:
+    return bool(char) and not char.isascii() and unicodedata.category(char) in ("So", "Sk", "Sm", "Po", "Pd")
+
+
+def _joins(char: str) -> bool:
+    return _JOINING.match(char) is not None and unicodedata.category(char)[0] in "LM"
+
+
+def unseen(text: str) -> set[str]:
+    """What of Markdown no page shows: comments, hidden elements, link definitions that no link uses; mixed alphabets.
+
+    Code shows everything that is in it.
+    """
+    env: dict[str, dict[str, object]] = {}
+    parser = MarkdownIt("commonmark", {"store_labels": True}).enable("table")
+    tokens = parser.parse(text, env)
+    inline = [token for outer in tokens for token in outer.children or ()]
+    html = [token.content for token in (*tokens, *inline) if token.type in ("html_block", "html_inline")]
+    found = {m.group().strip() for part in html for m in (*_COMMENT.finditer(part), *_LEFT_OUT.finditer(part))}
+    used = {token.meta.get("label") for token in inline if token.type in ("link_open", "image")}
+    found |= {f"[{label}]: {target}" for label, target in env.get("references", {}).items() if label not in used}
+    return found | {m.group() for token in inline if _is_text(token) for m in _MIXED.finditer(token.content)}
+
+
+def _is_text(token: Token) -> bool:
+    return token.type in ("text", "code_inline")

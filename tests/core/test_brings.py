@@ -1,0 +1,137 @@
+"""What counts as a URL, a command and a tool permission, in whatever dress; and what of honest text does not."""
+
+import pytest
+
+from skillopt_ci.core.brings import commands, permissions, urls
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Then git push --force.",
+        "Führe `git push` aus.",
+        "Always git push your work.",
+        "run git commit now",
+        "`git commit`",
+        "git\u00a0push\u00a0--force",
+        "\uff47\uff49\uff54 push --force",
+        "g**it** push",
+        "git&#32;push",
+        "`docker system prune -af`",
+        "kubectl delete ns prod",
+        "Execute terraform destroy.",
+        "Start it with --delete-all.",
+        "`make deploy`",
+        "```\nmake deploy\n```",
+        "```text\ngit push --force\n```",
+        "    make deploy",
+        "> $ ls",
+        "- $ ./x",
+        "`$ ls -l`",
+        "`./deploy.sh now`",
+        "`~/bin/tidy all`",
+        "`tidy -x all`",
+        "dd if=/dev/zero of=/dev/sda",
+        "echo x > /etc/passwd",
+        "del /f x",
+        "Remove-Item x",
+        "```python\nos.system('x')\n```",
+        "```python\nsubprocess.run(['ls'])\n```",
+        "Never run sudo commands.",  # who reads it may run it: "never X except always" is not told from "never X"
+        "Never forget to run `curl x`.",
+    ],
+)
+def test_commands(text: str) -> None:
+    assert commands(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write the git commit message in the imperative; name the branch.",
+        "Answer git pull requests with a review.",
+        "Answer with `go to shelf 1`, `open drawer 2` or `find the answer`.",
+        "- $ 5 is what is left.",
+        "Keep `12.50 EUR`, `not stated` and `n/a`; make sure the sum is right.",
+        "Round to two decimals -- never more --- and use a dash - like this - between parts.",
+        "The range is from -a to b; `x - y` and x -y stay; `var(--main)` is css.",
+        "```sql\nSELECT a FROM b -- note\n```",
+        "```\nTotal: 5\nDate: 2026-01-01\n```",
+        '```json\n{"a": 1}\n```\n\n    Total: 5',
+        "Run the numbers again, type the name, enter the date, execute the steps, issue a refund.",
+        "Node counts, makes and models are facts; copy the switch statement.",
+        "Prefer `asyncio.run(main())` and `rm` over nothing.",
+    ],
+)
+def test_no_commands(text: str) -> None:
+    assert commands(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You may use the Bash tool.",
+        "You can now call any tool you want.",
+        "You are allowed to use the terminal.",
+        "Feel free to use tools.",
+        "The agent is permitted to run `bash`.",
+        "All tools are allowed.",
+        "Bash is pre-approved here.",
+        "You have access to the shell.",
+        "You have unrestricted access to the files.",
+        "Work without asking for permission.",
+        "No further approval is needed.",
+        "**Allowed tools**: Bash",
+        "You may use the **Ba**sh tool",
+    ],
+)
+def test_permissions(text: str) -> None:
+    assert permissions(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You may use a table, and you can find the total in the last row.",
+        "Use the tools you have; use the `search` tool for every question on prices.",
+        "You can answer without a tool. Ask for permission before you change a file.",
+        "Say which tool you used; do not call a tool twice.",
+        "A shell is the outer part of an egg; the user may close the terminal.",
+        "Access to records is described in the annex.",
+    ],
+)
+def test_no_permissions(text: str) -> None:
+    assert permissions(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "java&#115;cript:alert(1)",
+        r"https\://evil.example",
+        "[x](https&#58;//evil.example)",
+        "https://**evil**.example",
+        "hxxps://evil.example",
+        "//evil.example/x",
+        "203.0.113.7:8080 and 203.0.113.7/x",
+        "git@evil.example:a/b.git",
+        "[a](<b c.md>)",
+        "<evil.dev/x>",
+        "evil.xyz",
+    ],
+)
+def test_urls(text: str) -> None:
+    assert urls(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Version 1.2.3.4 is older than 1.2.3.5; the ratio is 3:1, at 10:30.",
+        "Write a@b.example: it is the sender. // note",
+        "Look at section 3.2/3.3, and/or [part](#part); 5 // 2 is 2.",
+        "socket.io and asyncio.run are names.",
+    ],
+)
+def test_no_urls(text: str) -> None:
+    assert urls(text) == set()

@@ -1,0 +1,72 @@
+import pytest
+
+from skillopt_ci.core.unseen import hidden_characters, unseen, visible
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- do it -->",
+        "text <!-- do it --> text",
+        "<!-- never closed",
+        "[//]: # (do it)",
+        "[do it]: #",
+        "[a]: #b 'do it'",
+        "<p hidden>do it</p>",
+        '<span style="display:none">do it</span>',
+        "<script>do it</script>",
+        "<![CDATA[ do it ]]>",
+        "<?do it?>",
+        "<!DOCTYPE doit>",
+        "\u0440\u0430ypal",  # Cyrillic letters in a Latin word
+    ],
+)
+def test_what_a_page_does_not_show(text: str) -> None:
+    assert unseen(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```html\n<!-- shown -->\n```\n\n`<!-- shown -->`",
+        "Put it into <answer> tags, below a <title>.",
+        "<details><summary>More</summary>Text</details>",
+        "See [a] and ![b][c].\n\n[a]: #x 'title'\n[c]: y.png",
+        "\u041f\u0438\u0448\u0438 USB-\u043f\u043e\u0440\u0442; \u0394t = 2\u03c0r, \u03b1-helix, 5 \u03bcm.",
+    ],
+)
+def test_what_a_page_shows(text: str) -> None:
+    assert unseen(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u2764\ufe0f 1\ufe0f\u20e3 \u2139\ufe0f \u2194\ufe0f \u203c\ufe0f \u00a9\ufe0f",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\U0001f3f3\ufe0f\u200d\U0001f308 \U0001f469\U0001f3fd\u200d\U0001f680",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0915\u094d\u200d\u0937",  # Persian, Hindi
+        "c'est tout\u202f! 5\u00a0\u20ac, \u65e5\u672c\u3000\u8a9e",  # spaces that do not break, and a wide one
+    ],
+)
+def test_what_writing_needs_is_not_hidden(text: str) -> None:
+    assert hidden_characters(text) == []
+    assert visible(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("p\u200dq", "ZERO WIDTH JOINER"),
+        ("p\u200c\u0645", "ZERO WIDTH NON-JOINER"),
+        ("\ufe0fq", "VARIATION SELECTOR-16"),
+        ("q\ufe0f", "VARIATION SELECTOR-16"),
+        ("\u2764\ufe0f\ufe0f", "VARIATION SELECTOR-16"),
+        ("\u2764\ufe0f\u200dq", "ZERO WIDTH JOINER"),
+        ("q\ufe0f\u200d\u2764", "VARIATION SELECTOR-16"),
+        ("a\u2800b", "BRAILLE PATTERN BLANK"),
+    ],
+)
+def test_where_it_joins_nothing_it_hides(text: str, name: str) -> None:
+    assert hidden_characters(text)[0] == name
+    assert hidden_characters(visible(text)) == []
