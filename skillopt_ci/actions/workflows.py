@@ -18,6 +18,8 @@ _COMMANDS = ("train", "gate", "baseline", "pr", "publish", "eval", "check")
 _HISTORY = ("gate", "pr")
 _MEASURING = frozenset({"gate", "train", "baseline", "eval"})
 _KEYS = re.compile(r"secrets\.[A-Z0-9_]*(?:OPENAI|ANTHROPIC|AZURE|API_KEY)[A-Z0-9_]*", re.IGNORECASE)
+# Keys that the action takes as inputs, and the reusable workflows as secrets.
+_INPUTS = {"OPENAI_API_KEY": "openai-api-key", "ANTHROPIC_API_KEY": "anthropic-api-key"}
 _NEEDS = {"pr": ("contents", "pull-requests"), "publish": ("statuses",)}
 # What the jobs of a reusable workflow ask for: GitHub does not even start them when the caller grants less.
 CALLED = {
@@ -42,10 +44,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """What a job that measures needs beside this tool: a sandbox, and packages of npm as `name@version`."""
+    """What a job that measures needs beside this tool: a sandbox, and packages of npm as `name@version`.
+
+    `keys` are the variables of the keys of what is measured, `training_keys` those that only training needs.
+    """
 
     sandbox: bool = False
     packages: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    training_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,8 @@ def check_workflow(name: str, text: str, steps: Steps = Steps()) -> tuple[list[F
         where = f"{name}, job {job.name}"
         found += _about_job(where, job, _mapping(whole.get("permissions")))
         found += _about_call(where, job, whole)
-        found += _about_steps(where, job, steps) if job.commands & _MEASURING else ()
+        if job.commands & _MEASURING:
+            found += [*_about_steps(where, job, steps), *_about_keys(where, job, whole, steps)]
     return found, commands
 
 
@@ -188,6 +196,29 @@ def _about_call(where: str, job: _Job, whole: Mapping[str, Any]) -> Iterator[Fin
             what=f"{where}: GitHub does not start the called workflow, which needs {told}",
             fix=f"add {told} to the `permissions:` of the job that calls it",
         )
+
+
+def _about_keys(where: str, job: _Job, whole: Mapping[str, Any], steps: Steps) -> Iterator[Finding]:
+    """Keys that the configuration names and the job does not hand on."""
+    wanted = dict.fromkeys((*steps.keys, *(steps.training_keys if "train" in job.commands else ())))
+    called, secrets = _REUSABLE.search(str(job.spec.get("uses", ""))), job.spec.get("secrets")
+    text = str(job.spec) + str(whole.get("env", ""))
+    for variable in wanted:
+        known = variable in _INPUTS
+        if called is None:
+            if variable in text or (known and _INPUTS[variable] in text):
+                continue
+            fix = "add it to `env:` of the action's step, from a secret"
+        elif known:
+            if secrets == "inherit" or variable in _mapping(secrets):
+                continue
+            fix = f"add `{variable}: ${{{{ secrets.{variable} }}}}` to its `secrets:`"
+        else:
+            fix = (
+                f"the called workflow takes {' and '.join(_INPUTS)} alone: name one of them in `api_key_env`, or take "
+                "workflows/standalone-*.yml and add the variable to `env:` of the action's step (docs/github-setup.md)"
+            )
+        yield Finding(level="error", what=f"{where}: the key {variable} is not handed on", fix=fix)
 
 
 def _about_steps(where: str, job: _Job, steps: Steps) -> Iterator[Finding]:

@@ -79,7 +79,7 @@ class Console:
         stream = sys.stderr if err else sys.stdout
         plain = _COMMAND.sub(r"\1: ", visible(self.scrub(text))).replace("##[", "## [")
         # https://no-color.org: any value that is not empty.
-        coloured = stream.isatty() and not os.environ.get("NO_COLOR")
+        coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         echo(click.style(plain, fg=colour) if colour and coloured else plain, err=err, colour=coloured)
 
 

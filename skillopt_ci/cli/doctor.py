@@ -1,7 +1,8 @@
 """`doctor`: what keys, token permissions, repository settings and workflow files lack, and how to fix each."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from skillopt_ci.cli.hub import TOKEN_VARIABLES, clean_words, connected, login_o
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import Project, open_project, read_all
-from skillopt_ci.config.access import provider_options
+from skillopt_ci.config.access import key_variable, provider_options
+from skillopt_ci.config.resolve import ModelRef
 from skillopt_ci.core.task import Task
 from skillopt_ci.errors import ConfigError, ForgeError, SkilloptError, UsageError
 from skillopt_ci.forge.command import run_git
@@ -28,6 +30,7 @@ from skillopt_ci.harnesses.present import package, require
 from skillopt_ci.sandbox.bubblewrap import STEP, preflight
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "error": "error  "}
+_LOOPBACK = re.compile(r"^https?://(?:127\.|localhost\b|\[::1\]|0\.0\.0\.0)", re.IGNORECASE)
 _WORKFLOWS = ".github/workflows"
 _MAX_BYTES = 512 * 1024
 
@@ -98,6 +101,9 @@ def _keys(project: Project) -> Iterator[Finding]:
                 yield Finding(level="error", what=str(error), fix=fix)
             else:
                 yield Finding(level="ok", what=f"provider '{ref.provider}' has what it needs")
+            if _LOOPBACK.search(ref.entry.base_url or ""):
+                what = f"provider '{ref.provider}' is at an address of this machine alone"
+                yield Finding(level="warning", what=what, fix="GitHub's runners do not reach it; one of your own may")
 
 
 def _tasks(project: Project) -> Iterator[Task]:
@@ -134,9 +140,15 @@ def _steps(project: Project | None, sandboxed: bool) -> Steps:
     """What the jobs that measure have to install."""
     if project is None:
         return Steps()
+    measured = [ref for s in project.skills for ref in (*s.targets, s.judge)]
+    keys, more = (_variables(refs) for refs in (measured, [s.optimizer for s in project.skills]))
     found = (package(agent) for _, agent in agents_of(project.skills))
     packages = tuple(dict.fromkeys(p for p in found if p))
-    return Steps(sandbox=sandboxed, packages=packages)
+    return Steps(sandbox=sandboxed, packages=packages, keys=keys, training_keys=more)
+
+
+def _variables(refs: Sequence[ModelRef | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(v for ref in refs if ref is not None and (v := key_variable(ref))))
 
 
 def _clone(git: Git | None, root: Path) -> Iterator[Finding]:

@@ -62,7 +62,10 @@ def failures(path: Path | None, limit: int) -> None:
     """The newest calls that gave no result, and why."""
 
     def show(console: Console, ledger: Ledger) -> None:
-        for label, kind, message in ledger.failures(limit):
+        found = ledger.failures(limit)
+        if not found:
+            console.say("no call failed")
+        for label, kind, message in found:
             console.result(f"{one_line(label, 100)}: {kind}: {one_line(message, 300)}")
 
     _with(path, show)

@@ -36,6 +36,8 @@ from skillopt_ci.graders.build import judge_calls
 ANSWER_TOKENS = 300
 TRAJECTORY_TOKENS = 900
 EDITS_TOKENS = 700
+_CENT = Decimal("0.01")
+_LIMITS = {"usd": "${}", "calls": "{} calls", "minutes": "{:g} minutes"}
 # Of an agent: model calls of a rollout, and what it sends with each beside the task: its own prompt, tools, history.
 AGENT_TURNS = 8
 AGENT_TOKENS = 12_000
@@ -120,6 +122,11 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill, limits: Limits) -> di
         "expected_calls": None
         if t.method != "skillopt"
         else asdict(within(expected_calls(shape, calls.target + calls.optimizer), limits.calls, val=len(val))),
+        "budget": {
+            "usd": None if limits.usd is None else str(limits.usd),
+            "calls": limits.calls,
+            "minutes": limits.minutes,
+        },
         "target_calls": _parts(calls),
         "gate": (
             gate + _spend(skill.judge, round(one_gate * len(skill.targets) * per_answer) + tested, 600, ANSWER_TOKENS)
@@ -180,6 +187,9 @@ def _show(console: Console, row: dict[str, Any]) -> None:
             f"  probably about {usual['likely']} calls of target and optimizer, {usual['low']} when all is learnt "
             f"at once, {usual['high']} when candidates are close{', as far as budget.calls allows' * usual['limited']}"
         )
+    ends = [words.format(row["budget"][key]) for key, words in _LIMITS.items() if row["budget"][key] is not None]
+    if ends:
+        console.result(f"  the budget ends it at {' or '.join(ends)}")
     for stage, spend in row["train"].items():
         if spend["calls"]:
             console.result(f"  {stage}: {_words(spend)}")
@@ -189,6 +199,11 @@ def _show(console: Console, row: dict[str, Any]) -> None:
 
 
 def _words(spend: dict[str, Any]) -> str:
-    usd = "price unknown" if spend["usd"] is None else f"${format_usd(Decimal(spend['usd']))}"
+    usd = "price unknown" if spend["usd"] is None else f"${_cents(Decimal(spend['usd']))}"
     tokens = spend["input_tokens"] + spend["output_tokens"]
     return f"{spend['calls']} calls, about {tokens} tokens, {usd}"
+
+
+def _cents(usd: Decimal) -> str:
+    """An estimate to the cent, where it has as much as one."""
+    return f"{usd:.2f}" if usd >= _CENT else format_usd(usd)

@@ -77,6 +77,12 @@ def identity(ref: ModelRef) -> str:
     return f"{ref.entry.type}/{ref.provider}{address}"
 
 
+def key_variable(ref: ModelRef) -> str | None:
+    """The variable that must hold a model's key; None when none has to be set."""
+    entry = ref.entry
+    return entry.api_key_env or (None if entry.base_url is not None else _KEY_VARIABLES.get(entry.type))
+
+
 def _key(ref: ModelRef, env: Mapping[str, str], *, own_server: bool) -> str | None:
     entry = ref.entry
     variable = entry.api_key_env or _KEY_VARIABLES.get(entry.type)

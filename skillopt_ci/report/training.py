@@ -163,7 +163,7 @@ def _sections(entry: TrainEntry) -> list[str]:
         if r.confirmation is not None:
             start, best = r.confirmation.triggers
             sections += trigger_notes(("Start", start), ("Best", best))
-        if entry.message:
+        if entry.message and entry.message != r.stopped:  # the first line has that
             sections.append(md_text(entry.message))
         sections.append(_facts(entry, r))
     sections.append(spending(entry.paid, entry.replayed))

@@ -169,6 +169,36 @@ def test_agents_of_a_workflow_that_takes_no_steps() -> None:
     assert check_workflow("x.yml", called, Steps()) == ([], frozenset({"gate"}))
 
 
+def test_keys_that_a_job_does_not_hand_on() -> None:
+    called = workflow_files(Action(repository="octo/mirror", sha="0123456789" * 4), "main")
+    steps = Steps(keys=("OPENAI_API_KEY", "MY_KEY"), training_keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY"))
+    for name in ("skillopt-gate.yml", "skillopt-train.yml", "skillopt-baseline.yml"):
+        (found,) = check_workflow("x.yml", called[name], steps)[0]
+        assert (found.level, found.what.partition(": ")[2]) == ("error", "the key MY_KEY is not handed on")
+        assert "takes OPENAI_API_KEY and ANTHROPIC_API_KEY alone: name one of them in `api_key_env`" in found.fix
+    usual = Steps(keys=("OPENAI_API_KEY",), training_keys=("ANTHROPIC_API_KEY",))
+    text = "\n".join(line for line in called["skillopt-train.yml"].splitlines() if "ANTHROPIC_API_KEY" not in line)
+    (found,) = check_workflow("x.yml", text, usual)[0]
+    assert found.fix == "add `ANTHROPIC_API_KEY: ${{ secrets.ANTHROPIC_API_KEY }}` to its `secrets:`"
+    text = called["skillopt-gate.yml"].replace("ANTHROPIC_API_KEY", "OTHER")
+    assert check_workflow("x.yml", text, usual)[0] == []  # a gate asks no optimizer
+    whole = yaml.safe_load(called["skillopt-train.yml"])
+    (job,) = whole["jobs"].values()
+    job["secrets"] = "inherit"
+    assert check_workflow("x.yml", yaml.safe_dump(whole), usual)[0] == []
+
+
+def test_keys_of_a_job_of_ones_own() -> None:
+    steps = Steps(keys=("OPENAI_API_KEY", "MY_KEY"))
+    assert [f.what for f in check_workflow("x.yml", GOOD, steps)[0]] == [
+        "x.yml, job measure: the key MY_KEY is not handed on"
+    ]
+    text = GOOD.replace("permissions: {}", "permissions: {}\nenv: {MY_KEY: x}")
+    assert (text != GOOD, check_workflow("x.yml", text, steps)[0]) == (True, [])
+    (found,) = check_workflow("x.yml", GOOD, Steps(keys=("ANTHROPIC_API_KEY",)))[0]
+    assert found.fix == "add it to `env:` of the action's step, from a secret"
+
+
 def test_a_broken_file_of_ours() -> None:
     assert told("# skillopt-ci\na: [") == ["error: x.yml is not valid YAML"]
 

@@ -177,6 +177,22 @@ def test_plan_knows_prices_and_says_when_it_does_not(root: Path) -> None:
     assert "price unknown" in done.out
 
 
+def test_plan_counts_in_cents_and_says_where_the_budget_ends_it(root: Path) -> None:
+    role = {"provider": "openai", "model": "gpt-5.4-mini"}
+    limits = {"usd": 2.5, "calls": 70, "minutes": 15}
+    write(root, {CONFIG: config(target=role, optimizer=role, providers=None, budget=limits)})
+    done, value = call_json(root, "plan")
+    assert value["skills"][0]["budget"] == {"usd": "2.5", "calls": 70, "minutes": 15}
+    assert "  the budget ends it at $2.5 or 70 calls or 15 minutes" in done.out.splitlines()
+    prices = [
+        word.rstrip(",") for line in done.out.splitlines() if " calls, about " in line for word in line.split("$")[1:]
+    ]
+    assert len(prices) == 4
+    assert all(len(price.partition(".")[2]) == 2 for price in prices)
+    write(root, {CONFIG: config(budget=None)})
+    assert "the budget ends it" not in call(root, "plan").out
+
+
 def test_plan_without_an_optimizer_or_with_a_judge(root: Path) -> None:
     judge = {"provider": "models", "model": "j"}
     skill = {**json.loads(config())["skills"][0], "graders": [{"type": "judge", "rubric": "Is it right?", "votes": 3}]}

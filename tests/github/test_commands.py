@@ -527,6 +527,26 @@ class TestDoctor:
             (here.root / CONFIG).write_text(config(harness=harness, sandbox=sandbox))
             assert (said in here("doctor", "--offline")[0].out) is wanted
 
+    def test_a_key_under_a_name_that_the_workflows_do_not_know(self, here: Here) -> None:
+        place = here.root / ".github/workflows"
+        place.mkdir(parents=True)
+        uses = f"skillopt-ci/skillopt-ci/.github/workflows/reusable-train.yml@{'a' * 40}"
+        job = f"{{uses: {uses}, secrets: {{OPENAI_API_KEY: x}}}}"
+        (place / "train.yml").write_text(f"on: [push]\npermissions: write-all\njobs: {{a: {job}}}\n")
+        local = {"type": "openai", "base_url": "http://localhost:8000/v1"}
+        for entry, wanted in (
+            ({**local, "api_key_env": "MY_KEY"}, ["train.yml, job a: the key MY_KEY is not handed on"]),
+            ({**local, "api_key_env": "OPENAI_API_KEY"}, []),
+            (local, []),
+            ({"type": "anthropic"}, ["train.yml, job a: the key ANTHROPIC_API_KEY is not handed on"]),
+        ):
+            (here.root / CONFIG).write_text(config(providers={"models": entry}))
+            keys = {"MY_KEY": "x", "OPENAI_API_KEY": "x", "ANTHROPIC_API_KEY": "x"}
+            findings = here("doctor", "--offline", **keys)[1]["findings"]
+            assert [f["what"] for f in findings if "is not handed on" in f["what"]] == wanted
+            alone = any(f["what"] == "provider 'models' is at an address of this machine alone" for f in findings)
+            assert alone is ("base_url" in entry)
+
     def test_a_missing_key(self, here: Here) -> None:
         (here.root / CONFIG).write_text(config(target={"provider": "openai", "model": "m"}))
         done, _ = here("doctor", "--offline")
