@@ -4,29 +4,19 @@ import math
 
 from skillopt_ci.cli.project import Project, read_skill
 from skillopt_ci.cli.rules import merge_rule
-from skillopt_ci.cli.work import ledger_path
+from skillopt_ci.cli.stored import verdicts_by_ledger
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.merge_gate import minimum_detectable_effect
 from skillopt_ci.core.power import fewest_tasks
 from skillopt_ci.core.quality import always_problems, exam_problems
-from skillopt_ci.core.rollout import Rollout
 from skillopt_ci.core.task import Suite
-from skillopt_ci.engine.stored_verdicts import stored_verdicts
-from skillopt_ci.errors import ConfigError, LedgerError, Problem
-from skillopt_ci.ledger import Ledger
-from skillopt_ci.pool import Pool
-from skillopt_ci.providers.stored import Replays
-from skillopt_ci.wiring import Workshop
-
-# Of other harnesses the stored runs are not looked up: for their keys a program that the configuration names would run.
-_QUIET = ("chat", "claude-code", "codex")
+from skillopt_ci.errors import ConfigError, Problem
 
 
 def suite_quality(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Problem]:
     """Every finding on the suite of one skill: errors and warnings, each with its place."""
     problems = exam_problems(suite.tasks, skill.graders)
-    if skill.harness in _QUIET:
-        problems += _always(project, skill, suite)
+    problems += _always(project, skill, suite)
     problems += _too_small(project, skill, suite)
     return sorted(problems, key=lambda p: (p.file, p.line, p.column))
 
@@ -52,30 +42,11 @@ def _too_small(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Pro
     return [Problem(place.file, place.line, place.column, message, True)]
 
 
-class _Silence:
-    """Progress that nobody watches."""
-
-    def begin(self, what: str, count: int, /) -> None:
-        """Say nothing."""
-
-    def advance(self, rollout: Rollout, /) -> None:
-        """Say nothing."""
-
-
 def _always(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Problem]:
     """Tasks that always pass or fail, by the ledger, where there is one that can be read."""
-    path = ledger_path(project.root)
-    if not path.is_file() or not suite.tasks:
-        return []
-    found: list[Problem] = []
     try:
         measured = read_skill(project.tree, skill.path, skill.name)
-        with Ledger(path, replay_only=True) as ledger:
-            streams = ledger.streams()
-            workshop = Workshop(ledger=ledger, pool=Pool(1), confined=project.config.sandbox == "auto")
-            for one in skill.each_target():
-                lab = workshop.stored_lab(one, _Silence(), until=math.inf, replays=Replays(), scripts=False)
-                found += always_problems(stored_verdicts(lab, measured, suite.tasks, streams))
-    except (ConfigError, LedgerError):  # the skill has problems of its own, told elsewhere; a ledger is no duty
-        return found
-    return found
+    except ConfigError:  # the skill has problems of its own, told elsewhere
+        return []
+    known = verdicts_by_ledger(project, skill.each_target(), measured, suite.tasks)
+    return [problem for rows in known for problem in always_problems(rows)]

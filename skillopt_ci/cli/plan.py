@@ -1,13 +1,13 @@
 """`plan`: what training and the gate can cost at most, before spending."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 import click
 
 from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.expectation import expectation, expectation_words, known_verdicts
 from skillopt_ci.cli.guard import run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
@@ -17,13 +17,12 @@ from skillopt_ci.cli.work import limits_of, told
 from skillopt_ci.config.access import pricer
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.costs import Calls, Shape
-from skillopt_ci.core.expected import expected_calls, within
 from skillopt_ci.core.golden import RUNS
 from skillopt_ci.core.media import usual_tokens
 from skillopt_ci.core.method_costs import method_calls
 from skillopt_ci.core.screening import LOOKS
 from skillopt_ci.core.skill import Skill, estimate_tokens
-from skillopt_ci.core.spend import Limits, Spend, format_usd
+from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.task import Suite, Task
 from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.core.trajectory import Usage
@@ -60,7 +59,13 @@ def _plan(console: Console, options: Options) -> int:
         if (problem := no_room(skill, start)) is not None:
             console.warn(str(problem))
         limits = told(options, skill.budget) if skill.own_budget else limits_of(options, project)
-        rows.append(_row(skill, suite, start, limits))
+        shape = _shape(skill, suite)
+        calls = method_calls(skill.train.method, shape)
+        verdicts = known_verdicts(project, skill, start, suite)
+        usual = expectation(skill, shape, calls.target + calls.optimizer, limits, verdicts)
+        usd = None if limits.usd is None else str(limits.usd)
+        budget = {"usd": usd, "calls": limits.calls, "minutes": limits.minutes}
+        rows.append({**_row(skill, suite, start, calls), **usual, "budget": budget})
     for row in rows:
         _show(console, row)
     console.result(
@@ -77,26 +82,29 @@ def _plan(console: Console, options: Options) -> int:
     return 0
 
 
-def _row(skill: ResolvedSkill, suite: Suite, start: Skill, limits: Limits) -> dict[str, object]:
-    train, val, test = (suite.of([s]) for s in ("train", "val", "test"))
+def _shape(skill: ResolvedSkill, suite: Suite) -> Shape:
+    train, val, test = (len(suite.of([s])) for s in ("train", "val", "test"))
     t = skill.train
-    shape = Shape(
-        train=len(train),
-        val=len(val),
-        test=len(test),
+    return Shape(
+        train=train,
+        val=val,
+        test=test,
         epochs=t.epochs,
         batch_size=t.batch_size,
         minibatch_size=t.minibatch_size,
         slow_update=t.slow_update and t.what == "body",
         meta_notes=t.meta_notes,
         slow_sample=SAMPLE,
-        confirm_runs=confirmation_runs(len(test)),
+        confirm_runs=confirmation_runs(test),
         edit_budget=max(t.edit_budget.start, t.edit_budget.end),
         screen_runs=LOOKS * t.screen.runs,
         prune=t.prune and t.what == "body",
-        gate_rounds=RULES[t.gate].max_rounds if len(val) >= FEWEST_TASKS else 1,
+        gate_rounds=RULES[t.gate].max_rounds if val >= FEWEST_TASKS else 1,
     )
-    calls = method_calls(t.method, shape)
+
+
+def _row(skill: ResolvedSkill, suite: Suite, start: Skill, calls: Calls) -> dict[str, object]:
+    """The bounds of one skill as JSON."""
     per_answer = judge_calls(skill.graders, suite.tasks) / len(suite.tasks)
     tested = sum(len(t.grader.samples.listed) * t.grader.votes for t in trials(skill.graders, suite.tasks, None))
     held_out = suite.of(skill.gate.splits)
@@ -104,11 +112,14 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill, limits: Limits) -> di
         "target": _rollouts(skill, skill.target, calls.target, _prompt_tokens(start, suite.tasks)),
         "judge": _spend(skill.judge, round(calls.target * per_answer) + tested, 2 * ANSWER_TOKENS, ANSWER_TOKENS),
         "optimizer": _spend(
-            skill.optimizer, calls.optimizer, start.tokens + t.minibatch_size * TRAJECTORY_TOKENS, EDITS_TOKENS
+            skill.optimizer,
+            calls.optimizer,
+            start.tokens + skill.train.minibatch_size * TRAJECTORY_TOKENS,
+            EDITS_TOKENS,
         ),
     }
     for other in skill.targets[1:]:  # the closing comparison is made on each of them
-        size, role = _prompt_tokens(start, test), f"target {other.label}"
+        size, role = _prompt_tokens(start, suite.of(["test"])), f"target {other.label}"
         stages[role] = _spend(other, calls.confirmation, size, ANSWER_TOKENS)
         asked = round(calls.confirmation * per_answer)
         stages["judge"] += _spend(skill.judge, asked, 2 * ANSWER_TOKENS, ANSWER_TOKENS)
@@ -117,16 +128,9 @@ def _row(skill: ResolvedSkill, suite: Suite, start: Skill, limits: Limits) -> di
     gate = sum((_rollouts(skill, target, one_gate, size) for target in skill.targets), Spend())
     return {
         "name": skill.name,
+        "harness": skill.harness,
         "train": {k: v.as_json() for k, v in stages.items()},
         "train_total": sum(stages.values(), Spend()).as_json(),
-        "expected_calls": None
-        if t.method != "skillopt"
-        else asdict(within(expected_calls(shape, calls.target + calls.optimizer), limits.calls, val=len(val))),
-        "budget": {
-            "usd": None if limits.usd is None else str(limits.usd),
-            "calls": limits.calls,
-            "minutes": limits.minutes,
-        },
         "target_calls": _parts(calls),
         "gate": (
             gate + _spend(skill.judge, round(one_gate * len(skill.targets) * per_answer) + tested, 600, ANSWER_TOKENS)
@@ -183,10 +187,8 @@ def _show(console: Console, row: dict[str, Any]) -> None:
     console.result(f"{row['name']}: training at most {_words(row['train_total'])}")
     usual = row["expected_calls"]
     if usual is not None:
-        console.result(
-            f"  probably about {usual['likely']} calls of target and optimizer, {usual['low']} when all is learnt "
-            f"at once, {usual['high']} when candidates are close{', as far as budget.calls allows' * usual['limited']}"
-        )
+        for line in expectation_words(usual, row["target_calls"]["start_validation"], chat=row["harness"] == "chat"):
+            console.result(f"  {line}")
     ends = [words.format(row["budget"][key]) for key, words in _LIMITS.items() if row["budget"][key] is not None]
     if ends:
         console.result(f"  the budget ends it at {' or '.join(ends)}")

@@ -1,6 +1,7 @@
 """check, plan, eval, init, report, pr, ledger, schema: what they say and leave."""
 
 import json
+import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 from decimal import Decimal
@@ -164,6 +165,41 @@ def test_plan_is_an_upper_bound_in_calls_tokens_and_usd(root: Path) -> None:
     limited, told = call_json(root, "plan")
     assert told["skills"][0]["expected_calls"]["likely"] == least - val
     assert "as far as budget.calls allows" in limited.out
+
+
+def test_plan_knows_the_pass_rate_that_the_ledger_has(root: Path) -> None:
+    """From `eval`, or from the first validation of a training; of another text of the skill it says nothing."""
+
+    def told() -> tuple[str, dict[str, Any]]:
+        done, value = call_json(root, "plan")
+        return done.out, value["skills"][0]["expected_calls"]
+
+    out, guess = told()
+    assert (guess["pass_rate"], guess["tasks_known"]) == (None, 0)
+    assert guess["likely_if_most_pass"] < guess["likely"]
+    assert f"50% of the tasks pass with the skill as it is (about {guess['likely_if_most_pass']} when 90% do, 10" in out
+    assert "`skillopt-ci eval` finds out with 10 rollouts" in out
+    _, scored = call_json(root, "eval")
+    passed = scored["skills"][0]["mean"]  # every task is right or wrong
+    out, known = told()
+    assert (known["pass_rate"], known["tasks_known"], known["likely_if_most_pass"]) == (passed, 10, None)
+    assert f"by the ledger {100 * passed:.0f}% of 10 tasks pass" in out
+    assert known["likely"] != guess["likely"]
+    shutil.rmtree(root / ".skillopt")
+    call(root, "train")
+    assert told()[1]["pass_rate"] is not None
+    write(root, {PATH: SKILL + "- One more line.\n"})
+    assert told()[1]["pass_rate"] is None
+
+
+def test_plan_of_a_skill_that_passes_everything(root: Path) -> None:
+    write(root, {CONFIG: config(providers={"models": {"type": "simulated", "noise": 0}}), PATH: GOOD})
+    _, scored = call_json(root, "eval")
+    assert scored["skills"][0]["mean"] == 1
+    done, value = call_json(root, "plan")
+    assert value["skills"][0]["expected_calls"]["likely"] == 10
+    assert "probably about 10 calls of target and optimizer: 10 when validation is perfect already" in done.out
+    assert call_json(root, "train")[1]["skills"][0]["spend"]["paid"]["calls"] == 10
 
 
 def test_plan_knows_prices_and_says_when_it_does_not(root: Path) -> None:

@@ -4,13 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.costs import Shape, train_calls
-from skillopt_ci.core.expected import Expected, expected_calls, within
+from skillopt_ci.core.expected import expected_calls, pass_rate, within
+from skillopt_ci.core.screening import LOOKS
 
+# Large enough a validation that none of its figures is a matter of a perfect one.
 DEMO = Shape(
-    train=47,
-    val=53,
+    train=48,
+    val=500,
     test=50,
-    epochs=4,
+    epochs=2,
     batch_size=12,
     minibatch_size=4,
     slow_update=True,
@@ -19,18 +21,49 @@ DEMO = Shape(
     confirm_runs=2,
     gate_rounds=3,
     edit_budget=3,
-    screen_runs=8,
+    screen_runs=4 * LOOKS,
 )
+MANY = 100_000
 
 
-def test_the_likely_figure_counts_what_a_learning_run_takes() -> None:
-    slow = round(2 * 3 * 20 * 0.6)
-    likely = 53 + 4 * (47 + 12) + round(4 * 0.65 * 8 * 3) + 4 * 53 + slow + 200
-    assert expected_calls(DEMO, 10_000) == Expected(low=2 * 53 + 12 + 3 + 200, likely=likely, high=round(likely * 1.15))
-    without = expected_calls(replace(DEMO, slow_update=False), 10_000)
-    assert likely - without.likely == slow
-    plain = expected_calls(replace(DEMO, screen_runs=0), 10_000)
-    assert plain.likely == round(53 + 4 * (47 + 12) + 53 * (8 + 0.2 * 12) + slow + 200)
+def test_what_there_is_to_try_becomes_less_with_each_epoch() -> None:
+    """All twelve of a batch fail at first, then a quarter of them; an edit's place takes 2.5 looks of 4 runs."""
+    screening = 4 * 3 * 2.5 * 4
+    first = 48 + 4 * 3 + screening + 500
+    reads = 1 - 0.75**12
+    second = 48 + reads * (4 * (1 + 3) + 0.6 * (screening + 500 + 40))
+    found = expected_calls(DEMO, MANY, 0.0)
+    assert found.likely == round(500 + first + second + 200)
+    assert expected_calls(replace(DEMO, slow_update=False), MANY, 0.0).likely == round(found.likely - reads * 0.6 * 40)
+    assert found.low == 500 + 2 * (48 + 4 * 3)  # nothing was tried
+    assert expected_calls(replace(DEMO, epochs=99), MANY, 0.0).low == 500 + 48 + 4 * 3 + 500 + 200  # all learnt at once
+    assert found.high == 500 + 2 * (48 + 4 * 4 + 4 * 3 * 5 * 4 + 750) + 40 + 200
+
+
+def test_without_screening_every_step_is_gated() -> None:
+    plain = replace(DEMO, screen_runs=0, slow_update=False, epochs=1)
+    assert expected_calls(plain, MANY, 0.0).likely == 500 + 48 + 4 * 3 + 500 * 5 + 200
+
+
+def test_pruning_comes_on_top() -> None:
+    plain, pruned = (expected_calls(replace(DEMO, prune=prune), MANY, 0.0) for prune in (False, True))
+    assert pruned.likely - plain.likely == 8 * 3 + 2 * 500
+    assert pruned.high > plain.high
+
+
+def test_a_skill_that_passes_everything_is_validated_and_no_more() -> None:
+    few = replace(DEMO, val=9, train=7)
+    assert expected_calls(few, MANY, 1.0).likely == 9
+    often, never = expected_calls(few, MANY, 0.8), expected_calls(few, MANY, 0.0)
+    assert (often.low, never.low > 9) == (9, True)  # one time in seven all nine pass at once
+    assert often.likely < never.likely
+
+
+def test_the_pass_rate_is_of_first_runs_and_wants_half_a_validation() -> None:
+    rows = [[True, False], [False], [], [True], [True]]
+    assert pass_rate(rows, 8) == 0.75
+    assert pass_rate(rows, 9) is None
+    assert pass_rate([], 0) is None
 
 
 @given(
@@ -39,14 +72,24 @@ def test_the_likely_figure_counts_what_a_learning_run_takes() -> None:
     st.integers(1, 60),
     st.integers(1, 12),
     st.sampled_from([0, 2, 8]),
-    st.booleans(),
+    st.floats(0, 1),
 )
-def test_it_is_a_range_within_the_bound(train: int, val: int, batch: int, epochs: int, screen: int, slow: bool) -> None:
-    shape = replace(DEMO, train=train, val=val, batch_size=batch, epochs=epochs, screen_runs=screen, slow_update=slow)
+def test_it_is_a_range_within_the_bound(
+    train: int, val: int, batch: int, epochs: int, screen: int, passing: float
+) -> None:
+    shape = replace(DEMO, train=train, val=val, batch_size=batch, epochs=epochs, screen_runs=screen)
     calls = train_calls(shape)
     most = calls.target + calls.optimizer
-    found = expected_calls(shape, most)
+    found = expected_calls(shape, most, passing)
     assert 0 < found.low <= found.likely <= found.high <= most
+
+
+@given(st.integers(2, 60), st.integers(1, 60), st.floats(0.5, 1), st.floats(0.5, 1))
+def test_a_better_skill_takes_no_more_calls(train: int, val: int, one: float, other: float) -> None:
+    """Where most of it passes; below, fewer successes are read apart."""
+    shape = replace(DEMO, train=train, val=val, batch_size=60, minibatch_size=60)
+    low, high = sorted((one, other))
+    assert expected_calls(shape, MANY, high).likely <= expected_calls(shape, MANY, low).likely
 
 
 @given(st.integers(1, 5000), st.integers(1, 300))
@@ -54,8 +97,9 @@ def test_a_budget_that_ends_the_run_is_what_it_takes(limit: int, val: int) -> No
     whole = expected_calls(replace(DEMO, val=val), 20_000)
     found = within(whole, limit, val=val)
     assert within(whole, None, val=val) == whole
+    assert found.high == min(whole.high, limit)
     if whole.likely <= limit - val:
-        assert found == whole
+        assert replace(found, high=whole.high) == whole
     else:
         assert found.limited
         assert 0 <= found.low <= found.likely <= found.high <= limit
