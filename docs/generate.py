@@ -21,7 +21,7 @@ from skillopt_ci.config.not_built import PLANNED
 from skillopt_ci.config.words import wanted
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.errors import ConfigError
-from skillopt_ci.graders.rules import KNOWN
+from skillopt_ci.graders.rule_checks import KNOWN
 from skillopt_ci.plugins import BUILTIN, load
 
 HERE = Path(__file__).parent

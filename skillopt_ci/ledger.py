@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from skillopt_ci.core.spend import Spend, StageCost
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError, CallFailedError, LedgerError, LedgerMissError
 from skillopt_ci.ledger_file import LedgerFile, storable
+from skillopt_ci.ledger_records import Entry, Purchase, RunEvent, calls_of
 from skillopt_ci.ledger_seal import Seal, is_sealed
 
 _STORE = "insert or ignore into purchases values (?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -24,47 +24,6 @@ _LOGS = {
     "failures": "key, kind, message, run, label, failed_at",
     "runs": "run, lineage, generation, event, detail, at",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
-    """A bought value (JSON) with its price; `usd` None is an unknown price. `calls`: model calls that it took.
-
-    `run` and `bought_at` (seconds since the epoch) are the ledger's to fill in.
-    """
-
-    value: Mapping[str, object]
-    usage: Usage
-    usd: Decimal | None
-    served_model: str
-    calls: int = 1
-    run: str = ""
-    bought_at: float = 0.0
-
-    @property
-    def spend(self) -> Spend:
-        """As a spend."""
-        return Spend(calls=self.calls, usage=self.usage, usd=self.usd)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """What a call is for: who buys, in which stream, and a label that names it to people."""
-
-    kind: str
-    run: str
-    stream: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEvent:
-    """A line in the life of a run: `started` or `finished`."""
-
-    run: str
-    generation: int
-    event: str
-    detail: Mapping[str, object]
 
 
 class Ledger:
@@ -112,7 +71,7 @@ class Ledger:
             usage=Usage(input_tokens=row[2], cached_tokens=row[3], output_tokens=row[4]),
             usd=None if row[1] is None else Decimal(row[1]),
             served_model=row[5],
-            calls=_calls(row[8]),
+            calls=calls_of(row[8]),
             run=row[6],
             bought_at=row[7],
         )
@@ -131,9 +90,7 @@ class Ledger:
                 return found, False
             if self.replay_only:
                 self.replay_failure(key)
-                why = "is sealed with a key that is not here" if (sealed := self._has(key)) else "was never bought"
-                missed = LedgerMissError(f"replay only, and this call {why}: {entry.label} ({entry.kind})")
-                raise missed if sealed or self.ended is None else self.ended
+                raise self._missed(key, entry)
             with self._lock:
                 other = self._in_flight.get(key)
                 if other is None:
@@ -149,6 +106,14 @@ class Ledger:
                 with self._lock:
                     del self._in_flight[key]
                 mine.set()
+
+    def _missed(self, key: str, entry: Entry) -> LedgerMissError | BudgetReachedError:
+        """What to raise for a call that a replay does not find."""
+        sealed = self._has(key)
+        if self.ended is not None and not sealed:
+            return self.ended
+        why = "is sealed with a key that is not here" if sealed else "was never bought"
+        return LedgerMissError(f"replay only, and this call {why}: {entry.label} ({entry.kind})")
 
     def _buy(self, key: str, entry: Entry, buy: Callable[[], Purchase]) -> Purchase:
         bought = buy()
@@ -242,7 +207,7 @@ class Ledger:
         totals: dict[tuple[str, str], Spend] = {}
         for kind, stream, model, usd, *tokens in rows:
             usage = Usage(input_tokens=tokens[0], cached_tokens=tokens[1], output_tokens=tokens[2])
-            one = Spend(calls=_calls(kind), usage=usage, usd=None if usd is None else Decimal(usd))
+            one = Spend(calls=calls_of(kind), usage=usage, usd=None if usd is None else Decimal(usd))
             totals[stream, model] = totals.get((stream, model), Spend()) + one
         return tuple(StageCost(stage=s, model=m, spend=spend) for (s, m), spend in sorted(totals.items()))
 
@@ -292,9 +257,3 @@ class Ledger:
                 new = [row for row in logs[table] if row not in ours]
                 self._file.run_many(f"insert into {table} ({columns}) values ({marks})", new)  # noqa: S608
         return gained
-
-
-def _calls(kind: str) -> int:
-    """Model calls of a stored kind: `rollout/7` took seven, `call` one."""
-    number = kind.rpartition("/")[2]
-    return int(number) if number.isdigit() else 1

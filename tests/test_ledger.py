@@ -20,7 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError, LedgerError, LedgerMissError
-from skillopt_ci.ledger import Entry, Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 
 ROOT = Path(__file__).parents[1]
 ENTRY = Entry(kind="call", run="r1", stream="val", label="task t1")
@@ -161,7 +162,8 @@ import json, sys
 from decimal import Decimal
 from pathlib import Path
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.ledger import Entry, Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 entry = Entry(kind="call", run="r", stream="s", label="l")
 with Ledger(Path(sys.argv[1])) as ledger:
     got = []
@@ -176,7 +178,8 @@ import itertools, sys
 from decimal import Decimal
 from pathlib import Path
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.ledger import Entry, Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 ledger = Ledger(Path(sys.argv[1]))
 for n in itertools.count():
     made = Purchase(value={"n": n}, usage=Usage(), usd=Decimal(1), served_model="m")

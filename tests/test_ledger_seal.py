@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError, LedgerMissError
-from skillopt_ci.ledger import Entry, Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.ledger_seal import Seal, is_sealed
 
 KEY, OTHER = "sk-proj-0123456789abcdef", "sk-ant-fedcba9876543210"

@@ -136,7 +136,8 @@ def _paid(value: Json) -> Decimal | None:
 def _effect(skill: Json) -> float | None:
     """The mean effect: of a gate's skill, or of a training's closing comparison."""
     test = skill.get("test")
-    effect = skill.get("effect") if "effect" in skill else test.get("effect") if isinstance(test, dict) else None
+    holder = skill if "effect" in skill or not isinstance(test, dict) else test
+    effect = holder.get("effect")
     mean = effect.get("mean") if isinstance(effect, dict) else None
     return float(mean) if isinstance(mean, int | float) and not isinstance(mean, bool) else None
 

@@ -15,7 +15,8 @@ from skillopt_ci.cli.hub import connected, login_option
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.errors import ForgeError, UsageError
-from skillopt_ci.forge.repository import Pull, Repository
+from skillopt_ci.forge.remote import Pull
+from skillopt_ci.forge.repository import Repository
 from skillopt_ci.forge.status import accept_label, find_acceptance, post_status
 from skillopt_ci.forge.sticky import put_comment
 from skillopt_ci.report.gate_result import (

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 
 from skillopt_ci.forge.proposal import HISTORY_LIMIT, branch_name, history_path
-from skillopt_ci.forge.repository import Pull, Repository
+from skillopt_ci.forge.remote import Pull
+from skillopt_ci.forge.repository import Repository
 from skillopt_ci.forge.upsert import was_rejected
 
 NEWEST = 5

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.proposal import Proposal
 from skillopt_ci.forge.refusal import SETTING
-from skillopt_ci.forge.repository import Pull, RemoteEntry, Repository, blob_sha
+from skillopt_ci.forge.remote import Pull, RemoteEntry, blob_sha
+from skillopt_ci.forge.repository import Repository
 from skillopt_ci.forge.upsert import Limits, Wish
 
 _FILE_MODES = ("100644", "100755")

@@ -6,7 +6,8 @@ from dataclasses import replace
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.publication import MayNotOpenError, Outcome, Publication, final_blobs, wish_of
 from skillopt_ci.forge.refusal import MAY_NOT_OPEN, ApiError
-from skillopt_ci.forge.repository import Pull, RemoteEntry, Repository
+from skillopt_ci.forge.remote import Pull, RemoteEntry
+from skillopt_ci.forge.repository import Repository
 from skillopt_ci.forge.sticky import put_comment, same_text
 from skillopt_ci.forge.upsert import (
     ON_BASE_LABEL,

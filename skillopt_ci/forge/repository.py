@@ -1,65 +1,16 @@
 """What is read and written in a repository on GitHub, as plain values: one method, one request (or one a page)."""
 
 import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.github import ApiError, GitHub
-from skillopt_ci.forge.marker import read_marker
+from skillopt_ci.forge.remote import Comment, Pull, RemoteEntry, blob_sha, entry_of, login_of, pull
 
 ACTIONS_LOGIN = "github-actions[bot]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pull:
-    """A pull request. `same_repository`: its branch is in the repository itself, not in a fork.
-
-    `labels` are names with their descriptions, `closed_at` is Unix time in seconds, `base_sha` was the tip of the
-    branch that it is for (`base_ref`) when it was last pushed to.
-    """
-
-    number: int
-    url: str
-    open: bool
-    merged: bool
-    author: str
-    same_repository: bool
-    branch: str
-    head_sha: str
-    labels: Mapping[str, str]
-    closed_at: float | None
-    title: str
-    body: str
-    base_sha: str = ""
-    base_ref: str = ""
-
-    @property
-    def marker(self) -> Mapping[str, str]:
-        """The facts at the end of its body; believe them only when the author is one's own login."""
-        return read_marker(self.body)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comment:
-    """A comment on a pull request or issue."""
-
-    id: int
-    author: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteEntry:
-    """A file of a commit: mode and blob."""
-
-    mode: str
-    sha: str
 
 
 class Repository:
@@ -110,7 +61,7 @@ class Repository:
         found = self.api.get(f"{{repo}}/git/trees/{tree}", recursive=1)
         if not found.get("truncated"):
             wanted = set(paths)
-            return {e["path"]: _entry(e) for e in found["tree"] if e["path"] in wanted and e["type"] == "blob"}
+            return {e["path"]: entry_of(e) for e in found["tree"] if e["path"] in wanted and e["type"] == "blob"}
         walked = {path: self._walk(tree, path.split("/")) for path in paths}
         return {path: entry for path, entry in walked.items() if entry is not None}
 
@@ -234,7 +185,7 @@ class Repository:
     def comments(self, number: int) -> Iterator[Comment]:
         """Comments of a pull request, the oldest first."""
         for item in self.api.pages(f"{{repo}}/issues/{number}/comments"):
-            yield Comment(id=int(item["id"]), author=_login(item.get("user")), body=str(item.get("body") or ""))
+            yield Comment(id=int(item["id"]), author=login_of(item.get("user")), body=str(item.get("body") or ""))
 
     def create_comment(self, number: int, body: str) -> None:
         """Add a comment; not sent twice when nobody knows whether it arrived."""
@@ -251,44 +202,7 @@ class Repository:
             if found is None or found["type"] != ("blob" if last else "tree"):
                 return None
             tree = str(found["sha"])
-        return _entry(found) if found else None
-
-
-def pull(item: Mapping[str, Any]) -> Pull:
-    """A pull request from GitHub's JSON."""
-    head, base = item["head"], item["base"]
-    home = (head.get("repo") or {}).get("full_name")
-    closed = item.get("closed_at")
-    return Pull(
-        number=int(item["number"]),
-        url=str(item["html_url"]),
-        open=item["state"] == "open",
-        merged=bool(item.get("merged_at")),
-        author=_login(item.get("user")),
-        same_repository=home is not None and home == (base.get("repo") or {}).get("full_name"),
-        branch=str(head["ref"]),
-        head_sha=str(head["sha"]),
-        labels={str(label["name"]): str(label.get("description") or "") for label in item.get("labels") or ()},
-        closed_at=datetime.fromisoformat(closed).timestamp() if closed else None,
-        title=str(item.get("title") or ""),
-        body=str(item.get("body") or ""),
-        base_sha=str(base.get("sha") or ""),
-        base_ref=str(base.get("ref") or ""),
-    )
-
-
-def blob_sha(data: bytes) -> str:
-    """The name git gives a file's content."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _login(user: Any) -> str:
-    """An account's login; deleted accounts have none."""
-    return str(user["login"]) if isinstance(user, dict) and "login" in user else "ghost"
-
-
-def _entry(item: Mapping[str, Any]) -> RemoteEntry:
-    return RemoteEntry(mode=str(item["mode"]), sha=str(item["sha"]))
+        return entry_of(found) if found else None
 
 
 def _part(text: str) -> str:

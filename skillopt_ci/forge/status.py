@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skillopt_ci.forge.github import ApiError
-from skillopt_ci.forge.repository import Pull, Repository
+from skillopt_ci.forge.remote import Pull
+from skillopt_ci.forge.repository import Repository
 
 State = Literal["pending", "success", "failure", "error"]
 CONTEXT = "skillopt/gate"

@@ -1,7 +1,8 @@
 """One comment of ours a pull request and topic, kept up to date in place."""
 
 from skillopt_ci.errors import ForgeError
-from skillopt_ci.forge.repository import Comment, Repository
+from skillopt_ci.forge.remote import Comment
+from skillopt_ci.forge.repository import Repository
 
 COMMENT_LIMIT = 60_000  # the host refuses 65,536; measured in UTF-16 units, as it counts
 

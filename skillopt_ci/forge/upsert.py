@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skillopt_ci.forge.repository import Pull
+from skillopt_ci.forge.remote import Pull
 
 REBASE_LABEL = "skillopt:rebase"
 REJECTED_LABEL = "skillopt:rejected"

@@ -13,7 +13,7 @@ from skillopt_ci.core.trajectory import StopReason, Usage
 from skillopt_ci.errors import BudgetReachedError, CallFailedError, ConfigError, SkilloptError
 from skillopt_ci.gateway.protocols import Tally
 from skillopt_ci.gateway.upstream import Upstream
-from skillopt_ci.ledger import Purchase
+from skillopt_ci.ledger_records import Purchase
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer
 

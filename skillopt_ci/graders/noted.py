@@ -8,7 +8,8 @@ from skillopt_ci.core.task import Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.graders.base import Grader
-from skillopt_ci.ledger import Entry, Ledger
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry
 
 
 @dataclass(frozen=True, slots=True)

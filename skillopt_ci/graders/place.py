@@ -7,7 +7,8 @@ from decimal import Decimal
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError
-from skillopt_ci.ledger import GRADE, Entry, Ledger, Purchase
+from skillopt_ci.ledger import GRADE, Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.providers.stored import NOT_STORED
 from skillopt_ci.sandbox.base import Sandbox
 

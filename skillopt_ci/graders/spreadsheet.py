@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from skillopt_ci.core.cells import Area, Cells, areas, comparable, differing, inside
 from skillopt_ci.core.rollout import Score
-from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.task import Attachment, GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import wording
@@ -94,11 +94,7 @@ def _of_cells(case: Case, given: object) -> _Result:
 
 def _of_workbook(case: Case, trajectory: Trajectory) -> _Result:
     """Find and read the workbook of a case among what the agent left."""
-    books = [a for a in trajectory.artifacts if a.name.lower().endswith((".xlsx", ".xlsm"))]
-    named = [a for a in books if a.name == case.file] or [
-        a for a in books if a.name.rpartition("/")[2] == case.file.rpartition("/")[2]
-    ]
-    book = named[0] if named else books[0] if len(books) == 1 and not case.file else None
+    book = _book(case, [a for a in trajectory.artifacts if a.name.lower().endswith((".xlsx", ".xlsm"))])
     if book is None:
         lost = next((o for o in trajectory.omitted if case.file and o.startswith(f"{case.file}:")), "")
         said = f"the workbook '{case.file or 'xlsx'}' was not written" if not lost else f"not read: {lost}"
@@ -109,6 +105,17 @@ def _of_workbook(case: Case, trajectory: Trajectory) -> _Result:
         said = f"'{wording.clip(book.name, 80)}': {error}"
         return _Result(said, said)
     return _compared(case, content.sheets[0] if content.sheets else _FIRST, content.cells, content.uncomputed)
+
+
+def _book(case: Case, books: Sequence[Attachment]) -> Attachment | None:
+    """The workbook of a case: of its path, else of its name, else the only one where the case names none."""
+    for book in books:
+        if book.name == case.file:
+            return book
+    for book in books:
+        if book.name.rpartition("/")[2] == case.file.rpartition("/")[2]:
+            return book
+    return books[0] if len(books) == 1 and not case.file else None
 
 
 def _compared(case: Case, first_sheet: str, given: Cells, uncomputed: Sequence[str]) -> _Result:
@@ -130,13 +137,17 @@ def _compared(case: Case, first_sheet: str, given: Cells, uncomputed: Sequence[s
 def _kind(value: object) -> str:
     if value is None:
         return "a blank cell"
-    return "a number" if isinstance(value, float) else "a text" if isinstance(value, str) else "a duration"
+    if isinstance(value, float):
+        return "a number"
+    return "a text" if isinstance(value, str) else "a duration"
 
 
 def _shown(value: object) -> str:
     if value is None:
         return "nothing"
-    return wording.quoted(value) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return wording.quoted(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def spreadsheet(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:

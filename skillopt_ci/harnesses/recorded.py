@@ -13,7 +13,8 @@ from skillopt_ci.errors import CallFailedError
 from skillopt_ci.harnesses.agent import Agent
 from skillopt_ci.harnesses.rollout_key import label_of, rollout_key
 from skillopt_ci.harnesses.stored_rollout import trajectory_of
-from skillopt_ci.ledger import Entry, Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.nobody import nobody
 from skillopt_ci.providers.stored import NOT_STORED, Replays

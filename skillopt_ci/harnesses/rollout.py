@@ -21,7 +21,8 @@ from skillopt_ci.harnesses.rollout_key import bench_identity
 from skillopt_ci.harnesses.scrubbing import scrubbed
 from skillopt_ci.harnesses.stored_rollout import as_value
 from skillopt_ci.harnesses.transcript import Transcript
-from skillopt_ci.ledger import Entry, Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer
 from skillopt_ci.sandbox.base import ROOT, WORK, Command, Finished, Limits, Sandbox, make_root

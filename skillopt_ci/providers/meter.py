@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from skillopt_ci.core.spend import Limits, Spend, format_usd
 from skillopt_ci.errors import BudgetReachedError, ConfigError
-from skillopt_ci.ledger import Purchase
+from skillopt_ci.ledger_records import Purchase
 
 _NOTHING = Decimal(0)
 

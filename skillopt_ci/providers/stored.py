@@ -5,7 +5,8 @@ import threading
 from collections.abc import Iterable
 
 from skillopt_ci.errors import CallFailedError
-from skillopt_ci.ledger import Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Purchase
 from skillopt_ci.providers.base import Completion, Request, request_key
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.purchased import replayed

@@ -10,7 +10,7 @@ from skillopt_ci.config.schema import ModelPrice, ProviderEntry
 from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError
-from skillopt_ci.ledger import Purchase
+from skillopt_ci.ledger_records import Purchase
 from skillopt_ci.providers.meter import Meter
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.forge.marker import FACTS, marker_line, read_marker
-from skillopt_ci.forge.repository import Pull
+from skillopt_ci.forge.remote import Pull
 from skillopt_ci.forge.upsert import (
     ON_BASE_LABEL,
     REBASE_LABEL,

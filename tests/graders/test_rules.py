@@ -6,7 +6,7 @@ from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders.build import build
-from skillopt_ci.graders.rules import citations, refuses, section
+from skillopt_ci.graders.rule_checks import citations, refuses, section
 from tests.graders.helpers import grade, said, spec, task
 
 BRIEF = """# Free tier: yes

@@ -13,7 +13,8 @@ from skillopt_ci.harnesses.command import make
 from skillopt_ci.harnesses.recorded import Recorded, ReplayedRollouts, StoredRollouts
 from skillopt_ci.harnesses.rollout_key import bench_identity, rollout_key
 from skillopt_ci.harnesses.stored_rollout import as_value, trajectory_of
-from skillopt_ci.ledger import Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Purchase
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.stored import Replays
 from tests.harnesses.agent_world import KEY, SAMPLE, SKILL, TASK, World, agents, options, stored

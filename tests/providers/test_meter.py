@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError, ConfigError
-from skillopt_ci.ledger import Purchase
+from skillopt_ci.ledger_records import Purchase
 from skillopt_ci.providers.meter import Meter
 
 ZERO = Decimal(0)

@@ -18,7 +18,8 @@ from skillopt_ci.errors import (
     LedgerMissError,
     ProviderDownError,
 )
-from skillopt_ci.ledger import Entry, Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.providers.base import Completion, Request, request_key
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer

@@ -9,7 +9,8 @@ import pytest
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.trajectory import Message, Usage
 from skillopt_ci.errors import CallFailedError, LedgerError
-from skillopt_ci.ledger import Entry, Ledger, Purchase
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.providers.base import Request, request_key
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.stored import NOT_STORED, Replays, Stored
