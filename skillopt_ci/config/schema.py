@@ -107,11 +107,11 @@ class EditBudget(Section):
 class Policy(Section):
     """What an edit may bring into a skill."""
 
-    max_edit_chars: Positive = Field(default=1200, description="Characters of one edit.")
+    max_edit_chars: Positive = Field(default=1200, description="Characters that an edit may bring or take out.")
     max_growth_chars: Whole = Field(default=4000, description="Characters that the body may grow by in a run.")
     max_skill_tokens: Positive = Field(default=5000, description="Tokens of the body (four characters each).")
     allow_urls: Flag = Field(default=False, description="Let edits bring URLs and links to files.")
-    allow_commands: Flag = Field(default=False, description="Let edits bring shell commands.")
+    allow_commands: Flag = Field(default=False, description="Let edits bring commands, also such as they forbid.")
     allow_tools: Flag = Field(default=False, description="Let edits speak of tool permissions (`allowed-tools`).")
 
     def as_edit_policy(self) -> "EditPolicy":

@@ -6,12 +6,13 @@ edit leaks without ever having been shown a held-out task.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 from skillopt_ci.core.hidden import hidden_texts, visible_texts
 from skillopt_ci.core.readings import readings
+from skillopt_ci.core.shared import divided, few
 from skillopt_ci.core.short_answers import Own, Short, short_answers, told_shortly
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.telling import (
@@ -109,25 +110,25 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
     """
     specs = {id(s): s for t in tasks for s in (t.graders if t.graders is not None else graders)}
     visible = [body, *(text for s in specs.values() for text in visible_texts(s))]
-    rare = max(2, len(tasks) // 20)  # what more tasks have is theirs all, and a rule may speak of it
-    german = is_german(map(_text, tasks))
+    rare = few(len(tasks))
+    german = is_german(_texts(tasks))
     answers = Counter(
         gram for t in tasks for gram in {g for e in _answers(t, graders) for g in telling(e, nouns=german)}
     )
-    quotes = Counter(h for t in tasks for h in {hash(g) for g in grams(words(_text(t))[:MOST_WORDS], RUN)})
+    quotes, _ = divided(tasks, lambda text: {hash(g) for g in grams(words(text)[:MOST_WORDS], RUN)})
     criteria = [text for s in specs.values() for text in hidden_texts(s)]
-    runs = {gram for gram, count in answers.items() if count <= rare and len(gram) > 1}
+    secret = {gram for gram, count in answers.items() if count <= rare}
+    runs = {gram for gram in secret if len(gram) > 1 or gram[0].isdigit()}
     runs |= {gram for text in criteria for gram in telling(text) if len(gram) >= SHORT}
     if german:
-        pairs = Counter(pair for t in tasks for pair in full_names(_text(t)))
-        runs |= {pair for pair, count in pairs.items() if count <= rare}
+        runs |= divided(tasks, full_names)[0]
     patterns = {part for text in criteria if _META.search(text) for part in (text, _ANCHORS.sub("", text))}
     sources = {gram for text in patterns for gram in pieces(signs(text), 2 * RUN) if len(gram) >= 4}
-    unspaced = _unspaced(tasks, graders, visible, rare)
-    singles = {gram[0] for gram, count in answers.items() if count <= rare and len(gram) == 1}
-    own = [names(_text(t), nouns=german) for t in tasks]
-    rare_names = _names(tasks, own, visible, singles, rare)
-    hashes = {hash(g) for g in runs} | {h for h, count in quotes.items() if count <= rare}
+    unspaced = _unspaced(tasks, graders, visible)
+    found = {text: names(text, nouns=german) for text in _texts(tasks)}
+    rare_names = _names(tasks, visible, {gram[0] for gram in secret - runs}, found)
+    own = [Own(t, _answers(t, graders), frozenset(rare_names & (found[t.prompt] | found[t.context]))) for t in tasks]
+    hashes = {hash(g) for g in runs} | quotes
     hashes -= {hash(g) for text in visible for size in {len(g) for g in runs} | {RUN} for g in grams(words(text), size)}
     return Leakage(
         runs=frozenset(hashes) | {hash(g) for g in unspaced},
@@ -138,32 +139,27 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
             tuple(sorted({len(g) for g in sources})),
             tuple(sorted({len(g) for g in unspaced})),
         ),
-        short=short_answers(
-            [Own(t, _answers(t, graders), frozenset(n & rare_names)) for t, n in zip(tasks, own, strict=True)],
-            visible,
-            rare,
-        ),
+        short=short_answers(own, visible),
     )
 
 
-def _unspaced(
-    tasks: Sequence[Task], graders: Sequence[GraderSpec], visible: Sequence[str], rare: int
-) -> set[tuple[str, ...]]:
+def _unspaced(tasks: Sequence[Task], graders: Sequence[GraderSpec], visible: Sequence[str]) -> set[tuple[str, ...]]:
     """Runs of characters that leak, of scripts without spaces (Chinese, Japanese, Thai): a line is one word there."""
     specs = {id(s): s for t in tasks for s in (t.graders if t.graders is not None else graders)}
-    said: Counter[tuple[str, ...]] = Counter()
-    for task in tasks:
-        whole = {g for answer in _answers(task, graders) for g in pieces(characters(answer), CHARACTERS)}
-        said.update(whole | set(grams(characters(_text(task))[:MOST_WORDS], CHARACTERS)))
-    found = {gram for gram, count in said.items() if count <= rare}
+    found, common = divided(tasks, lambda text: set(grams(characters(text)[:MOST_WORDS], CHARACTERS)))
+    answers = Counter(
+        g for t in tasks for g in {g for a in _answers(t, graders) for g in pieces(characters(a), CHARACTERS)}
+    )
+    found |= {gram for gram, count in answers.items() if count <= few(len(tasks))} - common
     found |= {g for s in specs.values() for t in hidden_texts(s) for g in pieces(characters(t), CHARACTERS)}
     open_ones = [characters(text) for text in visible]
     known = {g for size in {len(g) for g in found} for text in open_ones for g in grams(text, size)}
     return {gram for gram in found - known if len(gram) >= SHORT_CHARACTERS}
 
 
-def _text(task: Task) -> str:
-    return f"{task.prompt}\n{task.context}"
+def _texts(tasks: Sequence[Task]) -> Iterator[str]:
+    """Every prompt and every passage, once."""
+    return chain((t.prompt for t in tasks), {t.context for t in tasks})
 
 
 def _answers(task: Task, graders: Sequence[GraderSpec]) -> tuple[str, ...]:
@@ -173,12 +169,9 @@ def _answers(task: Task, graders: Sequence[GraderSpec]) -> tuple[str, ...]:
     return () if told else task.expected
 
 
-def _names(
-    tasks: Sequence[Task], own: Sequence[set[str]], visible: Sequence[str], singles: set[str], rare: int
-) -> set[str]:
-    """Names that few tasks have, and that are never written small anywhere."""
-    small = {token for t in tasks for token in tokens(_text(t)) if token.islower()}
-    count = Counter(token for found in own for token in found)
+def _names(tasks: Sequence[Task], visible: Sequence[str], answers: set[str], found: Mapping[str, set[str]]) -> set[str]:
+    """Names that few tasks have, and that are never written small anywhere; `found` are those of every text."""
+    own, _ = divided(tasks, found.__getitem__)
+    small = {token for text in _texts(tasks) for token in tokens(text) if token.islower()}
     known = {token.casefold() for text in visible for token in tokens(text)}
-    rarely = {token for token, often in count.items() if often <= rare} | singles
-    return {t for t in rarely if t.casefold() not in known and (t.islower() or t.casefold() not in small)}
+    return {t for t in own | answers if t.casefold() not in known and (t.islower() or t.casefold() not in small)}

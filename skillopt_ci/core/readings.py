@@ -10,7 +10,7 @@ from html import unescape
 
 _ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _MARKUP = re.compile(r"<!--(?:(?!<!--).)*?-->|</?[a-z][a-z0-9]*>|[*]+|(?<!~)~~(?!~)", re.IGNORECASE | re.DOTALL)
-_SPELT = re.compile(r"(?<!\w)[^\W\d_]([ .,|/_·-]{1,2})[^\W\d_](?:\1[^\W\d_])+(?!\w)")
+_SPELT = re.compile(r"(?<!\w)[^\W_]([ .,|/_·-]{1,2})[^\W_](?:\1[^\W_])+(?!\w)")
 _ENCODED = re.compile(r"(?<![\w+/=-])[\w+/-]{8,}={0,2}")
 _DIGIT = re.compile(r"\d")
 

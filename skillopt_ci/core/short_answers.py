@@ -5,11 +5,12 @@ it, or where it stands near to words of its own task's question.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from skillopt_ci.core.hidden import hidden_texts
+from skillopt_ci.core.shared import divided, few
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.telling import general, grams, normal, words
 
@@ -46,29 +47,27 @@ class Own:
     names: frozenset[str]
 
 
-def short_answers(tasks: Sequence[Own], visible: Sequence[str], rare: int) -> Mapping[int, Short]:
+def short_answers(tasks: Sequence[Own], visible: Sequence[str]) -> Mapping[int, Short]:
     """Short answers, and names, by the hash of their words in lower case.
 
     Args:
         tasks: of all splits, each with what is its own.
         visible: what is no secret.
-        rare: as many tasks may share what belongs to single tasks.
     """
-    asking = Counter(word for own in tasks for word in _asked(own.task.prompt))
-    texts = Counter(gram for own in tasks for gram in _all_grams(f"{own.task.prompt}\n{own.task.context}"))
-    known = {gram for text in visible for gram in _all_grams(text)}
+    _, common = divided([own.task for own in tasks], _all_grams)
+    common |= {gram for text in visible for gram in _all_grams(text)}
 
     def asked(own: Own) -> frozenset[str]:
         said = _asked(own.task.prompt) | {word for token in own.names for word in words(token)}
-        few = {w for w in said if asking[w] <= rare and texts[(w,)] <= 2 * rare and (w,) not in known}
-        return frozenset(w for w in few if len(w) >= _FEWEST_LETTERS)
+        return frozenset(w for w in said if len(w) >= _FEWEST_LETTERS and (w,) not in common)
 
+    questions = {id(own): asked(own) for own in tasks}
     made = {}
     for source in (_having(tasks, _names), _having(tasks, _wanted)):
         for gram, having in source.items():
-            if len(having) <= rare:
-                alone = texts[gram] <= rare and gram not in known and len("".join(gram)) > 1
-                about = tuple(frozenset(map(hash, asked(own) - set(gram))) for own in having)
+            if len(having) <= few(len(tasks)):
+                alone = gram not in common and len("".join(gram)) > 1
+                about = tuple(frozenset(map(hash, questions[id(own)] - set(gram))) for own in having)
                 made[hash(gram)] = Short(asked=about, rare=alone and any(gram in _wanted(own) for own in having))
     return made
 

@@ -8,6 +8,7 @@ RUN = 6  # words in a row that no two authors write alike by chance
 SHORT = 3  # words of a short text that are compared as a whole; two tell something when one is a name or a number
 _WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"[^\W_]+(?:[-./@_][^\W_]+)*")
+_THOUSANDS = re.compile(r"(?<=\d)[,.' ’](?=\d{3}(?!\d))")
 _SIGN = re.compile(r"\w+|[^\w\s]")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _STARTS = re.compile(r"(?:^|[.!?]\s|\n)[\s\W]*$")
@@ -32,7 +33,7 @@ def normal(text: str) -> str:
 
 def words(text: str) -> tuple[str, ...]:
     """Words and numbers in lower case, without the ending of "names": rubrics say what is done, skills what to do."""
-    return tuple(map(_base, _WORD.findall(normal(text).casefold())))
+    return tuple(map(_base, _WORD.findall(_THOUSANDS.sub("", normal(text).casefold()))))
 
 
 def _base(word: str) -> str:
@@ -96,6 +97,8 @@ def telling(text: str, *, nouns: bool = False) -> Iterable[tuple[str, ...]]:
 
 def is_name(token: str, *, nouns: bool = False) -> bool:
     """A capitalised word, a code of letters and digits, or a long number; not what any text may have."""
+    if token.isalpha() and not token[0].isupper():
+        return False
     if token.casefold() in _GENERAL or not _TOKEN.fullmatch(token):
         return False
     digits = sum(c.isdigit() for c in token)
