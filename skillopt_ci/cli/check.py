@@ -57,7 +57,8 @@ def _check(console: Console, options: Options, elsewhere: bool) -> int:
     errors = [p for p in problems if not p.warning]
     console.problems(tuple(problems))
     for row in rows:
-        console.result("{name}: {train} train, {val} val, {test} test tasks; {tokens} tokens".format(**row))
+        size = "the skill cannot be read" if row["tokens"] is None else f"{row['tokens']} tokens"
+        console.result("{name}: {train} train, {val} val, {test} test tasks; {size}".format(**row, size=size))
     console.result(f"{_count(len(errors), 'error')}, {_count(len(problems) - len(errors), 'warning')}")
     code = ConfigError.exit_code if errors else 0
     if options.json is not None:

@@ -31,7 +31,7 @@ def run(command: str, options: Options, body: Callable[[Console], int]) -> NoRet
     left to be believed. A place that cannot be written is told before anything is bought.
     """
     console = Console(quiet=options.quiet, verbose=options.verbose)
-    console.data = STDOUT in (options.json, options.junit, options.html)
+    console.data = STDOUT in (options.json, options.junit, options.summary, options.html)
     signal.signal(signal.SIGTERM, _terminated)
     hung_up = getattr(signal, "SIGHUP", None)  # a terminal that is closed; ignored below `nohup`, unknown on Windows
     if hung_up is not None and signal.getsignal(hung_up) == signal.SIG_DFL:

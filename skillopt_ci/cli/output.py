@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.guard import write_json, write_output
+from skillopt_ci.cli.console import Console, echo
+from skillopt_ci.cli.guard import STDOUT, write_json, write_output
 from skillopt_ci.cli.options import Options
 from skillopt_ci.errors import SkilloptError
 from skillopt_ci.report.junit import with_property
@@ -57,7 +57,10 @@ def leave_results(
 
 
 def append(path: Path, text: str) -> None:
-    """Add a text to a file. Raises `SkilloptError` when it cannot be written."""
+    """Add a text to a file; `-` is stdout. Raises `SkilloptError` when it cannot be written."""
+    if path == STDOUT:
+        echo(text.rstrip("\n"))
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8", newline="") as file:

@@ -176,7 +176,10 @@ def status_failure(
 
 
 def _key_of(endpoint: Endpoint) -> str:
-    return f"the key of provider '{endpoint.name}' (its api_key_env, else {endpoint.variable})"
+    other = {"sk-ant-": "ANTHROPIC_API_KEY", "sk-proj-": "OPENAI_API_KEY", "ghp_": "GITHUB_TOKEN"}
+    meant = next((v for start, v in other.items() if endpoint.secret.startswith(start) and v != endpoint.variable), "")
+    hint = f"; what is there looks like what belongs into {meant}" if meant else ""
+    return f"the key of provider '{endpoint.name}' (its api_key_env, else {endpoint.variable}){hint}"
 
 
 def _error_fields(body: bytes) -> tuple[str, str]:

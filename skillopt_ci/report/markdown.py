@@ -129,9 +129,13 @@ def _changed_tasks(v: SkillVerdict, name: str) -> list[str]:
     blocks = []
     if moved:
         moved.sort(key=lambda p: ((p.head or 0.0) - (p.base or 0.0), p.task_id))
-        rows = [(md_text(p.task_id, 100), points(p.base), points(p.head), p.outcome) for p in moved[:50]]
+        words = {"regressed": "worse", "improved": "better"}
+        rows = [(md_text(p.task_id, 100), points(p.base), points(p.head), words[p.outcome]) for p in moved[:50]]
         more = f"\n\nand {len(moved) - 50} more." if len(moved) > 50 else ""
-        blocks += [f"### Tasks of {name} that changed"]
+        blocks += [
+            f"### Tasks of {name} that moved",
+            "One task alone moves by chance; the verdict is about all of them.",
+        ]
         blocks += [table(("Task", "Base", "Head", "Outcome"), rows) + more]
     if missing:
         blocks.append(f"Not measured on both sides: {ids(missing)}.")

@@ -194,7 +194,7 @@ def _tasks(result: TrainResult) -> list[str]:
     for pair in result.confirmation.comparison.pairs:
         if pair.outcome in outcomes:
             outcomes[pair.outcome].append(pair.task_id)
-    named = (("Fixed", "improved"), ("Broken", "regressed"), ("Not measured", "not-measured"))
+    named = (("Better", "improved"), ("Worse", "regressed"), ("Not measured", "not-measured"))
     lines = [f"- {word} ({len(outcomes[key])}): {ids(outcomes[key])}" for word, key in named if outcomes[key]]
     return ["### Tasks of the test split that changed\n\n" + "\n".join(lines)] if lines else []
 

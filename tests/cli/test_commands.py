@@ -135,6 +135,9 @@ def test_json_on_stdout_is_nothing_but_json(root: Path, command: str) -> None:
     assert json.loads(done.out)["schema"] == f"skillopt-ci/{command}/1"
     assert "invoices" in done.err
     assert not (root / "-").exists()
+    if command == "eval":
+        assert call(root, "eval", "--summary", "-", "--quiet").out.startswith("**Simulated models:**")
+        assert not (root / "-").exists()
     wrong = call(root, command, "--json", "-", "--skill", "nobody")
     assert (wrong.code, json.loads(wrong.out)["exit_code"]) == (2, 2)
 

@@ -44,6 +44,22 @@ def test_a_refused_key_ends_it_at_once_with_one_line_and_is_never_shown(
     assert [name for name, data in bytes_of(root).items() if KEY.encode() in data] == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "hint"),
+    [
+        ("openai", "sk-ant-api03-0123456789abcdefghij", "looks like what belongs into ANTHROPIC_API_KEY"),
+        ("anthropic", "sk-proj-0123456789abcdefghij", "looks like what belongs into OPENAI_API_KEY"),
+        ("anthropic", "sk-ant-api03-0123456789abcdefghij", ""),
+    ],
+)
+def test_the_key_of_another_vendor_is_known_by_its_form(tmp_path: Path, kind: str, key: str, hint: str) -> None:
+    with Loopback(scripted(error_reply(401, f"invalid x-api-key {key}"))) as server:
+        done = call(project(tmp_path / "p", server, kind), "eval", env={"LOCAL_KEY": key})
+    assert done.code == 5
+    assert ("looks like" in done.err, hint in done.err) == (bool(hint), True)
+    assert key not in done.err + done.out
+
+
 def test_a_dead_endpoint_is_told_in_seconds(tmp_path: Path) -> None:
     with socket.socket() as taken:  # bound and not listening: nobody else gets the port
         taken.bind(("127.0.0.1", 0))

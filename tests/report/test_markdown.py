@@ -134,7 +134,7 @@ class TestTrain:
         assert text.startswith(f"## Training of invoices\n\n**{said}**\n\n")
         assert "Test split (touched once): 37.5 -> 87.5, +50.0 pt, 95% CI [" in text
         assert "], 4 tasks x 2 runs per arm. Validation score 75.0 was used for selection and is optimistic." in text
-        assert "- Fixed (3): t1, t2&#124;&lt;b&gt;, t4\n- Broken (1): t3" in text
+        assert "- Better (3): t1, t2&#124;&lt;b&gt;, t4\n- Worse (1): t3" in text
         assert "| 1 | 1 | edit | accepted | 50.0 -> 75.0 (+25.0) | 2 kept, 1 unmatched |" in text
         assert "50.0 -> at most 40.0 (stopped early)" in text
         assert "| 4 | 2 | slow update | rejected | not measured | 1 rejected |" in text
@@ -206,7 +206,7 @@ class TestGate:
         assert told in text
         assert "| 75.0 (4 runs) | 62.5 (4 runs) | -12.5 [-21.0, -4.0] | -12.5 [" in text
         assert "95% intervals, not adjusted for early stopping." in text
-        assert "| t3 | 100.0 | 0.0 | regressed |" in text
+        assert "| t3 | 100.0 | 0.0 | worse |" in text
         assert (
             "invoices: This suite shows losses of 8.3 pt or more (80% power), the margin is 5.0 pt: more tasks, more "
             "base runs or a larger margin would suit it."
@@ -340,7 +340,7 @@ class TestGate:
             missing_head=0.0,
         )
         text = gate_summary(gate(verdict(comparison=comparison)), simulated=False)
-        assert "| t049 | 100.0 | 0.0 | regressed |\n\nand 70 more." in text
+        assert "| t049 | 100.0 | 0.0 | worse |\n\nand 70 more." in text
         assert "| t050 |" not in text
 
 
@@ -388,10 +388,10 @@ class TestParts:
 def test_words_about_one_of_several_targets_name_it() -> None:
     other = verdict(target="local/m")
     text = gate_summary(gate(verdict(), other), simulated=False)
-    assert "### Tasks of invoices on openai/gpt-5.4-mini that changed" in text
-    assert "### Tasks of invoices on local/m that changed" in text
+    assert "### Tasks of invoices on openai/gpt-5.4-mini that moved" in text
+    assert "### Tasks of invoices on local/m that moved" in text
     assert "\ninvoices: " not in text
-    assert "### Tasks of invoices that changed" in gate_summary(gate(), simulated=False)
+    assert "### Tasks of invoices that moved" in gate_summary(gate(), simulated=False)
     two = scored()
     two = replace(two, entries=(*two.entries, replace(two.entries[0], target="local/m")))
     assert "\ninvoices on local/m: 1 tasks below 100: " in eval_summary(two, simulated=False)
