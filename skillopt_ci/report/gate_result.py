@@ -126,6 +126,8 @@ def comment_text(result: GateResult, run_url: str, accepted: Accepted | None, hi
         head = ("Skill", "Target", "Outcome", "Base", "Head", "Effect (pt)", "Tasks", "Tokens")
         more = f"\n\nand {len(skills) - MAX_SKILLS} more." if len(skills) > MAX_SKILLS else ""
         blocks.append(table(head, [_row(s) for s in skills[:MAX_SKILLS]]) + more)
+    meanings = [f"- {md_text(s['name'], 80)}: {words}" for s in skills[:MAX_SKILLS] if (words := _meaning(s))]
+    blocks += ["\n".join(meanings)] if meanings else []
     for skill in skills[:MAX_SKILLS]:
         blocks += _tasks(skill)
     if value["policy_changed"]:
@@ -166,6 +168,22 @@ def _row(s: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _meaning(s: Mapping[str, Any]) -> str:
+    """What the outcome of a measured skill says, and what it does not."""
+    margin, can = s.get("margin"), s.get("minimum_detectable_effect")
+    told = ""
+    if s["verdict"] == "pass" and margin is not None:
+        told = f"a loss of {100 * margin:.3g} points or more is ruled out on these tasks"
+    elif s["verdict"] == "regression" and not s["golden_failed"] and s.get("p") is not None:
+        told = f"a loss is shown ({'p<0.0001' if s['p'] < 0.0001 else 'p={:.4f}'.format(s['p'])})"
+    elif s["verdict"] == "inconclusive" and s["reason"] == "undecided":
+        told = "neither a loss nor its absence is shown"
+        told += "" if can is None else f"; these tasks can show a loss of {points(can)} points or more"
+    if told and s["verdict"] != "regression" and s["base"]["mean"] == 0:
+        told += "; the base passes none of them, so no loss could show"
+    return f"{told}." if told else ""
+
+
 def _tasks(s: Mapping[str, Any]) -> list[str]:
     lines = []
     if s["golden_failed"]:
@@ -174,7 +192,8 @@ def _tasks(s: Mapping[str, Any]) -> list[str]:
         found = [t["id"] for t in s["tasks"] if t["outcome"] == outcome]
         if found:
             lines.append(f"- {word} ({len(found)}): {ids(found)}")
-    return [f"{md_text(s['name'], 80)}, held-out tasks:\n\n" + "\n".join(lines)] if lines else []
+    first = f"{md_text(s['name'], 80)}, held-out tasks (one alone moves by chance):\n\n"
+    return [first + "\n".join(lines)] if lines else []
 
 
 def _sha(sha: object) -> str:
@@ -218,6 +237,7 @@ _SKILL = {
     "properties": {
         "name": _TEXT, "target": _TEXT, "verdict": _VERDICT, "reason": _TEXT, "base": _SIDE, "head": _SIDE,
         "effect": _EFFECT, "n_tasks": _COUNT, "golden_failed": _IDS,
+        "margin": _NUMBER, "minimum_detectable_effect": _NUMBER, "p": _NUMBER,
         "tasks": {"type": "array", "items": _TASK, "maxItems": 100_000},
     },
 }  # fmt: skip

@@ -133,6 +133,47 @@ class TestWords:
         ):
             assert words in text
 
+    @pytest.mark.parametrize(
+        ("told", "wanted"),
+        [
+            (
+                {"verdict": "pass", "reason": "loss-ruled-out", "margin": 0.05},
+                "- invoices: a loss of 5 points or more is ruled out on these tasks.",
+            ),
+            (
+                {"verdict": "pass", "reason": "loss-ruled-out", "margin": 0.05, "base": side(0.0)},
+                "ruled out on these tasks; the base passes none of them, so no loss could show.",
+            ),
+            (
+                {"verdict": "inconclusive", "reason": "undecided", "minimum_detectable_effect": 0.14},
+                "nor its absence is shown; these tasks can show a loss of 14.0 points or more.",
+            ),
+            (
+                {"verdict": "inconclusive", "reason": "undecided"},
+                "- invoices: neither a loss nor its absence is shown.",
+            ),
+            ({"p": 0.00001}, "- invoices: a loss is shown (p<0.0001)."),
+            ({"p": 0.0123, "base": side(0.0)}, "- invoices: a loss is shown (p=0.0123)."),
+        ],
+    )
+    def test_what_the_outcome_says(self, told: dict[str, Any], wanted: str) -> None:
+        skill = one(**told)
+        whole = {"verdict": skill["verdict"], "reason": skill["reason"]}
+        whole["exit_code"] = {"pass": 0, "inconclusive": 3, "regression": 1}[skill["verdict"]]
+        assert wanted in comment_text(read(value(skills=[skill], **whole)), "", None)
+
+    @pytest.mark.parametrize(
+        "told", [{"golden_failed": ["g"], "p": 0.5}, {}, {"verdict": "inconclusive", "reason": "infrastructure"}]
+    )
+    def test_an_outcome_that_says_nothing_of_a_loss(self, told: dict[str, Any]) -> None:
+        text = comment_text(read(value(skills=[one(**told)])), "", None)
+        assert "- invoices:" not in text
+
+    def test_figures_that_are_none_are_refused(self) -> None:
+        for key in ("margin", "minimum_detectable_effect", "p"):
+            with pytest.raises(UsageError, match=key):
+                read(value(skills=[one(**{key: "5"})]))
+
     def test_what_was_not_measured_is_not_zero(self) -> None:
         bare = one(
             effect=None, n_tasks=None, base=side(None, None), head=side(None), verdict=None, reason="budget", tasks=[]
