@@ -4,9 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
+from skillopt_ci.core.media import text_of
 from skillopt_ci.core.task import Task
 
 T = TypeVar("T", bound=Hashable)
+MOST_CHARS = 30_000  # read of one passage; longer ones are read so far
 FEWEST = 2  # tasks of a small suite that may share what is still their own
 
 
@@ -15,24 +17,38 @@ def few(count: int) -> int:
     return max(FEWEST, count // 20)
 
 
-def divided(tasks: Sequence[Task], read: Callable[[str], set[T]]) -> tuple[set[T], set[T]]:
-    """What is read in the texts of few tasks, and what in those of many.
+def context(task: Task) -> str:
+    """The passage that a task brings."""
+    return task.context
+
+
+def context_and_files(task: Task) -> str:
+    """The passage that a task brings, and its files as far as they are text."""
+    files = (text_of(file.data) or "" for file in task.files)
+    return "\n".join((task.context, *files))[:MOST_CHARS]
+
+
+def divided(
+    tasks: Sequence[Task], read: Callable[[str], set[T]], passage: Callable[[Task], str] = context
+) -> tuple[set[T], set[T]]:
+    """What is read in prompts and passages of few tasks, and what in those of many.
 
     Tasks on the same passage, or of one cluster, are one: a name of the passage is not the whole suite's. What stands
     before more than half of all tasks is.
     """
     together: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for task in tasks:
-        together[task.cluster or task.context or task.id][task.context].append(task.prompt)
+        about = passage(task)
+        together[task.cluster or about or task.id][about].append(task.prompt)
     groups: Counter[T] = Counter()
     having: Counter[T] = Counter()
     for passages in together.values():
         inside: Counter[T] = Counter()
-        for context, prompts in passages.items():
-            passage = read(context)
-            inside.update(dict.fromkeys(passage, len(prompts)))
+        for about, prompts in passages.items():
+            items = read(about)
+            inside.update(dict.fromkeys(items, len(prompts)))
             for prompt in prompts:
-                inside.update(read(prompt) - passage)
+                inside.update(read(prompt) - items)
         groups.update(inside.keys())
         having.update(inside)
     most_groups, most_tasks = few(len(together)), max(FEWEST, len(tasks) // 2)

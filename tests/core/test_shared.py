@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 from skillopt_ci.core.leakage import leakage_of
 from skillopt_ci.core.shared import divided, few
-from skillopt_ci.core.task import GraderSpec, Source, Task
+from skillopt_ci.core.task import Attachment, GraderSpec, Source, Task
 
 
 def tasks(*texts: tuple[str, str], cluster: str | None = None) -> list[Task]:
@@ -35,6 +37,15 @@ def test_a_cluster_is_one_whatever_its_passages() -> None:
     own, common = divided([*tasks(*((f"a{n} x", f"c{n}") for n in range(3)), cluster="k"), *tasks(("b", ""))], split)
     assert own == {"a0", "a1", "a2", "c0", "c1", "c2", "b"}
     assert common == {"x"}  # of three tasks of four
+
+
+def test_six_words_of_a_file_leak_and_its_names_do_not() -> None:
+    note = Attachment(name="note.txt", data=b"It was brought by the old ferry of Quillport in the rain.")
+    image = Attachment(name="a.png", data=b"\x89PNG\r\n\x1a\n")
+    suite = [replace(task, files=(note, image)) for task in tasks(("Who brought it?", ""))]
+    lint = leakage_of(suite, (), "# Letters\n")
+    assert lint.find("- It was brought by the old ferry.") is not None
+    assert lint.find("- A letter of Quillport.") is None
 
 
 def test_names_and_answers_of_a_passage_with_many_questions_leak() -> None:
