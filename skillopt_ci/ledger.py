@@ -178,9 +178,10 @@ class Ledger:
             (run, lineage, generation, event, json.dumps(detail), time.time()),
         )
 
-    def run_events(self, lineage: str) -> list[RunEvent]:
-        """What is known of the runs of a lineage, oldest first."""
-        rows = self._file.run("select run, generation, event, detail from runs where lineage=? order by id", (lineage,))
+    def run_events(self, lineage: str = "") -> list[RunEvent]:
+        """What is known of the runs of a lineage, or of all runs, oldest first."""
+        query = "select run, generation, event, detail from runs where ? in ('', lineage) order by id"
+        rows = self._file.run(query, (lineage,))
         return [RunEvent(run=r[0], generation=r[1], event=r[2], detail=json.loads(r[3])) for r in rows]
 
     def spent_since(self, moment: float) -> Decimal:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.expectation import expectation, expectation_words, known_verdicts
+from skillopt_ci.cli.expectation import earlier_calls, expectation, expectation_words, known_verdicts
 from skillopt_ci.cli.guard import run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
@@ -61,8 +61,10 @@ def _plan(console: Console, options: Options) -> int:
         limits = told(options, skill.budget) if skill.own_budget else limits_of(options, project)
         shape = _shape(skill, suite)
         calls = method_calls(skill.train.method, shape)
+        most = calls.target + calls.optimizer
         verdicts = known_verdicts(project, skill, start, suite)
-        usual = expectation(skill, shape, calls.target + calls.optimizer, limits, verdicts)
+        earlier = earlier_calls(project, skill, start, suite)
+        usual = expectation(skill, shape, most, limits, verdicts=verdicts, earlier=earlier)
         usd = None if limits.usd is None else str(limits.usd)
         budget = {"usd": usd, "calls": limits.calls, "minutes": limits.minutes}
         rows.append({**_row(skill, suite, start, calls), **usual, "budget": budget})

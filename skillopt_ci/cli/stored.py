@@ -19,6 +19,9 @@ from skillopt_ci.wiring import Workshop
 # Of other harnesses the stored runs are not looked up: for their keys a program that the configuration names would run.
 _QUIET = ("chat", "claude-code", "codex")
 
+JUDGE = "judge"  # the stream of its calls
+MOST_RUNS = 5  # earlier runs that are looked at
+
 
 class _Silence:
     """Progress that nobody watches."""
@@ -53,3 +56,18 @@ def verdicts_by_ledger(
     except (ConfigError, LedgerError):  # the skill has problems of its own, told elsewhere; a ledger is no duty
         return found
     return found
+
+
+def calls_by_ledger(project: Project, settings: str) -> list[int]:
+    """Calls of target and optimizer that earlier runs of these settings bought until their end, oldest first."""
+    path = ledger_path(project.root)
+    if not path.is_file():
+        return []
+    try:
+        with Ledger(path, replay_only=True) as ledger:
+            last = {e.run: e for e in ledger.run_events()}
+            runs = [run for run, e in last.items() if e.event == "finished" and e.detail.get("settings") == settings]
+            spends = [ledger.spend_by_stream(run) for run in runs[-MOST_RUNS:]]
+    except LedgerError:
+        return []
+    return [sum(spend.calls for stream, spend in streams.items() if stream != JUDGE) for streams in spends]

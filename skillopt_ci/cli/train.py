@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.expectation import run_settings
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
@@ -145,7 +146,9 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     if not plan.finished and not work.ledger.replay_only:
         limit = limit_text(work.limits(skill), result.stopped_by)
         end = {"stopped": result.stopped, "steps": len(result.steps), "best": result.best.digest}
-        detail = {"stopped_by": result.stopped_by, "limit": limit, **end}
+        # What a run took that came to its end says what the next one takes: `plan` looks for it.
+        whole = {} if entry.exit_code else {"settings": run_settings(skill, plan.start, plan.suite)}
+        detail = {"stopped_by": result.stopped_by, "limit": limit, **end, **whole}
         work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
     work.console.say(
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"

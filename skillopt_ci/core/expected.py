@@ -62,6 +62,14 @@ def expected_calls(shape: Shape, most: int, passing: float = UNKNOWN) -> Expecte
     return Expected(low=min(low, likely), likely=likely, high=max(likely, min(most, round(high))))
 
 
+def by_earlier_runs(expected: Expected, calls: Sequence[int]) -> Expected:
+    """The same where runs of the same skill, sizes and settings are known: the likely figure is what they took."""
+    if not calls:
+        return expected
+    low, high = min(expected.low, *calls), max(expected.high, *calls)
+    return replace(expected, low=low, likely=round(sum(calls) / len(calls)), high=high)
+
+
 def within(expected: Expected, limit: int | None, *, val: int) -> Expected:
     """The same where `limit` calls are all that a run may buy; `val` are the validation tasks.
 

@@ -195,6 +195,30 @@ def test_plan_knows_the_pass_rate_that_the_ledger_has(root: Path) -> None:
     assert told()[1]["pass_rate"] is None
 
 
+def test_plan_knows_what_earlier_runs_of_the_same_settings_took(root: Path) -> None:
+    """Of those that came to their end by themselves; a judge's calls are not among them."""
+    judge = {"provider": "models", "model": "j"}
+    skill = {**json.loads(config())["skills"][0], "graders": [{"type": "judge", "rubric": "It has the date."}]}
+
+    def earlier() -> tuple[list[int], int, str]:
+        done, value = call_json(root, "plan")
+        found = value["skills"][0]["expected_calls"]
+        return found["earlier_runs"], found["likely"], done.out
+
+    write(root, {CONFIG: config(judge=judge, skills=[skill])})
+    took = []
+    for seed in ("1", "2"):
+        (entry,) = call_json(root, "train", "--seed", seed)[1]["skills"]
+        took.append(sum(row["calls"] for row in entry["costs"] if row["stage"] != "judge"))
+        assert any(row["stage"] == "judge" for row in entry["costs"])
+    assert call(root, "train", "--seed", "3", "--max-calls", "150").code == 4
+    runs, likely, out = earlier()
+    assert (runs, likely) == (took, round(sum(took) / 2))
+    assert f"earlier runs with these settings took {', '.join(map(str, runs))}" in out
+    write(root, {PATH: SKILL + "- One more line.\n"})
+    assert earlier()[0] == []
+
+
 def test_plan_of_a_skill_that_passes_everything(root: Path) -> None:
     write(root, {CONFIG: config(providers={"models": {"type": "simulated", "noise": 0}}), PATH: GOOD})
     _, scored = call_json(root, "eval")

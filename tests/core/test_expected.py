@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.costs import Shape, train_calls
-from skillopt_ci.core.expected import expected_calls, pass_rate, within
+from skillopt_ci.core.expected import Expected, by_earlier_runs, expected_calls, pass_rate, within
 from skillopt_ci.core.screening import LOOKS
 
 # Large enough a validation that none of its figures is a matter of a perfect one.
@@ -64,6 +64,13 @@ def test_the_pass_rate_is_of_first_runs_and_wants_half_a_validation() -> None:
     assert pass_rate(rows, 8) == 0.75
     assert pass_rate(rows, 9) is None
     assert pass_rate([], 0) is None
+
+
+def test_what_earlier_runs_took_is_likelier_than_any_guess() -> None:
+    guess = Expected(low=50, likely=100, high=200)
+    assert by_earlier_runs(guess, []) == guess
+    assert by_earlier_runs(guess, [120, 181]) == Expected(low=50, likely=150, high=200)
+    assert by_earlier_runs(guess, [40, 260]) == Expected(low=40, likely=150, high=260)
 
 
 @given(
