@@ -22,6 +22,7 @@ from skillopt_ci.engine.lab import Job
 from skillopt_ci.errors import InconclusiveError
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.parts import SIMULATED, gain, interval, points
+from skillopt_ci.report.parts import spending as spent
 from skillopt_ci.report.viewer import WITH, WITHOUT
 
 
@@ -53,7 +54,8 @@ def _ablate(console: Console, options: Options, split: str, runs: int) -> int:
         "skills": [row for row, _ in rows],
         "spend": {"paid": paid.as_json(), "replayed": replayed.as_json()},
     }
-    text = "\n\n".join(([SIMULATED] if simulated(refs) else []) + [words for _, words in rows])
+    shown = [words for _, words in rows]
+    text = "\n\n".join([*([SIMULATED] if simulated(refs) else []), *shown, spent(paid, replayed)])
     leave_results(console, options, json=value, summary=text, shown=text)
     return code
 

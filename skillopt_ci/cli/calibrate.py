@@ -27,6 +27,7 @@ from skillopt_ci.engine.merge import GateSettings, MergeGate, rows_of
 from skillopt_ci.errors import InconclusiveError
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.parts import SIMULATED
+from skillopt_ci.report.parts import spending as spent
 
 STREAM = "cal"
 _FLIPPY = 10
@@ -57,7 +58,8 @@ def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> 
         "skills": [json for json, _ in rows],
         "spend": {"paid": paid.as_json(), "replayed": replayed.as_json()},
     }
-    text = "\n\n".join(([SIMULATED] if simulated(refs) else []) + [words for _, words in rows])
+    shown = [words for _, words in rows]
+    text = "\n\n".join([*([SIMULATED] if simulated(refs) else []), *shown, spent(paid, replayed)])
     leave_results(console, options, json=value, summary=text, shown=text)
     return 0
 
@@ -69,7 +71,8 @@ def _one(work: Work, subject: Subject, repeats: int, gates: int) -> tuple[dict[s
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
     require_trust(work, skill, tasks, run=name, meters=meters)
-    work.console.say(f"{skill.name} on {skill.target.label}: {RUNS} runs of {len(tasks)} tasks")
+    plan = f"{RUNS} runs of {len(tasks)} tasks, then {repeats} live gates"
+    work.console.say(f"{skill.name} on {skill.target.label}: {plan}")
     runs = _runs(lab, measured, tasks)
     if missing_share(rows_of(runs)) > TOO_MUCH_MISSING:
         raise InconclusiveError(f"{skill.name}: more than 5% of the runs gave no result; `ledger failures` says why")

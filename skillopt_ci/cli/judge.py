@@ -22,6 +22,7 @@ from skillopt_ci.graders.build import build_one
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.jsonout import spend_json
 from skillopt_ci.report.parts import SIMULATED
+from skillopt_ci.report.parts import spending as spent
 
 
 @click.command(help=COMMANDS["judge"])
@@ -41,10 +42,16 @@ def _judge(console: Console, options: Options) -> int:
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         rows = [_one(work, skill, judge) for skill, judge in skills]
-        spend = spend_json(work.meter.paid, work.meter.replayed)
+        paid, replayed = work.meter.paid, work.meter.replayed
     code = 0 if all(row["trusted"] for row, _ in rows) else InconclusiveError.exit_code
-    value = {"schema": "skillopt-ci/judge/1", "exit_code": code, "skills": [row for row, _ in rows], "spend": spend}
-    text = "\n\n".join(([SIMULATED] if simulated(refs) else []) + [words for _, words in rows])
+    value = {
+        "schema": "skillopt-ci/judge/1",
+        "exit_code": code,
+        "skills": [row for row, _ in rows],
+        "spend": spend_json(paid, replayed),
+    }
+    shown = [words for _, words in rows]
+    text = "\n\n".join([*([SIMULATED] if simulated(refs) else []), *shown, spent(paid, replayed)])
     leave_results(console, options, json=value, summary=text, shown=text)
     return code
 

@@ -59,6 +59,7 @@ def test_calibrate_buys_its_runs_once_and_measures_the_gate(tmp_path: Path) -> N
     for words in ("100 simulated gates at each true loss", "| 5 pt |", "tasks that disagree with themselves most: t0"):
         assert words in done.out
     assert done.out.startswith("**Simulated models:**")
+    assert f"Paid: {calls} calls, " in done.out
     again = call_json(made.root, "calibrate", "--gates", "100", "--repeats", "2", "--replay-only")[1]
     assert (again["spend"]["paid"]["calls"], again["skills"]) == (0, value["skills"])
 
@@ -170,6 +171,7 @@ def test_ablate_says_whether_the_body_does_anything(tmp_path: Path, skill: str, 
     assert (row["split"], row["n_tasks"], value["spend"]["paid"]["calls"]) == ("val", 12, 2 * 2 * 12)
     assert words in done.out
     assert "12 val tasks x 2 runs per arm" in done.out
+    assert f"Paid: {value['spend']['paid']['calls']} calls, " in done.out
     assert call_json(made.root, "ablate", "--replay-only")[1]["skills"] == value["skills"]
 
 

@@ -263,6 +263,7 @@ def test_the_command_tells_what_a_judge_is_worth(tmp_path: Path) -> None:
         labels = [("A. The source is B.", True)] * 4 + [("A.", False)] * 3 + [("The source is made up.", False)]
         write(root, {TASKS: labelled_tasks(labels)})
         done, value = call_json(root, "judge", env=ENV)
+        assert f"Paid: {value['spend']['paid']['calls']} calls, " in done.out
         assert (done.code, value["schema"]) == (0, "skillopt-ci/judge/1")
         (entry,) = value["skills"]
         assert (entry["trusted"], entry["samples"][0]["n"], entry["samples"][0]["wrong"]) == (True, 3, [])
