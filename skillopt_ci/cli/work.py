@@ -26,6 +26,7 @@ from skillopt_ci.pool import Pool
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.escape import scrub
 from skillopt_ci.report.run_folder import RunFolder
+from skillopt_ci.sandbox.scratch import lock_folder, unlock_folder
 from skillopt_ci.wiring import Workshop
 
 CHAT_CONCURRENCY = 8
@@ -93,6 +94,7 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
     limited = limits.month_usd is not None or any(s.budget.month_usd is not None for s in project.skills)
     with (
         Ledger(ledger_path(project.root), replay_only=options.replay_only, seal=seal) as ledger,
+        _at_the_ledger(console, options, project.root),
         month_book(console, limits, limited=limited) as book,
     ):
         ledger.seal_rest()
@@ -117,6 +119,26 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
                 )
         finally:
             workshop.close()
+
+
+@contextmanager
+def _at_the_ledger(console: Console, options: Options, root: Path) -> Generator[None]:
+    """Say so when another command buys with the same ledger: each sees what the other bought only when it begins."""
+    lock = None
+    if not options.replay_only:
+        try:
+            lock = lock_folder(ledger_path(root).resolve().parent)
+        except BlockingIOError:
+            console.warn(
+                "warning: another command is at work with this ledger: what both need is bought by both, and neither "
+                "sees what the other spends"
+            )
+        except OSError:  # a folder that cannot be locked says nothing
+            pass
+    try:
+        yield
+    finally:
+        unlock_folder(lock)
 
 
 def ledger_path(root: Path) -> Path:

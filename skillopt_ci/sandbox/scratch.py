@@ -35,10 +35,10 @@ class Scratch:
             except OSError as error:
                 raise failed_to_write(error, "no folder for temporary files can be made") from error
             with suppress(BlockingIOError, FileNotFoundError):  # a sweep came between, and takes it
-                self._lock = _lock(self.path)
+                self._lock = lock_folder(self.path)
                 if self.path.is_dir():
                     return
-                _unlock(self._lock)
+                unlock_folder(self._lock)
 
     def __enter__(self) -> Path:
         return self.path
@@ -51,7 +51,7 @@ class Scratch:
     def close(self) -> None:
         """Remove it with everything in it."""
         remove(self.path)
-        _unlock(self._lock)
+        unlock_folder(self._lock)
         self._lock = None
 
 
@@ -67,13 +67,13 @@ def sweep(places: Iterable[str] | None = None) -> None:
             folders += (path for path in Path(place).iterdir() if _NAME.fullmatch(path.name))
         for folder in folders:
             with suppress(OSError):  # in use, somebody else's, or no folder
-                lock = _lock(folder)
+                lock = lock_folder(folder)
                 if lock is not None and _is_ours(os.fstat(lock)):
                     remove(folder)
-                _unlock(lock)
+                unlock_folder(lock)
 
 
-def _lock(folder: Path) -> int | None:
+def lock_folder(folder: Path) -> int | None:
     """Open a folder and lock it: its number; None where the system has no locks for folders.
 
     Raises:
@@ -94,7 +94,8 @@ def _lock(folder: Path) -> int | None:
     return number
 
 
-def _unlock(lock: int | None) -> None:
+def unlock_folder(lock: int | None) -> None:
+    """Let go of what `lock_folder` gave."""
     if lock is not None:
         os.close(lock)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from skillopt_ci.sandbox.scratch import lock_folder, unlock_folder
 from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, bytes_of, call, call_json, config, files, tasks, write
 from tests.forge.repo import Repo
 
@@ -648,3 +649,16 @@ def test_the_schema_describes_the_configuration(root: Path) -> None:
     validator = Draft202012Validator(schema)
     assert list(validator.iter_errors(json.loads(config()))) == []
     assert list(validator.iter_errors({**json.loads(config()), "concurency": 1}))
+
+
+def test_two_commands_at_one_ledger_hear_of_each_other(root: Path) -> None:
+    said = "another command is at work with this ledger: what both need is bought by both"
+    assert said not in call(root, "eval").err
+    lock = lock_folder(root / ".skillopt")
+    try:
+        assert said in call(root, "eval", "--runs", "2").err
+        assert said not in call(root, "eval", "--replay-only").err
+        assert said not in call(root, "check").err
+    finally:
+        unlock_folder(lock)
+    assert said not in call(root, "eval").err
