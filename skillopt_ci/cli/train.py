@@ -144,16 +144,20 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     finish_folder(work, plan, entry)
     # Only now: a run that is killed while its files are written is unfinished, and the same command writes them.
     if not plan.finished and not work.ledger.replay_only:
-        limit = limit_text(work.limits(skill), result.stopped_by)
-        end = {"stopped": result.stopped, "steps": len(result.steps), "best": result.best.digest}
-        # What a run took that came to its end says what the next one takes: `plan` looks for it.
-        whole = {} if entry.exit_code else {"settings": run_settings(skill, plan.start, plan.suite)}
-        detail = {"stopped_by": result.stopped_by, "limit": limit, **end, **whole}
-        work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
+        _note_end(work, plan, entry, result)
     work.console.say(
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"
     )
     return entry
+
+
+def _note_end(work: Work, plan: Plan, entry: TrainEntry, result: TrainResult) -> None:
+    """Note in the ledger how a run ended: for who continues or replays it, and for `plan`, what such a run takes."""
+    limit = limit_text(work.limits(plan.skill), result.stopped_by)
+    end = {"stopped": result.stopped, "steps": len(result.steps), "best": result.best.digest}
+    whole = {} if entry.exit_code else {"settings": run_settings(plan.skill, plan.start, plan.suite)}
+    detail = {"stopped_by": result.stopped_by, "limit": limit, **end, **whole}
+    work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
 
 
 def finish_folder(work: Work, plan: Plan, entry: TrainEntry, *, propose: bool = True) -> None:
