@@ -26,8 +26,21 @@ def as_it_was(work: Work, plan: Plan, meter: Meter) -> Generator[None]:
     ledger.replay_only = ledger.replay_only or plan.finished
     try:
         yield
+    except LedgerMissError as error:
+        raise LedgerMissError(f"{error}{_instead(work, plan)}") from error
     finally:
         ledger.replay_only, ledger.ended, counts.limits = before
+
+
+def _instead(work: Work, plan: Plan) -> str:
+    """What somebody may have meant who replays a run that has not ended, or ended where nobody noted how."""
+    if plan.ended is not None:
+        return f"; budget.{plan.ended.stopped_by} ended the stored run" if plan.ended.steps is None else ""
+    if plan.finished:
+        return ""
+    if work.ledger.spend_by_stage(plan.run_id):
+        return "; the run has not come to its end: without --replay-only it goes on"
+    return f"; --generation {plan.generation - 1} replays the last run" if plan.generation > 1 else ""
 
 
 def require_same_end(work: Work, plan: Plan, result: TrainResult) -> None:

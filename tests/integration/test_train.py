@@ -145,7 +145,8 @@ def test_what_cannot_be_trained_is_said_in_one_line(root: Path, args: list[str],
 
 def test_replay_only_of_a_run_that_was_never_bought_does_not_start_it(root: Path) -> None:
     first = train(root)
-    assert call(root, "train", "--replay-only").code == 2
+    refused = call(root, "train", "--replay-only")
+    assert (refused.code, refused.lines[-1].endswith("; --generation 1 replays the last run")) == (2, True)
     assert call(root, "train", "--replay-only", "--generation", "1").code == 0
     assert first["generation"] + 1 == train(root)["generation"]
 
@@ -267,6 +268,24 @@ def test_a_replay_without_a_call_of_the_run_is_no_end_by_its_budget(root: Path) 
     done, value = call_json(root, "train", "--replay-only")
     assert (done.code, value["reason"]) == (2, "replay-miss")
     assert "calls of the stored run are not in the ledger" in done.lines[-1]
+
+
+def test_a_replay_of_a_run_of_an_older_version_says_that_its_budget_ended_it(root: Path) -> None:
+    assert train(root, "--max-calls", "120")["exit_code"] == 4
+    with closing(sqlite3.connect(root / ".skillopt/ledger.sqlite")) as ledger:
+        old = json.dumps({"stopped_by": "calls", "limit": "120"})
+        ledger.execute("update runs set detail = ? where event = 'finished'", (old,))
+        ledger.commit()
+    refused = call(root, "train", "--replay-only")
+    assert refused.code == 2
+    assert refused.lines[-1].endswith("(call); budget.calls ended the stored run")
+
+
+def test_a_replay_of_a_run_that_was_not_even_measured_says_so(root: Path) -> None:
+    assert train(root, "--max-calls", "55")["exit_code"] == 4  # 48 of them are kept back for the test split
+    refused = call(root, "train", "--replay-only")
+    assert refused.code == 2
+    assert refused.lines[-1].endswith("the run has not come to its end: without --replay-only it goes on")
 
 
 def test_what_the_month_has_cost_counts_for_the_monthly_limit(tmp_path: Path) -> None:
