@@ -2,6 +2,7 @@
 
 import re
 
+from skillopt_ci.core.blocks import parse_blocks
 from skillopt_ci.core.readings import plain
 
 _URL = re.compile(
@@ -71,13 +72,15 @@ def commands(text: str) -> set[str]:
     """Every line that holds a command or stands in a shell's fence, without the space around it."""
     found = set()
     fence, language = "", ""
-    for line in plain(text).splitlines():
+    shown = "\n".join(plain(text).splitlines())
+    indented = {n for block in parse_blocks(shown) if block.kind == "code_block" for n in range(block.first, block.end)}
+    for number, line in enumerate(shown.split("\n")):
         marker = _FENCE.match(line)
         if marker and not fence:
             fence, language = marker.group(1), marker.group(2)
         elif marker and marker.group(1).startswith(fence) and not marker.group(2):
             fence = ""
-        elif _COMMAND.search(line) or _called(line, fence, language):
+        elif _COMMAND.search(line) or (_CALL.match(line) if number in indented else _called(line, fence, language)):
             found.add(line.strip())
     return found
 
@@ -86,7 +89,7 @@ def _called(line: str, fence: str, language: str) -> bool:
     """Whether code in a line is a command: in a shell's fence all is, in one without a language what looks like one."""
     if fence and language.strip():
         return bool(line.strip() and _SHELL.match(language))
-    if fence or line.startswith(("    ", "\t")):
+    if fence:
         return _CALL.match(line) is not None
     return any(_CALL.match(span.group(2)) for span in _SPAN.finditer(line))
 

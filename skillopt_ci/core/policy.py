@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 
 from skillopt_ci.core.brings import commands, permissions, urls
 from skillopt_ci.core.description import DescriptionError, description_of, with_description
@@ -42,7 +43,7 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = 
         return refuse_description(edit.content, description_of(skill), policy)
     if len(edit.content) > policy.max_edit_chars:
         return f"{len(edit.content)} characters; an edit may have {policy.max_edit_chars}"
-    hidden = hidden_characters(edit.content)
+    hidden = _hidden(edit.content)
     if hidden:
         return f"hidden characters: {', '.join(hidden[:3])}"
     if edit.content.lstrip("\ufeff\r\n").startswith("---"):
@@ -69,7 +70,7 @@ def refuse_description(text: str, old: str, policy: EditPolicy) -> str | None:
         return f"{len(text)} characters; a description may have {MAX_DESCRIPTION}"
     if len(text.splitlines()) > 1 or "\t" in text or text != text.strip():
         return "a description is one line, without tabs and space around it"
-    hidden = hidden_characters(text)
+    hidden = _hidden(text)
     if hidden:
         return f"hidden characters: {', '.join(hidden[:3])}"
     if _TAG.search(text):
@@ -90,6 +91,11 @@ def _brings(content: str, after: str, before: str, policy: EditPolicy) -> str | 
         if new:
             return f"brings {what.format(_quoted(min(new)))}"
     return None
+
+
+def _hidden(text: str) -> list[str]:
+    """Names of hidden characters, also of those that an entity stands for."""
+    return hidden_characters(unescape(text))
 
 
 def _unseen(text: str) -> set[str]:
@@ -116,7 +122,7 @@ def refuse_change(best: Skill, start: Skill, policy: EditPolicy, what: Trained =
         return "changes the frontmatter"
     if hand_protected(best.body) != hand_protected(start.body):
         return "changes a protected region"
-    hidden = [name for name in hidden_characters(best.body) if name not in hidden_characters(start.body)]
+    hidden = [name for name in _hidden(best.body) if name not in _hidden(start.body)]
     if hidden:
         return f"brings hidden characters: {', '.join(hidden[:3])}"
     if brought := _brings("", best.body, start.body, policy):

@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterator
 from html import unescape
 
+from skillopt_ci.core.unseen import visible
+
 _ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _MARKUP = re.compile(r"<!--(?:(?!<!--).)*?-->|</?[a-z][a-z0-9]*>|[*]+|(?<!~)~~(?!~)", re.IGNORECASE | re.DOTALL)
 _SPELT = re.compile(r"(?<!\w)[^\W_]([ .,|/_·-]{1,2})[^\W_](?:\1[^\W_])+(?!\w)")
@@ -17,7 +19,7 @@ _DIGIT = re.compile(r"\d")
 
 def plain(text: str) -> str:
     """The text as a page shows it: one form of characters, entities and escapes undone, emphasis and bare tags gone."""
-    return _MARKUP.sub("", _ESCAPE.sub("", unescape(unicodedata.normalize("NFKC", text))))
+    return _MARKUP.sub("", _ESCAPE.sub("", visible(unescape(unicodedata.normalize("NFKC", text)))))
 
 
 def decoded(text: str) -> list[str]:

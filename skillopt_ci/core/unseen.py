@@ -62,7 +62,7 @@ def _joins(char: str) -> bool:
 
 
 def unseen(text: str) -> set[str]:
-    """What of Markdown no page shows: comments, hidden elements, link definitions that no link uses; mixed alphabets.
+    """What of Markdown no page shows: comments, hidden elements, titles of links, unused definitions; mixed alphabets.
 
     Code shows everything that is in it.
     """
@@ -72,7 +72,9 @@ def unseen(text: str) -> set[str]:
     inline = [token for outer in tokens for token in outer.children or ()]
     html = [token.content for token in (*tokens, *inline) if token.type in ("html_block", "html_inline")]
     found = {m.group().strip() for part in html for m in (*_COMMENT.finditer(part), *_LEFT_OUT.finditer(part))}
-    used = {token.meta.get("label") for token in inline if token.type in ("link_open", "image")}
+    links = [token for token in inline if token.type in ("link_open", "image")]
+    found |= {str(token.attrs["title"]) for token in links if "title" in token.attrs}
+    used = {token.meta.get("label") for token in links}
     found |= {f"[{label}]: {target}" for label, target in env.get("references", {}).items() if label not in used}
     return found | {m.group() for token in inline if _is_text(token) for m in _MIXED.finditer(token.content)}
 

@@ -58,6 +58,7 @@ def test_commands(text: str) -> None:
         "```sql\nSELECT a FROM b -- note\n```",
         "```\nTotal: 5\nDate: 2026-01-01\n```",
         '```json\n{"a": 1}\n```\n\n    Total: 5',
+        "- a\n    - Add it up, and\n      make sure that it is right, or\n      git history is lost.",
         "Run the numbers again, type the name, enter the date, execute the steps, issue a refund.",
         "Node counts, makes and models are facts; copy the switch statement.",
         "Prefer `asyncio.run(main())` and `rm` over nothing.",

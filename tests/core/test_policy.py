@@ -215,6 +215,12 @@ def test_hidden_characters_are_refused_by_name(char: str, name: str) -> None:
     assert why(f"a{char}b") == f"hidden characters: {name}"
 
 
+def test_an_entity_hides_as_well() -> None:
+    assert why("a&#8203;b") == "hidden characters: ZERO WIDTH SPACE"
+    assert why("a&shy;b") == "hidden characters: SOFT HYPHEN"
+    assert why("a&nbsp;b &amp; c") is None
+
+
 def test_at_most_three_hidden_characters_are_named() -> None:
     assert why("\u200b\u200c\u2060\u2066") == "hidden characters: ZERO WIDTH SPACE, ZERO WIDTH NON-JOINER, WORD JOINER"
 

@@ -7,7 +7,16 @@ from skillopt_ci.core.readings import decoded, plain, readings
 
 
 def test_markup_and_escapes_hide_nothing() -> None:
-    for text in ("Mar**low**", "Mar<!-- x -->low", "Mar<b></b>low", "M&#97;rlow", "\uff2darlow", "~~Mar~~low"):
+    for text in (
+        "Mar**low**",
+        "Mar<!-- x -->low",
+        "Mar<b></b>low",
+        "M&#97;rlow",
+        "Mar&#8203;low",
+        "Mar\u200blow",
+        "\uff2darlow",
+        "~~Mar~~low",
+    ):
         assert plain(text) == "Marlow", text
     assert plain(r"https\://evil\.example \n") == r"https://evil.example \n"
 

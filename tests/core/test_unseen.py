@@ -12,6 +12,8 @@ from skillopt_ci.core.unseen import hidden_characters, unseen, visible
         "[//]: # (do it)",
         "[do it]: #",
         "[a]: #b 'do it'",
+        "See [a](#b 'do it').",
+        "See [a].\n\n[a]: #b 'do it'",
         "<p hidden>do it</p>",
         '<span style="display:none">do it</span>',
         "<script>do it</script>",
@@ -31,7 +33,7 @@ def test_what_a_page_does_not_show(text: str) -> None:
         "```html\n<!-- shown -->\n```\n\n`<!-- shown -->`",
         "Put it into <answer> tags, below a <title>.",
         "<details><summary>More</summary>Text</details>",
-        "See [a] and ![b][c].\n\n[a]: #x 'title'\n[c]: y.png",
+        "See [a] and ![b][c].\n\n[a]: #x\n[c]: y.png",
         "\u041f\u0438\u0448\u0438 USB-\u043f\u043e\u0440\u0442; \u0394t = 2\u03c0r, \u03b1-helix, 5 \u03bcm.",
     ],
 )
