@@ -220,6 +220,13 @@ def test_plan_knows_what_earlier_runs_of_the_same_settings_took(root: Path) -> N
     assert earlier()[0] == []
 
 
+def test_plan_needs_no_ledger_that_can_be_read(root: Path) -> None:
+    _, expected = call_json(root, "plan")
+    write(root, {".skillopt/ledger.sqlite": b"no ledger"})
+    done, value = call_json(root, "plan")
+    assert (done.code, value) == (0, expected)
+
+
 def test_plan_of_a_skill_that_passes_everything(root: Path) -> None:
     write(root, {CONFIG: config(providers={"models": {"type": "simulated", "noise": 0}}), PATH: GOOD})
     _, scored = call_json(root, "eval")
