@@ -226,6 +226,11 @@ def follow(work: Work, name: str, folder: RunFolder, steps: Training, accepted: 
             paid, before = work.meter.paid.calls, paid
             note = ", replayed" if event.cost.calls and paid == before else ""
             work.console.say(step_line(event.as_json()) + note)
+            if event.number == 1 and event.incumbent_mean == 0:
+                work.console.warn(
+                    f"{name}: warning: no validation task scored anything with the skill as it is: if graders or "
+                    "expected answers are wrong, the rest is paid for nothing (Ctrl-C keeps what was bought)"
+                )
             work.progress.step_done(event.number)
             if event.action == "accept" and event.candidate is not None:
                 accepted(event.candidate)
