@@ -13,6 +13,9 @@ from skillopt_ci.core.schedule import epoch_order
 
 LOOKS = 8  # of `runs` rollouts each, at most
 UNLIKELY = 4.0  # an edit is dropped when luck explains its runs this many times better
+# Whether a better edit makes one needless is looked at so often, and given up when it is this many times less likely.
+REPEAT_LOOKS, DOUBT = 2, 2.0
+OWN_RUNS = 2  # a task is taken to do with an edit what all of them do, as if it had been run so often
 # What failed tasks are taken to do when run again, before that is known: a quarter pass, as if four had been run; and a
 # task is taken to do what they all do, as if it had been run four times.
 AGAIN, AGAIN_RUNS, TASK_RUNS = 0.25, 4, 4
@@ -30,6 +33,7 @@ class ScreenRule:
         odds: an edit is kept when mending explains its runs this many times better than luck, above 1.
         company: edits that did well alone, from which their bundle is gated before the epoch ends.
         control: whether tasks are run again without the edit; else what they do then is a guess.
+        distinct: whether edits that did well alone are tried beside the better ones of their step.
         gives_up: whether edits go unscreened after an epoch in which none of them got anywhere.
     """
 
@@ -38,6 +42,7 @@ class ScreenRule:
     odds: float = 100.0
     company: int = 8
     control: bool = True
+    distinct: bool = True
     gives_up: bool = True
 
     @property
@@ -92,7 +97,7 @@ def screened(
     runs: Sequence[tuple[str, float | None]], without: Mapping[str, float], rule: ScreenRule
 ) -> Screening | None:
     """What (task, score) runs of an edit show; None when none gave a result."""
-    got = [(v, min(max(without[t], _LEAST), 1 - _LEAST)) for t, v in runs if v is not None]
+    got = [(v, _inside(without[t])) for t, v in runs if v is not None]
     if not got:
         return None
     evidence = math.fsum(
@@ -117,6 +122,48 @@ def why_not(found: Screening, rule: ScreenRule) -> str:
     one, other = ("help", "luck") if found.evidence > 0 else ("luck", "help")
     better = f"{one} explains that {math.exp(abs(found.evidence)):.1f} times better than {other}"
     return f"alone it stayed uncertain after the most runs: {gain}; {better} (help is believed at {rule.odds:g} times)"
+
+
+def repeats(
+    beside: Sequence[tuple[str, float | None]], alone: Sequence[tuple[str, float | None]], without: Mapping[str, float]
+) -> Verdict:
+    """Whether other edits do to an edit's tasks what it does to them, or nothing: `reject`, `keep`, or `more`.
+
+    Args:
+        beside: (task, score) runs with the other edits and without this one.
+        alone: runs with this one and without the others.
+        without: what each task scores with neither.
+    """
+    rows: dict[str, list[float]] = {}
+    for task, value in alone:
+        rows.setdefault(task, []).extend([] if value is None else [value])
+    got = [v for row in rows.values() for v in row]
+    usual = math.fsum(got) / len(got) if got else 0.0
+    evidence = 0.0
+    for task, value in beside:
+        row, nothing = rows.get(task, []), _inside(without[task])
+        same = _inside((math.fsum(row) + usual * OWN_RUNS) / (len(row) + OWN_RUNS))
+        if value is not None and same > nothing:
+            evidence += value * math.log(same / nothing) + (1 - value) * math.log((1 - same) / (1 - nothing))
+    return "reject" if evidence >= math.log(UNLIKELY) else "keep" if evidence <= -math.log(DOUBT) else "more"
+
+
+def adds(
+    both: Sequence[tuple[str, float | None]], beside: Sequence[tuple[str, float | None]], rule: ScreenRule
+) -> Verdict:
+    """Whether an edit helps beside others that do as much alone; (task, score) runs of all of them, and of the others.
+
+    As with a task that needs two edits, of which each helps a little.
+    """
+    got = [v for _, v in beside if v is not None]
+    found = screened(both, dict.fromkeys((t for t, _ in both), (math.fsum(got) + 1) / (len(got) + 2)), rule)
+    if found is None or found.evidence >= math.log(DOUBT):
+        return "keep"
+    return "reject" if found.evidence <= -math.log(UNLIKELY) else "more"
+
+
+def _inside(rate: float) -> float:
+    return min(max(rate, _LEAST), 1 - _LEAST)
 
 
 def worth(kept: Sequence[Screening | None], rule: ScreenRule) -> bool:

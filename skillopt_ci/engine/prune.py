@@ -15,7 +15,7 @@ from skillopt_ci.core.strict import TOLERANCE
 from skillopt_ci.core.training_gate import STRICT, TrainingRule
 from skillopt_ci.engine.decide import decide, empty, fitting_rule
 from skillopt_ci.engine.lab import Job
-from skillopt_ci.engine.screen import SCREEN
+from skillopt_ci.engine.looks import SCREEN
 from skillopt_ci.engine.state import Bench, State
 from skillopt_ci.engine.steps import skipped
 

@@ -1,43 +1,17 @@
 """Screening at work: every edit runs alone on its own evidence before any of them costs a validation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Rollout, Score
-from skillopt_ci.core.screening import (
-    LOOKS,
-    Screening,
-    ScreenRule,
-    Verdict,
-    screened,
-    tasks_of,
-    verdict,
-    why_not,
-    without_it,
-)
-from skillopt_ci.core.skill import Skill
-from skillopt_ci.engine.lab import Job
+from skillopt_ci.core.screening import ScreenRule, tasks_of, why_not
+from skillopt_ci.engine.looks import SCREEN, Looks, run
+from skillopt_ci.engine.repeats import without_repeats
 from skillopt_ci.engine.state import Bench, State
 
-SCREEN = "screen"
-
-
-@dataclass
-class _Looks:
-    """The edits of a step under screening, by index: where each is run, the skill with it, and what came of it.
-
-    `control` is what tasks scored when they were run again without any of the edits.
-    """
-
-    plans: dict[int, list[tuple[str, int]]]
-    skills: dict[int, Skill]
-    working: Skill
-    control: dict[str, float | None]
-    values: dict[int, list[float | None]] = field(default_factory=dict)
-    found: dict[int, Screening | None] = field(default_factory=dict)
-    words: dict[int, Verdict] = field(default_factory=dict)
+REPEATS = "another edit of the step does as much for its tasks alone, and beside that it was not seen to help"
 
 
 def screen(
@@ -64,61 +38,22 @@ def screen(
     plans = {
         i: tasks_of(r.edit.evidence, failed, rule, seed=bench.settings.seed) for i, r in enumerate(records) if _open(r)
     }
-    looks = _Looks(plans, {i: state.trying([records[i]]) for i in plans}, state.working, _control(state))
-    taken = _run(bench, looks)
+    looks = Looks(plans, {i: state.trying([records[i]]) for i in plans}, state.working, _control(state))
+    taken = run(bench, looks)
+    taken += without_repeats(bench, looks, state, records)
     first = list(plans)[:budget]
     if len(first) > 1 and "keep" not in looks.words.values() and not any(_sure(r) for r in records):
         evidence = [task for i in first for task in records[i].edit.evidence]
         plan = tasks_of(evidence, failed, rule, seed=bench.settings.seed)
         group = replace(looks, plans={0: plan}, skills={0: state.trying([records[i] for i in first])}, values={})
-        taken += _run(bench, group)
+        taken += run(bench, group)
         if group.words[0] == "keep":
             looks.words |= dict.fromkeys(first, group.words[0])
             looks.found |= dict.fromkeys(first, group.found[0])
-    found = [_judged(r, looks.words[i], looks.found[i], rule) if i in plans else r for i, r in enumerate(records)]
+    found = [_judged(r, i, looks, rule) if i in plans else r for i, r in enumerate(records)]
     # What waits stands before what was read beside it; of one step the best first.
     kept = sorted((r for r in found if r.status == "kept"), key=lambda r: (r.proposed, -gain(r)))
     return [*kept, *(r for r in found if r.status != "kept")], tuple(taken)
-
-
-def _run(bench: Bench, looks: _Looks) -> list[Rollout]:
-    """Look until every edit is decided on."""
-    looks.words, looks.found = {}, {}
-    return [rollout for look in range(1, LOOKS + 1) for rollout in _look(bench, looks, look)]
-
-
-def _look(bench: Bench, looks: _Looks, look: int) -> list[Rollout]:
-    """Take the runs of one look, those of all edits that are open together, and first those without any edit."""
-    rule, tasks = bench.settings.screen, {t.id: t for t in bench.train}
-    still = [i for i in looks.plans if looks.words.get(i, "more") == "more"]
-    wanted = [(i, t, n) for i in still for t, n in looks.plans[i][(look - 1) * rule.runs : look * rule.runs]]
-    again = [t for t in dict.fromkeys(t for _, t, _ in wanted) if t not in looks.control and rule.control]
-    jobs = [Job(looks.working, tasks[t], bench.lab.sample(tasks[t], SCREEN)) for t in again]
-    jobs += [Job(looks.skills[i], tasks[t], bench.lab.sample(tasks[t], SCREEN, n)) for i, t, n in wanted]
-    taken = bench.lab.roll_out(jobs, what=f"screening of {len(still)} edits, each alone") if jobs else []
-    looks.control.update((t, r.value) for t, r in zip(again, taken, strict=False))
-    for (i, _, _), rollout in zip(wanted, taken[len(again) :], strict=True):
-        looks.values.setdefault(i, []).append(rollout.value)
-    for i in still:
-        control = {t: looks.control.get(t) for t, _ in (run for j in looks.plans for run in _runs(looks, j))}
-        without = without_it(control, _others(looks, i) if rule.control else {})
-        looks.found[i] = screened(_runs(looks, i), without, rule)
-        looks.words[i] = verdict(looks.found[i], look, rule)
-    return taken
-
-
-def _runs(looks: _Looks, index: int) -> list[tuple[str, float | None]]:
-    """(task, score) of every run of an edit so far."""
-    return [(t, v) for (t, _), v in zip(looks.plans[index], looks.values.get(index, []), strict=False)]
-
-
-def _others(looks: _Looks, index: int) -> dict[str, list[float]]:
-    """task -> its scores beside the other edits of the step."""
-    found: dict[str, list[float]] = {}
-    for task, value in (run for j in looks.plans if j != index for run in _runs(looks, j)):
-        if value is not None:
-            found.setdefault(task, []).append(value)
-    return found
 
 
 def _control(state: State) -> dict[str, float | None]:
@@ -166,7 +101,9 @@ def gain(record: EditRecord) -> float:
     return record.screening.gain if record.screening else 0.0
 
 
-def _judged(record: EditRecord, word: Verdict, found: Screening | None, rule: ScreenRule) -> EditRecord:
-    if word == "keep" or found is None:
+def _judged(record: EditRecord, index: int, looks: Looks, rule: ScreenRule) -> EditRecord:
+    found = looks.found[index]
+    if looks.words[index] == "keep" or found is None:
         return replace(record, screening=found)
-    return replace(record, status="rejected-alone", reason=why_not(found, rule), screening=found)
+    reason = REPEATS if index in looks.repeats else why_not(found, rule)
+    return replace(record, status="rejected-alone", reason=reason, screening=found)

@@ -8,6 +8,8 @@ from skillopt_ci.core.screening import (
     LOOKS,
     Screening,
     ScreenRule,
+    adds,
+    repeats,
     screened,
     spread,
     tasks_of,
@@ -120,3 +122,34 @@ def test_a_group_that_is_large_enough_is_gated_at_once() -> None:
     assert [worth([good] * n, RULE) for n in (1, 5, 6)] == [False, False, True]
     assert worth([good, None], RULE)  # what could not be measured alone waits for nothing
     assert worth([good], ScreenRule(company=1))
+
+
+def test_edits_that_do_to_the_tasks_what_an_edit_does_make_it_a_repeat() -> None:
+    alone: list[tuple[str, float | None]] = [("a", 1.0), ("b", 1.0), ("a", 1.0), ("b", 1.0)]
+    without = {"a": 0.2, "b": 0.2}
+    assert repeats([("a", 1.0), ("b", 1.0)], alone, without) == "reject"
+    assert repeats([("a", 0.0)], alone, without) == "keep"
+    assert repeats([("a", 1.0), ("b", 0.0)], alone, without) == "keep"
+    assert repeats([("a", None), ("b", None)], alone, without) == "more"  # nothing was measured
+    assert repeats([("a", 1.0), ("b", 1.0)], [("a", None)], without) == "more"
+    assert repeats([("a", 1.0), ("b", 1.0)], [("a", 0.0), ("b", 0.0)], without) == "more"  # it does nothing itself
+
+
+def test_an_edit_that_helps_beside_the_others_is_no_repeat() -> None:
+    half: list[tuple[str, float | None]] = [("a", 1.0), ("a", 0.0), ("b", 1.0), ("b", 0.0)]
+    assert adds([("a", 1.0), ("b", 1.0), ("a", 1.0)], half, RULE) == "keep"
+    assert adds([("a", 0.0)], half, RULE) == "more"
+    assert adds([("a", 0.0), ("b", 0.0), ("a", 0.0)], half, RULE) == "reject"
+    assert adds([("a", None)], half, RULE) == "keep"  # it could not be measured: the gate decides
+
+
+RUNS = st.lists(st.tuples(st.sampled_from("ab"), st.none() | SHARES), max_size=8)
+
+
+@given(RUNS, RUNS, st.fixed_dictionaries({"a": SHARES, "b": SHARES}))
+def test_repeats_are_judged_whatever_the_runs(
+    beside: list[tuple[str, float | None]], alone: list[tuple[str, float | None]], without: dict[str, float]
+) -> None:
+    assert repeats(beside, alone, without) in ("keep", "reject", "more")
+    assert repeats([], alone, without) == "more"
+    assert adds(beside, alone, RULE) in ("keep", "reject", "more")

@@ -44,9 +44,9 @@ def test_what_helps_its_tasks_is_gated_and_the_rest_is_rejected_alone() -> None:
     assert step.edits[-1].reason == f"alone it gained too little: {why}"
     assert result.best_val_mean == 1
     seen = [(body, s.task_id, s.n) for body, s in harness.seen if s.stream == "screen"]
-    assert len(seen) == len(set(seen)) == 4 + 9  # each task once without an edit
+    assert len(seen) == len(set(seen)) == 4 + 9 + 3  # each task once without an edit, and the second beside the first
     assert {task for body, task, _ in seen if "- b" in body} == {"b0"}
-    assert sum(r.sample.stream == "screen" for r in step.rollouts) == 13
+    assert sum(r.sample.stream == "screen" for r in step.rollouts) == 16
 
 
 def test_kept_edits_stand_in_the_order_of_their_gain() -> None:
@@ -120,7 +120,7 @@ def test_what_did_well_and_found_no_place_is_first_in_the_next_step_and_not_run_
     assert sorted(status(step).values()) == ["kept", "waiting"]
     assert status(result.steps[1]) == {"- b": "kept"} or status(result.steps[1]) == {"- a": "kept"}
     assert result.best_val_mean == 0.8
-    assert len([1 for _, s in harness.seen if s.stream == "screen"]) == 8
+    assert len([1 for _, s in harness.seen if s.stream == "screen"]) == 8 + 3
 
 
 def test_a_step_tries_four_times_as_many_edits_as_it_may_keep() -> None:
