@@ -29,61 +29,66 @@ def without_repeats(bench: Bench, looks: Looks, state: State, records: Sequence[
         The rollouts that were taken.
     """
     gains = {i: found.gain for i, found in looks.found.items() if found is not None and looks.words[i] == "keep"}
-    taken: list[Rollout] = []
+    measured = _Measured(bench, looks)
     kept: list[int] = []
-    for i in sorted(gains, key=lambda i: -gains[i]):
-        skill = state.trying([records[j] for j in kept])
+    for i in sorted(gains, key=lambda i: -gains[i]) if bench.settings.screen.distinct else ():
+        others = state.trying([records[j] for j in kept])
         both = state.trying([records[j] for j in (*kept, i)])
-        if kept and bench.settings.screen.distinct and skill.digest != both.digest:
-            known = dict(zip(looks.plans[kept[0]], looks.values[kept[0]], strict=False)) if len(kept) == 1 else {}
-            word, more = _compared(bench, looks, i, (skill, both), known)
-            taken += more
-            if word == "reject":
-                looks.words[i] = word
-                looks.repeats.add(i)
-                continue
-        kept.append(i)
-    return taken
+        if kept and others.digest != both.digest and _is_repeat(measured, looks, i, (others, both)):
+            looks.words[i] = "reject"
+            looks.repeats.add(i)
+        else:
+            kept.append(i)
+    return measured.taken
 
 
-def _compared(
-    bench: Bench,
-    looks: Looks,
-    index: int,
-    skills: tuple[Skill, Skill],
-    known: dict[tuple[str, int], float | None],
-) -> tuple[Verdict, list[Rollout]]:
-    """Whether an edit is needed beside others; `skills`: with the others, and with the edit, too."""
-    rule = bench.settings.screen
-    without, runs = looks.without(index, others=False), looks.runs(index)
-    plan = [at for at, (t, v) in zip(looks.plans[index], runs, strict=False) if v is not None and v > without[t]]
-    left = rule.most_runs - len(runs)
-    beside, taken = Runs(), list[Rollout]()
+class _Measured:
+    """Runs of skills in the stream `screen`, none of them taken twice."""
+
+    def __init__(self, bench: Bench, looks: Looks) -> None:
+        self.rule = bench.settings.screen
+        self.taken: list[Rollout] = []
+        self._lab = bench.lab
+        self._tasks = {t.id: t for t in bench.train}
+        alone = [
+            (i, place, value)
+            for i, plan in looks.plans.items()
+            for place, value in zip(plan, looks.values.get(i, []), strict=False)
+        ]
+        self._known = {(looks.skills[i].digest, *place): value for i, place, value in alone}
+
+    def runs(self, skill: Skill, places: Sequence[tuple[str, int]]) -> Runs:
+        """(task, score) of a skill at (task, run) places."""
+        fresh = [at for at in places if (skill.digest, *at) not in self._known]
+        jobs = [Job(skill, self._tasks[t], self._lab.sample(self._tasks[t], SCREEN, n)) for t, n in fresh]
+        taken = self._lab.roll_out(jobs, what="screening of an edit beside better ones") if jobs else []
+        self._known |= {(skill.digest, *at): r.value for at, r in zip(fresh, taken, strict=True)}
+        self.taken += taken
+        return [(at[0], self._known[skill.digest, *at]) for at in places]
+
+
+def _is_repeat(measured: _Measured, looks: Looks, index: int, skills: tuple[Skill, Skill]) -> bool:
+    """Whether an edit is needless beside others; `skills`: with the others, and with the edit, too."""
+    rule, (others, both) = measured.rule, skills
+    without, alone = looks.without(index, others=False), looks.runs(index)
+    mended = [at for at, (t, v) in zip(looks.plans[index], alone, strict=False) if v is not None and v > without[t]]
+    left = rule.most_runs - len(alone)
+    beside, together = Runs(), Runs()
     word: Verdict = "more"
-    for at in range(0, min(len(plan), left, REPEAT_LOOKS * rule.runs), rule.runs):
-        now = plan[at : min(at + rule.runs, left)]
-        fresh = _taken(bench, skills[0], [place for place in now if place not in known])
-        known |= {(r.sample.task_id, r.sample.n): r.value for r in fresh}
-        taken += fresh
-        beside += [(place[0], known[place]) for place in now]
-        word = repeats(beside, runs, without)
+    for places in _batched(mended[: min(left, REPEAT_LOOKS * rule.runs)], rule.runs):
+        beside += measured.runs(others, places)
+        word = repeats(beside, alone, without)
         if word != "more":
             break
     if word != "reject":
-        return "keep", taken
-    left -= len(beside)
-    together = Runs()
-    for at in range(0, min(len(plan), left), rule.runs):
-        fresh = _taken(bench, skills[1], plan[at : min(at + rule.runs, left)])
-        taken += fresh
-        together += [(r.sample.task_id, r.value) for r in fresh]
+        return False
+    for places in _batched(mended[: left - len(beside)], rule.runs):
+        together += measured.runs(both, places)
         word = adds(together, beside, rule)
         if word != "more":
             break
-    return ("keep" if word == "keep" else "reject"), taken
+    return word != "keep"
 
 
-def _taken(bench: Bench, skill: Skill, places: Sequence[tuple[str, int]]) -> list[Rollout]:
-    tasks = {t.id: t for t in bench.train}
-    jobs = [Job(skill, tasks[t], bench.lab.sample(tasks[t], SCREEN, n)) for t, n in places]
-    return bench.lab.roll_out(jobs, what="screening of an edit beside better ones") if jobs else []
+def _batched(places: Sequence[tuple[str, int]], size: int) -> list[Sequence[tuple[str, int]]]:
+    return [places[at : at + size] for at in range(0, len(places), size)]
