@@ -96,7 +96,7 @@ class Lab:
         """
         self.ready(job.task for job in jobs)
         if self._ration is not None:
-            self._ration.take(len(jobs))
+            self._ration.take([(job.skill.digest, job.sample) for job in jobs])
         self._progress.begin(what, len(jobs))
         rollouts = self._pool.map(lambda job: self._one(job, keep), jobs)
         missing = [i for i, r in enumerate(rollouts) if isinstance(r.outcome, Failure) and r.outcome.kind not in FINAL]

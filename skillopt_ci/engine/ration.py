@@ -1,29 +1,43 @@
 """A ration of rollouts: the same number for every method that is compared."""
 
+from collections.abc import Collection
+
+from skillopt_ci.core.rollout import Sample
 from skillopt_ci.errors import BudgetReachedError
 
 
 class Ration:
     """So many rollouts may be taken, bought or replayed alike, so that order and interruptions change nothing.
 
-    A batch that does not fit is not begun.
+    A batch that does not fit is not begun. What was taken once is free: a decision that the ration cut short and that
+    is begun again does not pay for its first tasks twice.
     """
 
     def __init__(self, rollouts: int) -> None:
         self.rollouts = rollouts
-        self.used = 0
+        self._taken: set[tuple[str, Sample]] = set()
         self._kept_back = 0
         self._lifted = False
 
-    def take(self, rollouts: int) -> None:
-        """Use up some. Raises `BudgetReachedError` when there are fewer left, less what is kept back."""
+    @property
+    def used(self) -> int:
+        """Rollouts that were taken."""
+        return len(self._taken)
+
+    def take(self, rollouts: Collection[tuple[str, Sample]]) -> None:
+        """Use up some: (digest of the skill, sample).
+
+        Raises:
+            BudgetReachedError: fewer are left, less what is kept back.
+        """
         if self._lifted:
             return
-        if self.used + rollouts > self.rollouts - self._kept_back:
+        after = self._taken.union(rollouts)
+        if len(after) > self.rollouts - self._kept_back:
             raise BudgetReachedError(
                 f"{self.used} of the {self.rollouts} rollouts of this method are used", limit="rollouts"
             )
-        self.used += rollouts
+        self._taken = after
 
     def keep_back(self, rollouts: int) -> None:
         """Keep so many for the end; 0 releases them."""

@@ -159,6 +159,9 @@ class TestRation:
         made, ration = rationed(5)
         jobs = [Job(skill("a"), t, made.lab.sample(t, "x")) for t in MIXED]
         assert len(made.lab.roll_out(jobs, what="x")) == 4
+        made.lab.roll_out(jobs, what="taken already")
+        assert ration.used == 4
+        jobs = [Job(skill("b"), t, made.lab.sample(t, "x")) for t in MIXED]
         with pytest.raises(BudgetReachedError, match="4 of the 5 rollouts") as raised:
             made.lab.roll_out(jobs[:2], what="x")
         assert (raised.value.limit, ration.used) == ("rollouts", 4)
