@@ -12,7 +12,7 @@ from itertools import chain
 
 from skillopt_ci.core.hidden import hidden_texts, visible_texts
 from skillopt_ci.core.readings import readings
-from skillopt_ci.core.shared import context_and_files, divided, few
+from skillopt_ci.core.shared import context_and_files, divided, few, label
 from skillopt_ci.core.short_answers import Own, Short, short_answers, told_shortly
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.telling import (
@@ -118,7 +118,7 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
     # Of files no names: in code every identifier would be one.
     quotes, _ = divided(tasks, lambda text: {hash(g) for g in grams(words(text)[:MOST_WORDS], RUN)}, context_and_files)
     criteria = [text for s in specs.values() for text in hidden_texts(s)]
-    secret = {gram for gram, count in answers.items() if count <= rare}
+    secret = {gram for gram, count in answers.items() if count <= (rare if len(gram) > 1 else label(len(tasks)))}
     runs = {gram for gram in secret if len(gram) > 1 or gram[0].isdigit()}
     runs |= {gram for text in criteria for gram in telling(text) if len(gram) >= SHORT}
     if german:

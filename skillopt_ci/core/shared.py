@@ -17,6 +17,11 @@ def few(count: int) -> int:
     return max(FEWEST, count // 20)
 
 
+def label(count: int) -> int:
+    """An answer of a word or two that more of so many tasks have is one of their labels, which a rule may teach."""
+    return max(1, count // 20)
+
+
 def context(task: Task) -> str:
     """The passage that a task brings."""
     return task.context

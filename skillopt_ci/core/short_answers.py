@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from skillopt_ci.core.hidden import hidden_texts
-from skillopt_ci.core.shared import divided, few
+from skillopt_ci.core.shared import divided, few, label
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.telling import general, grams, normal, words
 
@@ -63,9 +63,10 @@ def short_answers(tasks: Sequence[Own], visible: Sequence[str]) -> Mapping[int, 
 
     questions = {id(own): asked(own) for own in tasks}
     made = {}
-    for source in (_having(tasks, _names), _having(tasks, _wanted)):
+    named = _having(tasks, _names)
+    for source in (named, _having(tasks, _wanted)):
         for gram, having in source.items():
-            if len(having) <= few(len(tasks)):
+            if len(having) <= (few if source is named else label)(len(tasks)):
                 alone = gram not in common and len("".join(gram)) > 1
                 about = tuple(frozenset(map(hash, questions[id(own)] - set(gram))) for own in having)
                 made[hash(gram)] = Short(asked=about, rare=alone and any(gram in _wanted(own) for own in having))

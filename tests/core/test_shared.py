@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from skillopt_ci.core.leakage import leakage_of
-from skillopt_ci.core.shared import divided, few
+from skillopt_ci.core.shared import divided, few, label
 from skillopt_ci.core.task import Attachment, GraderSpec, Source, Task
 
 
@@ -17,8 +17,9 @@ def split(text: str) -> set[str]:
     return set(text.split())
 
 
-def test_a_twentieth_and_at_least_two() -> None:
+def test_a_twentieth_and_at_least_two_or_one() -> None:
     assert [few(n) for n in (1, 40, 60, 200)] == [2, 2, 3, 10]
+    assert [label(n) for n in (1, 40, 60, 200)] == [1, 2, 3, 10]
 
 
 def test_questions_on_one_passage_are_one() -> None:
@@ -37,6 +38,16 @@ def test_a_cluster_is_one_whatever_its_passages() -> None:
     own, common = divided([*tasks(*((f"a{n} x", f"c{n}") for n in range(3)), cluster="k"), *tasks(("b", ""))], split)
     assert own == {"a0", "a1", "a2", "c0", "c1", "c2", "b"}
     assert common == {"x"}  # of three tasks of four
+
+
+def test_labels_of_a_small_suite_may_be_taught() -> None:
+    suite = [
+        replace(task, expected=(("positive", "Negative", "neither one")[n % 3],))
+        for n, task in enumerate(tasks(*((f"Review {n}: it was so.", "") for n in range(6))))
+    ]
+    lint = leakage_of(suite, (GraderSpec(type="exact"),), "# Reviews\n")
+    assert lint.find("- Answer `positive`, `Negative` or `neither one`.") is None
+    assert leakage_of(suite[:3], (GraderSpec(type="exact"),), "# Reviews\n").find("- Answer `positive`.") is not None
 
 
 def test_six_words_of_a_file_leak_and_its_names_do_not() -> None:
