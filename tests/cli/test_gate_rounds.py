@@ -462,7 +462,7 @@ def test_the_report_has_effect_intervals_power_and_cost(repo: Repo) -> None:
         "This suite (pt) | All tasks like these (pt) | Rounds",
         "95% intervals, not adjusted for early stopping.",
         "This suite shows losses of ",
-        "### Tasks of invoices that changed",
+        "### Tasks of invoices that moved",
         "Paid: 12 calls",
     ):
         assert words in text
