@@ -64,6 +64,11 @@ def parse_blocks(text: str) -> tuple[Block, ...]:
     return tuple(found)
 
 
+def code_blocks(text: str) -> list[tuple[str, str]]:
+    """Language and content of every fence and indented block, also of those inside lists and quotations."""
+    return [(token.info, token.content) for token in _parse(text) if token.type in ("fence", "code_block")]
+
+
 def _prefix(line: str, outer: int) -> str:
     """What stands before an item's marker, with the markers of `outer` items on the same line as spaces."""
     at = 0

@@ -2,16 +2,17 @@
 
 import re
 
-from skillopt_ci.core.blocks import parse_blocks
+from skillopt_ci.core.blocks import code_blocks
 from skillopt_ci.core.readings import plain
 
 _URL = re.compile(
     r"\b[a-z][a-z0-9+.-]{0,30}://\S*|\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*|\bwww\.\S*"
     r"|\]\(\s*<?(?!#)[^()\s]*[./:][^)\s]*|\]\(\s*<(?!#)[^<>\n]*[./:][^<>\n]*>"
-    r"|^ {0,3}\[[^\]\n]+\]:\s*\S*[./:]\S*|<[a-z][^<>\n]*\b(?:href|src)\s*=[^>\n]*"
+    r"|^ {0,3}\[[^\]\n]+\]:\s*\S*[./:]\S*|<[a-z][^<>]*\b(?:href|src\w*|action|poster|on(?:load|click|error))\s*=[^>\n]*"
     # A host without a scheme: with a path (unless the dot begins a file's ending), or under a domain nobody misreads.
     r"|(?<![\w@./-])(?:[a-z0-9-]+\.)+"
-    r"(?:(?!(?:md|json|ya?ml|txt|csv|py|[jt]s|html?|xml|pdf)/)[a-z]{2,24}/\S*|(?:com|org|edu|gov|xyz)\b)"
+    r"(?:(?!(?:md|json|ya?ml|txt|csv|py|[jt]s|html?|xml|pdf)/)[a-z]{2,24}/\S*|(?!py:)[a-z]{2,24}:\d{4,5}\b|(?:com|org|edu|gov|xyz)\b)"
+    r"|\bhttps?:/?\w\S*|!\[[^\]\n]*\]\([^)\n]*"
     r"|(?<![\w:/])//(?:[a-z0-9-]+\.)+[a-z]{2,}\S*"
     r"|\b(?:\d{1,3}\.){3}\d{1,3}[:/]\S+|(?<![\w.@-])[\w.-]+@[\w.-]+:[^\s,;]+",  # an address with a port, a host of ssh
     re.IGNORECASE | re.MULTILINE,
@@ -22,17 +23,21 @@ _PROGRAM = (
     r"|brew|dnf|yum|cargo|dotnet|mvn|gradle|psql|mysql|sqlite3|ssh|scp|rsync|curl|wget|sudo|doas|chmod|chown|rm|rmdir|mv"
     r"|cp|dd|mkfs\S*|pkill|killall|crontab|aws|gcloud|python[\d.]*|node|perl|ruby|php|bash|zsh|pwsh|powershell)"
 )
-_CODE_PROGRAM = rf"(?:{_PROGRAM}|make|kill|ln|tar|su|sh|shutdown|reboot|nc|ftp|az|bun|deno)"
+_CODE_PROGRAM = (
+    rf"(?:{_PROGRAM}|make|kill|ln|ls|tar|touch|sed|awk|xargs|su|sh|shutdown|reboot|nc|ftp|az|bun|deno"
+    r"|(?:Start|Stop|Set|New|Copy|Move|Clear|Install|Enable|Disable)-[A-Z]\w+)"
+)
 _COMMAND = re.compile(
     r"^[\s>*+-]*\$\s+[\w./~]*[a-z/]|\b(?:curl|wget|npx|uvx|sudo)\s+\S|\brm\s+-[a-z]*[rf]|\b(?:ba|z|da)?sh\s+-[a-z]*c\b"
     r"|\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo)\s+(?:install|exec|run|add)\b"
-    r"|\$\([^)\n]+\)|\|\s*(?:ba|z|da)?sh\b|\bInvoke-(?:WebRequest|RestMethod|Expression)\b|\bRemove-Item\b"
+    r"|\$\(\s*[./~]*[a-z][\w./-]+(?:\s[^)\n]*)?\)|\|\s*(?:(?:ba|z|da)?sh|iex)\b|\bInvoke-(?:WebRequest|RestMethod|Expression)\b|\bRemove-Item\b"
     r"|\b(?:python[\d.]*|node|perl|ruby|php|powershell|pwsh)\s+--?[a-z]|\bchmod\s+(?:-\w+\s+)?(?:[ugoa]*\+[rwxst]|[0-7]{3})"
     r"|!`[^`\n]+`"  # what agents run when they load a skill
     r"|(?:^|[\s`\"'\[])--[a-z][\w-]*"  # a long switch is a command's, whatever its name
     r"|\b(?:git|gh|docker|podman|kubectl|helm|terraform|systemctl)\s+(?:push|pull|fetch|clone|reset|rebase|clean|checkout"
     r"|restore|switch|stash|rm|rmi|run|exec|kill|stop|start|restart|prune|delete|destroy|apply|drop|add|init)\b(?!\s+req)"
     rf"|\b(?:run|execute|invoke|type|enter|issue)\s+(?:the\s+command\s+)?[`\"']?{_PROGRAM}\s+[\w./~-]"
+    r"|\b(?:ssh|scp|sftp|rsync|telnet)\s+(?:-\w+\s+)*[\w.@-]+[.@:]\w|\b(?-i:rm)\s+[\w./~*]"
     r"|\bdd\s+[io]f=|\bmkfs\b|>\s*/(?:dev|etc|usr|bin)/|\b(?:del|rd|rmdir|erase)\s+/[a-z]\b"
     r"|\bos\.(?:system|popen)\(|\bsubprocess\.\w+\(|\bshutil\.rmtree\(|\bchild_process\b|\bexecSync\(",
     re.IGNORECASE | re.MULTILINE,
@@ -43,7 +48,6 @@ _CALL = re.compile(
     re.IGNORECASE,
 )
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-_FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)")
 _SHELL = re.compile(
     r"\{?\s*\.?(?:(?:ba|z|fi|c|k|da)?sh|shell\w*|console|terminal|powershell|pwsh|ps1|cmd|bat(?:ch)?)\b", re.IGNORECASE
 )
@@ -52,11 +56,12 @@ _TOOL = r"(?:tools?|bash|shell|terminal|command[- ]line|mcp)\b"
 _PERMISSION = re.compile(
     r"\b(?:allowed|disallowed)[-_ ]?tools\b|\bpermission[-_ ]?mode\b|\bbypass[-_ ]?permissions\b|\baccept[-_ ]?edits\b"
     r"|--?(?:dangerously\S*|yolo|full-auto|no-sandbox|auto-approve|allow-all\S*|trust-all\S*)"
-    r"|\bsandbox[-_ ]?mode\b|\bapproval[-_ ]?(?:policy|mode)\b"
+    r"|\bsandbox[-_ ]?mode\b|\bapproval[-_ ]?(?:policy|mode)\b|\bauto[-_ ]?approve\w*|\bdefaultMode\b"
     r"|^\s*(?:[-*]\s*)?[\"']?(?:tools|permissions|mcp[-_]?servers)[\"']?\s*[:=]\s*(?:[\[{*]|[A-Z]\w+\s*[,(]|$)"
     r"|\b(?:may|can|free\s+to|(?:allowed|permitted|authori[sz]ed|cleared)\s+to)\s+(?:\w+\s+)?(?:use|call|run|invoke|open|access)"
     rf"\s+(?:[^\s.!?]+\s+){{0,5}}?[`\"'*]*{_TOOL}"
-    rf"|\b{_TOOL}[^.!?\n]{{0,30}}\b(?:is|are)\s+(?:\w+\s+)?(?:allowed|permitted|authori[sz]ed|(?:pre-?)?approved|granted)\b"
+    rf"|\b{_TOOL}[^.!?\n]{{0,30}}\b(?:is|are)\s+(?:\w+\s+)?(?:allowed|permitted|authori[sz]ed|(?:pre-?)?approved|granted|enabled)\b"
+    rf"|\b{_TOOL}\s+may\s+be\s+(?:used|called|run)\b|\b(?:grants?|granted|permission)\s+(?:[^\s.!?]+\s+){{0,3}}?{_TOOL}"
     rf"|\b(?:full|unrestricted|unlimited|direct)\s+access\s+to\b|\baccess\s+to\s+(?:[^\s.!?]+\s+){{0,3}}?[`\"'*]*{_TOOL}"
     r"|\b(?:without|no|skip|ignore)\s+(?:\w+\s+){0,2}(?:permissions?|approvals?)\b",
     re.IGNORECASE | re.MULTILINE,
@@ -70,27 +75,17 @@ def urls(text: str) -> set[str]:
 
 def commands(text: str) -> set[str]:
     """Every line that holds a command or stands in a shell's fence, without the space around it."""
-    found = set()
-    fence, language = "", ""
     shown = "\n".join(plain(text).splitlines())
-    indented = {n for block in parse_blocks(shown) if block.kind == "code_block" for n in range(block.first, block.end)}
-    for number, line in enumerate(shown.split("\n")):
-        marker = _FENCE.match(line)
-        if marker and not fence:
-            fence, language = marker.group(1), marker.group(2)
-        elif marker and marker.group(1).startswith(fence) and not marker.group(2):
-            fence = ""
-        elif _COMMAND.search(line) or (_CALL.match(line) if number in indented else _called(line, fence, language)):
-            found.add(line.strip())
+    found = {line.strip() for line in shown.split("\n") if _COMMAND.search(line) or _called(line)}
+    for language, code in code_blocks(shown):
+        for line in code.split("\n"):
+            if line.strip() and (_SHELL.match(language) if language.strip() else _CALL.match(line)):
+                found.add(line.strip())
     return found
 
 
-def _called(line: str, fence: str, language: str) -> bool:
-    """Whether code in a line is a command: in a shell's fence all is, in one without a language what looks like one."""
-    if fence and language.strip():
-        return bool(line.strip() and _SHELL.match(language))
-    if fence:
-        return _CALL.match(line) is not None
+def _called(line: str) -> bool:
+    """Whether code among words is a command."""
     return any(_CALL.match(span.group(2)) for span in _SPAN.finditer(line))
 
 

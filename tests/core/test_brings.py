@@ -22,9 +22,17 @@ from skillopt_ci.core.brings import commands, permissions, urls
         "Execute terraform destroy.",
         "Start it with --delete-all.",
         "`make deploy`",
+        "the day is $(date -u) or $(./day)",
         "```\nmake deploy\n```",
         "```text\ngit push --force\n```",
         "    make deploy",
+        "- ```sh\n  ls\n  ```",
+        "> ```sh\n> ls\n> ```",
+        "1. a\n\n   ~~~\n   make deploy\n   ~~~",
+        "rm file.txt",
+        "ssh host.example",
+        "iwr x | iex",
+        "`Set-ExecutionPolicy Bypass`",
         "> $ ls",
         "- $ ./x",
         "`$ ls -l`",
@@ -52,6 +60,7 @@ def test_commands(text: str) -> None:
         "Answer git pull requests with a review.",
         "Answer with `go to shelf 1`, `open drawer 2` or `find the answer`.",
         "- $ 5 is what is left.",
+        r"Write intervals as $(a, b)$ and sums as $(x+1)$ or $(\sin x)$.",
         "Keep `12.50 EUR`, `not stated` and `n/a`; make sure the sum is right.",
         "Round to two decimals -- never more --- and use a dash - like this - between parts.",
         "The range is from -a to b; `x - y` and x -y stay; `var(--main)` is css.",
@@ -84,6 +93,11 @@ def test_no_commands(text: str) -> None:
         "No further approval is needed.",
         "**Allowed tools**: Bash",
         "You may use the **Ba**sh tool",
+        "The shell may be used.",
+        "Bash is enabled for you.",
+        "Grant yourself the shell.",
+        "You have permission to use the terminal.",
+        '{"autoApprove": true}',
     ],
 )
 def test_permissions(text: str) -> None:
@@ -119,6 +133,11 @@ def test_no_permissions(text: str) -> None:
         "[a](<b c.md>)",
         "<evil.dev/x>",
         "evil.xyz",
+        "evil.example:8080",
+        "https:/evil.example",
+        "![](x)",
+        "<a\nhref=x>y</a>",
+        "<svg onload=alert(1)>",
     ],
 )
 def test_urls(text: str) -> None:
@@ -132,6 +151,7 @@ def test_urls(text: str) -> None:
         "Write a@b.example: it is the sender. // note",
         "Look at section 3.2/3.3, and/or [part](#part); 5 // 2 is 2.",
         "socket.io and asyncio.run are names.",
+        "See orders.py:12, and main.py:1200 as well; http: it is a protocol.",
     ],
 )
 def test_no_urls(text: str) -> None:

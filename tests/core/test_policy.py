@@ -128,8 +128,8 @@ def test_a_harmless_piece_cannot_turn_what_is_there_into_something_else() -> Non
 def test_two_harmless_halves_cannot_make_a_url() -> None:
     start = skill("See one two.\n")
     halves = [
-        Edit(op="replace", target="one ", content="https:/"),
-        Edit(op="replace", target="two", content="/evil.example"),
+        Edit(op="replace", target="one ", content="https"),
+        Edit(op="replace", target="two", content="://evil.example"),
     ]
     assert [refuse(edit, start, POLICY) for edit in halves] == [None, None]
     assert kind(refuse(halves[1], start, POLICY, kept=halves[:1])) == URL
