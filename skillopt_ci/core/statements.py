@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 
+_ITEM = re.compile(r"[-*+] +\S")
 _MARKER = re.compile(r"^\s*(?:(?:[-*+>]|\d{1,9}[.)]|#{1,6})\s+)+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”`)*_]*\s+(?=[A-Z`\"“(#*-])")
 _WORD = re.compile(r"\w+(?:['’]\w+)?|[^\w\s.,;:!?*_`\"'“”‘’()-]")
@@ -33,3 +34,19 @@ def repeats(before: str, after: str) -> bool:
     old, new = statements(before), statements(after)
     more = new - old
     return bool(more) and all(said in old for said in more)
+
+
+def items(content: str) -> list[str]:
+    """The lines of a flat list, or the one line that a text is; else nothing."""
+    lines = [line for line in content.strip("\n").split("\n") if line.strip()]
+    return lines if len(lines) < 2 or all(_ITEM.match(line) for line in lines) else []
+
+
+def unsaid_items(content: str, before: str) -> str:
+    """A flat list without the items that `before` says; the text as it is where it is no list or nothing would be left.
+
+    To refuse the list would lose what is new in it, to take it whole would say the rest twice.
+    """
+    listed, old = items(content), statements(before)
+    new = [item for item in listed if not all(said in old for said in statements(item))]
+    return "\n".join(new) if 0 < len(new) < len(listed) else content

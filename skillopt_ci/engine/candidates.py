@@ -9,6 +9,7 @@ from skillopt_ci.core.history import EditRecord, EditStatus
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy, refuse, too_long
 from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.statements import unsaid_items
 from skillopt_ci.engine.state import State
 
 
@@ -29,7 +30,7 @@ def vet(state: State, edits: Sequence[Edit], rules: Rules, step: int) -> list[Ed
     """Each edit for itself: `kept` when it could be in a candidate, else unmatched or refused, with the reason.
 
     Edits that did well in an earlier step and wait stand first. The others were proposed in this step, for the skill
-    with those that wait.
+    with those that wait: of a list that is added, the items that this text says already are left out.
     """
     found: list[EditRecord] = []
     for record in state.waiting:
@@ -37,8 +38,14 @@ def vet(state: State, edits: Sequence[Edit], rules: Rules, step: int) -> list[Ed
         lost = vetted.status == "unmatched"  # what it stood on was not kept
         found.append(replace(vetted, reason=f"no place any more: {vetted.reason}") if lost else vetted)
     known = {r.edit.key() for r in state.waiting}
-    new = [EditRecord(edit=e, status="kept", proposed=step) for e in edits if e.key() not in known]
+    shown = composed(state.skill, [r for r in found if r.status == "kept"]).skill
+    fresh = [_fresh(e, shown) for e in edits if e.key() not in known]
+    new = [EditRecord(edit=e, status="kept", proposed=step) for e in fresh]
     return [*found, *(_vetted(state.skill, record, found, rules) for record in new)]
+
+
+def _fresh(edit: Edit, shown: Skill) -> Edit:
+    return replace(edit, content=unsaid_items(edit.content, shown.body)) if edit.op == "add" else edit
 
 
 def build_candidate(

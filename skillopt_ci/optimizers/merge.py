@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from skillopt_ci.core.edit import Edit
-from skillopt_ci.core.statements import statements
+from skillopt_ci.core.statements import items, statements
 
-_ITEM = re.compile(r"[-*+] +\S")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -48,12 +47,12 @@ def _apart(edits: Sequence[tuple[Edit, int]]) -> list[tuple[Edit, int]]:
     said = Counter(key for e, _ in edits for key in {frozenset(statements(item)) for item in _items(e)})
     found = []
     for edit, number in edits:
-        items = _items(edit)
-        shared = [item for item in items if said[frozenset(statements(item))] > 1]
-        if len(items) < 2 or not shared:
+        listed = _items(edit)
+        shared = [item for item in listed if said[frozenset(statements(item))] > 1]
+        if len(listed) < 2 or not shared:
             found.append((edit, number))
             continue
-        rest = [item for item in items if item not in shared]
+        rest = [item for item in listed if item not in shared]
         pieces = [*shared, "\n".join(rest)] if rest else shared
         found += [(replace(edit, content=piece), number) for piece in pieces]
     return found
@@ -61,10 +60,7 @@ def _apart(edits: Sequence[tuple[Edit, int]]) -> list[tuple[Edit, int]]:
 
 def _items(edit: Edit) -> list[str]:
     """The items that an `add` brings when it is a flat list, or the one line it is; else nothing."""
-    lines = [line for line in edit.content.strip("\n").split("\n") if line.strip()]
-    if edit.op != "add" or (len(lines) > 1 and not all(_ITEM.match(line) for line in lines)):
-        return []
-    return lines
+    return items(edit.content) if edit.op == "add" else []
 
 
 def ranked(edits: Sequence[Edit]) -> list[Edit]:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.core.statements import repeats, statements
+from skillopt_ci.core.statements import repeats, statements, unsaid_items
 
 BODY = "# How to answer\n\n- Always write dates as YYYY-MM-DD.\n- Never guess. Say `n/a` instead.\n"
 
@@ -20,6 +20,15 @@ def test_a_word_more_or_another_is_something_else() -> None:
 def test_moving_and_shortening_repeat_nothing() -> None:
     assert not repeats(BODY, BODY)
     assert not repeats(BODY, "- Say `n/a` instead.\n")
+
+
+def test_a_list_keeps_its_new_items_alone() -> None:
+    assert unsaid_items("- Never guess.\n- Name the source.\n", BODY) == "- Name the source."
+    assert unsaid_items("\n- One.\n\n- **never guess**\n- Two.\n", BODY) == "- One.\n- Two."
+    untouched = ("- Never guess.", "- Never guess.\n* Say `n/a` instead.", "- One.\n- Two.", "Never guess.\nOne.",
+                 "- One:\n  - Never guess.", "")  # fmt: skip
+    for content in untouched:
+        assert unsaid_items(content, BODY) == content
 
 
 def test_what_counts_of_a_sentence() -> None:

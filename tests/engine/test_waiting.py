@@ -60,6 +60,14 @@ def test_an_edit_to_the_text_of_one_that_waits_is_gated_with_it(second: Edit, bo
     assert {b for b, s in harness.seen if s.stream == "val"} == {START, body}
 
 
+def test_of_a_list_only_what_neither_the_skill_nor_a_waiting_edit_says_is_tried() -> None:
+    said = edit("add", "", "- x\n- b\n- a", "b0")
+    result, harness = trained([FIRST], [said])
+    assert statuses(result) == [[("- a", "waiting")], [("- a", "kept"), ("- b", "kept")]]
+    assert result.best.body == "x\n\n- a\n\n- b\n"
+    assert not any(b.count("x") > 1 or b.count("- a") > 1 for b, _ in harness.seen)
+
+
 def test_an_edit_that_only_takes_back_what_waits_is_said_to() -> None:
     result, _ = trained([FIRST], [edit("delete", "- a", "", "b0")])
     assert statuses(result) == [[("- a", "waiting")], [("- a", "kept"), ("", "unmatched")]]
