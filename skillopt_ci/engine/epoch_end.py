@@ -9,6 +9,7 @@ from skillopt_ci.core.policy import refuse, refuse_change, too_long
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import epoch_order
 from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.statements import repeats, unsaid_items
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.engine.state import Bench, State
 from skillopt_ci.engine.steps import gated, skipped
@@ -34,6 +35,8 @@ def slow_update_step(bench: Bench, state: State, before: Skill, epoch: int) -> S
         failure = Failure(stage="slow update", kind=error.kind, message=error.message)
         return skipped(bench, replace(blank, failures=(*blank.failures, failure)), "infrastructure", spent)
     current = slow_update_text(state.skill)
+    outside = set_slow_update(state.skill, "").body
+    guidance = unsaid_items(guidance, outside)
     candidate = set_slow_update(state.skill, guidance) if guidance.strip() else state.skill
     if slow_update_text(candidate) in ("", current):  # nothing may be left of it without our markers
         return skipped(bench, blank, "no lesson", spent)
@@ -44,6 +47,7 @@ def slow_update_step(bench: Bench, state: State, before: Skill, epoch: int) -> S
         or refuse_change(candidate, state.skill, policy)
         or too_long(candidate, state.skill, state.start, policy)
         or bench.leakage.find(candidate.body, state.skill.body)
+        or ("says what the skill says already" if repeats(outside, candidate.body) else None)
     )
     if refused:
         record = EditRecord(edit=edit, status="refused", reason=refused)

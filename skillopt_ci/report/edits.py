@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Step
 from skillopt_ci.core.unanswered import WITHOUT_RESULT
 
 _WORDS: Mapping[str, str] = MappingProxyType(
@@ -36,6 +36,8 @@ def became(step: Step, record: EditRecord) -> str:
     """What became of one of a step's edits, in words."""
     if record.status == "rejected":
         return "rejected alone" if step.alone(record) else "rejected with its bundle"
+    if record.status == "refused" and record.reason.startswith(NOT_AGAIN):
+        return "refused"
     return _WORDS.get(record.status, record.status)
 
 

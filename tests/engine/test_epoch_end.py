@@ -119,6 +119,19 @@ def test_guidance_is_held_to_the_policy(guidance: str, policy: EditPolicy, why: 
     assert SLOW_START not in result.best.body
 
 
+def test_guidance_that_the_skill_says_already_is_refused() -> None:
+    result, step, _ = slow("Please write x!", start="Write x.\n")
+    assert (step.reason, step.edits[0].reason) == ("refused by policy", "says what the skill says already")
+    assert SLOW_START not in result.best.body
+
+
+def test_of_guidance_only_what_is_new_is_gated() -> None:
+    start = f"- Write x.\n\n{SLOW_START}\n- Keep it.\n{SLOW_END}\n"
+    result, step, _ = slow("- Write x.\n- Keep it.\n- Mind the b.", start=start)
+    assert (step.action, slow_update_text(result.best)) == ("accept", "- Keep it.\n- Mind the b.")
+    assert step.edits[0].edit.content == "- Keep it.\n- Mind the b."
+
+
 def test_guidance_that_leaks_is_refused() -> None:
     held_out = replace(MIXED[0], id="t", split="test", context="It is said that Marlow has signed it.")
     result, step, _ = slow("Mind the b, ask Marlow.", leakage=leakage_of([held_out], (), ""))

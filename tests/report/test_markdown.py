@@ -6,6 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from skillopt_ci.core.compare import Comparison
+from skillopt_ci.core.history import NOT_AGAIN
 from skillopt_ci.core.merge_gate import MergeRule
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
@@ -103,9 +104,10 @@ class TestTrain:
     def test_what_became_of_every_edit(self) -> None:
         dead, good = record("kept"), record("kept", "replace")
         alone = replace(record("rejected-alone", "delete"), reason="alone it gained +0 points")
+        again = replace(record("refused"), reason=f"{NOT_AGAIN}not better (an earlier run)")
         pruned = replace(dead, status="pruned", reason="no worse with less text")
         steps = (
-            step(1, "accept", decision(0.75), (dead, good, alone, replace(alone, status="refused"))),
+            step(1, "accept", decision(0.75), (dead, good, alone, replace(alone, status="refused"), again)),
             replace(step(2, "accept", decision(0.75), (pruned,)), kind="prune"),
             replace(step(3, "reject", decision(0.7), (good, replace(good, status="undecided"))), kind="prune"),
             step(4, "reject", decision(0.7), (record("rejected"), record("rejected", "replace"))),
@@ -119,6 +121,8 @@ class TestTrain:
         assert "script" not in accepted  # pruned later
         assert "- Step 1, delete, rejected alone: gone (alone it gained +0 points)" in text
         assert "- Step 1, delete, refused by policy: gone" in text
+        assert "- Step 1, add, refused: " in text
+        assert "(not bought again: not better (an earlier run))" in text
         assert "- Step 2, add, pruned: " in text
         assert "(no worse with less text)" in text
         assert "- Step 3, replace, not decided: " in text
