@@ -20,7 +20,8 @@ WORDS = "the disk for temporary files is full on this machine"
 def project(root: Path, run: str, sandbox: str, **options: Any) -> Path:
     graders = [{"type": "script", "run": run, **options}]
     entry = {"path": "skills/invoices/SKILL.md", "tasks": ["evals/invoices/tasks.jsonl"], "graders": graders}
-    return repository(root, skill=GOOD, sizes=(1, 3, 1), skills=[entry], sandbox=sandbox).root
+    # One at a time: a script that ends while another one fills the disk finds it full, too.
+    return repository(root, skill=GOOD, sizes=(1, 3, 1), skills=[entry], sandbox=sandbox, concurrency=1).root
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "off"])
