@@ -48,7 +48,7 @@ def project(root: Path, url: str, harness: object = "claude-code", **changes: An
     return repo
 
 
-@pytest.mark.parametrize(
+every_buying_command = pytest.mark.parametrize(
     "command",
     [
         ["eval"], ["eval", "--matrix"], ["train"], ["baseline"], ["calibrate"], ["ablate"],
@@ -56,6 +56,9 @@ def project(root: Path, url: str, harness: object = "claude-code", **changes: An
     ],
     ids=" ".join,
 )  # fmt: skip
+
+
+@every_buying_command
 def test_nothing_is_bought(tmp_path: Path, command: list[str]) -> None:
     with Loopback(lambda _: chat_reply("x")) as server:
         repo = project(tmp_path / "p", server.openai_url)
@@ -112,14 +115,7 @@ def test_so_is_one_of_a_single_task_and_check_and_doctor_know_it(tmp_path: Path,
         assert "bubblewrap (bwrap) is not installed" in call(repo.root, "doctor", "--offline", env=env).out
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["eval"], ["eval", "--matrix"], ["train"], ["baseline"], ["calibrate"], ["ablate"],
-        ["compare", "--methods", "one-shot"], ["gate"],
-    ],
-    ids=" ".join,
-)  # fmt: skip
+@every_buying_command
 @pytest.mark.parametrize("where", ["skill", "task"])
 def test_nothing_is_bought_for_a_sibling_of_a_script_without_a_sandbox(
     tmp_path: Path, command: list[str], where: str
