@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from math import ceil
 
+from skillopt_ci.core.screening import CONTROL_SHARE
+
 SCREENED = 4  # edits that a step screens for each that it may keep
 PRUNE_RUNS = 8  # of the skill without an edit, at most
 PRUNE_ROUNDS = 2  # runs of a validation task with the shorter skill
@@ -63,7 +65,7 @@ def train_calls(shape: Shape) -> Calls:
     the second on; malformed answers, which are asked again once, are not counted.
 
     A step that screens tries at most `SCREENED` edits for each that it may keep, once some of them together, and their
-    tasks once without them; the better half of a bundle that is not kept may be gated again, and so may what waits at
+    tasks without them; the better half of a bundle that is not kept may be gated again, and so may what waits at
     the end. Pruning tries every kept edit, and gates three times.
     """
     steps_per_epoch = ceil(shape.train / shape.batch_size)
@@ -73,7 +75,8 @@ def train_calls(shape: Shape) -> Calls:
     slow_epochs = shape.epochs - 1 if shape.slow_update else 0
     notes = max(0, shape.epochs - 2) if shape.meta_notes else 0
     runs = (SCREENED * shape.edit_budget + 1) * shape.screen_runs
-    screened = steps * (runs + min(runs, shape.train))
+    # Tasks are run without the edits once, and half as often as with one that looks promising.
+    screened = steps * (runs + ceil(runs * CONTROL_SHARE) + min(runs, shape.train))
     pruned = steps * shape.edit_budget * PRUNE_RUNS if shape.prune else 0
     return Calls(
         start_validation=shape.val,

@@ -1,7 +1,8 @@
 """Screening: does an edit alone help the train tasks whose failures it answers, more than running them again would?
 
-A failed task passes again by luck, in some worlds most of the time. So each is run once more without the edit, and an
-edit is credited with what it does beyond that: a sequential test of "it mends `share` of what fails" against luck.
+A failed task passes again by luck, in some worlds most of the time. So each is run once more without the edit, and one
+that passes then tells nothing. An edit is credited with what it does beyond luck: a sequential test of "it mends
+`share` of what fails" against it. Where that looks promising, more runs without the edit tell what luck does there.
 """
 
 import math
@@ -13,12 +14,15 @@ from skillopt_ci.core.schedule import epoch_order
 
 LOOKS = 8  # of `runs` rollouts each, at most
 UNLIKELY = 4.0  # an edit is dropped when luck explains its runs this many times better
+ENOUGH = 5.0  # and kept after its last look when mending explains them this many times better
+# Runs of a task without any edit, for each with one that looks promising.
+CONTROL_SHARE = 0.5
 # Whether a better edit makes one needless is looked at so often, and given up when it is this many times less likely.
 REPEAT_LOOKS, DOUBT = 2, 2.0
 OWN_RUNS = 2  # a task is taken to do with an edit what all of them do, as if it had been run so often
 # What failed tasks are taken to do when run again, before that is known: a quarter pass, as if four had been run; and a
-# task is taken to do what they all do, as if it had been run four times.
-AGAIN, AGAIN_RUNS, TASK_RUNS = 0.25, 4, 4
+# task is taken to do what they all do, as if it had been run eight times.
+AGAIN, AGAIN_RUNS, TASK_RUNS = 0.25, 4, 8
 _LEAST = 0.01
 Verdict = Literal["keep", "reject", "more"]
 
@@ -30,7 +34,7 @@ class ScreenRule:
     Attributes:
         runs: rollouts of an edit in one look; 0 screens nothing.
         share: part of what still fails that an edit is tested to mend, above 0 and below 1.
-        odds: an edit is kept when mending explains its runs this many times better than luck, above 1.
+        odds: an edit is kept at once when mending explains its runs this many times better than luck, above 1.
         company: edits that did well alone, from which their bundle is gated before the epoch ends.
         control: whether tasks are run again without the edit; else what they do then is a guess.
         distinct: whether edits that did well alone are tried beside the better ones of their step.
@@ -66,12 +70,19 @@ class Screening:
     evidence: float = 0.0
 
 
-def tasks_of(evidence: Sequence[str], failed: Sequence[str], rule: ScreenRule, *, seed: int) -> list[tuple[str, int]]:
-    """(task, run) pairs to screen an edit on, in order: its failed evidence, else any failure.
+def tasks_of(evidence: Sequence[str], failed: Sequence[str], rule: ScreenRule, *, seed: int) -> list[str]:
+    """The tasks to screen an edit on, as many as a look has runs: of its failed evidence, else of any failure."""
+    own = [task for task in failed if task in set(evidence)] or list(failed)
+    return epoch_order(own, seed=seed, epoch=0)[: rule.runs]
 
-    Too few tasks are run again, as more runs of the same tasks still tell luck from effect.
+
+def still_failing(tasks: Sequence[str], control: Mapping[str, Sequence[float | None]]) -> list[str]:
+    """Those that did not always pass when they were run again without any edit; all where each did.
+
+    What passes by itself shows little of an edit, however often it is run.
     """
-    return spread([task for task in failed if task in set(evidence)] or list(failed), rule.most_runs, seed=seed)
+    known = {t: [v for v in control.get(t, ()) if v is not None] for t in tasks}
+    return [t for t in tasks if not known[t] or min(known[t]) < 1] or list(tasks)
 
 
 def spread(tasks: Sequence[str], runs: int, *, seed: int) -> list[tuple[str, int]]:
@@ -80,16 +91,19 @@ def spread(tasks: Sequence[str], runs: int, *, seed: int) -> list[tuple[str, int
     return [(order[n % len(order)], n // len(order)) for n in range(runs if order else 0)]
 
 
-def without_it(control: Mapping[str, float | None], others: Mapping[str, Sequence[float]]) -> dict[str, float]:
+def without_it(
+    control: Mapping[str, Sequence[float | None]], others: Mapping[str, Sequence[float]]
+) -> dict[str, float]:
     """What each task scores without an edit.
 
     Args:
-        control: the task's score when it was run again without any edit; None where that gave no result.
-        others: its scores beside other edits, most of which do nothing for it.
+        control: the task's scores when it was run again without any edit; None for a run that gave no result.
+        others: its scores beside other edits that seem to do nothing for it.
     """
-    known = [v for v in control.values() if v is not None]
+    ran = {t: [v for v in row if v is not None] for t, row in control.items()}
+    known = [v for row in ran.values() for v in row]
     usual = (math.fsum(known) + AGAIN * AGAIN_RUNS) / (len(known) + AGAIN_RUNS)
-    rows = {t: [*([] if v is None else [v]), *others.get(t, ())] for t, v in control.items()}
+    rows = {t: [*row, *others.get(t, ())] for t, row in ran.items()}
     return {t: (math.fsum(row) + usual * TASK_RUNS) / (len(row) + TASK_RUNS) for t, row in rows.items()}
 
 
@@ -107,10 +121,25 @@ def screened(
 
 
 def verdict(found: Screening | None, look: int, rule: ScreenRule) -> Verdict:
-    """What the runs of an edit say after a look, from 1. One that could not be measured is kept: the gate decides."""
-    if found is None or found.evidence >= math.log(rule.odds):
+    """What the runs of an edit say after a look, from 1. One that could not be measured is kept: the gate decides.
+
+    After the last look less is enough: luck drifts away from help in so many runs, and what is still likelier help by
+    then is mostly an edit that helps less than was tested for.
+    """
+    last = look >= LOOKS
+    if found is None or found.evidence >= math.log(min(rule.odds, ENOUGH) if last else rule.odds):
         return "keep"
-    return "reject" if look >= LOOKS or found.evidence <= -math.log(UNLIKELY) else "more"
+    return "reject" if last or found.evidence <= -math.log(UNLIKELY) else "more"
+
+
+def promising(found: Screening | None) -> bool:
+    """Whether help explains the runs of an edit better than luck does."""
+    return found is not None and found.evidence > 0
+
+
+def idle(found: Screening | None) -> bool:
+    """Whether an edit seems to do nothing, so that runs with it count as runs without any."""
+    return found is not None and found.evidence <= math.log(UNLIKELY)
 
 
 def why_not(found: Screening, rule: ScreenRule) -> str:

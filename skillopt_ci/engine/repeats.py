@@ -70,7 +70,7 @@ class _Measured:
 def _is_repeat(measured: _Measured, looks: Looks, index: int, skills: tuple[Skill, Skill]) -> bool:
     """Whether an edit is needless beside others; `skills`: with the others, and with the edit, too."""
     rule, (others, both) = measured.rule, skills
-    without, alone = looks.without(index, others=False), looks.runs(index)
+    without, alone = looks.without(), looks.runs(index)
     mended = [at for at, (t, v) in zip(looks.plans[index], alone, strict=False) if v is not None and v > without[t]]
     left = rule.most_runs - len(alone)
     beside, together = Runs(), Runs()

@@ -35,32 +35,34 @@ def screen(
     known = {r.edit.key(): r for r in state.rejected_alone}
     records = _within([known.get(r.edit.key(), r) if r.status == "kept" else r for r in records], budget)
     failed, rule = _failed(state, batch), bench.settings.screen
-    plans = {
+    tasks = {
         i: tasks_of(r.edit.evidence, failed, rule, seed=bench.settings.seed) for i, r in enumerate(records) if _open(r)
     }
-    looks = Looks(plans, {i: state.trying([records[i]]) for i in plans}, state.working, _control(state))
+    looks = Looks(tasks, {i: state.trying([records[i]]) for i in tasks}, state.working, _control(state))
     taken = run(bench, looks)
     taken += without_repeats(bench, looks, state, records)
-    first = list(plans)[:budget]
+    first = list(tasks)[:budget]
     if len(first) > 1 and "keep" not in looks.words.values() and not any(_sure(r) for r in records):
         evidence = [task for i in first for task in records[i].edit.evidence]
-        plan = tasks_of(evidence, failed, rule, seed=bench.settings.seed)
-        group = replace(looks, plans={0: plan}, skills={0: state.trying([records[i] for i in first])}, values={})
+        own = tasks_of(evidence, failed, rule, seed=bench.settings.seed)
+        group = replace(looks, tasks={0: own}, skills={0: state.trying([records[i] for i in first])}, values={})
         taken += run(bench, group)
         if group.words[0] == "keep":
             looks.words |= dict.fromkeys(first, group.words[0])
             looks.found |= dict.fromkeys(first, group.found[0])
-    found = [_judged(r, i, looks, rule) if i in plans else r for i, r in enumerate(records)]
+    found = [_judged(r, i, looks, rule) if i in tasks else r for i, r in enumerate(records)]
     # What waits stands before what was read beside it; of one step the best first.
     kept = sorted((r for r in found if r.status == "kept"), key=lambda r: (r.proposed, -gain(r)))
     return [*kept, *(r for r in found if r.status != "kept")], tuple(taken)
 
 
-def _control(state: State) -> dict[str, float | None]:
-    """What an earlier step found of the skill that edits stand beside."""
+def _control(state: State) -> dict[str, list[float | None]]:
+    """What earlier steps found of the skill that edits stand beside, in the order of its runs of a task."""
     working = state.working.digest
-    rollouts = [r for s in state.steps for r in s.rollouts if r.sample.stream == SCREEN and r.sample.n == 0]
-    return {r.sample.task_id: r.value for r in rollouts if r.skill == working}
+    known: dict[str, list[float | None]] = {}
+    for r in (r for s in state.steps for r in s.rollouts if r.sample.stream == SCREEN and r.skill == working):
+        known.setdefault(r.sample.task_id, []).append(r.value)
+    return known
 
 
 def _within(records: Sequence[EditRecord], budget: int) -> list[EditRecord]:
