@@ -56,14 +56,12 @@ class Looks:
                 beside.setdefault(task, []).append(value)
         return without_it(control, beside)
 
-    def weigh(self, rule: ScreenRule, look: int) -> None:
-        """Decide on every edit that is open, by all runs so far."""
+    def weigh(self, rule: ScreenRule) -> None:
+        """What the runs so far show of every edit that is open."""
         alone = self.without()
         nothing = [i for i in self.tasks if rule.control and idle(screened(self.runs(i), alone, rule))]
         for i in self.open:
             self.found[i] = screened(self.runs(i), self.without(n for n in nothing if n != i), rule)
-        for i in self.open:
-            self.words[i] = verdict(self.found[i], look, rule)
 
     @property
     def open(self) -> list[int]:
@@ -93,11 +91,13 @@ def _look(bench: Bench, looks: Looks, look: int) -> list[Rollout]:
     taken = bench.lab.roll_out(jobs, what=f"screening of {len(still)} edits, each alone") if jobs else []
     for (i, _, _), rollout in zip(wanted, taken, strict=True):
         looks.values.setdefault(i, []).append(rollout.value)
-    looks.weigh(rule, look)
-    short = [t for i in looks.open if promising(looks.found[i]) for t in _short_of_control(looks, i)]
+    looks.weigh(rule)
+    # Nothing is believed before its tasks were run again without it: they may have failed by bad luck alone.
+    short = [t for i in still if promising(looks.found[i]) for t in _short_of_control(looks, i)]
     more = _without(bench, looks, list(dict.fromkeys(short)))
     if more:
-        looks.weigh(rule, look)
+        looks.weigh(rule)
+    looks.words |= {i: verdict(looks.found[i], look, rule) for i in still}
     return [*taken, *more]
 
 
