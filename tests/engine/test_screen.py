@@ -39,7 +39,7 @@ def test_what_helps_its_tasks_is_gated_and_the_rest_is_rejected_alone() -> None:
     assert status(step) == {"- a": "kept", "- b": "kept", "- q": "rejected-alone"}
     assert step.action == "accept"
     gains = [(round(r.screening.gain, 2), r.screening.runs) for r in step.edits if r.screening]
-    assert gains == [(0.91, 3), (0.91, 3), (-0.1, 3)]
+    assert gains == [(0.91, 3), (0.9, 3), (-0.1, 3)]
     why = "-10 points on 3 runs of its own train tasks, against what they score again without it"
     assert step.edits[-1].reason == f"alone it gained too little: {why}"
     assert result.best_val_mean == 1
@@ -85,7 +85,9 @@ def test_what_failed_by_bad_luck_is_run_again_without_a_promising_edit() -> None
     control = [n for n, with_it in runs if not with_it]
     assert control == list(range(len(control)))
     assert (len(control), len(runs)) == (1 + 8, 9 + 24)  # one more after each look
-    assert status(step) == {"- q": "rejected-alone"}
+    shown = step.edits[0].screening
+    assert shown is not None
+    assert shown.gain < 0.25  # not the 0.8 that it is beside the first failure alone
     _, _, alone = first(Scripted([[edit("- q", "a0")]]), late, screen=replace(strict, control=False))
     assert all("- q" in body for body, s in alone.seen if s.stream == "screen")
 
