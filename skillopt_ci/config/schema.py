@@ -125,13 +125,17 @@ class Screen(Section):
     """Every edit runs alone on its own evidence before it is gated: train tasks, some rollouts each."""
 
     runs: Annotated[int, Strict(), Field(ge=0, le=16)] = Field(
-        default=4, description="Rollouts of an edit in one look, of at most 8 looks; 0 screens nothing."
+        default=4,
+        description="Rollouts of an edit in one look, of at most 8 looks, and tasks that it runs on; 0 screens nothing.",
     )
     share: Number = Field(
         default=0.5, gt=0, lt=1, description="Part of what its failed tasks still lose that an edit should mend."
     )
     odds: Number = Field(
-        default=100, gt=1, description="An edit passes when this explains its runs so many times better than luck."
+        default=100,
+        gt=1,
+        description="An edit passes when this explains its runs so many times better than luck; after its last look 5 "
+        "times are enough.",
     )
 
 

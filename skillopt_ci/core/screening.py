@@ -127,9 +127,13 @@ def verdict(found: Screening | None, look: int, rule: ScreenRule) -> Verdict:
     then is mostly an edit that helps less than was tested for.
     """
     last = look >= LOOKS
-    if found is None or found.evidence >= math.log(min(rule.odds, ENOUGH) if last else rule.odds):
+    if found is None or found.evidence >= math.log(_enough(rule) if last else rule.odds):
         return "keep"
     return "reject" if last or found.evidence <= -math.log(UNLIKELY) else "more"
+
+
+def _enough(rule: ScreenRule) -> float:
+    return min(rule.odds, ENOUGH)
 
 
 def promising(found: Screening | None) -> bool:
@@ -150,7 +154,7 @@ def why_not(found: Screening, rule: ScreenRule) -> str:
         return f"alone it gained too little: {gain}"
     one, other = ("help", "luck") if found.evidence > 0 else ("luck", "help")
     better = f"{one} explains that {math.exp(abs(found.evidence)):.1f} times better than {other}"
-    return f"alone it stayed uncertain after the most runs: {gain}; {better} (help is believed at {rule.odds:g} times)"
+    return f"alone it stayed uncertain after the most runs: {gain}; {better} (help is believed at {_enough(rule):g} times)"
 
 
 def repeats(

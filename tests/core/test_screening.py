@@ -49,12 +49,12 @@ def test_why_an_edit_is_not_kept_is_no_praise() -> None:
     assert why_not(Screening(gain=0.03, runs=24, evidence=-math.log(4)), RULE) == (
         f"alone it gained too little: +3 points {did}"
     )
-    assert why_not(Screening(gain=0.18, runs=24, evidence=math.log(12)), RULE) == (
+    assert why_not(Screening(gain=0.18, runs=24, evidence=math.log(4.5)), RULE) == (
         f"alone it stayed uncertain after the most runs: +18 points {did}; "
-        "help explains that 12.0 times better than luck (help is believed at 50 times)"
+        "help explains that 4.5 times better than luck (help is believed at 5 times)"
     )
     assert why_not(Screening(gain=0.1, runs=24, evidence=-math.log(2.5)), RULE).endswith(
-        "luck explains that 2.5 times better than help (help is believed at 50 times)"
+        "luck explains that 2.5 times better than help (help is believed at 5 times)"
     )
 
 
