@@ -126,7 +126,7 @@ class Screen(Section):
 
     runs: Annotated[int, Strict(), Field(ge=0, le=16)] = Field(
         default=4,
-        description="Rollouts of an edit in one look, of at most 8 looks, and tasks that it runs on; 0 screens nothing.",
+        description="Rollouts of an edit in one look, of at most 8 looks, and tasks it is tried on; 0 screens nothing.",
     )
     share: Number = Field(
         default=0.5, gt=0, lt=1, description="Part of what its failed tasks still lose that an edit should mend."

@@ -17,7 +17,7 @@ FADES = 0.6  # of what an epoch finds to try the next one finds
 LEFT = 0.25  # of the failures of the start are left after the first epoch
 # Looks of screening in a step for each edit that it may keep: as runs mostly took; where an optimizer never runs out of
 # edits.
-USUAL_LOOKS, MANY_LOOKS = 2.5, 5.0
+USUAL_LOOKS, MANY_LOOKS = 3.0, 5.0
 GATES = 1.5  # validations of an epoch where candidates are close
 RARE = 0.05  # a chance from which on it is said that validation may be perfect at the start
 

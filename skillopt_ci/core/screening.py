@@ -154,7 +154,8 @@ def why_not(found: Screening, rule: ScreenRule) -> str:
         return f"alone it gained too little: {gain}"
     one, other = ("help", "luck") if found.evidence > 0 else ("luck", "help")
     better = f"{one} explains that {math.exp(abs(found.evidence)):.1f} times better than {other}"
-    return f"alone it stayed uncertain after the most runs: {gain}; {better} (help is believed at {_enough(rule):g} times)"
+    believed = f"(help is believed at {_enough(rule):g} times)"
+    return f"alone it stayed uncertain after the most runs: {gain}; {better} {believed}"
 
 
 def repeats(

@@ -28,7 +28,7 @@ MANY = 100_000
 
 def test_what_there_is_to_try_becomes_less_with_each_epoch() -> None:
     """All twelve of a batch fail at first, then a quarter of them; an edit's place takes 2.5 looks of 4 runs."""
-    screening = 4 * 3 * 2.5 * 4
+    screening = 4 * 3 * 3.0 * 4
     first = 48 + 4 * 3 + screening + 500
     reads = 1 - 0.75**12
     second = 48 + reads * (4 * (1 + 3) + 0.6 * (screening + 500 + 40))
