@@ -6,8 +6,8 @@ the closing comparison on the test split is ours alone and is counted apart. Riv
     python -m venv build/rivals && build/rivals/bin/pip install gepa==0.1.4 skillopt==0.2.0
 
 Run: python benchmarks/training.py [--seeds 7001-7020] [--worlds latent-0.1,...] [--arms default,gepa,...]
-Seeds up to 260 and 5001 to 5240 were used while the method was developed; 1001 to 1024, 2001 to 2024, 3001 to 3024 and
-6001 to 6060 to measure it on the way; the tables of docs/training.md are from 7001 to 7040.
+Seeds up to 260, 5001 to 5240 and 8501 to 9000 were used while the method was developed; 1001 to 1024, 2001 to 2024,
+3001 to 3024 and 6001 to 6060 to measure it on the way; the tables of docs/training.md are from 7001 to 7040.
 They are no evidence any more.
 """
 
