@@ -1,6 +1,7 @@
 """Settings of the test run."""
 
 import os
+import signal
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -19,3 +20,7 @@ _OUTSIDE = ("GITHUB_", "RUNNER_", "OPENAI_", "ANTHROPIC_")
 for name in list(os.environ):
     if name in ("CI", "NO_COLOR", "FORCE_COLOR", "TERM") or name.startswith(_OUTSIDE):
         del os.environ[name]
+
+# What runs in the background of a shell script ignores Ctrl-C, and so do its children: tests of it would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,7 @@ from tests.cli.world import GOOD, PATH, SKILL, call_json, repository
 from tests.forge.repo import Repo
 from tests.github.server import FakeGitHub
 
-SIZES = (14, 20, 40)
+SIZES = (16, 20, 40)
 
 
 class Story:
