@@ -32,7 +32,7 @@ class ScreenRule:
     """How edits are screened.
 
     Attributes:
-        runs: rollouts of an edit in one look; 0 screens nothing.
+        runs: rollouts of an edit in one look, and tasks that it is tried on; 0 screens nothing.
         share: part of what still fails that an edit is tested to mend, above 0 and below 1.
         odds: an edit is kept at once when mending explains its runs this many times better than luck, above 1.
         company: edits that did well alone, from which their bundle is gated before the epoch ends.

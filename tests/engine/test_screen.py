@@ -46,6 +46,8 @@ def test_what_helps_its_tasks_is_gated_and_the_rest_is_rejected_alone() -> None:
     seen = [(body, s.task_id, s.n) for body, s in harness.seen if s.stream == "screen"]
     assert len(seen) == len(set(seen)) == 4 + 1 + 9 + 3  # each task without an edit, and the second beside the first
     assert {task for body, task, _ in seen if "- q" in body} == {"a0", "b1"}
+    assert {task for body, task, _ in seen if body == "x\n\n- a\n"} == {"a0", "a1"}
+    assert {task for body, task, _ in seen if "- b" in body and task not in ("a0", "a1")} == {"b0"}  # else beside
     assert sum(r.sample.stream == "screen" for r in step.rollouts) == 17
 
 
