@@ -57,8 +57,12 @@ class World:
 
     @classmethod
     def named(cls, model: str) -> "World":
-        """The world of a model's name, such as `latent-0.1-7`: kind, noise, seed."""
+        """The world of a model's name, such as `latent-0.1-7`: kind, noise, seed; a `drawn` one draws its noise."""
         kind, noise, seed = model.rsplit("-", 2)
+        if kind == "drawn":
+            from drawn_world import DrawnWorld
+
+            return DrawnWorld(seed=int(seed), kind=kind)
         return cls(seed=int(seed), noise=float(noise), kind=kind)
 
     def needs(self, order: str) -> frozenset[str]:
@@ -131,6 +135,15 @@ class World:
                 found[name] = answers or draw.sample(undone, min(4, len(undone)))
         return list(found.items())
 
+    def lines(self, prompt: str, count: int, draw: random.Random) -> list[tuple[str, list[str]]]:
+        """A skill's lines that name the proposed procedures, with the orders they are said to answer."""
+        return [(line(name), orders) for name, orders in self.proposals(prompt, count, draw)]
+
+    def named_in(self, skill: str) -> list[int]:
+        """How many right, harmful and useless procedures a text names."""
+        said = set(NAMED.findall(skill))
+        return [len(said & set(names)) for names in (USEFUL, HARMFUL, USELESS)]
+
     def _draw(self, *parts: str) -> random.Random:
         return random.Random(hashlib.sha256("\x1f".join((str(self.seed), *parts)).encode()).digest())
 
@@ -172,14 +185,13 @@ def _optimize(world: World, prompt: str, draw: random.Random) -> str:
         count = len(re.findall(r"^\d+\. \[", prompt, re.MULTILINE))
         return json.dumps({"order": draw.sample(range(1, count + 1), count)})
     if "guidance block" in prompt:
-        named = world.proposals(prompt, 1, draw)
-        return json.dumps({"reasoning": "", "guidance": "\n".join(line(n) for n, _ in named)})
+        return json.dumps({"reasoning": "", "guidance": "\n".join(text for text, _ in world.lines(prompt, 1, draw))})
     if "Write notes to yourself" in prompt:
         return json.dumps({"notes": ""})
     limit = LIMIT.search(prompt)
     edits = [
-        {"op": "add", "target": "", "content": line(name), "rationale": "It answers them.", "evidence": orders}
-        for name, orders in world.proposals(prompt, int(limit[1]) if limit else 4, draw)
+        {"op": "add", "target": "", "content": text, "rationale": "It answers them.", "evidence": orders}
+        for text, orders in world.lines(prompt, int(limit[1]) if limit else 4, draw)
     ]
     return json.dumps({"reasoning": "They were not done.", "edits": edits})
 
@@ -190,8 +202,8 @@ def _shaped(world: World, prompt: str, draw: random.Random) -> dict[str, Any]:
         count = len(re.findall(r"^\[\d+\] op=", prompt, re.MULTILINE))
         return {"reasoning": "", "selected_indices": draw.sample(range(count), count)}
     if '"slow_update_content"' in prompt:
-        named = world.proposals(prompt, 1, draw)
-        return {"reasoning": "", "slow_update_content": "\n".join(line(n) for n, _ in named)}
+        said = world.lines(prompt, 1, draw)
+        return {"reasoning": "", "slow_update_content": "\n".join(text for text, _ in said)}
     if '"meta_skill_content"' in prompt:
         return {"reasoning": "", "meta_skill_content": ""}
     merged = TO_MERGE.search(prompt)
@@ -199,18 +211,18 @@ def _shaped(world: World, prompt: str, draw: random.Random) -> dict[str, Any]:
         patches, _ = json.JSONDecoder().raw_decode(prompt, prompt.index("[", merged.end()))
         return {"reasoning": "", "edits": list({e["content"]: e for p in patches for e in p["edits"]}.values())}
     limit = LIMIT.search(prompt)
-    named = world.proposals(prompt, int(limit[1]) if limit else 4, draw)
+    new = [text for text, _ in world.lines(prompt, int(limit[1]) if limit else 4, draw)]
     if "`body` is the complete new text" in prompt:
         text = re.findall(r"<skill>\n(.*?)\n</skill>", prompt, re.DOTALL)[-1]
-        return {"reasoning": "", "body": "\n".join([text, *(line(name) for name, _ in named)])}
-    edits = [{"op": "append", "target": "", "content": line(name)} for name, _ in named]
+        return {"reasoning": "", "body": "\n".join([text, *new])}
+    edits = [{"op": "append", "target": "", "content": text} for text in new]
     return {"patch": {"reasoning": "They were not done.", "edits": edits}}
 
 
 def _rewrite(world: World, prompt: str, draw: random.Random) -> str:
     """The text of the first fence with a line or two more."""
     text = prompt.split("```")[1].strip()
-    more = [line(name) for name, _ in world.proposals(prompt, 2, draw)]
+    more = [line for line, _ in world.lines(prompt, 2, draw)]
     return "```\n" + "\n".join([text, *more]) + "\n```"
 
 
@@ -226,9 +238,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/truth":
             world, skill = World.named(asked["model"]), asked["skill"]
             best = "\n".join(map(line, USEFUL))
-            said = NAMED.findall(skill)
-            counts = [len(set(said) & set(names)) for names in (USEFUL, HARMFUL, USELESS)]
-            self._say({"truth": world.truth(skill), "best": world.truth(best), "named": counts})
+            self._say({"truth": world.truth(skill), "best": world.truth(best), "named": world.named_in(skill)})
         elif self.path == "/start":
             Handler.world = Server()
             self._say({})
@@ -246,16 +256,8 @@ class Handler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": sum(map(len, parts.values())) // 4, "completion_tokens": len(text) // 4}
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         usage["total_tokens"] = sum(usage.values())
-        self._say(
-            {
-                "id": "x",
-                "object": "chat.completion",
-                "created": 0,
-                "model": asked["model"],
-                "choices": [choice],
-                "usage": usage,
-            }
-        )
+        answer = {"id": "x", "object": "chat.completion", "created": 0, "model": asked["model"]}
+        self._say({**answer, "choices": [choice], "usage": usage})
 
     def _say(self, value: object) -> None:
         body = json.dumps(value).encode()

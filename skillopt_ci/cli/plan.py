@@ -20,7 +20,7 @@ from skillopt_ci.core.costs import Calls, Shape
 from skillopt_ci.core.golden import RUNS
 from skillopt_ci.core.media import usual_tokens
 from skillopt_ci.core.method_costs import method_calls
-from skillopt_ci.core.screening import LOOKS
+from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill, estimate_tokens
 from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.task import Suite, Task
@@ -99,7 +99,7 @@ def _shape(skill: ResolvedSkill, suite: Suite) -> Shape:
         slow_sample=SAMPLE,
         confirm_runs=confirmation_runs(test),
         edit_budget=max(t.edit_budget.start, t.edit_budget.end),
-        screen_runs=LOOKS * t.screen.runs,
+        screen_runs=ScreenRule(runs=t.screen.runs).most_runs,
         prune=t.prune and t.what == "body",
         gate_rounds=RULES[t.gate].max_rounds if val >= FEWEST_TASKS else 1,
     )

@@ -125,16 +125,16 @@ class Screen(Section):
     """Every edit runs alone on its own evidence before it is gated: train tasks, some rollouts each."""
 
     runs: Annotated[int, Strict(), Field(ge=0, le=16)] = Field(
-        default=4,
-        description="Rollouts of an edit in one look, of at most 8 looks, and tasks it is tried on; 0 screens nothing.",
+        default=6,
+        description="Failed tasks that an edit is tried on, with at most 3 rollouts for each; 0 screens nothing.",
     )
     share: Number = Field(
-        default=0.5, gt=0, lt=1, description="Part of what its failed tasks still lose that an edit should mend."
+        default=0.5, gt=0, lt=1, description="Part of what a task loses that an edit should mend, in some of its tasks."
     )
     odds: Number = Field(
-        default=100,
+        default=30,
         gt=1,
-        description="An edit passes when this explains its runs so many times better than luck; after its last look 5 "
+        description="An edit passes when this explains its runs so many times better than luck; after its last run 5 "
         "times are enough.",
     )
 

@@ -75,8 +75,7 @@ def train_calls(shape: Shape) -> Calls:
     slow_epochs = shape.epochs - 1 if shape.slow_update else 0
     notes = max(0, shape.epochs - 2) if shape.meta_notes else 0
     runs = (SCREENED * shape.edit_budget + 1) * shape.screen_runs
-    # Tasks are run without the edits once, and half as often as with one that looks promising.
-    screened = steps * (runs + ceil(runs * CONTROL_SHARE) + min(runs, shape.train))
+    screened = steps * (runs + ceil(runs * CONTROL_SHARE))  # and the same tasks without the edits, not as often
     pruned = steps * shape.edit_budget * PRUNE_RUNS if shape.prune else 0
     return Calls(
         start_validation=shape.val,

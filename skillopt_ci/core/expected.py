@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from skillopt_ci.core.costs import PRUNE_RUNS, Shape
-from skillopt_ci.core.screening import LOOKS
 
 UNKNOWN = 0.5  # of the tasks are taken to pass where nobody knows
 FADES = 0.6  # of what an epoch finds to try the next one finds
 LEFT = 0.25  # of the failures of the start are left after the first epoch
-# Looks of screening in a step for each edit that it may keep: as runs mostly took; where an optimizer never runs out of
-# edits.
-USUAL_LOOKS, MANY_LOOKS = 3.0, 5.0
+# Rollouts of screening in a step for each edit that it may keep, as a part of what one edit may take: as runs mostly
+# took; where an optimizer never runs out of edits.
+USUAL_PART, MANY_PART = 0.4, 0.7
 GATES = 1.5  # validations of an epoch where candidates are close
 RARE = 0.05  # a chance from which on it is said that validation may be perfect at the start
 
@@ -51,12 +50,12 @@ def expected_calls(shape: Shape, most: int, passing: float = UNKNOWN) -> Expecte
     for epoch in range(shape.epochs):
         going *= 1 - (1 - failing) ** shape.val
         reads = 1 - (1 - failing) ** min(shape.batch_size, shape.train)
-        tries = _screening(shape, USUAL_LOOKS) + _gates(shape, 1) + (_slow(shape) if epoch else 0)
+        tries = _screening(shape, USUAL_PART) + _gates(shape, 1) + (_slow(shape) if epoch else 0)
         total += going * (shape.train + reads * (_readers(shape, failing) + share * tries))
         share *= FADES
         failing *= 1 if epoch else LEFT
     likely = min(most, round(total + (1 - perfect) * (closing + _pruning(shape))))
-    every = shape.train + _readers(shape, UNKNOWN) + _screening(shape, MANY_LOOKS) + _gates(shape, GATES)
+    every = shape.train + _readers(shape, UNKNOWN) + _screening(shape, MANY_PART) + _gates(shape, GATES)
     high = shape.val + shape.epochs * every + (shape.epochs - 1) * _slow(shape) + closing + 2 * _pruning(shape)
     low = shape.val if perfect >= RARE else _least(shape, 1 - passing)
     return Expected(low=min(low, likely), likely=likely, high=max(likely, min(most, round(high))))
@@ -103,8 +102,8 @@ def _readers(shape: Shape, failing: float) -> float:
     return _steps(shape) * readers
 
 
-def _screening(shape: Shape, looks: float) -> float:
-    return _steps(shape) * shape.edit_budget * looks * shape.screen_runs / LOOKS
+def _screening(shape: Shape, part: float) -> float:
+    return _steps(shape) * shape.edit_budget * part * shape.screen_runs
 
 
 def _gates(shape: Shape, gates: float) -> float:

@@ -1,8 +1,9 @@
 """Screening: does an edit alone help the train tasks whose failures it answers, more than running them again would?
 
-A failed task passes again by luck, in some worlds most of the time. So each is run once more without the edit, and one
-that passes then tells nothing. An edit is credited with what it does beyond luck: a sequential test of "it mends
-`share` of what fails" against it. Where that looks promising, more runs without the edit tell what luck does there.
+A failed task passes again by luck, in some worlds most of the time, and an edit may mend a part of its tasks only, as
+where a task needs something else, too. So an edit's runs are weighed task by task: does "it mends `share` of what this
+task loses, as it does for a part of the tasks" explain them better than "it does nothing"? What a task does without the
+edit is unknown, and known the better the more often it was run without. Each run goes to the most promising task.
 """
 
 import math
@@ -12,19 +13,21 @@ from typing import Literal
 
 from skillopt_ci.core.schedule import epoch_order
 
-LOOKS = 8  # of `runs` rollouts each, at most
-UNLIKELY = 4.0  # an edit is dropped when luck explains its runs this many times better
-ENOUGH = 5.0  # and kept after its last look when mending explains them this many times better
-# Runs of a task without any edit, for each with one that looks promising.
-CONTROL_SHARE = 0.5
-# Whether a better edit makes one needless is looked at so often, and given up when it is this many times less likely.
-REPEAT_LOOKS, DOUBT = 2, 2.0
+# Rollouts that an edit takes at most for each task that it may be tried on: alone; and beside better edits, then with.
+ALONE, BESIDE = 3, 2
+UNLIKELY = 1.5  # an edit is dropped when luck explains its runs this many times better
+ENOUGH = 5.0  # and kept after its last run when mending explains them this many times better
+CONTROL_SHARE = 0.5  # runs of a task without any edit, for each with one that looks promising
+PARTS = (0.25, 0.5, 0.75, 1.0)  # of an edit's tasks that it may mend, all as likely
+# What failed tasks are taken to do when run again, before that is known: a quarter pass, as if three had been run.
+AGAIN, AGAIN_RUNS = 0.25, 3
+SAME, DOUBT = 4.0, 2.0  # an edit is a repeat, or is none, when that is so many times likelier
 OWN_RUNS = 2  # a task is taken to do with an edit what all of them do, as if it had been run so often
-# What failed tasks are taken to do when run again, before that is known: a quarter pass, as if four had been run; and a
-# task is taken to do what they all do, as if it had been run eight times.
-AGAIN, AGAIN_RUNS, TASK_RUNS = 0.25, 4, 8
+HALF = 0.5  # of what others leave failing is what an edit beside them is tested to mend
 _LEAST = 0.01
 Verdict = Literal["keep", "reject", "more"]
+Runs = Sequence[tuple[str, float | None]]
+Control = Mapping[str, Sequence[float | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +35,8 @@ class ScreenRule:
     """How edits are screened.
 
     Attributes:
-        runs: rollouts of an edit in one look, and tasks that it is tried on; 0 screens nothing.
-        share: part of what still fails that an edit is tested to mend, above 0 and below 1.
+        runs: failed tasks that an edit is tried on; 0 screens nothing.
+        share: part of what a task loses that an edit is tested to mend, above 0 and below 1.
         odds: an edit is kept at once when mending explains its runs this many times better than luck, above 1.
         company: edits that did well alone, from which their bundle is gated before the epoch ends.
         control: whether tasks are run again without the edit; else what they do then is a guess.
@@ -41,18 +44,23 @@ class ScreenRule:
         gives_up: whether edits go unscreened after an epoch in which none of them got anywhere.
     """
 
-    runs: int = 4
+    runs: int = 6
     share: float = 0.5
-    odds: float = 100.0
+    odds: float = 30.0
     company: int = 8
     control: bool = True
     distinct: bool = True
     gives_up: bool = True
 
     @property
+    def most_alone(self) -> int:
+        """Rollouts that one edit can take alone."""
+        return self.runs * ALONE
+
+    @property
     def most_runs(self) -> int:
-        """Rollouts that one edit can take."""
-        return self.runs * LOOKS
+        """Rollouts that one edit can take, those that tell whether it is a repeat with them."""
+        return self.runs * (ALONE + BESIDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +79,9 @@ class Screening:
 
 
 def tasks_of(evidence: Sequence[str], failed: Sequence[str], rule: ScreenRule, *, seed: int) -> list[str]:
-    """The tasks to screen an edit on, as many as a look has runs: of its failed evidence, else of any failure."""
+    """The tasks to screen an edit on, at most `runs`: of its failed evidence, else of any failure."""
     own = [task for task in failed if task in set(evidence)] or list(failed)
     return epoch_order(own, seed=seed, epoch=0)[: rule.runs]
-
-
-def still_failing(tasks: Sequence[str], control: Mapping[str, Sequence[float | None]]) -> list[str]:
-    """Those that did not mostly pass when they were run again without any edit; all where each did.
-
-    What passes by itself shows little of an edit, however often it is run.
-    """
-    known = {t: [v for v in control.get(t, ()) if v is not None] for t in tasks}
-    return [t for t in tasks if 2 * sum(v >= 1 for v in known[t]) <= len(known[t])] or list(tasks)
 
 
 def spread(tasks: Sequence[str], runs: int, *, seed: int) -> list[tuple[str, int]]:
@@ -91,42 +90,86 @@ def spread(tasks: Sequence[str], runs: int, *, seed: int) -> list[tuple[str, int
     return [(order[n % len(order)], n // len(order)) for n in range(runs if order else 0)]
 
 
-def without_it(
-    control: Mapping[str, Sequence[float | None]], others: Mapping[str, Sequence[float]]
-) -> dict[str, float]:
-    """What each task scores without an edit.
+def next_places(tasks: Sequence[str], runs: Runs, control: Control, rule: ScreenRule) -> list[tuple[str, int]]:
+    """The (task, run) places of an edit's next look: every task once, then the most promising one once more.
 
-    Args:
-        control: the task's scores when it was run again without any edit; None for a run that gave no result.
-        others: its scores beside other edits that seem to do nothing for it.
+    A task that failed with it promises less than one that passed; of those that promise the same the one that was run
+    less, then the first.
     """
-    ran = {t: [v for v in row if v is not None] for t, row in control.items()}
-    known = [v for row in ran.values() for v in row]
-    usual = (math.fsum(known) + AGAIN * AGAIN_RUNS) / (len(known) + AGAIN_RUNS)
-    rows = {t: [*row, *others.get(t, ())] for t, row in ran.items()}
-    return {t: (math.fsum(row) + usual * TASK_RUNS) / (len(row) + TASK_RUNS) for t, row in rows.items()}
+    if not runs:
+        return [(task, 0) for task in tasks]
+    each = _by_task(runs, control, rule)
+    ran = [task for task, _ in runs]
+    best = min(tasks, key=lambda t: (-each.get(t, 1.0), ran.count(t)))
+    return [(best, ran.count(best))]
 
 
-def screened(
-    runs: Sequence[tuple[str, float | None]], without: Mapping[str, float], rule: ScreenRule
-) -> Screening | None:
-    """What (task, score) runs of an edit show; None when none gave a result."""
-    got = [(v, _inside(without[t])) for t, v in runs if v is not None]
+def without_it(tasks: Sequence[str], control: Control) -> dict[str, float]:
+    """What tasks score without any edit, by their runs without; each starts from what failed tasks usually do."""
+    found = {}
+    for task in tasks:
+        passed, n = _counts(control.get(task, ()))
+        found[task] = (passed + AGAIN * AGAIN_RUNS) / (n + AGAIN_RUNS)
+    return found
+
+
+def screened(runs: Runs, control: Control, rule: ScreenRule) -> Screening | None:
+    """What an edit's (task, score) runs show, of which the scores without any edit are `control`; None: nothing."""
+    got = [(task, v) for task, v in runs if v is not None]
     if not got:
         return None
-    evidence = math.fsum(
-        v * math.log((q + rule.share * (1 - q)) / q) + (1 - v) * math.log(1 - rule.share) for v, q in got
-    )
-    return Screening(gain=math.fsum(v - q for v, q in got) / len(got), runs=len(got), evidence=evidence)
+    without = without_it([task for task, _ in got], control)
+    each = _by_task(got, control, rule).values()
+    evidence = math.fsum(math.prod(part * e + 1 - part for e in each) for part in PARTS) / len(PARTS)
+    gain = math.fsum(v - without[task] for task, v in got) / len(got)
+    return Screening(gain=gain, runs=len(got), evidence=math.log(evidence))
 
 
-def verdict(found: Screening | None, look: int, rule: ScreenRule) -> Verdict:
-    """What the runs of an edit say after a look, from 1. One that could not be measured is kept: the gate decides.
+def _by_task(runs: Runs, control: Control, rule: ScreenRule) -> dict[str, float]:
+    """How many times better "it mends this task" explains the runs of each task than "it does nothing for it"."""
+    rows: dict[str, list[float | None]] = {}
+    for task, value in runs:
+        rows.setdefault(task, []).append(value)
+    return {task: _mended(_counts(row), _counts(control.get(task, ())), rule.share) for task, row in rows.items()}
 
-    After the last look less is enough: luck drifts away from help in so many runs, and what is still likelier help by
-    then is mostly an edit that helps less than was tested for.
+
+def _counts(row: Sequence[float | None]) -> tuple[float, int]:
+    got = [v for v in row if v is not None]
+    return math.fsum(got), len(got)
+
+
+def _mended(ran: tuple[float, int], without: tuple[float, int], share: float) -> float:
+    """Bayes factor of (sum of scores, runs) with an edit, averaged over what the task may do without it.
+
+    A score between 0 and 1 counts as so much of a pass.
     """
-    last = look >= LOOKS
+    (passed, n), (before, m) = ran, without
+    idle = mended = 0.0
+    for rate, prior in _RATES:
+        likely = prior * rate**before * (1 - rate) ** (m - before)
+        helped = rate + share * (1 - rate)
+        idle += likely * rate**passed * (1 - rate) ** (n - passed)
+        mended += likely * helped**passed * (1 - helped) ** (n - passed)
+    return mended / idle
+
+
+def _prior(points: int = 10) -> list[tuple[float, float]]:
+    """A beta distribution of a failed task's pass rate, as (rate, weight) in the middle of equal parts."""
+    a, b = AGAIN * AGAIN_RUNS, (1 - AGAIN) * AGAIN_RUNS
+    middles = [(n + 0.5) / points for n in range(points)]
+    weights = [x ** (a - 1) * (1 - x) ** (b - 1) for x in middles]
+    return [(x, w / math.fsum(weights)) for x, w in zip(middles, weights, strict=True)]
+
+
+_RATES = _prior()
+
+
+def verdict(found: Screening | None, *, last: bool, rule: ScreenRule) -> Verdict:
+    """What the runs of an edit say, the `last` ones or not. One that could not be measured is kept: the gate decides.
+
+    After the last runs less is enough: luck drifts away from help, and what is still likelier help by then is mostly an
+    edit that helps less, or fewer tasks, than was tested for.
+    """
     if found is None or found.evidence >= math.log(_enough(rule) if last else rule.odds):
         return "keep"
     return "reject" if last or found.evidence <= -math.log(UNLIKELY) else "more"
@@ -141,13 +184,8 @@ def promising(found: Screening | None) -> bool:
     return found is not None and found.evidence > 0
 
 
-def idle(found: Screening | None) -> bool:
-    """Whether an edit seems to do nothing, so that runs with it count as runs without any."""
-    return found is not None and found.evidence <= math.log(UNLIKELY)
-
-
 def why_not(found: Screening, rule: ScreenRule) -> str:
-    """Why an edit is rejected alone: it gained too little, or its last look left open whether it helps."""
+    """Why an edit is rejected alone: it gained too little, or its last run left open whether it helps."""
     gain = f"{100 * found.gain:+.0f} points on {found.runs} runs of its own train tasks"
     gain += ", against what they score again without it"
     if found.evidence <= -math.log(UNLIKELY):
@@ -158,9 +196,7 @@ def why_not(found: Screening, rule: ScreenRule) -> str:
     return f"alone it stayed uncertain after the most runs: {gain}; {better} {believed}"
 
 
-def repeats(
-    beside: Sequence[tuple[str, float | None]], alone: Sequence[tuple[str, float | None]], without: Mapping[str, float]
-) -> Verdict:
+def repeats(beside: Runs, alone: Runs, without: Mapping[str, float]) -> Verdict:
     """Whether other edits do to an edit's tasks what it does to them, or nothing: `reject`, `keep`, or `more`.
 
     Args:
@@ -179,21 +215,22 @@ def repeats(
         same = _inside((math.fsum(row) + usual * OWN_RUNS) / (len(row) + OWN_RUNS))
         if value is not None and same > nothing:
             evidence += value * math.log(same / nothing) + (1 - value) * math.log((1 - same) / (1 - nothing))
-    return "reject" if evidence >= math.log(UNLIKELY) else "keep" if evidence <= -math.log(DOUBT) else "more"
+    return "reject" if evidence >= math.log(SAME) else "keep" if evidence <= -math.log(DOUBT) else "more"
 
 
-def adds(
-    both: Sequence[tuple[str, float | None]], beside: Sequence[tuple[str, float | None]], rule: ScreenRule
-) -> Verdict:
+def adds(both: Runs, beside: Runs) -> Verdict:
     """Whether an edit helps beside others that do as much alone; (task, score) runs of all of them, and of the others.
 
     As with a task that needs two edits, of which each helps a little.
     """
-    got = [v for _, v in beside if v is not None]
-    found = screened(both, dict.fromkeys((t for t, _ in both), (math.fsum(got) + 1) / (len(got) + 2)), rule)
-    if found is None or found.evidence >= math.log(DOUBT):
+    passed, n = _counts([v for _, v in beside])
+    rate = _inside((passed + 1) / (n + 2))
+    mended = rate + HALF * (1 - rate)
+    got = [v for _, v in both if v is not None]
+    evidence = math.fsum(v * math.log(mended / rate) + (1 - v) * math.log(1 - HALF) for v in got)
+    if not got or evidence >= math.log(DOUBT):
         return "keep"
-    return "reject" if found.evidence <= -math.log(UNLIKELY) else "more"
+    return "reject" if evidence <= -math.log(SAME) else "more"
 
 
 def _inside(rate: float) -> float:

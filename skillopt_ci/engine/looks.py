@@ -1,22 +1,17 @@
 """The looks of a screening: the edits of a step, each run alone, together until every one is decided on."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from skillopt_ci.core.rollout import Rollout
 from skillopt_ci.core.screening import (
     CONTROL_SHARE,
-    LOOKS,
     Screening,
     ScreenRule,
     Verdict,
-    idle,
+    next_places,
     promising,
     screened,
-    spread,
-    still_failing,
     verdict,
-    without_it,
 )
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.engine.lab import Job
@@ -29,15 +24,15 @@ SCREEN = "screen"
 class Looks:
     """The edits of a step under screening, by index: the tasks each is for, the skill with it, and what came of it.
 
-    `control` is what tasks scored whenever they were run again without any of the edits; `plans` are the (task, run)
-    pairs of an edit, in order; `repeats` are the edits that did well alone and that a better one makes needless.
+    `control` is what tasks scored whenever they were run again without any of the edits; `places` are the (task, run)
+    pairs that an edit took, in order; `repeats` are the edits that did well alone and that a better one makes needless.
     """
 
     tasks: dict[int, list[str]]
     skills: dict[int, Skill]
     working: Skill
     control: dict[str, list[float | None]]
-    plans: dict[int, list[tuple[str, int]]] = field(default_factory=dict)
+    places: dict[int, list[tuple[str, int]]] = field(default_factory=dict)
     values: dict[int, list[float | None]] = field(default_factory=dict)
     found: dict[int, Screening | None] = field(default_factory=dict)
     words: dict[int, Verdict] = field(default_factory=dict)
@@ -45,23 +40,22 @@ class Looks:
 
     def runs(self, index: int) -> list[tuple[str, float | None]]:
         """(task, score) of every run of an edit so far."""
-        return [(t, v) for (t, _), v in zip(self.plans[index], self.values.get(index, []), strict=False)]
+        return [(t, v) for (t, _), v in zip(self.places.get(index, []), self.values.get(index, []), strict=True)]
 
-    def without(self, others: Iterable[int] = ()) -> dict[str, float]:
-        """What the tasks score without an edit, by the runs without any, and beside other edits that do nothing."""
-        control = {t: self.control.get(t, []) for tasks in self.tasks.values() for t in tasks}
-        beside: dict[str, list[float]] = {}
-        for task, value in (run for i in others for run in self.runs(i)):
-            if value is not None:
-                beside.setdefault(task, []).append(value)
-        return without_it(control, beside)
+    def next_places(self, index: int, rule: ScreenRule) -> list[tuple[str, int]]:
+        """The (task, run) pairs of an edit's next look."""
+        return next_places(self.tasks[index], self.runs(index), self.control, rule)
 
     def weigh(self, rule: ScreenRule) -> None:
         """What the runs so far show of every edit that is open."""
-        alone = self.without()
-        nothing = [i for i in self.tasks if rule.control and idle(screened(self.runs(i), alone, rule))]
         for i in self.open:
-            self.found[i] = screened(self.runs(i), self.without(n for n in nothing if n != i), rule)
+            self.found[i] = screened(self.runs(i), self.control, rule)
+
+    def judge(self, rule: ScreenRule) -> None:
+        """Decide on the edits that are open, where their runs are clear or were the last."""
+        for i in self.open:
+            last = len(self.places.get(i, [])) >= rule.most_alone
+            self.words[i] = verdict(self.found[i], last=last, rule=rule)
 
     @property
     def open(self) -> list[int]:
@@ -71,40 +65,37 @@ class Looks:
 
 def run(bench: Bench, looks: Looks) -> list[Rollout]:
     """Look until every edit is decided on."""
-    rule = bench.settings.screen
-    looks.words, looks.found = {}, {}
-    every = dict.fromkeys(t for tasks in looks.tasks.values() for t in tasks)
-    taken = _without(bench, looks, [t for t in every if t not in looks.control])
-    own = {i: still_failing(tasks, looks.control) for i, tasks in looks.tasks.items()}
-    looks.plans = {i: spread(tasks, rule.most_runs, seed=bench.settings.seed) for i, tasks in own.items()}
-    for look in range(1, LOOKS + 1):
-        taken += _look(bench, looks, look)
+    taken: list[Rollout] = []
+    while looks.open:
+        taken += _look(bench, looks)
     return taken
 
 
-def _look(bench: Bench, looks: Looks, look: int) -> list[Rollout]:
+def _look(bench: Bench, looks: Looks) -> list[Rollout]:
     """Take the runs of one look, those of all edits that are open together, and what tells more of the promising."""
     rule, tasks = bench.settings.screen, {t.id: t for t in bench.train}
-    still = looks.open
-    wanted = [(i, t, n) for i in still for t, n in looks.plans[i][(look - 1) * rule.runs : look * rule.runs]]
+    wanted = [(i, t, n) for i in looks.open for t, n in looks.next_places(i, rule)]
     jobs = [Job(looks.skills[i], tasks[t], bench.lab.sample(tasks[t], SCREEN, n)) for i, t, n in wanted]
-    taken = bench.lab.roll_out(jobs, what=f"screening of {len(still)} edits, each alone") if jobs else []
-    for (i, _, _), rollout in zip(wanted, taken, strict=True):
+    what = f"screening of {len(looks.open)} edits, each alone"
+    taken = bench.lab.roll_out(jobs, what=what) if jobs else []
+    for (i, t, n), rollout in zip(wanted, taken, strict=True):
+        looks.places.setdefault(i, []).append((t, n))
         looks.values.setdefault(i, []).append(rollout.value)
     looks.weigh(rule)
     # Nothing is believed before its tasks were run again without it: they may have failed by bad luck alone.
-    short = [t for i in still if promising(looks.found[i]) for t in _short_of_control(looks, i)]
+    short = [t for i in looks.open if promising(looks.found[i]) for t in _short_of_control(looks, i)]
     more = _without(bench, looks, list(dict.fromkeys(short)))
     if more:
         looks.weigh(rule)
-    looks.words |= {i: verdict(looks.found[i], look, rule) for i in still}
+    looks.judge(rule)
     return [*taken, *more]
 
 
 def _short_of_control(looks: Looks, index: int) -> list[str]:
-    """The tasks of an edit that were run too seldom without it to tell what it does from luck."""
-    ran = [t for t, _ in looks.runs(index)]
-    return [t for t in dict.fromkeys(ran) if len(looks.control.get(t, [])) < CONTROL_SHARE * ran.count(t)]
+    """The tasks that passed with an edit and were run too seldom without it to tell what it does from luck."""
+    runs = looks.runs(index)
+    ran, passed = [t for t, _ in runs], dict.fromkeys(t for t, v in runs if v)
+    return [t for t in passed if len(looks.control.get(t, [])) < CONTROL_SHARE * ran.count(t)]
 
 
 def _without(bench: Bench, looks: Looks, wanted: list[str]) -> list[Rollout]:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Rollout
-from skillopt_ci.core.screening import REPEAT_LOOKS, Verdict, adds, repeats
+from skillopt_ci.core.screening import Verdict, adds, repeats, without_it
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.engine.looks import SCREEN, Looks
 from skillopt_ci.engine.state import Bench, State
 
 Runs = list[tuple[str, float | None]]
+BATCH = 3  # rollouts at once
 
 
 def without_repeats(bench: Bench, looks: Looks, state: State, records: Sequence[EditRecord]) -> list[Rollout]:
@@ -52,8 +53,8 @@ class _Measured:
         self._tasks = {t.id: t for t in bench.train}
         alone = [
             (i, place, value)
-            for i, plan in looks.plans.items()
-            for place, value in zip(plan, looks.values.get(i, []), strict=False)
+            for i, places in looks.places.items()
+            for place, value in zip(places, looks.values[i], strict=True)
         ]
         self._known = {(looks.skills[i].digest, *place): value for i, place, value in alone}
 
@@ -70,25 +71,25 @@ class _Measured:
 def _is_repeat(measured: _Measured, looks: Looks, index: int, skills: tuple[Skill, Skill]) -> bool:
     """Whether an edit is needless beside others; `skills`: with the others, and with the edit, too."""
     rule, (others, both) = measured.rule, skills
-    without, alone = looks.without(), looks.runs(index)
-    mended = [at for at, (t, v) in zip(looks.plans[index], alone, strict=False) if v is not None and v > without[t]]
-    left = rule.most_runs - len(alone)
+    alone = looks.runs(index)
+    without = without_it([t for t, _ in alone], looks.control)
+    mended = [at for at, (t, v) in zip(looks.places[index], alone, strict=True) if v is not None and v > without[t]]
     beside, together = Runs(), Runs()
     word: Verdict = "more"
-    for places in _batched(mended[: min(left, REPEAT_LOOKS * rule.runs)], rule.runs):
+    for places in _batched(mended[: rule.runs]):
         beside += measured.runs(others, places)
         word = repeats(beside, alone, without)
         if word != "more":
             break
     if word != "reject":
         return False
-    for places in _batched(mended[: left - len(beside)], rule.runs):
+    for places in _batched(mended[: rule.runs]):
         together += measured.runs(both, places)
-        word = adds(together, beside, rule)
+        word = adds(together, beside)
         if word != "more":
             break
     return word != "keep"
 
 
-def _batched(places: Sequence[tuple[str, int]], size: int) -> list[Sequence[tuple[str, int]]]:
-    return [places[at : at + size] for at in range(0, len(places), size)]
+def _batched(places: Sequence[tuple[str, int]]) -> list[Sequence[tuple[str, int]]]:
+    return [places[at : at + BATCH] for at in range(0, len(places), BATCH)]

@@ -45,7 +45,7 @@ def screen(
     if len(first) > 1 and "keep" not in looks.words.values() and not any(_sure(r) for r in records):
         evidence = [task for i in first for task in records[i].edit.evidence]
         own = tasks_of(evidence, failed, rule, seed=bench.settings.seed)
-        group = replace(looks, tasks={0: own}, skills={0: state.trying([records[i] for i in first])}, values={})
+        group = Looks({0: own}, {0: state.trying([records[i] for i in first])}, looks.working, looks.control)
         taken += run(bench, group)
         if group.words[0] == "keep":
             looks.words |= dict.fromkeys(first, group.words[0])

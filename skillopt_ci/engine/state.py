@@ -108,6 +108,10 @@ class State:
         told = {r.edit.key() for r in step.edits}
         still = [r for r in self.waiting if r.edit.key() not in told]
         state = replace(state, waiting=(*still, *(r for r in step.edits if r.status == "waiting")))
+        if _moves(step):
+            # What an edit did alone was true beside the text as it was: with the new lines in it it may do something.
+            alone = {r.edit.key() for s in state.steps for r in s.edits if r.status == "rejected-alone"}
+            state = replace(state, rejected=tuple(r for r in state.rejected if r.edit.key() not in alone))
         decision = step.decision
         if decision is not None and decision.incumbent is not None:
             state = replace(state, val=decision.incumbent, mean=decision.incumbent.mean or 0.0)
@@ -115,11 +119,8 @@ class State:
             return state
         assert decision.evaluation is not None  # noqa: S101 - an accepted candidate was measured whole
         assert decision.mean is not None  # noqa: S101
-        # What an edit did alone was true of the skill as it was: beside the new lines it may do something.
-        alone = {r.edit.key() for s in state.steps for r in s.edits if r.status == "rejected-alone"}
         return replace(
             state,
-            rejected=tuple(r for r in state.rejected if r.edit.key() not in alone),
             skill=step.candidate,
             val=decision.evaluation,
             mean=decision.mean,
@@ -128,9 +129,9 @@ class State:
 
     @property
     def rejected_alone(self) -> tuple[EditRecord, ...]:
-        """Edits that did nothing for their own tasks beside the skill as it is now; asked again, the answer stands."""
-        since = [s.action for s in self.steps][::-1]
-        steps = self.steps[len(since) - since.index("accept") :] if "accept" in since else self.steps
+        """Edits that did nothing for their own tasks beside the text as it is now; asked again, the answer stands."""
+        moved = [n for n, s in enumerate(self.steps, 1) if _moves(s)]
+        steps = self.steps[moved[-1] :] if moved else self.steps
         return tuple(r for s in steps for r in s.edits if r.status == "rejected-alone")
 
     def screens(self, settings: TrainSettings, epoch: int) -> bool:
@@ -197,3 +198,8 @@ class State:
             what=settings.what,
             earlier=tuple(r for s in self.steps for r in s.rollouts if r.trajectory is not None),
         )
+
+
+def _moves(step: Step) -> bool:
+    """Whether the text that further edits stand beside is another one after a step: edits were kept, or wait."""
+    return step.action == "accept" or any(r.status == "waiting" and r.proposed == step.number for r in step.edits)

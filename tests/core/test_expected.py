@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from skillopt_ci.core.costs import Shape, train_calls
 from skillopt_ci.core.expected import Expected, by_earlier_runs, expected_calls, pass_rate, within
-from skillopt_ci.core.screening import LOOKS
+from skillopt_ci.core.screening import ScreenRule
 
 # Large enough a validation that none of its figures is a matter of a perfect one.
 DEMO = Shape(
@@ -21,14 +21,14 @@ DEMO = Shape(
     confirm_runs=2,
     gate_rounds=3,
     edit_budget=3,
-    screen_runs=4 * LOOKS,
+    screen_runs=ScreenRule().most_runs,
 )
 MANY = 100_000
 
 
 def test_what_there_is_to_try_becomes_less_with_each_epoch() -> None:
-    """All twelve of a batch fail at first, then a quarter of them; an edit's place takes 2.5 looks of 4 runs."""
-    screening = 4 * 3 * 3.0 * 4
+    """All twelve of a batch fail at first, then a quarter of them; a place for an edit takes 0.4 of 30 rollouts."""
+    screening = 4 * 3 * 0.4 * 30
     first = 48 + 4 * 3 + screening + 500
     reads = 1 - 0.75**12
     second = 48 + reads * (4 * (1 + 3) + 0.6 * (screening + 500 + 40))
@@ -37,7 +37,7 @@ def test_what_there_is_to_try_becomes_less_with_each_epoch() -> None:
     assert expected_calls(replace(DEMO, slow_update=False), MANY, 0.0).likely == round(found.likely - reads * 0.6 * 40)
     assert found.low == 500 + 2 * (48 + 4 * 3)  # nothing was tried
     assert expected_calls(replace(DEMO, epochs=99), MANY, 0.0).low == 500 + 48 + 4 * 3 + 500 + 200  # all learnt at once
-    assert found.high == 500 + 2 * (48 + 4 * 4 + 4 * 3 * 5 * 4 + 750) + 40 + 200
+    assert found.high == 500 + 2 * (48 + 4 * 4 + 4 * 3 * 0.7 * 30 + 750) + 40 + 200
 
 
 def test_without_screening_every_step_is_gated() -> None:

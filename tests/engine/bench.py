@@ -132,7 +132,7 @@ def _said(said: str | Exception) -> str:
 
 
 # Written out: what is asserted of it is not about the defaults.
-RULE = ScreenRule(runs=3, odds=50, company=6)
+RULE = ScreenRule(runs=3, odds=8, company=6)
 SETTINGS = TrainSettings(
     epochs=1,
     batch_size=4,

@@ -47,7 +47,8 @@ def test_two_edits_that_each_help_the_same_tasks_a_little_are_both_kept() -> Non
         return 0.2 + 0.4 * ("- p" in skill.body) + 0.4 * ("- q" in skill.body)
 
     ids = [t.id for t in named("a", 4)]
-    found, harness, _ = screened(edit("- p", *ids), edit("- q", *ids), scorer=Script(halves))
+    rule = replace(RULE, runs=6)
+    found, harness, _ = screened(edit("- p", *ids), edit("- q", *ids), scorer=Script(halves), screen=rule)
     assert found == {"- p": "kept", "- q": "kept"}
     assert any("- p" in body and "- q" in body for body, s in harness.seen if s.stream == "screen")
 

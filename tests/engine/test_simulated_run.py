@@ -7,7 +7,7 @@ import pytest
 
 from skillopt_ci.core.costs import Shape, train_calls
 from skillopt_ci.core.history import Confirmation, Notes, Step, TrainResult
-from skillopt_ci.core.screening import LOOKS, ScreenRule
+from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import GraderSpec, Source, Split, Task
@@ -117,7 +117,7 @@ def test_the_plan_is_an_upper_bound_stage_by_stage() -> None:
                 batch_size=batch,
                 minibatch_size=mini,
                 gate_rounds=rule.max_rounds,
-                screen_runs=LOOKS * screen,
+                screen_runs=ScreenRule(runs=screen).most_runs,
                 prune=bool(screen),
                 slow_update=True,
                 meta_notes=True,
