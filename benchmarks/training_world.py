@@ -124,7 +124,7 @@ class World:
         for _ in range(count if undone else 0):
             luck = draw.random()
             if luck < self.right and self.kind != "placebo":
-                wanted = Counter(name for order in undone for name in self.needs(order))
+                wanted = Counter(name for order in undone for name in sorted(self.needs(order)))
                 pool = list(wanted.elements())
             else:
                 pool = list(HARMFUL if luck < self.right + self.harmful else USELESS)
