@@ -93,14 +93,14 @@ def spread(tasks: Sequence[str], runs: int, *, seed: int) -> list[tuple[str, int
 def next_places(tasks: Sequence[str], runs: Runs, control: Control, rule: ScreenRule) -> list[tuple[str, int]]:
     """The (task, run) places of an edit's next look: every task once, then the most promising one once more.
 
-    A task that failed with it promises less than one that passed; of those that promise the same the one that was run
-    less, then the first.
+    A task that failed with it promises less than one that passed, and one whose runs gave no result promises nothing.
+    Of those that promise the same it is the one that was run less, then the first.
     """
     if not runs:
         return [(task, 0) for task in tasks]
     each = _by_task(runs, control, rule)
     ran = [task for task, _ in runs]
-    best = min(tasks, key=lambda t: (-each.get(t, 1.0), ran.count(t)))
+    best = min(tasks, key=lambda t: (-each.get(t, 0.0), ran.count(t)))
     return [(best, ran.count(best))]
 
 
@@ -126,10 +126,11 @@ def screened(runs: Runs, control: Control, rule: ScreenRule) -> Screening | None
 
 
 def _by_task(runs: Runs, control: Control, rule: ScreenRule) -> dict[str, float]:
-    """How many times better "it mends this task" explains the runs of each task than "it does nothing for it"."""
-    rows: dict[str, list[float | None]] = {}
+    """How many times better "it mends this task" explains the results of each task than "it does nothing for it"."""
+    rows: dict[str, list[float]] = {}
     for task, value in runs:
-        rows.setdefault(task, []).append(value)
+        if value is not None:
+            rows.setdefault(task, []).append(value)
     return {task: _mended(_counts(row), _counts(control.get(task, ())), rule.share) for task, row in rows.items()}
 
 

@@ -148,7 +148,7 @@ def test_the_first_look_is_at_every_task_and_the_next_at_the_one_that_promises_m
     runs: list[tuple[str, float | None]] = [("b", 0.0), ("a", 1.0), ("c", 1.0)]
     assert next_places(["b", "a", "c"], runs, {}, RULE) == [("a", 1)]  # the first of two that are as good
     assert next_places(["b", "a", "c"], runs, {"a": [1.0]}, RULE) == [("c", 1)]  # a passes by itself
-    assert next_places(["b", "a"], [("b", None), ("a", 0.0)], {}, RULE) == [("b", 1)]  # b was not measured
+    assert next_places(["b", "a"], [("b", None), ("a", 0.0)], {}, RULE) == [("a", 1)]  # b gave no result
     assert next_places(["b", "a"], [("b", None), ("a", None), ("b", None)], {}, RULE) == [("a", 1)]
 
 
