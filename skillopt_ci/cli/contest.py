@@ -26,13 +26,12 @@ from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.engine.confirm import confirmation_runs, measure_together
 from skillopt_ci.engine.method import Method
+from skillopt_ci.engine.ration import LIMIT as RATION
 from skillopt_ci.engine.ration import Ration
 from skillopt_ci.engine.state import Workbench
 from skillopt_ci.errors import BudgetReachedError, InconclusiveError, UsageError
 from skillopt_ci.graders.build import judge_calls
 from skillopt_ci.providers.purchased import Meter
-
-RATION = "rollouts"  # the limit that ends every method alike: no failure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +173,7 @@ def _trained(work: Work, field: Field, entry: Entry, *, sides: int) -> MethodRow
     except (BudgetReachedError, InconclusiveError) as error:
         row = replace(row, message=str(error), exit_code=error.exit_code)
     else:
-        stopped = result.stopped_by not in ("", RATION)
+        stopped = result.stopped_by not in ("", RATION)  # the ration ends every method alike: no failure
         row = replace(row, result=result, exit_code=BudgetReachedError.exit_code if stopped else 0)
         row = replace(row, message=result.stopped if stopped else "")
     finally:

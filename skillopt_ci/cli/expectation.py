@@ -1,56 +1,107 @@
 """What `plan` says a run will probably take, from its sizes and from what the ledger knows of the skill."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from skillopt_ci.cli.project import Project
+from skillopt_ci.cli.shape import shape_of
 from skillopt_ci.cli.stored import calls_by_ledger, verdicts_by_ledger
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.costs import Shape
 from skillopt_ci.core.digest import digest
-from skillopt_ci.core.expected import UNKNOWN, Expected, by_earlier_runs, expected_calls, pass_rate, within
+from skillopt_ci.core.expected import (
+    UNKNOWN,
+    Expected,
+    by_earlier_runs,
+    by_plan,
+    ends_at,
+    expected_calls,
+    pass_rate,
+    within,
+)
+from skillopt_ci.core.method_costs import method_calls
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import SPLITS, Suite
 
 MOST = 0.9  # of the tasks pass: the other case that is told where nobody knows
 GENERATIONS = 3  # of the configured seed, whose first validation is looked up
+_LUCK = ("seed", "over_plan")  # of two runs alike: what they find, and where they end, not what they would take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a run would take, and why: the share of tasks that pass (None: not known), what earlier runs took."""
+
+    expected: Expected
+    passing: float | None
+    tasks_known: int
+    if_most_pass: Expected | None
+    earlier: tuple[int, ...]
+
+
+def outlook(project: Project, skill: ResolvedSkill, start: Skill, suite: Suite) -> Outlook:
+    """What a run would take that begins now, by its sizes and by what the ledger knows."""
+    shape = shape_of(skill, suite)
+    verdicts = known_verdicts(project, skill, start, suite)
+    passing = pass_rate(verdicts, shape.val)
+    earlier = earlier_calls(project, skill, start, suite)
+    easy = passing is None and not earlier
+    most = _most(skill, shape)
+    found = expected_calls(shape, most, UNKNOWN if passing is None else passing)
+    return Outlook(
+        expected=by_earlier_runs(found, earlier),
+        passing=passing,
+        tasks_known=sum(map(bool, verdicts)),
+        if_most_pass=expected_calls(shape, most, MOST) if easy else None,
+        earlier=tuple(earlier),
+    )
+
+
+def planned_end(skill: ResolvedSkill, suite: Suite, likely: int, limits: Sequence[Limits]) -> int | None:
+    """Calls at which a run of which `likely` was said ends by its plan; None where it takes what its epochs take.
+
+    A `budget.calls` governs alone; of agents a rollout is more than a call, and other methods have no plan.
+    """
+    over = skill.train.over_plan
+    planned = skill.train.method == "skillopt" and skill.harness == "chat"
+    if over is None or not planned or any(each.calls is not None for each in limits):
+        return None
+    shape = shape_of(skill, suite)
+    return ends_at(shape, _most(skill, shape), likely, over)
+
+
+def _most(skill: ResolvedSkill, shape: Shape) -> int:
+    calls = method_calls(skill.train.method, shape)
+    return calls.target + calls.optimizer + (shape.targets - 1) * calls.confirmation
 
 
 def expectation(
-    skill: ResolvedSkill,
-    shape: Shape,
-    most: int,
-    limits: Limits,
-    *,
-    verdicts: Sequence[Sequence[bool]],
-    earlier: Sequence[int],
+    project: Project, skill: ResolvedSkill, start: Skill, suite: Suite, limits: Sequence[Limits]
 ) -> dict[str, object]:
-    """Expected calls as JSON.
-
-    With the share of tasks that pass, None where the verdicts do not tell, and with what `earlier` runs took.
-    """
+    """Expected calls as JSON, of a run under limits: the skill's own first."""
     if skill.train.method != "skillopt":
         return {"expected_calls": None}
-    passing = pass_rate(verdicts, shape.val)
+    known, val = outlook(project, skill, start, suite), len(suite.of(["val"]))
 
-    def at(rate: float) -> Expected:
-        return within(by_earlier_runs(expected_calls(shape, most, rate), earlier), limits.calls, val=shape.val)
+    def limited(expected: Expected) -> Expected:
+        end = planned_end(skill, suite, expected.likely, limits)
+        return within(expected, limits[0].calls, val=val) if end is None else by_plan(expected, end)
 
-    found = asdict(at(UNKNOWN if passing is None else passing))
-    easy = at(MOST).likely if passing is None and not earlier else None
-    known: dict[str, object] = {
-        "pass_rate": passing,
-        "tasks_known": sum(map(bool, verdicts)),
+    easy = None if known.if_most_pass is None else limited(known.if_most_pass).likely
+    told: dict[str, object] = {
+        "pass_rate": known.passing,
+        "tasks_known": known.tasks_known,
         "likely_if_most_pass": easy,
+        "earlier_runs": list(known.earlier),
     }
-    return {"expected_calls": {**found, **known, "earlier_runs": list(earlier)}}
+    return {"expected_calls": {**asdict(limited(known.expected)), **told}}
 
 
 def run_settings(skill: ResolvedSkill, start: Skill, suite: Suite) -> str:
     """What two runs have in common that differ in nothing but their luck: text, settings but the seed, and sizes."""
-    train = {key: value for key, value in skill.train.model_dump(mode="json").items() if key != "seed"}
+    train = {key: value for key, value in skill.train.model_dump(mode="json").items() if key not in _LUCK}
     made: dict[str, object] = {**skill.fingerprint(), "train": train}
     return digest(["plan", made, start.digest, [len(suite.of([split])) for split in SPLITS]])
 
@@ -77,6 +128,8 @@ def expectation_words(expected: Mapping[str, Any], val: int, *, chat: bool) -> l
         f"probably about {expected['likely']} {what}{budget}: {expected['low']} {least}, {expected['high']} when every "
         "epoch finds as much to try as the first"
     ]
+    if expected["ends_at"] is not None:
+        lines.append(f"it ends at {expected['ends_at']} calls at the latest (train.over_plan)")
     passing, earlier = expected["pass_rate"], expected["earlier_runs"]
     if earlier:
         lines.append(f"earlier runs with these settings took {', '.join(map(str, earlier))}")

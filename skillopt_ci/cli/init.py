@@ -54,7 +54,7 @@ version: 1
 {comment}target:    {{provider: {provider}, model: {target}, max_output_tokens: 2048}}
 optimizer: {{provider: {provider}, model: {optimizer}, max_output_tokens: 8192}}
 {judge}skills:
-{skills}budget: {{usd: 10, calls: 5000, minutes: 60}}
+{skills}budget: {{usd: 10, minutes: 60}}
 """
 _SIMULATED = """\
 # Simulated models: no key, no network, and no word about the quality of a real model. For a real one change these two

@@ -7,27 +7,23 @@ from typing import Any
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.expectation import earlier_calls, expectation, expectation_words, known_verdicts
+from skillopt_ci.cli.expectation import expectation, expectation_words
 from skillopt_ci.cli.guard import run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import no_room, open_project, read_skill, training_suite
-from skillopt_ci.cli.training import RULES
+from skillopt_ci.cli.shape import shape_of
 from skillopt_ci.cli.work import limits_of, told
 from skillopt_ci.config.access import pricer
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
-from skillopt_ci.core.costs import Calls, Shape
+from skillopt_ci.core.costs import Calls
 from skillopt_ci.core.golden import RUNS
 from skillopt_ci.core.media import usual_tokens
 from skillopt_ci.core.method_costs import method_calls
-from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill, estimate_tokens
 from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.task import Suite, Task
-from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.engine.confirm import confirmation_runs
-from skillopt_ci.engine.epoch_end import SAMPLE
 from skillopt_ci.engine.judge_trial import trials
 from skillopt_ci.graders.build import judge_calls
 
@@ -58,13 +54,10 @@ def _plan(console: Console, options: Options) -> int:
         start = read_skill(project.tree, skill.path, skill.name)
         if (problem := no_room(skill, start)) is not None:
             console.warn(str(problem))
-        limits = told(options, skill.budget) if skill.own_budget else limits_of(options, project)
-        shape = _shape(skill, suite)
-        calls = method_calls(skill.train.method, shape)
-        most = calls.target + calls.optimizer
-        verdicts = known_verdicts(project, skill, start, suite)
-        earlier = earlier_calls(project, skill, start, suite)
-        usual = expectation(skill, shape, most, limits, verdicts=verdicts, earlier=earlier)
+        whole = limits_of(options, project)
+        limits = told(options, skill.budget) if skill.own_budget else whole
+        calls = method_calls(skill.train.method, shape_of(skill, suite))
+        usual = expectation(project, skill, start, suite, [limits, whole])
         usd = None if limits.usd is None else str(limits.usd)
         budget = {"usd": usd, "calls": limits.calls, "minutes": limits.minutes}
         rows.append({**_row(skill, suite, start, calls), **usual, "budget": budget})
@@ -82,27 +75,6 @@ def _plan(console: Console, options: Options) -> int:
     if options.json is not None:
         write_json(options.json, {"schema": "skillopt-ci/plan/1", "exit_code": 0, "skills": rows}, console.scrub)
     return 0
-
-
-def _shape(skill: ResolvedSkill, suite: Suite) -> Shape:
-    train, val, test = (len(suite.of([s])) for s in ("train", "val", "test"))
-    t = skill.train
-    return Shape(
-        train=train,
-        val=val,
-        test=test,
-        epochs=t.epochs,
-        batch_size=t.batch_size,
-        minibatch_size=t.minibatch_size,
-        slow_update=t.slow_update and t.what == "body",
-        meta_notes=t.meta_notes,
-        slow_sample=SAMPLE,
-        confirm_runs=confirmation_runs(test),
-        edit_budget=max(t.edit_budget.start, t.edit_budget.end),
-        screen_runs=ScreenRule(runs=t.screen.runs).most_runs,
-        prune=t.prune and t.what == "body",
-        gate_rounds=RULES[t.gate].max_rounds if val >= FEWEST_TASKS else 1,
-    )
 
 
 def _row(skill: ResolvedSkill, suite: Suite, start: Skill, calls: Calls) -> dict[str, object]:

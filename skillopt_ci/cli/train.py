@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.expectation import run_settings
+from skillopt_ci.cli.expectation import outlook, planned_end, run_settings
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
@@ -95,6 +95,7 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
 
 def _one(work: Work, plan: Plan) -> TrainEntry:
     """Train one skill and write its run folder; what ends this run alone is part of the entry."""
+    plan = _with_end(work, plan)
     skill = plan.skill
     meter = work.skill_meter(skill, plan.run_id)
     work.console.say(f"{skill.name}: run {plan.run_id}, generation {plan.generation}, in {_shown(plan)}")
@@ -127,7 +128,7 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     try:
         with as_it_was(work, plan, meter):
             if not work.ledger.replay_only:
-                work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "started", {})
+                work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "started", {"planned": plan.planned})
             result = carry_out(work, plan, meter)
             require_same_end(work, plan, result)
     except _ENDS_ONE as error:
@@ -151,12 +152,28 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     return entry
 
 
+def _with_end(work: Work, plan: Plan) -> Plan:
+    """The plan with the end that it has: fixed when the run begins, and for a replay where it was then."""
+    record, skill = plan.record, plan.skill
+    if record is not None and (plan.finished or (plan.ended and work.ledger.replay_only)):
+        return replace(plan, ends_at=record.ends_at)
+    planned = record.planned if record else None
+    if record is None and skill.train.method == "skillopt":
+        # By the configuration as it is written, as `plan` reads it: --seed is told to `train` alone.
+        (written,) = work.project.chosen([skill.name])
+        planned = outlook(work.project, written, plan.start, plan.suite).expected.likely
+    if planned is None:
+        return plan
+    limits = [work.limits(skill), work.meter.limits]
+    return replace(plan, planned=planned, ends_at=planned_end(skill, plan.suite, planned, limits))
+
+
 def _note_end(work: Work, plan: Plan, entry: TrainEntry, result: TrainResult) -> None:
     """Note in the ledger how a run ended: for who continues or replays it, and for `plan`, what such a run takes."""
     limit = limit_text(work.limits(plan.skill), result.stopped_by)
     end = {"stopped": result.stopped, "steps": len(result.steps), "best": result.best.digest}
     whole = {} if entry.exit_code else {"settings": run_settings(plan.skill, plan.start, plan.suite)}
-    detail = {"stopped_by": result.stopped_by, "limit": limit, **end, **whole}
+    detail = {"stopped_by": result.stopped_by, "limit": limit, "ends_at": plan.ends_at, **end, **whole}
     work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
 
 

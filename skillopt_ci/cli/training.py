@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skillopt_ci.cli.closing import baseline, closing
+from skillopt_ci.cli.course import Course
 from skillopt_ci.cli.memory import memory_file, read_memory_file
 from skillopt_ci.cli.project import no_room, read_skill, training_suite
 from skillopt_ci.cli.reserve import Reserve, growth_price
+from skillopt_ci.cli.shape import RULES, shape_of
 from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.viewer import view_confirmation
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.config.schema import Train
 from skillopt_ci.core.digest import digest
+from skillopt_ci.core.expected import ending_calls
 from skillopt_ci.core.generations import RunRecord, next_generation, read_records, run_id
 from skillopt_ci.core.history import Notes, Rejected, TrainResult
 from skillopt_ci.core.leakage import leakage_of
@@ -22,7 +25,7 @@ from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import Suite
-from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, FEWEST_TASKS, STRICT
+from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.engine.confirm import confirmation_runs
 from skillopt_ci.engine.human import NAME as HUMAN
 from skillopt_ci.engine.method import Training
@@ -35,12 +38,15 @@ from skillopt_ci.report.edits import reason_words
 from skillopt_ci.report.run_folder import RunFolder
 
 RUNS = ".skillopt/runs"
-RULES = {"confirm": CONFIRM, "strict": STRICT, "careful": CAREFUL}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run that is decided on and not started. `ended`: how it ended before, where its budget ended it."""
+    """A run that is decided on and not started.
+
+    `record` is what the ledger knows of it, `ended` how it ended before, where its budget ended it. `planned` is what
+    `plan` took for likely when it began, `ends_at` where that ends it.
+    """
 
     skill: ResolvedSkill
     start: Skill
@@ -52,6 +58,9 @@ class Plan:
     finished: bool
     folder: Path
     ended: RunRecord | None = None
+    record: RunRecord | None = None
+    planned: int | None = None
+    ends_at: int | None = None
 
     @property
     def run_id(self) -> str:
@@ -116,6 +125,7 @@ def plan_run(
         finished=record is not None and record.finished and not record.stopped_by,
         folder=run_dir or project.root / RUNS / run_id(lineage, chosen),
         ended=record if record is not None and record.finished and record.stopped_by else None,
+        record=record,
     )
 
 
@@ -159,6 +169,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     """
     meters = [work.meter, meter]
     skill, suite = plan.skill, plan.suite
+    val, test = suite.of(["val"]), suite.of(["test"])
     describing = skill.train.what == "description"
     # Before anything is bought: a key that is missing for one of the other targets.
     lab, *labs = (
@@ -166,10 +177,9 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         for o in skill.each_target()
     )
     others = [(o.target.label, other) for o, other in zip(skill.each_target()[1:], labs, strict=True)]
-    method = work.workshop.method(skill, run=plan.run_id, meters=meters)
+    course = Course(plan.ends_at, kept=ending_calls(shape_of(skill, suite)))
+    method = work.workshop.method(skill, run=plan.run_id, meters=[*meters, course.asked])
     require_trust(work, skill, suite.tasks, run=plan.run_id, meters=meters)
-    test = suite.of(["test"])
-    val = suite.of(["val"])
     # A finished run that is named again buys nothing: limits of today do not end it earlier than it ended then.
     sides = 1 if skill.train.method == HUMAN else 2
     answers = sides * len(test) * confirmation_runs(len(test))
@@ -186,13 +196,13 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
             f"strict rule is used, and what it keeps may be luck (have {FEWEST_TASKS} at the very least, better 50)"
         )
     bench = Workbench(
-        lab=lab,
+        lab=lab.rationed(course.ration),
         train=suite.of(["train"]),
         val=val,
         settings=train_settings(plan.skill.train, plan.replica),
         spent=lambda: meter.total,
         leakage=leakage_of(suite.tasks, skill.graders, plan.start.text if describing else plan.start.body),
-        keep_back=reserve.keep,
+        keep_back=course.keeping(reserve.keep),
         checkpoint=reserve.check,
     )
     folder = work.run_folder(plan.folder)
@@ -200,7 +210,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     def accepted(skill_now: Skill) -> None:
         reserve.grow(growth_price(skill, skill_now.tokens - plan.start.tokens, answers // 2))
 
-    result = follow(work, skill.name, folder, method(bench, plan.start, plan.remembered), accepted)
+    result = course.told(follow(work, skill.name, folder, method(bench, plan.start, plan.remembered), accepted))
     reserve.release()
     if skill.train.method == HUMAN:
         return baseline(lab, suite, result)

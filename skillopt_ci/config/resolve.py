@@ -104,7 +104,8 @@ class ResolvedSkill:
     def fingerprint(self) -> dict[str, object]:
         """Everything configured that can change what a training run finds, as a JSON value for the run id.
 
-        Budgets, concurrency, paths and the sections `gate`, `pr` and `report` cannot.
+        Budgets, concurrency, paths and the sections `gate`, `pr` and `report` cannot; nor is it another run when it may
+        be longer.
         """
         # Other targets are measured at the end, and can keep a run from proposing.
         others = {"other_targets": [t.identity() for t in self.targets[1:]]} if self.targets[1:] else {}
@@ -117,7 +118,7 @@ class ResolvedSkill:
             **({} if self.confined else {"sandbox": "off"}),
             "graders": [g.identity() for g in self.graders],
             "split": self.split.model_dump(mode="json"),
-            "train": self.train.model_dump(mode="json"),
+            "train": self.train.model_dump(mode="json", exclude={"over_plan"}),
             **({"distractors": [[s.name, s.digest] for s in self.distractors]} if self.distractors else {}),
         }
 

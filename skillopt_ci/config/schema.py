@@ -168,6 +168,9 @@ class Train(Section):
     meta_notes: Flag = Field(default=True, description="Keep the optimizer's notes on which edits work.")
     screen: Screen = Field(default=Screen(), description="Try each edit alone before its bundle is gated.")
     prune: Flag = Field(default=False, description="Before the run ends, take out what the skill does as well without.")
+    over_plan: Annotated[Number, Field(ge=0)] | None = Field(
+        default=0.15, description="Part of `plan`'s likely calls that a run may take beyond them; null: no such end."
+    )
     seed: Whole = Field(default=42, description="Seed of the order of tasks.")
     policy: Policy = Field(default=Policy(), description="What an edit may bring into a skill.")
 
@@ -208,8 +211,7 @@ class Budget(Section):
     calls: Positive | None = Field(default=None, description="Model calls that one run may buy.")
     minutes: Annotated[Number, Field(gt=0)] | None = Field(default=None, description="Minutes of one command.")
     month_usd: Usd | None = Field(
-        default=None,
-        description="USD of all runs of the repository in a calendar month; without the action, of the ledger.",
+        default=None, description="USD of the repository's runs in a calendar month; without the action, the ledger's."
     )
 
 

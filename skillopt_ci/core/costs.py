@@ -20,6 +20,7 @@ class Shape:
         edit_budget: edits that a step may keep, at most.
         screen_runs: rollouts that an edit alone takes, at most; 0 when edits are not screened.
         prune: whether the run ends with pruning.
+        targets: that the closing comparison is made on.
     """
 
     train: int
@@ -36,6 +37,7 @@ class Shape:
     edit_budget: int = 4
     screen_runs: int = 0
     prune: bool = False
+    targets: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ becomes less from epoch to epoch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, floor
+from statistics import median
 
 from skillopt_ci.core.costs import PRUNE_RUNS, Shape
 
@@ -18,17 +19,23 @@ LEFT = 0.25  # of the failures of the start are left after the first epoch
 # took; where an optimizer never runs out of edits.
 USUAL_PART, MANY_PART = 0.4, 0.7
 GATES = 1.5  # validations of an epoch where candidates are close
+LEAN = 0.9  # of that, validation apart: a run that its plan ends comes near its figure, one that ends sooner does not
+FULL = 0.87  # of a first epoch that finds as much to try as it can the likely run has, where more epochs follow
 RARE = 0.05  # a chance from which on it is said that validation may be perfect at the start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """Rollouts of the target and calls of the optimizer together; `limited` where a budget ends the likely run."""
+    """Rollouts of the targets and calls of the optimizer together.
+
+    `limited` where a budget ends the likely run; `ends_at` where the run ends by its plan at the latest.
+    """
 
     low: int
     likely: int
     high: int
     limited: bool = False
+    ends_at: int | None = None
 
 
 def pass_rate(verdicts: Sequence[Sequence[bool]], val: int) -> float | None:
@@ -43,7 +50,7 @@ def expected_calls(shape: Shape, most: int, passing: float = UNKNOWN) -> Expecte
     A run whose validation is perfect ends, one that changed nothing has no closing comparison, and a batch without a
     failure is not read.
     """
-    closing = 2 * shape.test * shape.confirm_runs
+    closing = closing_calls(shape)
     perfect = passing**shape.val
     failing, going, share = 1 - passing, 1.0, 1.0
     total = float(shape.val)
@@ -54,19 +61,26 @@ def expected_calls(shape: Shape, most: int, passing: float = UNKNOWN) -> Expecte
         total += going * (shape.train + reads * (_readers(shape, failing) + share * tries))
         share *= FADES
         failing *= 1 if epoch else LEFT
-    likely = min(most, round(total + (1 - perfect) * (closing + _pruning(shape))))
-    every = shape.train + _readers(shape, UNKNOWN) + _screening(shape, MANY_PART) + _gates(shape, GATES)
-    high = shape.val + shape.epochs * every + (shape.epochs - 1) * _slow(shape) + closing + 2 * _pruning(shape)
+    total += (1 - perfect) * (closing + _pruning(shape))
+    likely = shape.val + LEAN * (total - shape.val)
+    if shape.epochs > 1:
+        likely = max(likely, (1 - perfect) * FULL * _first_epoch(shape))
+    likely = min(most, round(likely))
+    slow = (shape.epochs - 1) * _slow(shape)
+    high = shape.val + shape.epochs * _most_of_epoch(shape) + slow + closing + 2 * _pruning(shape)
     low = shape.val if perfect >= RARE else _least(shape, 1 - passing)
     return Expected(low=min(low, likely), likely=likely, high=max(likely, min(most, round(high))))
 
 
 def by_earlier_runs(expected: Expected, calls: Sequence[int]) -> Expected:
-    """The same where runs of the same skill, sizes and settings are known: the likely figure is what they took."""
+    """The same where runs of the same skill, sizes and settings are known: the likely figure is what they took.
+
+    The median: what a run would have taken that its plan ended nobody knows, and the median need not know.
+    """
     if not calls:
         return expected
     low, high = min(expected.low, *calls), max(expected.high, *calls)
-    return replace(expected, low=low, likely=round(sum(calls) / len(calls)), high=high)
+    return replace(expected, low=low, likely=round(median(calls)), high=high)
 
 
 def within(expected: Expected, limit: int | None, *, val: int) -> Expected:
@@ -83,12 +97,46 @@ def within(expected: Expected, limit: int | None, *, val: int) -> Expected:
     return replace(expected, low=min(expected.low, likely), likely=likely, high=high, limited=True)
 
 
+def closing_calls(shape: Shape) -> int:
+    """Rollouts of the closing comparison."""
+    return 2 * shape.test * shape.confirm_runs * shape.targets
+
+
+def ending_calls(shape: Shape) -> int:
+    """Calls that nobody may take before a run ends: of its closing comparison, and of the optimizer after a batch."""
+    return closing_calls(shape) + ceil(min(shape.batch_size, shape.train) / shape.minibatch_size) + 3
+
+
+def ends_at(shape: Shape, most: int, likely: int, over: float) -> int:
+    """Calls at which a run ends by its plan: `over` is the part of `likely` that it may take beyond that.
+
+    Never before a first epoch could be over, however much it finds to try: of a small suite that is most of the run,
+    and of what nobody has seen before the plan may be wrong.
+    """
+    return max(likely, min(most, _first_epoch(shape)), floor(min(most, likely * (1 + over))))
+
+
+def by_plan(expected: Expected, end: int) -> Expected:
+    """The same where the run ends at `end` calls at the latest."""
+    return replace(expected, high=min(expected.high, end), ends_at=end)
+
+
 def _least(shape: Shape, failing: float) -> int:
     """A run in which nothing is tried, or one that ends after its first epoch, whose edits needed no screening."""
     reads = 1 - (1 - failing) ** min(shape.batch_size, shape.train)
     nothing = shape.epochs * (shape.train + reads * _readers(shape, failing))
-    learnt = shape.train + _readers(shape, failing) + _gates(shape, 1) + 2 * shape.test * shape.confirm_runs
+    learnt = shape.train + _readers(shape, failing) + _gates(shape, 1) + closing_calls(shape)
     return round(shape.val + min(nothing, learnt))
+
+
+def _most_of_epoch(shape: Shape) -> float:
+    """An epoch that finds as much to try as it can."""
+    return shape.train + _readers(shape, UNKNOWN) + _screening(shape, MANY_PART) + _gates(shape, GATES)
+
+
+def _first_epoch(shape: Shape) -> int:
+    """A run of one such epoch, with the two validations that are kept back for edits that wait."""
+    return round(3 * shape.val + _most_of_epoch(shape) + closing_calls(shape) + 2 * _pruning(shape))
 
 
 def _steps(shape: Shape) -> int:

@@ -17,7 +17,8 @@ class RunRecord:
     """What the ledger knows of one generation. `stopped_by` is the name of the limit that ended it, or empty.
 
     `stopped` are its words, `steps` counts the steps until then, and `best` is the digest of the skill they led to, as
-    far as that was noted.
+    far as that was noted. `planned` is what `plan` took for likely when the run began, `ends_at` where its plan would
+    have ended the run when it ended.
     """
 
     generation: int
@@ -27,6 +28,8 @@ class RunRecord:
     stopped: str = ""
     steps: int | None = None
     best: str = ""
+    planned: int | None = None
+    ends_at: int | None = None
 
     def limits(self) -> Limits:
         """The limit that decides between calls, too: with it a replay ends where the run ended."""
@@ -45,17 +48,25 @@ def read_records(events: Sequence[tuple[int, str, Mapping[str, object]]]) -> lis
     """The last word on every generation, from (generation, event, detail) in order."""
     found: dict[int, RunRecord] = {}
     for generation, event, detail in events:
-        limit, steps = detail.get("limit"), detail.get("steps")
+        limit = detail.get("limit")
+        before = found.get(generation)
         found[generation] = RunRecord(
             generation=generation,
             finished=event == "finished",
             stopped_by=str(detail.get("stopped_by") or ""),
             limit=None if limit is None else str(limit),
             stopped=str(detail.get("stopped") or ""),
-            steps=steps if isinstance(steps, int) else None,
+            steps=_count(detail, "steps"),
             best=str(detail.get("best") or ""),
+            planned=before.planned if before else _count(detail, "planned"),
+            ends_at=_count(detail, "ends_at"),
         )
     return [found[g] for g in sorted(found)]
+
+
+def _count(detail: Mapping[str, object], key: str) -> int | None:
+    value = detail.get(key)
+    return value if isinstance(value, int) else None
 
 
 def next_generation(records: Sequence[RunRecord], limits: Limits, *, fresh: bool = False) -> int:

@@ -1,9 +1,16 @@
-"""A ration of rollouts: the same number for every method that is compared."""
+"""A ration of rollouts: the same number for every method that is compared, or what a run was planned to take."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from skillopt_ci.core.rollout import Sample
 from skillopt_ci.errors import BudgetReachedError
+
+LIMIT = "rollouts"  # the name of what ends a run here
+
+
+def _nothing() -> int:
+    """Only rollouts count."""
+    return 0
 
 
 class Ration:
@@ -13,8 +20,10 @@ class Ration:
     is begun again does not pay for its first tasks twice.
     """
 
-    def __init__(self, rollouts: int) -> None:
+    def __init__(self, rollouts: int, beside: Callable[[], int] = _nothing) -> None:
+        """Nothing is taken yet. `beside`: what else has used it up when a batch begins."""
         self.rollouts = rollouts
+        self._beside = beside
         self._taken: set[tuple[str, Sample]] = set()
         self._kept_back = 0
         self._lifted = False
@@ -33,9 +42,9 @@ class Ration:
         if self._lifted:
             return
         after = self._taken.union(rollouts)
-        if len(after) > self.rollouts - self._kept_back:
+        if len(after) + self._beside() > self.rollouts - self._kept_back:
             raise BudgetReachedError(
-                f"{self.used} of the {self.rollouts} rollouts of this method are used", limit="rollouts"
+                f"{self.used} of the {self.rollouts} rollouts of this method are used", limit=LIMIT
             )
         self._taken = after
 

@@ -173,6 +173,7 @@ def test_plan_is_an_upper_bound_in_calls_tokens_and_usd(root: Path) -> None:
 
 def test_plan_knows_the_pass_rate_that_the_ledger_has(root: Path) -> None:
     """From `eval`, or from the first validation of a training; of another text of the skill it says nothing."""
+    write(root, {CONFIG: config(train={**json.loads(config())["train"], "epochs": 6})})
 
     def told() -> tuple[str, dict[str, Any]]:
         done, value = call_json(root, "plan")

@@ -69,6 +69,7 @@ def config(**changes: Any) -> str:
             "minibatch_size": 2,
             "gate": "strict",
             "edit_budget": {"start": 1, "end": 1},
+            "over_plan": None,  # to its end, whatever `plan` takes for likely
         },
         **changes,
     }

@@ -1,18 +1,28 @@
 from dataclasses import replace
+from math import floor
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.costs import Shape, train_calls
-from skillopt_ci.core.expected import Expected, by_earlier_runs, expected_calls, pass_rate, within
+from skillopt_ci.core.expected import (
+    Expected,
+    by_earlier_runs,
+    by_plan,
+    ending_calls,
+    ends_at,
+    expected_calls,
+    pass_rate,
+    within,
+)
 from skillopt_ci.core.screening import ScreenRule
 
 # Large enough a validation that none of its figures is a matter of a perfect one.
 DEMO = Shape(
     train=48,
-    val=500,
+    val=40,
     test=50,
-    epochs=2,
+    epochs=3,
     batch_size=12,
     minibatch_size=4,
     slow_update=True,
@@ -29,25 +39,38 @@ MANY = 100_000
 def test_what_there_is_to_try_becomes_less_with_each_epoch() -> None:
     """All twelve of a batch fail at first, then a quarter of them; a place for an edit takes 0.4 of 30 rollouts."""
     screening = 4 * 3 * 0.4 * 30
-    first = 48 + 4 * 3 + screening + 500
+    first = 48 + 4 * 3 + screening + 40
     reads = 1 - 0.75**12
-    second = 48 + reads * (4 * (1 + 3) + 0.6 * (screening + 500 + 40))
+    second, third = (48 + reads * (4 * (1 + 3) + part * (screening + 40 + 40)) for part in (0.6, 0.36))
     found = expected_calls(DEMO, MANY, 0.0)
-    assert found.likely == round(500 + first + second + 200)
-    assert expected_calls(replace(DEMO, slow_update=False), MANY, 0.0).likely == round(found.likely - reads * 0.6 * 40)
-    assert found.low == 500 + 2 * (48 + 4 * 3)  # nothing was tried
-    assert expected_calls(replace(DEMO, epochs=99), MANY, 0.0).low == 500 + 48 + 4 * 3 + 500 + 200  # all learnt at once
-    assert found.high == 500 + 2 * (48 + 4 * 4 + 4 * 3 * 0.7 * 30 + 750) + 40 + 200
+    assert found.likely == round(40 + 0.9 * (first + second + third + 200))
+    without = expected_calls(replace(DEMO, slow_update=False), MANY, 0.0)
+    assert found.likely - without.likely == round(0.9 * reads * (0.6 + 0.36) * 40)
+    assert found.low == 40 + 3 * (48 + 4 * 3)  # nothing was tried
+    assert expected_calls(replace(DEMO, epochs=99), MANY, 0.0).low == 40 + 48 + 4 * 3 + 40 + 200  # all learnt at once
+    assert found.high == round(40 + 3 * (48 + 4 * 4 + 4 * 3 * 0.7 * 30 + 60) + 2 * 40 + 200)
+
+
+def test_a_run_of_several_epochs_has_most_of_a_first_one_that_finds_much() -> None:
+    """Of a small suite that is more than what its epochs are expected to find; where all pass there is none."""
+    small = replace(DEMO, train=6, val=9, test=6, batch_size=20, epochs=2)
+    epoch = 6 + 3 + 3 * 0.7 * 30 + 1.5 * 9
+    first = round(9 + epoch + 24 + 2 * 9)
+    assert expected_calls(small, MANY, 0.0).likely == round(0.87 * first)
+    assert expected_calls(small, MANY, 1.0).likely == 9
+    assert expected_calls(replace(small, epochs=1), MANY, 0.0).likely < 0.87 * first  # nothing comes after it
+    assert ends_at(small, MANY, 20, 0.1) == first
+    assert ends_at(small, 50, 20, 0.1) == 50
 
 
 def test_without_screening_every_step_is_gated() -> None:
     plain = replace(DEMO, screen_runs=0, slow_update=False, epochs=1)
-    assert expected_calls(plain, MANY, 0.0).likely == 500 + 48 + 4 * 3 + 500 * 5 + 200
+    assert expected_calls(plain, MANY, 0.0).likely == 40 + 0.9 * (48 + 4 * 3 + 40 * 5 + 200)
 
 
 def test_pruning_comes_on_top() -> None:
     plain, pruned = (expected_calls(replace(DEMO, prune=prune), MANY, 0.0) for prune in (False, True))
-    assert pruned.likely - plain.likely == 8 * 3 + 2 * 500
+    assert round((pruned.likely - plain.likely) / 0.9) == 8 * 3 + 2 * 40
     assert pruned.high > plain.high
 
 
@@ -71,6 +94,38 @@ def test_what_earlier_runs_took_is_likelier_than_any_guess() -> None:
     assert by_earlier_runs(guess, []) == guess
     assert by_earlier_runs(guess, [120, 181]) == Expected(low=50, likely=150, high=200)
     assert by_earlier_runs(guess, [40, 260]) == Expected(low=40, likely=150, high=260)
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1), st.floats(0, 1))
+def test_where_earlier_runs_were_ended_by_their_plan_makes_no_run_shorter(calls: list[int], over: float) -> None:
+    """What such a run would have taken nobody knows; the figure stays as if it were known."""
+    guess = Expected(low=1, likely=100, high=1000)
+    whole = by_earlier_runs(guess, calls).likely
+    cut = [min(c, floor(whole * (1 + over) + 1)) for c in calls]
+    assert len(calls) % 2 == 0 or by_earlier_runs(guess, cut).likely == whole
+
+
+def test_other_targets_are_compared_at_the_end_too() -> None:
+    one, three = (expected_calls(replace(DEMO, targets=n), MANY, 0.0) for n in (1, 3))
+    assert three.likely - one.likely == 0.9 * 2 * 200
+    assert ending_calls(replace(DEMO, targets=3)) == 3 * 200 + 3 + 3
+
+
+@given(st.integers(1, 200), st.integers(1, 60), st.integers(1, 12), st.floats(0, 1), st.floats(0, 1e300))
+def test_a_run_ends_by_its_plan_within_the_bound_and_has_room_for_its_end(
+    train: int, val: int, epochs: int, passing: float, over: float
+) -> None:
+    shape = replace(DEMO, train=train, val=val, epochs=epochs)
+    calls = train_calls(shape)
+    most = calls.target + calls.optimizer
+    found = expected_calls(shape, most, passing)
+    end = ends_at(shape, most, found.likely, over)
+    assert found.likely <= end <= most
+    assert end >= ends_at(shape, most, found.likely, over / 2)
+    assert end > ending_calls(shape) + val  # the start can be measured, whatever `likely` was
+    told = by_plan(found, end)
+    assert (told.likely, told.ends_at) == (found.likely, end)
+    assert told.likely <= told.high <= end
 
 
 @given(
