@@ -58,8 +58,6 @@ NO_SCREEN = ScreenRule(runs=0)
 ARMS: Mapping[str, TrainSettings] = {
     "default": DEFAULT,
     "no screening": replace(DEFAULT, screen=NO_SCREEN),
-    "no control": replace(DEFAULT, screen=replace(DEFAULT.screen, control=False)),
-    "repeats kept": replace(DEFAULT, screen=replace(DEFAULT.screen, distinct=False)),
     "never gives up": replace(DEFAULT, screen=replace(DEFAULT.screen, gives_up=False)),
     "no waiting": replace(DEFAULT, screen=replace(DEFAULT.screen, company=1)),
     "no better half": replace(DEFAULT, retry=False),

@@ -122,17 +122,18 @@ class Policy(Section):
 
 
 class Screen(Section):
-    """Every edit runs alone on its own evidence before it is gated: train tasks, some rollouts each."""
+    """Every edit shows on its own evidence what it does before it is gated: train tasks, some rollouts each."""
 
     runs: Annotated[int, Strict(), Field(ge=0, le=16)] = Field(
         default=6,
-        description="Failed tasks that an edit is tried on, with at most 3 rollouts for each; 0 screens nothing.",
+        description="Failed tasks that an edit is tried on, with at most 5 rollouts for each, 3 of them with the edit; "
+        "0 screens nothing.",
     )
     share: Number = Field(
         default=0.5, gt=0, lt=1, description="Part of what a task loses that an edit should mend, in some of its tasks."
     )
     odds: Number = Field(
-        default=30,
+        default=50,
         gt=1,
         description="An edit passes when this explains its runs so many times better than luck; after its last run 5 "
         "times are enough.",
@@ -166,7 +167,7 @@ class Train(Section):
     )
     slow_update: Flag = Field(default=True, description="Write longer-term guidance at the end of every epoch.")
     meta_notes: Flag = Field(default=True, description="Keep the optimizer's notes on which edits work.")
-    screen: Screen = Field(default=Screen(), description="Try each edit alone before its bundle is gated.")
+    screen: Screen = Field(default=Screen(), description="Try each edit on its own tasks before its bundle is gated.")
     prune: Flag = Field(default=False, description="Before the run ends, take out what the skill does as well without.")
     over_plan: Annotated[Number, Field(ge=0)] | None = Field(
         default=0.15, description="Part of `plan`'s likely calls that a run may take beyond them; null: no such end."

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from math import ceil
 
-from skillopt_ci.core.screening import CONTROL_SHARE
-
 SCREENED = 4  # edits that a step screens for each that it may keep
 PRUNE_RUNS = 8  # of the skill without an edit, at most
 PRUNE_ROUNDS = 2  # runs of a validation task with the shorter skill
@@ -18,7 +16,7 @@ class Shape:
     Attributes:
         gate_rounds: runs per task that the training gate takes of a candidate, at most.
         edit_budget: edits that a step may keep, at most.
-        screen_runs: rollouts that an edit alone takes, at most; 0 when edits are not screened.
+        screen_runs: rollouts that are taken for the sake of one edit, at most; 0 when edits are not screened.
         prune: whether the run ends with pruning.
         targets: that the closing comparison is made on.
     """
@@ -66,8 +64,8 @@ def train_calls(shape: Shape) -> Calls:
     once per minibatch (failures and successes apart), for one merge and one ranking a step, and twice an epoch from
     the second on; malformed answers, which are asked again once, are not counted.
 
-    A step that screens tries at most `SCREENED` edits for each that it may keep, once some of them together, and their
-    tasks without them; the better half of a bundle that is not kept may be gated again, and so may what waits at
+    A step that screens tries at most `SCREENED` edits for each that it may keep, and where none helps as many as it may
+    keep once more; the better half of a bundle that is not kept may be gated again, and so may what waits at
     the end. Pruning tries every kept edit, and gates three times.
     """
     steps_per_epoch = ceil(shape.train / shape.batch_size)
@@ -76,8 +74,7 @@ def train_calls(shape: Shape) -> Calls:
     minibatches = shape.epochs * sum(ceil(size / shape.minibatch_size) + 1 for size in sizes)
     slow_epochs = shape.epochs - 1 if shape.slow_update else 0
     notes = max(0, shape.epochs - 2) if shape.meta_notes else 0
-    runs = (SCREENED * shape.edit_budget + 1) * shape.screen_runs
-    screened = steps * (runs + ceil(runs * CONTROL_SHARE))  # and the same tasks without the edits, not as often
+    screened = steps * (SCREENED + 1) * shape.edit_budget * shape.screen_runs
     pruned = steps * shape.edit_budget * PRUNE_RUNS if shape.prune else 0
     return Calls(
         start_validation=shape.val,

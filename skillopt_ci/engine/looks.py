@@ -1,111 +1,158 @@
-"""The looks of a screening: the edits of a step, each run alone, together until every one is decided on."""
+"""The looks of a screening: the edits of a step, some of them in the text of each run, until all are decided on."""
 
+import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from skillopt_ci.core.attribution import TaskRuns, evidence, explained
+from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Rollout
 from skillopt_ci.core.screening import (
-    CONTROL_SHARE,
     Screening,
     ScreenRule,
+    Trial,
     Verdict,
-    next_places,
-    promising,
-    screened,
+    chosen,
+    enough,
+    gain_of,
+    promises_most,
     verdict,
 )
-from skillopt_ci.core.skill import Skill
 from skillopt_ci.engine.lab import Job
-from skillopt_ci.engine.state import Bench
+from skillopt_ci.engine.state import Bench, State
 
 SCREEN = "screen"
+Place = tuple[str, frozenset[int]]  # a task, and the edits in the text that it is run with
 
 
 @dataclass
 class Looks:
-    """The edits of a step under screening, by index: the tasks each is for, the skill with it, and what came of it.
+    """The edits of a step under screening, by their place in `records`: the tasks that each answers, and what came.
 
-    `control` is what tasks scored whenever they were run again without any of the edits; `places` are the (task, run)
-    pairs that an edit took, in order; `repeats` are the edits that did well alone and that a better one makes needless.
+    `wanted` counts the runs that are taken for the sake of an edit, the first look with them; `kept` are those that did
+    well, in the order in which that showed; `repeats` those that one of them makes needless.
     """
 
+    state: State
+    records: Sequence[EditRecord]
     tasks: dict[int, list[str]]
-    skills: dict[int, Skill]
-    working: Skill
-    control: dict[str, list[float | None]]
-    places: dict[int, list[tuple[str, int]]] = field(default_factory=dict)
-    values: dict[int, list[float | None]] = field(default_factory=dict)
+    rule: ScreenRule
+    seed: int
+    earlier: Sequence[Rollout] = ()
+    trials: list[Trial] = field(default_factory=list)
+    taken: list[Rollout] = field(default_factory=list)
+    wanted: dict[int, int] = field(default_factory=dict)
     found: dict[int, Screening | None] = field(default_factory=dict)
     words: dict[int, Verdict] = field(default_factory=dict)
+    kept: list[int] = field(default_factory=list)
     repeats: set[int] = field(default_factory=set)
+    _runs: dict[str, TaskRuns] = field(default_factory=dict)
+    _ran: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _factors: dict[int, dict[str, float]] = field(default_factory=dict)
 
-    def runs(self, index: int) -> list[tuple[str, float | None]]:
-        """(task, score) of every run of an edit so far."""
-        return [(t, v) for (t, _), v in zip(self.places.get(index, []), self.values.get(index, []), strict=True)]
-
-    def next_places(self, index: int, rule: ScreenRule) -> list[tuple[str, int]]:
-        """The (task, run) pairs of an edit's next look."""
-        return next_places(self.tasks[index], self.runs(index), self.control, rule)
-
-    def weigh(self, rule: ScreenRule) -> None:
-        """What the runs so far show of every edit that is open."""
-        for i in self.open:
-            self.found[i] = screened(self.runs(i), self.control, rule)
-
-    def judge(self, rule: ScreenRule) -> None:
-        """Decide on the edits that are open, where their runs are clear or were the last."""
-        for i in self.open:
-            last = len(self.places.get(i, [])) >= rule.most_alone
-            self.words[i] = verdict(self.found[i], last=last, rule=rule)
+    def __post_init__(self) -> None:
+        """Begin with what earlier steps found of the text that the edits stand beside."""
+        self.wanted = {i: len(own) for i, own in self.tasks.items()}
+        for task in dict.fromkeys(t for own in self.tasks.values() for t in own):
+            self._runs[task] = TaskRuns([i for i, own in self.tasks.items() if task in own], self.rule.share)
+        working = self.state.working.digest
+        for r in (*(r for s in self.state.steps for r in s.rollouts), *self.earlier):
+            if r.sample.stream == SCREEN:
+                self._ran[r.skill, r.sample.task_id] += 1
+                if r.skill == working and r.sample.task_id in self._runs:
+                    self._count((r.sample.task_id, frozenset()), r.value)
 
     @property
     def open(self) -> list[int]:
         """The edits that are not decided on."""
         return [i for i in self.tasks if self.words.get(i, "more") == "more"]
 
+    def first(self) -> list[Place]:
+        """The first look: every task with some of the edits that answer it, and with the others."""
+        places: list[Place] = []
+        for task in self._runs:
+            some = self._next(task)
+            others = frozenset(i for i in self.tasks if task in self.tasks[i]) - some
+            places += [(task, present) for present in (some, others) if present]
+        return places
 
-def run(bench: Bench, looks: Looks) -> list[Rollout]:
-    """Look until every edit is decided on."""
-    taken: list[Rollout] = []
+    def more(self) -> list[Place]:
+        """A further look: for every open edit the task that tells most of it, once for all edits that want it."""
+        wanted = [promises_most(self._factors[i], self.trials) for i in self.open]
+        for i in self.open:
+            self.wanted[i] += 1
+        return [(task, self._next(task)) for task in dict.fromkeys(wanted)]
+
+    def all_of_them(self) -> list[Place]:
+        """Every task with all edits in the text."""
+        return [(task, frozenset(self.tasks)) for task in self._runs]
+
+    def run(self, bench: Bench, places: Sequence[Place]) -> None:
+        """Take these runs, and decide what they decide."""
+        tasks = {t.id: t for t in bench.train}
+        earlier = [
+            (r.skill, r.sample.task_id) for s in self.state.steps for r in s.rollouts if r.sample.stream == SCREEN
+        ]
+        earlier += [(r.skill, r.sample.task_id) for r in (*self.earlier, *self.taken)]
+        jobs = []
+        for task, present in places:
+            skill = self.state.trying([self.records[i] for i in sorted(present)])
+            n = earlier.count((skill.digest, task))
+            earlier.append((skill.digest, task))
+            jobs.append(Job(skill, tasks[task], bench.lab.sample(tasks[task], SCREEN, n)))
+        rollouts = bench.lab.roll_out(jobs, what=f"screening of {len(self.open)} edits")
+        self.taken += rollouts
+        for place, rollout in zip(places, rollouts, strict=True):
+            self._count(place, rollout.value)
+        self._judge()
+
+    def _next(self, task: str) -> frozenset[int]:
+        """The edits of the next run of a task; those that did well always stand in the text."""
+        stay = frozenset(i for i in self.tasks if self.words.get(i) == "keep" and task in self.tasks[i])
+        return stay | chosen(task, [i for i in self.open if task in self.tasks[i]], self.trials, seed=self.seed)
+
+    def _count(self, place: Place, value: float | None) -> None:
+        task, present = place
+        self.trials.append((task, present, value))
+        if value is not None:
+            self._runs[task].add(present, value)
+
+    def _judge(self) -> None:
+        """Keep what is clear, the surest first, as beside it others may be needless; then reject what is."""
+        self._weigh()
+        while sure := [i for i in self.open if self._verdict(i) == "keep"]:
+            best = max(sure, key=self._evidence)
+            self.words[best] = "keep"
+            self.kept.append(best)
+            self._weigh()
+        for i in [i for i in self.open if self._verdict(i) == "reject"]:
+            self.words[i] = "reject"
+            alike = explained(self._runs, self.tasks, frozenset())[i] if self.kept else self._factors[i]
+            if evidence(alike) >= math.log(enough(self.rule)) > self._evidence(i):
+                self.repeats.add(i)
+
+    def _weigh(self) -> None:
+        """What the runs so far show of every edit that is open."""
+        self._factors = explained(self._runs, self.tasks, frozenset(self.kept))
+        for i in self.open:
+            gain = gain_of(i, self.trials)
+            shown = evidence(self._factors[i])
+            self.found[i] = None if gain is None else Screening(gain=gain[0], runs=gain[1], evidence=shown)
+
+    def _verdict(self, edit: int) -> Verdict:
+        with_it = sum(edit in present for _, present, _ in self.trials)
+        last = with_it >= self.rule.most_with or self.wanted[edit] >= self.rule.most_runs
+        return verdict(self.found[edit], last=last, rule=self.rule)
+
+    def _evidence(self, edit: int) -> float:
+        found = self.found[edit]
+        return math.inf if found is None else found.evidence
+
+
+def run(bench: Bench, looks: Looks, *, together: bool = False) -> None:
+    """Look until every edit is decided on; the first look has some of them in a text and then the others, or all."""
+    if looks.open:
+        looks.run(bench, looks.all_of_them() if together else looks.first())
     while looks.open:
-        taken += _look(bench, looks)
-    return taken
-
-
-def _look(bench: Bench, looks: Looks) -> list[Rollout]:
-    """Take the runs of one look, those of all edits that are open together, and what tells more of the promising."""
-    rule, tasks = bench.settings.screen, {t.id: t for t in bench.train}
-    wanted = [(i, t, n) for i in looks.open for t, n in looks.next_places(i, rule)]
-    jobs = [Job(looks.skills[i], tasks[t], bench.lab.sample(tasks[t], SCREEN, n)) for i, t, n in wanted]
-    what = f"screening of {len(looks.open)} edits, each alone"
-    taken = bench.lab.roll_out(jobs, what=what) if jobs else []
-    for (i, t, n), rollout in zip(wanted, taken, strict=True):
-        looks.places.setdefault(i, []).append((t, n))
-        looks.values.setdefault(i, []).append(rollout.value)
-    looks.weigh(rule)
-    # Nothing is believed before its tasks were run again without it: they may have failed by bad luck alone.
-    short = [t for i in looks.open if promising(looks.found[i]) for t in _short_of_control(looks, i)]
-    more = _without(bench, looks, list(dict.fromkeys(short)))
-    if more:
-        looks.weigh(rule)
-    looks.judge(rule)
-    return [*taken, *more]
-
-
-def _short_of_control(looks: Looks, index: int) -> list[str]:
-    """The tasks that passed with an edit and were run too seldom without it to tell what it does from luck."""
-    runs = looks.runs(index)
-    ran, passed = [t for t, _ in runs], dict.fromkeys(t for t, v in runs if v)
-    return [t for t in passed if len(looks.control.get(t, [])) < CONTROL_SHARE * ran.count(t)]
-
-
-def _without(bench: Bench, looks: Looks, wanted: list[str]) -> list[Rollout]:
-    """Run tasks once more without any of the edits."""
-    if not wanted or not bench.settings.screen.control:
-        return []
-    tasks = {t.id: t for t in bench.train}
-    places = [(t, len(looks.control.get(t, []))) for t in wanted]
-    jobs = [Job(looks.working, tasks[t], bench.lab.sample(tasks[t], SCREEN, n)) for t, n in places]
-    taken = bench.lab.roll_out(jobs, what=f"{len(jobs)} tasks once more without the edits")
-    for (task, _), rollout in zip(places, taken, strict=True):
-        looks.control.setdefault(task, []).append(rollout.value)
-    return taken
+        looks.run(bench, looks.more())

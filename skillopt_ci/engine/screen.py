@@ -1,4 +1,4 @@
-"""Screening at work: every edit runs alone on its own evidence before any of them costs a validation."""
+"""Screening at work: every edit shows what it does on its own evidence before any of them costs a validation."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,20 +7,19 @@ from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.screening import ScreenRule, tasks_of, why_not
-from skillopt_ci.engine.looks import SCREEN, Looks, run
-from skillopt_ci.engine.repeats import without_repeats
+from skillopt_ci.engine.looks import Looks, run
 from skillopt_ci.engine.state import Bench, State
 
-REPEATS = "another edit of the step does as much for its tasks alone, and beside that it was not seen to help"
+REPEATS = "another edit of the step does as much for its tasks, and beside that it was not seen to help"
 
 
 def screen(
     bench: Bench, state: State, records: Sequence[EditRecord], batch: Sequence[Rollout], budget: int
 ) -> tuple[list[EditRecord], tuple[Rollout, ...]]:
-    """Run each edit that is `kept` so far alone, and keep those that help their own tasks, the best first.
+    """Try each edit that is `kept` so far on its own tasks, and keep those that help them, the best first.
 
-    All edits of a look run together, so that what is bought depends on no order. When none helps alone, the first of
-    them are tried as one: where a task needs several edits, each does nothing by itself.
+    All runs of a look are taken side by side, so that what is bought depends on no order. When none helps, the first of
+    them are tried on the tasks of all: where a task needs several edits, readers may have named it for one of them.
 
     Args:
         bench: measures, in the stream `screen`.
@@ -34,35 +33,24 @@ def screen(
     """
     known = {r.edit.key(): r for r in state.rejected_alone}
     records = _within([known.get(r.edit.key(), r) if r.status == "kept" else r for r in records], budget)
-    failed, rule = _failed(state, batch), bench.settings.screen
-    tasks = {
-        i: tasks_of(r.edit.evidence, failed, rule, seed=bench.settings.seed) for i, r in enumerate(records) if _open(r)
-    }
-    looks = Looks(tasks, {i: state.trying([records[i]]) for i in tasks}, state.working, _control(state))
-    taken = run(bench, looks)
-    taken += without_repeats(bench, looks, state, records)
+    failed, rule, seed = _failed(state, batch), bench.settings.screen, bench.settings.seed
+    tasks = {i: tasks_of(r.edit.evidence, failed, rule, seed=seed) for i, r in enumerate(records) if _open(r)}
+    looks = Looks(state, records, tasks, rule, seed)
+    run(bench, looks)
+    taken = looks.taken
     first = list(tasks)[:budget]
     if len(first) > 1 and "keep" not in looks.words.values() and not any(_sure(r) for r in records):
         evidence = [task for i in first for task in records[i].edit.evidence]
-        own = tasks_of(evidence, failed, rule, seed=bench.settings.seed)
-        group = Looks({0: own}, {0: state.trying([records[i] for i in first])}, looks.working, looks.control)
-        taken += run(bench, group)
-        if group.words[0] == "keep":
-            looks.words |= dict.fromkeys(first, group.words[0])
-            looks.found |= dict.fromkeys(first, group.found[0])
+        own = tasks_of(evidence, failed, rule, seed=seed)
+        group = Looks(state, records, dict.fromkeys(first, own), rule, seed, earlier=looks.taken)
+        run(bench, group, together=True)
+        taken = [*taken, *group.taken]
+        looks.words |= group.words
+        looks.found |= group.found
     found = [_judged(r, i, looks, rule) if i in tasks else r for i, r in enumerate(records)]
     # What waits stands before what was read beside it; of one step the best first.
     kept = sorted((r for r in found if r.status == "kept"), key=lambda r: (r.proposed, -gain(r)))
     return [*kept, *(r for r in found if r.status != "kept")], tuple(taken)
-
-
-def _control(state: State) -> dict[str, list[float | None]]:
-    """What earlier steps found of the skill that edits stand beside, in the order of its runs of a task."""
-    working = state.working.digest
-    known: dict[str, list[float | None]] = {}
-    for r in (r for s in state.steps for r in s.rollouts if r.sample.stream == SCREEN and r.skill == working):
-        known.setdefault(r.sample.task_id, []).append(r.value)
-    return known
 
 
 def _within(records: Sequence[EditRecord], budget: int) -> list[EditRecord]:

@@ -48,7 +48,7 @@ def test_the_papers_size() -> None:
 
 def test_screening_and_pruning_are_counted_at_their_worst() -> None:
     screened = train_calls(replace(SEARCHQA, screen_runs=8, gate_rounds=3))
-    assert screened.screening == 40 * (4 * 4 + 1) * 8 * 1.5  # half as many without the edits
+    assert screened.screening == 40 * (4 * 4 + 4) * 8  # four edits for a place, and where none helps four once more
     # 80 bundles and halves, the last one and its half, 3 slow updates: three rounds each, two more of every new
     # incumbent and of the start.
     assert screened.validation == 200 * (85 * 3 + 2 + 85 * 2)

@@ -7,22 +7,24 @@ from hypothesis import strategies as st
 from skillopt_ci.core.screening import (
     Screening,
     ScreenRule,
-    adds,
-    next_places,
-    promising,
-    repeats,
-    screened,
+    Trial,
+    chosen,
+    gain_of,
+    promises_most,
     spread,
     tasks_of,
     verdict,
     why_not,
-    without_it,
     worth,
 )
 
 RULE = ScreenRule(runs=3, odds=50, company=6)
-SHARES = st.floats(0, 1)
-ROWS = st.dictionaries(st.sampled_from("abc"), st.lists(st.none() | SHARES, max_size=4))
+EDITS = st.sets(st.sampled_from([0, 1, 2, 3])).map(frozenset)
+TRIALS = st.lists(st.tuples(st.sampled_from("abc"), EDITS, st.none() | st.floats(0, 1)), max_size=12)
+
+
+def trial(task: str, present: set[int], value: float | None) -> Trial:
+    return task, frozenset(present), value
 
 
 @pytest.mark.parametrize(
@@ -51,10 +53,10 @@ def test_why_an_edit_is_not_kept_is_no_praise() -> None:
     """One whose runs looked good, but not surely so, says that it stayed uncertain."""
     did = "on 24 runs of its own train tasks, against what they score again without it"
     assert why_not(Screening(gain=0.03, runs=24, evidence=-math.log(4)), RULE) == (
-        f"alone it gained too little: +3 points {did}"
+        f"it gained too little: +3 points {did}"
     )
     assert why_not(Screening(gain=0.18, runs=24, evidence=math.log(4.5)), RULE) == (
-        f"alone it stayed uncertain after the most runs: +18 points {did}; "
+        f"it stayed uncertain after the most runs: +18 points {did}; "
         "help explains that 4.5 times better than luck (help is believed at 5 times)"
     )
     assert why_not(Screening(gain=0.1, runs=24, evidence=-math.log(1.2)), RULE).endswith(
@@ -63,92 +65,80 @@ def test_why_an_edit_is_not_kept_is_no_praise() -> None:
 
 
 def test_what_could_not_be_measured_is_left_to_the_gate() -> None:
-    assert screened([("a", None), ("b", None)], {}, RULE) is None
+    assert gain_of(0, [trial("a", {0}, None), trial("a", {1}, 1.0)]) is None
     assert verdict(None, last=False, rule=RULE) == "keep"
 
 
-def test_an_edit_is_credited_with_what_it_does_beyond_the_control() -> None:
-    found = screened([("a", 1.0), ("a", None), ("b", 0.5)], {"b": [0.5, None]}, RULE)
-    assert found is not None
-    assert (found.gain, found.runs) == (pytest.approx((1 - 0.25 + 0.5 - 1.25 / 4) / 2), 2)
+def test_a_gain_is_counted_task_by_task_beside_the_runs_without_the_edit() -> None:
+    """What a task does without starts from three runs of which a quarter passed."""
+    runs = [
+        trial("a", {0}, 1.0),
+        trial("a", {0, 1}, None),
+        trial("b", {0, 1}, 0.5),
+        trial("b", {1}, 0.5),
+        trial("b", set(), None),
+        trial("c", set(), 1.0),  # the edit was never tried on it
+    ]
+    assert gain_of(0, runs) == (pytest.approx((1 - 0.75 / 3 + 0.5 - 1.25 / 4) / 2), 2)
 
 
-def test_the_evidence_is_a_bayes_factor_task_by_task() -> None:
-    """Counted out for a task that passed twice with the edit and failed once without, and one that failed with it."""
-
-    def mended(passed: int, failed: int, failed_without: int) -> float:
-        # A quarter of what fails passes again, as if three had been run: a beta distribution, in ten parts.
-        rates = [(n + 0.5) / 10 for n in range(10)]
-        prior = [q ** (0.75 - 1) * (1 - q) ** (2.25 - 1) * (1 - q) ** failed_without for q in rates]
-        helped = [q + 0.5 * (1 - q) for q in rates]
-        with_it = sum(w * p**passed * (1 - p) ** failed for w, p in zip(prior, helped, strict=True))
-        return with_it / sum(w * q**passed * (1 - q) ** failed for w, q in zip(prior, rates, strict=True))
-
-    a, b = mended(2, 0, 1), mended(0, 1, 0)
-    assert (a > 4, b < 0.6) == (True, True)
-    expected = sum((part * a + 1 - part) * (part * b + 1 - part) for part in (0.25, 0.5, 0.75, 1)) / 4
-    found = screened([("a", 1.0), ("b", 0.0), ("a", 1.0)], {"a": [0.0]}, RULE)
-    assert found is not None
-    assert found.evidence == pytest.approx(math.log(expected))
+@given(TRIALS, st.sampled_from("abc"))
+def test_the_more_often_a_task_passes_without_an_edit_the_less_it_gains(runs: list[Trial], task: str) -> None:
+    now, less = gain_of(0, runs), gain_of(0, [*runs, trial(task, {1}, 1.0)])
+    assert (now is None) == (less is None)
+    if now and less:
+        assert less[1] == now[1] == sum(v is not None and 0 in present for _, present, v in runs)
+        assert -1 <= less[0] <= now[0] <= 1
 
 
-RUNS = st.lists(st.tuples(st.sampled_from("ab"), st.none() | SHARES), max_size=8)
+@given(TRIALS, st.integers(0, 3))
+def test_an_edit_stands_in_the_text_about_as_often_as_not(runs: list[Trial], seed: int) -> None:
+    """Whatever was run before, it is level after a few runs and stays so."""
+    many = [*runs]
+    for _ in range(len(runs) + 1):
+        many.append(("a", chosen("a", [0, 1, 2, 3], many, seed=seed), 1.0))
+    own = [present for task, present, _ in many if task == "a"]
+    assert all(abs(2 * sum(e in p for p in own) - len(own)) <= 1 for e in range(4))
 
 
-@given(RUNS, ROWS, st.sampled_from("ab"))
-def test_a_pass_speaks_for_an_edit_and_a_failure_against_it(
-    runs: list[tuple[str, float | None]], control: dict[str, list[float | None]], task: str
-) -> None:
-    now = screened(runs, control, RULE)
-    evidence = now.evidence if now else 0.0
-    better, worse = (screened([*runs, (task, v)], control, RULE) for v in (1.0, 0.0))
-    assert better is not None
-    assert worse is not None
-    assert worse.evidence - 1e-9 <= evidence <= better.evidence + 1e-9
+@given(st.integers(2, 9), st.integers(0, 99), st.text("ab", max_size=3))
+def test_the_first_run_has_some_of_the_edits_and_the_second_the_others(n: int, seed: int, task: str) -> None:
+    edits = list(range(n))
+    some = chosen(task, edits, [], seed=seed)
+    assert chosen(task, edits[::-1], [], seed=seed) == some
+    assert chosen(task, edits, [(task, some, None)], seed=seed) == frozenset(edits) - some  # a result or none
+    assert chosen(task, edits, [("other", some, 1.0)], seed=seed) == some
+    assert chosen(task, [], [], seed=seed) == frozenset()
 
 
-@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=9), st.integers(0, 9), st.integers(0, 9))
-def test_the_more_often_a_task_passes_by_itself_the_less_its_passes_prove(
-    values: list[float], one: int, other: int
-) -> None:
-    low, high = sorted((one, other))
-    runs = [("a", v) for v in values]
-    few, many = (screened(runs, {"a": [1.0] * n + [0.0] * (9 - n)}, RULE) for n in (low, high))
-    assert few is not None
-    assert many is not None
-    assert few.gain >= many.gain
-    assert few.evidence >= many.evidence - 1e-9
+def test_the_only_edit_of_a_task_is_tried_first() -> None:
+    first = chosen("t", [3], [], seed=1)
+    assert first == {3}
+    assert chosen("t", [3], [("t", first, 1.0)], seed=1) == frozenset()
+    assert chosen("t", [3], [("t", first, 1.0), ("t", frozenset(), 0.0)], seed=1) == {3}
 
 
-def test_an_edit_that_mends_a_part_of_its_tasks_is_not_lost_among_the_others() -> None:
-    """As where most of them need something else, too."""
-    runs: list[tuple[str, float | None]] = [("a", 1.0)] * 4 + [("b", 0.0), ("c", 0.0), ("d", 0.0)]
-    found = screened(runs, {"a": [0.0, 0.0]}, RULE)
-    assert found is not None
-    assert found.evidence > math.log(2)
+def test_any_edits_of_a_task_meet() -> None:
+    seen = {chosen("t", [0, 1], [], seed=n) for n in range(40)}
+    assert seen == {frozenset(), frozenset([0]), frozenset([1]), frozenset([0, 1])}
+    large = [len(chosen("t", list(range(6)), [], seed=n)) for n in range(200)]
+    assert 2.7 < sum(large) / len(large) < 3.3
 
 
-def test_what_a_task_does_without_an_edit_starts_from_what_failed_tasks_do() -> None:
-    assert without_it([], {"a": [1.0]}) == {}
-    found = without_it(["a", "b", "c"], {"a": [1.0, None, 1.0], "b": [0.0], "c": [None]})
-    assert found == {"a": pytest.approx(2.75 / 5), "b": pytest.approx(0.75 / 4), "c": 0.25}
+def test_every_task_has_its_own_lot() -> None:
+    edits = list(range(6))
+    assert len({chosen(f"t{n}", edits, [], seed=1) for n in range(20)}) > 5
+    assert len({chosen("t", edits, [], seed=n) for n in range(20)}) > 5
 
 
-@given(ROWS)
-def test_what_a_task_does_is_a_share(control: dict[str, list[float | None]]) -> None:
-    found = without_it("abc", control)
-    assert set(found) == set("abc")
-    assert all(0 <= q <= 1 for q in found.values())
-
-
-def test_the_first_look_is_at_every_task_and_the_next_at_the_one_that_promises_most() -> None:
-    assert next_places(["b", "a"], [], {}, RULE) == [("b", 0), ("a", 0)]
-    assert next_places([], [], {}, RULE) == []
-    runs: list[tuple[str, float | None]] = [("b", 0.0), ("a", 1.0), ("c", 1.0)]
-    assert next_places(["b", "a", "c"], runs, {}, RULE) == [("a", 1)]  # the first of two that are as good
-    assert next_places(["b", "a", "c"], runs, {"a": [1.0]}, RULE) == [("c", 1)]  # a passes by itself
-    assert next_places(["b", "a"], [("b", None), ("a", 0.0)], {}, RULE) == [("a", 1)]  # b gave no result
-    assert next_places(["b", "a"], [("b", None), ("a", None), ("b", None)], {}, RULE) == [("a", 1)]
+def test_the_next_run_is_of_the_task_that_promises_most() -> None:
+    factors = {"b": 0.5, "a": 2.0, "c": 2.0}
+    runs = [trial("b", {0}, 0.0), trial("a", {0}, 1.0), trial("c", {0}, 1.0)]
+    assert promises_most(factors, runs) == "a"  # the first of two that are as good
+    assert promises_most(factors, [*runs, trial("a", {1}, 0.0)]) == "c"  # which was run less
+    unknown = [trial("b", {0}, 0.0), trial("a", {0}, None), trial("c", {0}, None)]
+    assert promises_most(factors, unknown) == "b"  # the others gave no result
+    assert promises_most(factors, [trial("a", {0}, None), trial("b", {0}, None), trial("c", {0}, None)]) == "a"
 
 
 def test_an_edit_runs_on_its_own_failed_evidence() -> None:
@@ -169,13 +159,6 @@ def test_of_much_evidence_an_edit_runs_on_no_more_tasks_than_it_may() -> None:
     assert tasks_of(many[:10], many, RULE, seed=1) == chosen != tasks_of(many[:10], many, RULE, seed=2)
 
 
-def test_only_what_looks_better_than_luck_is_promising() -> None:
-    def shows(evidence: float) -> Screening:
-        return Screening(gain=0.0, runs=4, evidence=evidence)
-
-    assert [promising(s) for s in (None, shows(-0.1), shows(0.0), shows(0.1))] == [False, False, False, True]
-
-
 @given(st.lists(st.text(max_size=3), unique=True, max_size=12), st.integers(0, 40), st.integers(0, 3))
 def test_every_sample_is_another_one(ids: list[str], runs: int, seed: int) -> None:
     plan = spread(ids, runs, seed=seed)
@@ -188,33 +171,5 @@ def test_every_sample_is_another_one(ids: list[str], runs: int, seed: int) -> No
 def test_a_group_that_is_large_enough_is_gated_at_once() -> None:
     good = Screening(gain=0.5, runs=4, evidence=5.0)
     assert [worth([good] * n, RULE) for n in (1, 5, 6)] == [False, False, True]
-    assert worth([good, None], RULE)  # what could not be measured alone waits for nothing
+    assert worth([good, None], RULE)  # what could not be measured waits for nothing
     assert worth([good], ScreenRule(company=1))
-
-
-def test_edits_that_do_to_the_tasks_what_an_edit_does_make_it_a_repeat() -> None:
-    alone: list[tuple[str, float | None]] = [("a", 1.0), ("b", 1.0), ("a", 1.0), ("b", 1.0)]
-    without = {"a": 0.2, "b": 0.2}
-    assert repeats([("a", 1.0), ("b", 1.0)], alone, without) == "reject"
-    assert repeats([("a", 0.0)], alone, without) == "keep"
-    assert repeats([("a", 1.0), ("b", 0.0)], alone, without) == "keep"
-    assert repeats([("a", None), ("b", None)], alone, without) == "more"  # nothing was measured
-    assert repeats([("a", 1.0), ("b", 1.0)], [("a", None)], without) == "more"
-    assert repeats([("a", 1.0), ("b", 1.0)], [("a", 0.0), ("b", 0.0)], without) == "more"  # it does nothing itself
-
-
-def test_an_edit_that_helps_beside_the_others_is_no_repeat() -> None:
-    half: list[tuple[str, float | None]] = [("a", 1.0), ("a", 0.0), ("b", 1.0), ("b", 0.0)]
-    assert adds([("a", 1.0), ("b", 1.0), ("a", 1.0)], half) == "keep"
-    assert adds([("a", 0.0)], half) == "more"
-    assert adds([("a", 0.0), ("b", 0.0), ("a", 0.0)], half) == "reject"
-    assert adds([("a", None)], half) == "keep"  # it could not be measured: the gate decides
-
-
-@given(RUNS, RUNS, st.fixed_dictionaries({"a": SHARES, "b": SHARES}))
-def test_repeats_are_judged_whatever_the_runs(
-    beside: list[tuple[str, float | None]], alone: list[tuple[str, float | None]], without: dict[str, float]
-) -> None:
-    assert repeats(beside, alone, without) in ("keep", "reject", "more")
-    assert repeats([], alone, without) == "more"
-    assert adds(beside, alone) in ("keep", "reject", "more")

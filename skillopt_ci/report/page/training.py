@@ -114,18 +114,23 @@ def dropped(subject: Subject) -> list[Child]:
     over = sum(record.status == "over-budget" for step in subject.steps for record in step.edits)
     if not found:
         return [tag("p", "Every proposed edit was kept.")] if any(s.edits for s in subject.steps) else []
-    columns = [Column("Step", number=True), Column("Edit"), Column("What became of it"), Column("Alone", number=True)]
+    columns = [
+        Column("Step", number=True),
+        Column("Edit"),
+        Column("What became of it"),
+        Column("Own tasks", number=True),
+    ]
     rows = [
         (
             str(step.number),
             join(tag("span", record.edit.op, class_="op"), " ", _text(record, 300)),
             join(tag("b", became(step, record)), ": ", clipped(record.reason or step.reason, 400)),
-            _alone(record),
+            _own(record),
         )
         for step, record in found[:MAX_EDITS]
     ]
     made: list[Child] = [
-        table("Edits that were not kept; alone: points gained on their own train tasks", columns, rows)
+        table("Edits that were not kept; own tasks: points gained on the train tasks they answer", columns, rows)
     ]
     if len(found) > MAX_EDITS:
         made.append(tag("p", f"{len(found) - MAX_EDITS:,} more are in history.json."))
@@ -190,10 +195,10 @@ def _note(step: Step, at: int, prefix: str, known: Mapping[str, str], *, text: b
         tag("p", "Evidence, train tasks: ", spaced, more) if shown else None,
         tag(
             "p",
-            f"Effect: alone {_alone(record)}"
+            f"Effect: on its own train tasks {_own(record)}"
             + (f" on {counted(record.screening.runs, 'run')}" if record.screening else "")
             if record.screening
-            else "Effect: not measured alone",
+            else "Effect: not measured on its own train tasks",
             f"; on validation{how} {effect_words(effect)} (selection estimate)",
         ),
     ]
@@ -213,7 +218,7 @@ def _text(record: EditRecord, limit: int) -> Html:
     return tag("span", gone, " " if gone and came else None, came, class_="code")
 
 
-def _alone(record: EditRecord) -> str:
+def _own(record: EditRecord) -> str:
     return NOT_MEASURED if record.screening is None else gain(record.screening.gain)
 
 

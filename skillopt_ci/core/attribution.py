@@ -1,0 +1,157 @@
+"""Attribution: which of the edits that stood in a text explain how the runs of a task came out?
+
+Edits are tried together, so that one run tells of several of them. A task is mended by none of those that answer it, or
+by up to three: `each` mends a part of what the others leave, or only all `together`, or `either` as much as the other.
+How likely each of these makes the task's runs is counted out, whatever the task does without any edit; what an edit
+does on other tasks tells how likely it is the cause here, and back again (loopy belief propagation; Pearl 1988).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+Form = Literal["each", "together", "either"]
+# The forms in which several edits may mend a task, with their weights; and what is mended of it together, or by either.
+FORMS: tuple[tuple[Form, float], ...] = (("each", 1 / 3), ("together", 1 / 3), ("either", 1 / 3))
+WHOLE = 0.8
+CAUSES = 3  # edits that may mend a task, at most; two where many edits answer it
+MANY = 8
+PARTS = (0.25, 0.5, 0.75, 1.0)  # of an edit's tasks that it may mend, all as likely
+HELPS = 0.5  # of the edits are taken to help
+# What failed tasks are taken to do when run again, before that is known: a quarter pass, as if three had been run.
+AGAIN, AGAIN_RUNS = 0.25, 3
+ROUNDS = 3  # of telling tasks what the others say
+_LEAST = 0.01
+Factors = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Edits that may mend a task, and how; `weight` is relative to other forms of the same edits."""
+
+    edits: frozenset[int]
+    form: Form
+    weight: float
+
+    def left(self, present: frozenset[int], share: float) -> float:
+        """Part of what the task loses that is left with some edits in the text."""
+        n = len(self.edits & present)
+        if self.form == "each":
+            return (1 - share) ** n
+        mends = n == len(self.edits) if self.form == "together" else n > 0
+        return 1 - WHOLE if mends else 1.0
+
+
+class TaskRuns:
+    """The runs of one task, and how likely each cause makes them at each rate at which it may pass by itself."""
+
+    def __init__(self, edits: Sequence[int], share: float) -> None:
+        """Nothing was run yet.
+
+        Args:
+            edits: those that answer the task.
+            share: part of what the task loses that an edit mends.
+        """
+        self._share = share
+        self._edits = tuple(edits)
+        self._causes = _causes(self._edits)
+        self._likely = [[weight for _, weight in _RATES] for _ in self._causes]
+
+    def add(self, present: frozenset[int], value: float) -> None:
+        """Count a run with these edits in the text; a score between 0 and 1 counts as so much of a pass."""
+        by_left: dict[float, list[float]] = {}
+        for cause, row in zip(self._causes, self._likely, strict=True):
+            left = cause.left(present, self._share)
+            if left not in by_left:
+                passes = [1 - left * (1 - rate) for rate, _ in _RATES]
+                by_left[left] = [p**value * (1 - p) ** (1 - value) for p in passes]
+            row[:] = [old * new for old, new in zip(row, by_left[left], strict=True)]
+
+    def factors(self, chances: Mapping[int, float], kept: frozenset[int]) -> dict[int, float]:
+        """Per edit: how many times likelier the runs are if it mends this task than if it does not.
+
+        An edit that does as much as one that is kept mends nothing more.
+
+        Args:
+            chances: of each edit that it mends the task, by what is known from elsewhere; above 0 and below 1.
+            kept: edits that stay.
+        """
+        none = math.prod(1 - chances[e] for e in self._edits)
+        odds = {e: chances[e] / (1 - chances[e]) for e in self._edits}
+        mends, mends_before = dict.fromkeys(self._edits, 0.0), dict.fromkeys(self._edits, 0.0)
+        total = before = 0.0
+        for cause, row in zip(self._causes, self._likely, strict=True):
+            prior = none * cause.weight * math.prod(odds[e] for e in cause.edits)
+            likely = prior * math.fsum(row)
+            total, before = total + likely, before + prior
+            for edit in cause.edits:
+                if cause.form != "either" or edit in kept or not cause.edits & kept:
+                    mends[edit] += likely
+                    mends_before[edit] += prior
+        return {
+            e: mends[e] / mends_before[e] / (max(total - mends[e], _TINY) / (before - mends_before[e]))
+            for e in self._edits
+        }
+
+
+def explained(
+    runs: Mapping[str, TaskRuns], tasks: Mapping[int, Sequence[str]], kept: frozenset[int]
+) -> dict[int, dict[str, float]]:
+    """Per edit and task: how many times likelier the task's runs are if the edit mends it than if it does not.
+
+    Args:
+        runs: by task.
+        tasks: those that each edit answers.
+        kept: edits that stay: what does no more than one of them mends nothing.
+    """
+    found = {edit: dict.fromkeys(own, 1.0) for edit, own in tasks.items()}
+    answered = {task: [edit for edit, own in tasks.items() if task in own] for task in runs}
+    for _ in range(ROUNDS):
+        told: dict[int, dict[str, float]] = {edit: {} for edit in tasks}
+        for task, counted in runs.items():
+            chances = {
+                edit: _chance([f for other, f in found[edit].items() if other != task]) for edit in answered[task]
+            }
+            for edit, factor in counted.factors(chances, kept).items():
+                told[edit][task] = factor
+        found = told
+    return found
+
+
+def evidence(factors: Factors) -> float:
+    """Natural logarithm of how many times likelier the runs of its tasks are if an edit helps, in a part of them."""
+    return math.log(math.fsum(_by_part(list(factors.values()))) / len(PARTS))
+
+
+def _by_part(factors: Sequence[float]) -> list[float]:
+    return [math.prod(part * f + 1 - part for f in factors) for part in PARTS]
+
+
+def _chance(factors: Sequence[float]) -> float:
+    """Chance that an edit mends one more task, by what it does on these."""
+    rows = _by_part(factors)
+    mean = math.fsum(rows) / len(rows)
+    helps = HELPS * mean / (HELPS * mean + 1 - HELPS)
+    part = math.fsum(p * row for p, row in zip(PARTS, rows, strict=True)) / math.fsum(rows)
+    return min(max(helps * part, _LEAST), 1 - _LEAST)
+
+
+def _causes(edits: Sequence[int]) -> list[_Cause]:
+    alone = [_Cause(frozenset(), "each", 1.0), *(_Cause(frozenset([e]), "each", 1.0) for e in edits)]
+    most = CAUSES if len(edits) <= MANY else 2
+    several = [frozenset(group) for size in range(2, most + 1) for group in combinations(edits, size)]
+    return [*alone, *(_Cause(group, form, weight) for group in several for form, weight in FORMS)]
+
+
+def _prior(points: int = 10) -> list[tuple[float, float]]:
+    """A beta distribution of a failed task's pass rate, as (rate, weight) in the middle of equal parts."""
+    a, b = AGAIN * AGAIN_RUNS, (1 - AGAIN) * AGAIN_RUNS
+    middles = [(n + 0.5) / points for n in range(points)]
+    weights = [x ** (a - 1) * (1 - x) ** (b - 1) for x in middles]
+    return [(x, w / math.fsum(weights)) for x, w in zip(middles, weights, strict=True)]
+
+
+_RATES = _prior()
+_TINY = 1e-300
