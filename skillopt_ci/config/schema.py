@@ -126,8 +126,7 @@ class Screen(Section):
 
     runs: Annotated[int, Strict(), Field(ge=0, le=16)] = Field(
         default=6,
-        description="Failed tasks that an edit is tried on, with at most 5 rollouts for each, 3 of them with the edit; "
-        "0 screens nothing.",
+        description="Failed tasks that an edit is tried on, with at most 5 rollouts for each; 0 screens nothing.",
     )
     share: Number = Field(
         default=0.5, gt=0, lt=1, description="Part of what a task loses that an edit should mend, in some of its tasks."
