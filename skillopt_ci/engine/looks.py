@@ -30,8 +30,13 @@ Place = tuple[str, frozenset[int]]  # a task, and the edits in the text that it 
 class Looks:
     """The edits of a step under screening, by their place in `records`: the tasks that each answers, and what came.
 
-    `wanted` counts the runs that are taken for the sake of an edit, the first look with them; `kept` are those that did
-    well, in the order in which that showed; `repeats` those that one of them makes needless.
+    Attributes:
+        earlier: runs of this step that were taken before.
+        trials: every run that counts; `taken` are those that were taken here.
+        wanted: runs that are taken for the sake of an edit, the first look with them.
+        found: what the runs show of an edit, None where none gave a result; `words` is what follows.
+        kept: edits that did well, in the order in which that showed.
+        repeats: edits that one of those makes needless.
     """
 
     state: State
@@ -91,15 +96,11 @@ class Looks:
     def run(self, bench: Bench, places: Sequence[Place]) -> None:
         """Take these runs, and decide what they decide."""
         tasks = {t.id: t for t in bench.train}
-        earlier = [
-            (r.skill, r.sample.task_id) for s in self.state.steps for r in s.rollouts if r.sample.stream == SCREEN
-        ]
-        earlier += [(r.skill, r.sample.task_id) for r in (*self.earlier, *self.taken)]
         jobs = []
         for task, present in places:
             skill = self.state.trying([self.records[i] for i in sorted(present)])
-            n = earlier.count((skill.digest, task))
-            earlier.append((skill.digest, task))
+            n = self._ran[skill.digest, task]
+            self._ran[skill.digest, task] += 1
             jobs.append(Job(skill, tasks[task], bench.lab.sample(tasks[task], SCREEN, n)))
         rollouts = bench.lab.roll_out(jobs, what=f"screening of {len(self.open)} edits")
         self.taken += rollouts

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from skillopt_ci.core.digest import fraction
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Step, TrainResult
 from skillopt_ci.core.leakage import leakage_of
@@ -133,6 +134,26 @@ def trained(said: list[list[Edit]], harness: Script) -> tuple[TrainResult, Scrip
     made = {**ON, "epochs": len(said), "screen": replace(RULE, gives_up=False)}
     result, _ = run(bench(optimizer, harness, **made), skill("x\n"))
     return result, optimizer, harness
+
+
+@pytest.mark.parametrize("chance", range(8))
+def test_whatever_comes_every_edit_is_decided_on_within_its_runs(chance: int) -> None:
+    """Scores, failures of the service and no sense at all."""
+
+    def scorer(skill: Skill, task: Task, sample: Sample) -> float | Exception:
+        at = (chance, skill.body, task.id, sample.stream, sample.n)
+        if sample.stream == "screen" and fraction(*at, "down") < 0.1 * (chance % 4):
+            return CallFailedError("server", "500")
+        return round(fraction(*at), 1 if chance < 4 else 0)
+
+    edits = [edit(f"- {w}", *(f"{w[0]}{n}" for n in range(chance % 4 + 1))) for w in ("aa", "ab", "ba", "bb", "ac")]
+    step, _, harness = first(Scripted([edits]), Script(scorer), screen=replace(RULE, odds=1e6))
+    assert set(status(step).values()) <= {"rejected-alone", "rejected", "kept", "undecided"}
+    runs = screens(harness)
+    assert len(set(runs)) == sum(r.sample.stream == "screen" for r in step.rollouts)
+    tried = len(edits) + 4  # and where none helps the first four again, together
+    assert len(set(runs)) <= tried * RULE.most_runs
+    assert all(r.screening is None or r.screening.runs >= 1 for r in step.edits)
 
 
 def test_two_that_only_work_together_are_found_and_a_third_is_not() -> None:
