@@ -79,7 +79,8 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
     for skill in skills:
         require_prices(told(options, skill.budget), [*skill.targets, skill.optimizer, skill.judge])
     with at_work(console, options, project) as work:
-        plans = [plan_run(work, s, **named) for s in skills]
+        # All before the first of them begins: what one run takes is no news for the other's plan.
+        plans = [_with_end(work, plan_run(work, s, **named)) for s in skills]
         for plan in plans:
             if not plan.finished:
                 require_ready(work, plan.skill, plan.suite.tasks, training=True)
@@ -95,7 +96,6 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
 
 def _one(work: Work, plan: Plan) -> TrainEntry:
     """Train one skill and write its run folder; what ends this run alone is part of the entry."""
-    plan = _with_end(work, plan)
     skill = plan.skill
     meter = work.skill_meter(skill, plan.run_id)
     work.console.say(f"{skill.name}: run {plan.run_id}, generation {plan.generation}, in {_shown(plan)}")
@@ -172,7 +172,10 @@ def _note_end(work: Work, plan: Plan, entry: TrainEntry, result: TrainResult) ->
     """Note in the ledger how a run ended: for who continues or replays it, and for `plan`, what such a run takes."""
     limit = limit_text(work.limits(plan.skill), result.stopped_by)
     end = {"stopped": result.stopped, "steps": len(result.steps), "best": result.best.digest}
-    whole = {} if entry.exit_code else {"settings": run_settings(plan.skill, plan.start, plan.suite)}
+    bought = sum(spend.calls for spend in work.ledger.spend_by_stream(plan.run_id).values())
+    # What a run takes is known of one that bought all of it: not where another's purchases served it.
+    own = not entry.exit_code and bought >= entry.paid.calls + entry.replayed.calls
+    whole = {"settings": run_settings(plan.skill, plan.start, plan.suite)} if own else {}
     detail = {"stopped_by": result.stopped_by, "limit": limit, "ends_at": plan.ends_at, **end, **whole}
     work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
 

@@ -68,6 +68,9 @@ class TaskRuns:
                 passes = [1 - left * (1 - rate) for rate, _ in _RATES]
                 by_left[left] = [p**value * (1 - p) ** (1 - value) for p in passes]
             row[:] = [old * new for old, new in zip(row, by_left[left], strict=True)]
+        most = max(map(max, self._likely))
+        if most < _SMALL:  # only how they compare counts
+            self._likely = [[value / most for value in row] for row in self._likely]
 
     def factors(self, chances: Mapping[int, float], kept: frozenset[int]) -> dict[int, float]:
         """Per edit: how many times likelier the runs are if it mends this task than if it does not.
@@ -80,20 +83,17 @@ class TaskRuns:
         """
         none = math.prod(1 - chances[e] for e in self._edits)
         odds = {e: chances[e] / (1 - chances[e]) for e in self._edits}
-        mends, mends_before = dict.fromkeys(self._edits, 0.0), dict.fromkeys(self._edits, 0.0)
-        total = before = 0.0
+        # Per edit, if it mends the task and if not: how likely the runs are, and how likely that was before them.
+        cases = {e: ([0.0, 0.0], [0.0, 0.0]) for e in self._edits}
         for cause, row in zip(self._causes, self._likely, strict=True):
             prior = none * cause.weight * math.prod(odds[e] for e in cause.edits)
             likely = prior * math.fsum(row)
-            total, before = total + likely, before + prior
-            for edit in cause.edits:
-                if cause.form != "either" or edit in kept or not cause.edits & kept:
-                    mends[edit] += likely
-                    mends_before[edit] += prior
-        return {
-            e: mends[e] / mends_before[e] / (max(total - mends[e], _TINY) / (before - mends_before[e]))
-            for e in self._edits
-        }
+            needless = cause.edits - kept if cause.form == "either" and cause.edits & kept else frozenset()
+            for edit, (mends, idle) in cases.items():
+                case = mends if edit in cause.edits and edit not in needless else idle
+                case[0] += likely
+                case[1] += prior
+        return {e: _ratio(mends[0] / mends[1], idle[0] / idle[1]) for e, (mends, idle) in cases.items()}
 
 
 def explained(
@@ -125,6 +125,11 @@ def evidence(factors: Factors) -> float:
     return math.log(math.fsum(_by_part(list(factors.values()))) / len(PARTS))
 
 
+def _ratio(one: float, other: float) -> float:
+    """How many times likelier, within what can be multiplied."""
+    return min(max(one / other, 1 / _MOST), _MOST) if other else _MOST
+
+
 def _by_part(factors: Sequence[float]) -> list[float]:
     return [math.prod(part * f + 1 - part for f in factors) for part in PARTS]
 
@@ -154,4 +159,4 @@ def _prior(points: int = 10) -> list[tuple[float, float]]:
 
 
 _RATES = _prior()
-_TINY = 1e-300
+_SMALL, _MOST = 1e-100, 1e15

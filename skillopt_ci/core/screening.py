@@ -149,7 +149,7 @@ def why_not(found: Screening, rule: ScreenRule) -> str:
     gain = f"{100 * found.gain:+.0f} points on {found.runs} runs of its own train tasks"
     gain += ", against what they score again without it"
     if found.evidence <= -math.log(UNLIKELY):
-        return f"it gained too little: {gain}"
+        return f"it gained too little: {gain}" + ("; luck, or other edits, explain it better" if found.gain > 0 else "")
     one, other = ("help", "luck") if found.evidence > 0 else ("luck", "help")
     better = f"{one} explains that {math.exp(abs(found.evidence)):.1f} times better than {other}"
     believed = f"(help is believed at {enough(rule):g} times)"

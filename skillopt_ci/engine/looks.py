@@ -54,6 +54,7 @@ class Looks:
     repeats: set[int] = field(default_factory=set)
     _runs: dict[str, TaskRuns] = field(default_factory=dict)
     _ran: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _before: int = 0
     _factors: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,6 +68,7 @@ class Looks:
                 self._ran[r.skill, r.sample.task_id] += 1
                 if r.skill == working and r.sample.task_id in self._runs:
                     self._count((r.sample.task_id, frozenset()), r.value)
+        self._before = len(self.trials)
 
     @property
     def open(self) -> list[int]:
@@ -74,12 +76,15 @@ class Looks:
         return [i for i in self.tasks if self.words.get(i, "more") == "more"]
 
     def first(self) -> list[Place]:
-        """The first look: every task with some of the edits that answer it, and with the others."""
+        """The first look: every task with some of the edits that answer it, then with the others."""
         places: list[Place] = []
         for task in self._runs:
-            some = self._next(task)
-            others = frozenset(i for i in self.tasks if task in self.tasks[i]) - some
-            places += [(task, present) for present in (some, others) if present]
+            left = frozenset(i for i in self.tasks if task in self.tasks[i])
+            some = self._next(task) or self._fitting(task, left)
+            while some:
+                places.append((task, some))
+                left -= some
+                some = self._fitting(task, left)
         return places
 
     def more(self) -> list[Place]:
@@ -91,12 +96,12 @@ class Looks:
 
     def all_of_them(self) -> list[Place]:
         """Every task with all edits in the text."""
-        return [(task, frozenset(self.tasks)) for task in self._runs]
+        return [(task, self._fitting(task, frozenset(self.tasks))) for task in self._runs]
 
     def run(self, bench: Bench, places: Sequence[Place]) -> None:
         """Take these runs, and decide what they decide."""
         tasks = {t.id: t for t in bench.train}
-        jobs = []
+        jobs: list[Job] = []
         for task, present in places:
             skill = self.state.trying([self.records[i] for i in sorted(present)])
             n = self._ran[skill.digest, task]
@@ -111,7 +116,19 @@ class Looks:
     def _next(self, task: str) -> frozenset[int]:
         """The edits of the next run of a task; those that did well always stand in the text."""
         stay = frozenset(i for i in self.tasks if self.words.get(i) == "keep" and task in self.tasks[i])
-        return stay | chosen(task, [i for i in self.open if task in self.tasks[i]], self.trials, seed=self.seed)
+        answers = [i for i in self.open if task in self.tasks[i]]
+        # The lot is about the runs of this step: earlier ones without any edit would put all of them in.
+        return self._fitting(task, stay | chosen(task, answers, self.trials[self._before :], seed=self.seed))
+
+    def _fitting(self, task: str, wanted: frozenset[int]) -> frozenset[int]:
+        """Those of the edits that find a place in one text: of two that change the same, the one that was seen less."""
+        seen = {i: sum(i in present for name, present, _ in self.trials if name == task) for i in wanted}
+        fit: list[int] = []
+        for i in sorted(wanted, key=lambda i: (i not in self.open, seen[i], i)):
+            tried = sorted([*fit, i])
+            if self.state.fits([self.records[n] for n in tried]):
+                fit = tried
+        return frozenset(fit)
 
     def _count(self, place: Place, value: float | None) -> None:
         task, present = place
@@ -144,6 +161,8 @@ class Looks:
     def _verdict(self, edit: int) -> Verdict:
         with_it = sum(edit in present for _, present, _ in self.trials)
         last = with_it >= self.rule.most_with or self.wanted[edit] >= self.rule.most_runs
+        if not with_it and not last:  # others took its place in the text so far
+            return "more"
         return verdict(self.found[edit], last=last, rule=self.rule)
 
     def _evidence(self, edit: int) -> float:

@@ -47,6 +47,7 @@ def screen(
         taken = [*taken, *group.taken]
         looks.words |= group.words
         looks.found |= group.found
+        looks.repeats |= group.repeats
     found = [_judged(r, i, looks, rule) if i in tasks else r for i, r in enumerate(records)]
     # What waits stands before what was read beside it; of one step the best first.
     kept = sorted((r for r in found if r.status == "kept"), key=lambda r: (r.proposed, -gain(r)))
@@ -82,12 +83,12 @@ def _open(record: EditRecord) -> bool:
 
 
 def _sure(record: EditRecord) -> bool:
-    """Whether an edit waits that did well alone."""
+    """Whether an edit waits that did well."""
     return record.status == "kept" and record.screening is not None
 
 
 def gain(record: EditRecord) -> float:
-    """What an edit did alone; 0 where that is not known."""
+    """What an edit did for its own tasks; 0 where that is not known."""
     return record.screening.gain if record.screening else 0.0
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from skillopt_ci.core.composed import composed
 from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.digest import text_digest
+from skillopt_ci.core.edit import Candidate
 from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Rejected, Step, StepKind, rejected_edits
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
@@ -109,7 +110,7 @@ class State:
         still = [r for r in self.waiting if r.edit.key() not in told]
         state = replace(state, waiting=(*still, *(r for r in step.edits if r.status == "waiting")))
         if _moves(step):
-            # What an edit did alone was true beside the text as it was: with the new lines in it it may do something.
+            # What an edit did was true beside the text as it was: with the new lines in it it may do something.
             alone = {r.edit.key() for s in state.steps for r in s.edits if r.status == "rejected-alone"}
             state = replace(state, rejected=tuple(r for r in state.rejected if r.edit.key() not in alone))
         decision = step.decision
@@ -137,7 +138,7 @@ class State:
     def screens(self, settings: TrainSettings, epoch: int) -> bool:
         """Whether edits are screened in an epoch: not after one in which no edit that was screened got anywhere.
 
-        Then each does too little alone to be seen, and bundles may show what edits do not.
+        Then each does too little to be seen, and bundles may show what edits do not.
         """
         past = [s for s in self.steps if s.kind == "edit" and s.epoch < epoch]
         fruitless = any(r.screening for s in past for r in s.edits) and all(s.action != "accept" for s in past)
@@ -151,13 +152,21 @@ class State:
 
     @property
     def working(self) -> Skill:
-        """The incumbent with the edits that did well alone and wait for the gate: what further edits stand beside."""
+        """The incumbent with the edits that did well and wait for the gate: what further edits stand beside."""
         return self.trying(())
 
     def trying(self, records: Sequence[EditRecord]) -> Skill:
         """The incumbent with edits beside those that wait: what they are tried on."""
+        return self._beside(records).skill
+
+    def fits(self, records: Sequence[EditRecord]) -> bool:
+        """Whether all of them find a place there: of two that change the same text the second does not."""
+        applied = [edit.key() for edit in self._beside(records).applied]
+        return all(r.edit.key() in applied for r in records)
+
+    def _beside(self, records: Sequence[EditRecord]) -> Candidate:
         tried = {r.edit.key() for r in records}
-        return composed(self.skill, [*(r for r in self.waiting if r.edit.key() not in tried), *records]).skill
+        return composed(self.skill, [*(r for r in self.waiting if r.edit.key() not in tried), *records])
 
     @property
     def not_again(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ NONE_HELPED = "no edit helped its own tasks"
 def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, last: bool = True) -> Step:
     """Try the edits that one batch of train tasks suggests.
 
-    Edits that did well alone may wait for more of their kind, unless it is the `last` step of the epoch: on a usual
+    Edits that did well may wait for more of their kind, unless it is the `last` step of the epoch: on a usual
     validation split one or two of them rarely show. They stand in the skill that further batches run with.
     """
     settings, before = bench.settings, bench.spent()
@@ -143,7 +143,7 @@ def gated(bench: Workbench, state: State, blank: Step, candidate: Skill, before:
 
 
 def _promising(skill: Skill, records: Sequence[EditRecord]) -> list[EditRecord]:
-    """The better half of a rejected bundle by what its edits did alone is not rejected yet.
+    """The better half of a rejected bundle by what its edits did on their own tasks is not rejected yet.
 
     An edit to the text of another one is in it only with that one.
     """

@@ -53,7 +53,10 @@ def test_why_an_edit_is_not_kept_is_no_praise() -> None:
     """One whose runs looked good, but not surely so, says that it stayed uncertain."""
     did = "on 24 runs of its own train tasks, against what they score again without it"
     assert why_not(Screening(gain=0.03, runs=24, evidence=-math.log(4)), RULE) == (
-        f"it gained too little: +3 points {did}"
+        f"it gained too little: +3 points {did}; luck, or other edits, explain it better"
+    )
+    assert why_not(Screening(gain=-0.03, runs=24, evidence=-math.log(4)), RULE) == (
+        f"it gained too little: -3 points {did}"
     )
     assert why_not(Screening(gain=0.18, runs=24, evidence=math.log(4.5)), RULE) == (
         f"it stayed uncertain after the most runs: +18 points {did}; "

@@ -19,6 +19,7 @@ from skillopt_ci.errors import BudgetReachedError, CallFailedError
 from tests.engine.bench import RULE, Script, Scripted, add, bench, holds, lab, named, run, skill, tasks
 
 MIXED = (*named("a", 4), *named("b", 4))
+GAINS = {"- b": (0.88, 3), "- a": (0.82, 3), "- q": (-0.34, 2)}
 ON = {"screen": RULE, "train": MIXED, "val": MIXED, "batch_size": 8, "slow_update": False}
 
 
@@ -47,6 +48,7 @@ def test_what_helps_its_tasks_is_gated_and_the_rest_is_rejected_alone() -> None:
     assert status(step) == {"- a": "kept", "- b": "kept", "- q": "rejected-alone"}
     assert step.action == "accept"
     shown = {r.edit.content: r.screening for r in step.edits if r.screening}
+    assert {word: (round(found.gain, 2), found.runs) for word, found in shown.items()} == GAINS
     assert min(shown["- a"].evidence, shown["- b"].evidence) >= math.log(RULE.odds)
     assert min(shown["- a"].gain, shown["- b"].gain) > 0.5
     assert shown["- q"].gain < 0
@@ -116,17 +118,23 @@ def test_what_failed_by_bad_luck_is_run_again_without_a_promising_edit() -> None
 
 
 def test_runs_without_any_edit_are_shared_by_later_steps() -> None:
-    """The task passes now and then, whatever the skill says."""
-    said = [[edit("- q", "a0")], [edit("- s", "a0")], []]
+    """The task passes with any edit at first, then never; the second step knows what it does without one."""
+    said = [[edit("- q", "a0")], [edit("- s", "a0"), edit("- t", "a0")], []]
     lucky = Script(lambda s, t, p: float(p.stream == "screen" and "- " in s.body and p.n == 0))
     result, _, harness = trained(said, lucky)
-    assert [status(s) for s in result.steps[:2]] == [{"- q": "rejected-alone"}, {"- s": "rejected-alone"}]
     seen = screens(harness)
     assert len(seen) == len(set(seen))  # no sample twice
-    plain = [(body, n) for body, _, n in seen if body == "x\n"]
-    assert plain == [("x\n", n) for n in range(len(plain))]
-    both = [sum("- q" in body for body, _, _ in seen), sum("- s" in body for body, _, _ in seen)]
-    assert both[1] <= both[0]  # the second began with what the first had found
+    plain = [n for body, _, n in seen if body == "x\n"]
+    assert plain == list(range(len(plain)))
+    taken = [
+        sum(r.sample.stream == "screen" and r.skill == skill("x\n").digest for r in s.rollouts) for s in result.steps
+    ]
+    shown = result.steps[1].edits[0].screening
+    assert (taken[0] > 1, shown is not None) == (True, True)
+    # They meet as if nothing had been run: one lot, then the other edits, whatever was run without any.
+    second = [body for body, _, _ in seen[sum(r.sample.stream == "screen" for r in result.steps[0].rollouts) :]]
+    first_look = " ".join(second[:2]).split()
+    assert (first_look.count("s"), first_look.count("t")) == (1, 1)
 
 
 def trained(said: list[list[Edit]], harness: Script) -> tuple[TrainResult, Scripted, Script]:
@@ -153,7 +161,10 @@ def test_whatever_comes_every_edit_is_decided_on_within_its_runs(chance: int) ->
     assert len(set(runs)) == sum(r.sample.stream == "screen" for r in step.rollouts)
     tried = len(edits) + 4  # and where none helps the first four again, together
     assert len(set(runs)) <= tried * RULE.most_runs
-    assert all(r.screening is None or r.screening.runs >= 1 for r in step.edits)
+    for r in step.edits:
+        found = 0 if r.screening is None else r.screening.runs
+        assert found <= sum(r.edit.content in body for body, _, _ in runs)
+        assert (found == 0) == (r.screening is None)
 
 
 def test_two_that_only_work_together_are_found_and_a_third_is_not() -> None:
@@ -170,6 +181,20 @@ def test_two_that_only_work_together_are_found_and_a_third_is_not() -> None:
     bodies = [body for body, _, _ in screens(harness)]
     assert bodies[-3:] == ["x\n\n- a\n\n- b\n\n- q\n"] * 3  # each alone, then all on the tasks of all
     assert not any(s.stream == "val" for body, s in harness.seen if body != "x\n")
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_of_edits_that_change_the_same_line_each_is_tried(at: int) -> None:
+    """No text has two of them, and no run counts for one that is not in it."""
+    words = ["wrong", "worse", "none"]
+    words.insert(at, "- a")
+    said = [Edit(op="replace", target="x", content=word, evidence=("a0", "a1")) for word in words]
+    step, result, harness = first(Scripted([said]))
+    assert status(step) == {"- a": "kept", **dict.fromkeys(set(words) - {"- a"}, "rejected-alone")}
+    assert result.best.body == "- a\n"
+    runs = {r.edit.content: r.screening.runs for r in step.edits if r.screening}
+    bodies = [body for body, _, _ in screens(harness)]
+    assert runs == {word: sum(word in body for body in bodies) for word in words}
 
 
 def test_two_that_one_task_needs_meet() -> None:

@@ -197,3 +197,27 @@ def test_it_is_a_number_that_is_not_negative(root: Path, value: object) -> None:
     done = call(root, "plan")
     assert done.code == 2
     assert "over_plan" in done.err
+
+
+def test_two_skills_of_one_command_end_where_plan_said_and_replays_are_no_measure(tmp_path: Path) -> None:
+    """They are alike: what the first one buys serves the second, and says nothing of what a run takes."""
+    made = files(train=TRAIN)
+    (skill,) = json.loads(config())["skills"]
+    folder = Path(skill["path"]).parent.as_posix()
+    name = f"name: {skill.get('name') or 'invoices'}"
+    other = {k.replace(folder, f"{folder}2", 1): v for k, v in made.items() if k.startswith(folder)}
+    other = {k: v.replace(name, f"{name}2") if isinstance(v, str) else v for k, v in other.items()}
+    both = {**json.loads(config(train=TRAIN)), "skills": [skill, {**skill, "path": f"{folder}2/SKILL.md"}]}
+    write(tmp_path, {**made, **other, CONFIG: json.dumps(both)})
+    said = [s["expected_calls"]["ends_at"] for s in call_json(tmp_path, "plan")[1]["skills"]]
+    done, value = call_json(tmp_path, "train")
+    assert (done.code, said[0]) == (0, said[1])
+    taken = [s["spend"]["paid"]["calls"] + s["spend"]["replayed"]["calls"] for s in value["skills"]]
+    assert max(taken) <= said[0]
+    assert value["skills"][1]["spend"]["replayed"]["calls"] > 0
+    with closing(sqlite3.connect(tmp_path / ".skillopt/ledger.sqlite")) as ledger:
+        rows = [json.loads(d) for (d,) in ledger.execute("select detail from runs where event = 'finished'")]
+    assert [row["ends_at"] for row in rows] == said
+    after = [s["expected_calls"] for s in call_json(tmp_path, "plan")[1]["skills"]]
+    assert all(min(s["earlier_runs"], default=taken[0]) >= taken[0] / 2 for s in after)
+    assert len(after[0]["earlier_runs"]) == 1
