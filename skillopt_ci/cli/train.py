@@ -173,8 +173,8 @@ def _note_end(work: Work, plan: Plan, entry: TrainEntry, result: TrainResult) ->
     limit = limit_text(work.limits(plan.skill), result.stopped_by)
     end = {"stopped": result.stopped, "steps": len(result.steps), "best": result.best.digest}
     bought = sum(spend.calls for spend in work.ledger.spend_by_stream(plan.run_id).values())
-    # What a run takes is known of one that bought all of it: not where another's purchases served it.
-    own = not entry.exit_code and bought >= entry.paid.calls + entry.replayed.calls
+    # What a run takes is known of one that bought most of it: not where another's purchases served it.
+    own = not entry.exit_code and 2 * bought >= entry.paid.calls + entry.replayed.calls
     whole = {"settings": run_settings(plan.skill, plan.start, plan.suite)} if own else {}
     detail = {"stopped_by": result.stopped_by, "limit": limit, "ends_at": plan.ends_at, **end, **whole}
     work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
