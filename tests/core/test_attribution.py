@@ -146,3 +146,13 @@ def test_many_edits_of_one_task_are_counted_all_the_same() -> None:
     table = counted([(frozenset(edits[::2]), 1.0), (frozenset(edits[1::2]), 0.0)] * 3, edits)
     found = table.factors(dict.fromkeys(edits, 0.2), NONE)
     assert min(found[e] for e in edits[::2]) > 1 > max(found[e] for e in edits[1::2])
+
+
+def test_any_number_of_runs_gives_a_figure() -> None:
+    """Neither too small to be told from nothing nor too large to be multiplied."""
+    runs = [(one(0), 1.0), (one(1, 2), 0.0), (NONE, 0.0)] * 600
+    tasks = {edit: ["s", "t", "u"] for edit in EDITS}
+    found = explained(dict.fromkeys("stu", counted(runs)), tasks, NONE)
+    assert all(math.isfinite(evidence(row)) for row in found.values())
+    assert evidence(found[0]) > 30
+    assert max(evidence(found[1]), evidence(found[2])) < -1.9  # they might still mend other tasks than these
