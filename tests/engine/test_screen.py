@@ -52,10 +52,11 @@ def test_what_helps_its_tasks_is_gated_and_the_rest_is_rejected_alone() -> None:
     assert min(shown["- a"].evidence, shown["- b"].evidence) >= math.log(RULE.odds)
     assert min(shown["- a"].gain, shown["- b"].gain) > 0.5
     assert shown["- q"].gain < 0
-    assert step.edits[-1].reason.startswith(f"it gained too little: {100 * shown['- q'].gain:+.0f} points on ")
+    why = "-34 points on 2 runs of its own train tasks, against what they score again without it"
+    assert step.edits[-1].reason == f"it gained too little: {why}"
     assert result.best_val_mean == 1
     seen = screens(harness)
-    assert len(seen) == len(set(seen)) == sum(r.sample.stream == "screen" for r in step.rollouts) < 20
+    assert len(seen) == len(set(seen)) == sum(r.sample.stream == "screen" for r in step.rollouts) == 12
     assert {task for body, task, _ in seen if "- q" in body} == {"a0", "b1"}
     assert {task for body, task, _ in seen if "- b" in body} == {"b0"}
     for content, found in shown.items():
@@ -83,7 +84,7 @@ def test_kept_edits_stand_in_the_order_of_their_gain() -> None:
     step, _, _ = first(Scripted([[edit("- a", "a0"), edit("- b", "b0")]]), Script(most))
     assert [(r.edit.content, r.status) for r in step.edits] == [("- b", "kept"), ("- a", "kept")]
     found = [r.screening for r in step.edits if r.screening]
-    assert found[1].runs > found[0].runs  # one that failed once is looked at longer
+    assert [s.runs for s in found] == [3, 4]  # one that failed once is looked at longer
     assert found[0].gain > found[1].gain
 
 
