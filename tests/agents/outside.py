@@ -42,7 +42,17 @@ def outside() -> Mapping[str, Mark]:
     real = Path(pwd.getpwuid(os.getuid()).pw_dir)
     found = dict(seen([CHECKOUT, programs(), Path.home(), *(real / name for name in _IN_HOME)]))
     shared = [path for place in _SHARED for path in _listed(Path(place)) if _OURS.match(path.name)]
-    return found | {str(path): () for path in shared}  # others may be at work in what is there
+    # Others may be at work in what is there.
+    return found | {str(path): () for path in shared if not made_by_codex(path)}
+
+
+def made_by_codex(path: Path) -> bool:
+    """Whether this is the empty private folder that Codex's own sandbox makes to hide it, wherever TMPDIR points."""
+    try:
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        return path.name == f"codex-daemon-{os.getuid()}" and mode == stat.S_IRWXU and not any(path.iterdir())
+    except OSError:
+        return False
 
 
 def seen(where: Iterable[Path], without: Collection[str] = _MADE) -> Mapping[str, Mark]:

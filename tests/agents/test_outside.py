@@ -10,7 +10,7 @@ import pytest
 
 from skillopt_ci.sandbox.base import Command, make_root
 from skillopt_ci.sandbox.unconfined import Unconfined
-from tests.agents.outside import CHECKOUT, changes, outside, seen, untouched
+from tests.agents.outside import CHECKOUT, changes, made_by_codex, outside, seen, untouched
 
 
 def set_back(path: Path) -> None:
@@ -74,3 +74,17 @@ def test_every_test_looks_at_the_home_and_the_checkout() -> None:
         assert changes(before, outside()) == [f"{left}: new"]
     finally:
         left.unlink()
+
+
+def test_what_codex_makes_to_hide_it_is_no_change_while_it_is_empty_and_private(tmp_path: Path) -> None:
+    folder = tmp_path / f"codex-daemon-{os.getuid()}"
+    assert not made_by_codex(folder)
+    folder.mkdir(mode=0o755)
+    assert not made_by_codex(folder)
+    folder.chmod(0o700)
+    assert made_by_codex(folder)
+    (folder / "rpc.sock").write_text("x")
+    assert not made_by_codex(folder)
+    other = tmp_path / "codex-daemon-elsewhere"
+    other.mkdir(mode=0o700)
+    assert not made_by_codex(other)
