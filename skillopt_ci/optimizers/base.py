@@ -29,7 +29,6 @@ class Evidence:
 
     `earlier` are rollouts of train tasks from steps before, oldest first: what a task did another time. `places` is how
     many edits the step can try; only where more are proposed does their order matter.
-    `earlier` are rollouts of train tasks from steps before, oldest first: what a task did another time.
     `what` is the part of the skill that edits are wanted for; for the description they are `describe` edits.
     """
 
@@ -43,6 +42,14 @@ class Evidence:
     earlier: tuple[Rollout, ...] = ()
     places: int = 0
     what: Trained = "body"
+
+    @property
+    def asked(self) -> int:
+        """Edits that a reader of failures is asked for: half of those that the step can try, if it may keep fewer.
+
+        Reading costs a batch of rollouts, another edit from what was read only a few: what tries many asks for many.
+        """
+        return max(self.edit_budget, self.places // 2)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,7 +101,7 @@ class SkillOpt:
         values = {"groups": wording.groups_text(minibatch.readings)} if failing else {}
         prompt = render(
             f"reflect_{minibatch.kind}",
-            edit_budget=evidence.edit_budget,
+            edit_budget=evidence.asked if failing else evidence.edit_budget,
             skill=wording.skill_text(skill),
             rollouts=wording.rollouts_text(minibatch.readings),
             rejected=wording.rejected_text(evidence.rejected),

@@ -66,6 +66,16 @@ def test_a_request_says_who_asks_for_what() -> None:
     assert [m.role for m in request.messages] == ["system", "user"]
 
 
+def test_readers_of_failures_are_asked_for_half_of_what_the_step_can_try() -> None:
+    made, provider = optimizer(by_stage())
+    for places, asked in ((0, 3), (3, 3), (5, 3), (12, 6)):
+        provider.requests.clear()
+        made.propose(SKILL, replace(evidence([0, 1], budget=3), places=places))
+        (failed,), (passed,) = provider.prompts("reflect on failures"), provider.prompts("reflect on successes")
+        assert f"at most {asked} edits" in failed
+        assert "at most 3 edits" in passed  # it says what must stay
+
+
 def test_a_prompt_has_the_skill_once_and_no_secret() -> None:
     made, provider = optimizer(by_stage())
     made.propose(SKILL, evidence([0, 0]))
