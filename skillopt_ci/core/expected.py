@@ -2,7 +2,7 @@
 
 How much a skill can be taught, and how soon, is what nobody can know before. So the estimate is a range: from a run
 that learns nothing, or all at once, to one whose every epoch finds as much to try as its first. In the likely run that
-becomes less from epoch to epoch.
+becomes less from epoch to epoch, and from step to step. `benchmarks/planned.py` measures how near it comes.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,15 @@ from skillopt_ci.core.costs import PRUNE_RUNS, Shape
 
 UNKNOWN = 0.5  # of the tasks are taken to pass where nobody knows
 FADES = 0.6  # of what an epoch finds to try the next one finds
-LEFT = 0.25  # of the failures of the start are left after the first epoch
-# Rollouts of screening in a step for each edit that it may keep, as a part of what one edit may take: as runs mostly
-# took; where an optimizer never runs out of edits.
+AGAIN = 0.85  # of what a step finds to try the next of its epoch finds: the rest was said before
+LEFT = 0.12  # of the tasks fail after the first epoch, whatever failed before: some are hard, or luck
+# Rollouts of screening in a first step for each edit that it may keep, as a part of what one edit may take: as runs
+# mostly took; where an optimizer never runs out of edits.
 USUAL_PART, MANY_PART = 0.4, 0.7
 GATES = 1.5  # validations of an epoch where candidates are close
-LEAN = 0.9  # of that, validation apart: a run that its plan ends comes near its figure, one that ends sooner does not
-FULL = 0.87  # of a first epoch that finds as much to try as it can the likely run has, where more epochs follow
+# Of a first epoch that finds as much to try as it can the likely run has, where more epochs follow: no run ends before
+# such an epoch could be over, and with less its end would be further off than the usual `over_plan`.
+FULL = 0.87
 RARE = 0.05  # a chance from which on it is said that validation may be perfect at the start
 
 
@@ -57,15 +59,16 @@ def expected_calls(shape: Shape, most: int, passing: float = UNKNOWN) -> Expecte
     for epoch in range(shape.epochs):
         going *= 1 - (1 - failing) ** shape.val
         reads = 1 - (1 - failing) ** min(shape.batch_size, shape.train)
-        tries = _screening(shape, USUAL_PART) + _gates(shape, 1) + (_slow(shape) if epoch else 0)
-        total += going * (shape.train + reads * (_readers(shape, failing) + share * tries))
+        gated = _gates(shape, 1) + (_slow(shape) if epoch else 0)
+        # What is gated was found, and then helped; without screening everything is.
+        tries = share * (_screening(shape, USUAL_PART) + (share if shape.screen_runs else 1) * gated)
+        total += going * (shape.train + reads * (_readers(shape, failing) + tries))
         share *= FADES
-        failing *= 1 if epoch else LEFT
+        failing = min(failing, LEFT)
     total += (1 - perfect) * (closing + _pruning(shape))
-    likely = shape.val + LEAN * (total - shape.val)
     if shape.epochs > 1:
-        likely = max(likely, (1 - perfect) * FULL * _first_epoch(shape))
-    likely = min(most, round(likely))
+        total = max(total, (1 - perfect) * FULL * _first_epoch(shape))
+    likely = min(most, round(total))
     slow = (shape.epochs - 1) * _slow(shape)
     high = shape.val + shape.epochs * _most_of_epoch(shape) + slow + closing + 2 * _pruning(shape)
     low = shape.val if perfect >= RARE else _least(shape, 1 - passing)
@@ -110,8 +113,8 @@ def ending_calls(shape: Shape) -> int:
 def ends_at(shape: Shape, most: int, likely: int, over: float) -> int:
     """Calls at which a run ends by its plan: `over` is the part of `likely` that it may take beyond that.
 
-    Never before a first epoch could be over, however much it finds to try: of a small suite that is most of the run,
-    and of what nobody has seen before the plan may be wrong.
+    Never before a first epoch could be over that finds as much to try as those of a productive optimizer do: of a small
+    suite that is most of the run, and of what nobody has seen before the plan may be wrong.
     """
     return max(likely, min(most, _first_epoch(shape)), floor(min(most, likely * (1 + over))))
 
@@ -135,8 +138,9 @@ def _most_of_epoch(shape: Shape) -> float:
 
 
 def _first_epoch(shape: Shape) -> int:
-    """A run of one such epoch, with the two validations that are kept back for edits that wait."""
-    return round(3 * shape.val + _most_of_epoch(shape) + closing_calls(shape) + 2 * _pruning(shape))
+    """A run of one such epoch, with what is kept back for edits that wait: two validations, where steps wait at all."""
+    kept = 2 * shape.val if _steps(shape) > 1 else 0
+    return round(shape.val + _most_of_epoch(shape) + kept + closing_calls(shape) + 2 * _pruning(shape))
 
 
 def _steps(shape: Shape) -> int:
@@ -151,7 +155,9 @@ def _readers(shape: Shape, failing: float) -> float:
 
 
 def _screening(shape: Shape, part: float) -> float:
-    return _steps(shape) * shape.edit_budget * part * shape.screen_runs
+    """Screening of an epoch, in which a step finds less than the one before it."""
+    steps = (1 - AGAIN ** _steps(shape)) / (1 - AGAIN)
+    return steps * shape.edit_budget * part * shape.screen_runs
 
 
 def _gates(shape: Shape, gates: float) -> float:
