@@ -134,7 +134,7 @@ class Screen(Section):
     odds: Number = Field(
         default=50,
         gt=1,
-        description="An edit passes when this explains its runs so many times better than luck; after its last run 6 "
+        description="An edit passes when this explains its runs so many times better than luck; after its last run 8 "
         "times are enough.",
     )
 

@@ -17,7 +17,7 @@ from skillopt_ci.core.schedule import epoch_order
 # Rollouts that are taken for the sake of an edit for each of its tasks, at most: with it, and all in all.
 WITH_IT, OF_IT = 3, 5
 UNLIKELY = 1.5  # an edit is dropped when luck explains its runs this many times better
-ENOUGH = 6.0  # and kept after its last run when mending explains them this many times better
+ENOUGH = 8.0  # and kept after its last run when mending explains them this many times better
 HALF = 0.5
 Verdict = Literal["keep", "reject", "more"]
 Trial = tuple[str, frozenset[int], float | None]  # a task, the edits that stood in the text, and the score

@@ -32,8 +32,8 @@ def trial(task: str, present: set[int], value: float | None) -> Trial:
     [
         (math.log(50), "keep", "keep"),
         (math.log(49), "more", "keep"),
-        (math.log(6), "more", "keep"),  # after the last run less is enough
-        (math.log(5.9), "more", "reject"),
+        (math.log(8), "more", "keep"),  # after the last run less is enough
+        (math.log(7.9), "more", "reject"),
         (0.0, "more", "reject"),
         (-math.log(1.49), "more", "reject"),
         (-math.log(1.5), "reject", "reject"),
@@ -60,10 +60,10 @@ def test_why_an_edit_is_not_kept_is_no_praise() -> None:
     )
     assert why_not(Screening(gain=0.18, runs=24, evidence=math.log(4.5)), RULE) == (
         f"it stayed uncertain after the most runs: +18 points {did}; "
-        "help explains that 4.5 times better than luck (help is believed at 6 times)"
+        "help explains that 4.5 times better than luck (help is believed at 8 times)"
     )
     assert why_not(Screening(gain=0.1, runs=24, evidence=-math.log(1.2)), RULE).endswith(
-        "luck explains that 1.2 times better than help (help is believed at 6 times)"
+        "luck explains that 1.2 times better than help (help is believed at 8 times)"
     )
 
 
