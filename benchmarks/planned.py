@@ -6,7 +6,7 @@ which more or fewer tasks pass at the start. The models are simulated: of others
 
 Every suite is planned and trained twice: as it comes, and after `eval`, which tells how many tasks pass.
 
-Run: python benchmarks/planned.py [--seeds 1-4] [--suites demo,made-40-20] [--to-the-end]
+Run: python benchmarks/planned.py [--seeds 1-4] [--suites demo,made-40-60] [--to-the-end]
 """
 
 import argparse
@@ -160,7 +160,6 @@ PROJECTS = (
 class Run:
     """A run beside its plan; `stages` are its calls by what they were for."""
 
-    seed: int
     known: bool
     train_tasks: int
     plan: Mapping[str, Any]
@@ -207,7 +206,6 @@ def taken(project: Project, seed: int, *, known: bool, over_plan: float | None) 
         (entry,) = told(root, "train", *only)["skills"]
     stages = {cost["stage"]: cost["calls"] for cost in entry["costs"] if cost["stage"] != "judge"}
     return Run(
-        seed=seed,
         known=known,
         train_tasks=sizes["train"],
         plan=row["expected_calls"],
