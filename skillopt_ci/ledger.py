@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from skillopt_ci.core.spend import Spend, StageCost
 from skillopt_ci.core.trajectory import Usage
@@ -19,6 +20,8 @@ from skillopt_ci.ledger_records import Entry, Purchase, RunEvent, calls_of
 from skillopt_ci.ledger_seal import Seal, is_sealed
 
 _STORE = "insert or ignore into purchases values (?,?,?,?,?,?,?,?,?,?,?,?)"
+Role = Literal["target", "optimizer", "judge"]
+ROLES: tuple[Role, ...] = ("target", "optimizer", "judge")
 GRADE = "grade"  # what a script said: kept like a purchase, and none, as it is no call and costs nothing
 _LOGS = {
     "failures": "key, kind, message, run, label, failed_at",
@@ -211,6 +214,17 @@ class Ledger:
             one = Spend(calls=calls_of(kind), usage=usage, usd=None if usd is None else Decimal(usd))
             totals[stream, model] = totals.get((stream, model), Spend()) + one
         return tuple(StageCost(stage=s, model=m, spend=spend) for (s, m), spend in sorted(totals.items()))
+
+    def sizes(self, role: Role) -> dict[str, tuple[int, Usage]]:
+        """By model that answered in a role: answers (of agents rollouts) whose tokens are known, and those tokens."""
+        given = {"optimizer": "stream = 'optimizer'", "judge": "stream = 'judge'"}
+        others = f"stream not in ('optimizer', 'judge', '{GRADE}')"
+        sums = "count(*), sum(input_tokens), sum(cached_tokens), sum(output_tokens)"
+        rows = self._file.run(
+            f"select served_model, {sums} from purchases where output_tokens > 0 "  # noqa: S608
+            f"and {given.get(role, others)} group by served_model"
+        )
+        return {r[0]: (r[1], Usage(input_tokens=r[2], cached_tokens=r[3], output_tokens=r[4])) for r in rows}
 
     def export(self) -> list[dict[str, object]]:
         """Every purchase, oldest first, as JSON values; a value that cannot be opened is null."""

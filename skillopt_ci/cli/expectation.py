@@ -79,10 +79,10 @@ def _most(skill: ResolvedSkill, shape: Shape) -> int:
 
 def expectation(
     project: Project, skill: ResolvedSkill, start: Skill, suite: Suite, limits: Sequence[Limits]
-) -> dict[str, object]:
-    """Expected calls as JSON, of a run under limits: the skill's own first."""
+) -> tuple[Expected, dict[str, object]] | tuple[None, None]:
+    """Expected calls of a run under limits (the skill's own first), and as JSON; None where a method has no plan."""
     if skill.train.method != "skillopt":
-        return {"expected_calls": None}
+        return None, None
     known, val = outlook(project, skill, start, suite), len(suite.of(["val"]))
 
     def limited(expected: Expected) -> Expected:
@@ -96,7 +96,8 @@ def expectation(
         "likely_if_most_pass": easy,
         "earlier_runs": list(known.earlier),
     }
-    return {"expected_calls": {**asdict(limited(known.expected)), **told}}
+    found = limited(known.expected)
+    return found, {**asdict(found), **told}
 
 
 def run_settings(skill: ResolvedSkill, start: Skill, suite: Suite) -> str:
@@ -125,8 +126,8 @@ def expectation_words(expected: Mapping[str, Any], val: int, *, chat: bool) -> l
     least = "when validation is perfect already" if expected["low"] == val else "when it learns nothing, or all at once"
     budget = ", as far as budget.calls allows" * expected["limited"]
     lines = [
-        f"probably about {expected['likely']} {what}{budget}: {expected['low']} {least}, {expected['high']} when every "
-        "epoch finds as much to try as the first"
+        f"probably takes about {expected['likely']} {what}{budget}",
+        f"{expected['low']} {least}, {expected['high']} when every epoch finds as much to try as the first",
     ]
     if expected["ends_at"] is not None:
         lines.append(f"it ends at {expected['ends_at']} calls at the latest (train.over_plan)")

@@ -9,9 +9,10 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.rollout import Rollout
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.engine.stored_verdicts import Verdicts, stored_verdicts
 from skillopt_ci.errors import ConfigError, LedgerError
-from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger import ROLES, Ledger, Role
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.stored import Replays
 from skillopt_ci.wiring import Workshop
@@ -56,6 +57,18 @@ def verdicts_by_ledger(
     except (ConfigError, LedgerError):  # the skill has problems of its own, told elsewhere; a ledger is no duty
         return found
     return found
+
+
+def sizes_by_ledger(project: Project) -> dict[Role, dict[str, tuple[int, Usage]]]:
+    """By role and model what answers took, see `Ledger.sizes`; nothing without a ledger that can be read."""
+    path = ledger_path(project.root)
+    if not path.is_file():
+        return {}
+    try:
+        with Ledger(path, replay_only=True) as ledger:
+            return {role: ledger.sizes(role) for role in ROLES}
+    except LedgerError:
+        return {}
 
 
 def calls_by_ledger(project: Project, settings: str) -> list[int]:

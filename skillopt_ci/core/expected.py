@@ -30,12 +30,14 @@ RARE = 0.05  # a chance from which on it is said that validation may be perfect 
 class Expected:
     """Rollouts of the targets and calls of the optimizer together.
 
-    `limited` where a budget ends the likely run; `ends_at` where the run ends by its plan at the latest.
+    `reading` is the part of the likely calls that are the optimizer's. `limited` where a budget ends the likely run;
+    `ends_at` where the run ends by its plan at the latest.
     """
 
     low: int
     likely: int
     high: int
+    reading: float = 0.0
     limited: bool = False
     ends_at: int | None = None
 
@@ -55,24 +57,27 @@ def expected_calls(shape: Shape, most: int, passing: float = UNKNOWN) -> Expecte
     closing = closing_calls(shape)
     perfect = passing**shape.val
     failing, going, share = 1 - passing, 1.0, 1.0
-    total = float(shape.val)
+    total, asked = float(shape.val), 0.0
     for epoch in range(shape.epochs):
         going *= 1 - (1 - failing) ** shape.val
         reads = 1 - (1 - failing) ** min(shape.batch_size, shape.train)
         gated = _gates(shape, 1) + (_slow(shape) if epoch else 0)
         # What is gated was found, and then helped; without screening everything is.
         tries = share * (_screening(shape, USUAL_PART) + (share if shape.screen_runs else 1) * gated)
-        total += going * (shape.train + reads * (_readers(shape, failing) + tries))
+        readers = going * reads * _readers(shape, failing)
+        asked += readers
+        total += going * (shape.train + reads * tries) + readers
         share *= FADES
         failing = min(failing, LEFT)
     total += (1 - perfect) * (closing + _pruning(shape))
     if shape.epochs > 1:
         total = max(total, (1 - perfect) * FULL * _first_epoch(shape))
     likely = min(most, round(total))
+    reading = asked / total if total else 0.0
     slow = (shape.epochs - 1) * _slow(shape)
     high = shape.val + shape.epochs * _most_of_epoch(shape) + slow + closing + 2 * _pruning(shape)
     low = shape.val if perfect >= RARE else _least(shape, 1 - passing)
-    return Expected(low=min(low, likely), likely=likely, high=max(likely, min(most, round(high))))
+    return Expected(low=min(low, likely), likely=likely, high=max(likely, min(most, round(high))), reading=reading)
 
 
 def by_earlier_runs(expected: Expected, calls: Sequence[int]) -> Expected:

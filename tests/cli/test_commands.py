@@ -1,10 +1,8 @@
 """check, plan, eval, init, report, pr, ledger, schema: what they say and leave."""
 
 import json
-import shutil
 import subprocess
 import xml.etree.ElementTree as ET
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -146,133 +144,6 @@ def test_json_on_stdout_is_nothing_but_json(root: Path, command: str) -> None:
 def test_a_command_that_is_none_gets_the_nearest_one(root: Path) -> None:
     assert "No such command 'trian'. Did you mean 'train'?" in call(root, "trian").err
     assert "No such command 'xyz'.\n" in call(root, "xyz").err
-
-
-# --- plan
-
-
-def test_plan_is_an_upper_bound_in_calls_tokens_and_usd(root: Path) -> None:
-    done, value = call_json(root, "plan")
-    (row,) = value["skills"]
-    assert done.code == 0
-    assert row["train"]["target"]["calls"] == sum(row["target_calls"].values())
-    assert row["gate"]["usd"] == "0"
-    assert "Upper bounds." in done.out
-    bought = call_json(root, "train")[1]["skills"][0]["spend"]["paid"]["calls"]
-    assert bought <= row["train_total"]["calls"]
-    usual = row["expected_calls"]
-    assert usual["low"] <= usual["likely"] <= usual["high"] <= row["train_total"]["calls"]
-    assert f"probably about {usual['likely']} calls" in done.out
-    assert not usual["limited"]
-    least, val = usual["likely"] // 2, row["target_calls"]["start_validation"]
-    write(root, {CONFIG: config(budget={"calls": least})})
-    limited, told = call_json(root, "plan")
-    assert told["skills"][0]["expected_calls"]["likely"] == least - val
-    assert "as far as budget.calls allows" in limited.out
-
-
-def test_plan_knows_the_pass_rate_that_the_ledger_has(root: Path) -> None:
-    """From `eval`, or from the first validation of a training; of another text of the skill it says nothing."""
-    write(root, {CONFIG: config(train={**json.loads(config())["train"], "epochs": 6})})
-
-    def told() -> tuple[str, dict[str, Any]]:
-        done, value = call_json(root, "plan")
-        return done.out, value["skills"][0]["expected_calls"]
-
-    out, guess = told()
-    assert (guess["pass_rate"], guess["tasks_known"]) == (None, 0)
-    assert guess["likely_if_most_pass"] < guess["likely"]
-    assert f"50% of the tasks pass with the skill as it is (about {guess['likely_if_most_pass']} when 90% do, 10" in out
-    assert "`skillopt-ci eval` finds out with 10 rollouts" in out
-    _, scored = call_json(root, "eval")
-    passed = scored["skills"][0]["mean"]  # every task is right or wrong
-    out, known = told()
-    assert (known["pass_rate"], known["tasks_known"], known["likely_if_most_pass"]) == (passed, 10, None)
-    assert f"by the ledger {100 * passed:.0f}% of 10 tasks pass" in out
-    assert known["likely"] != guess["likely"]
-    shutil.rmtree(root / ".skillopt")
-    call(root, "train")
-    assert told()[1]["pass_rate"] is not None
-    write(root, {PATH: SKILL + "- One more line.\n"})
-    assert told()[1]["pass_rate"] is None
-
-
-def test_plan_knows_what_earlier_runs_of_the_same_settings_took(root: Path) -> None:
-    """Of those that came to their end by themselves; a judge's calls are not among them."""
-    judge = {"provider": "models", "model": "j"}
-    skill = {**json.loads(config())["skills"][0], "graders": [{"type": "judge", "rubric": "It has the date."}]}
-
-    def earlier() -> tuple[list[int], int, str]:
-        done, value = call_json(root, "plan")
-        found = value["skills"][0]["expected_calls"]
-        return found["earlier_runs"], found["likely"], done.out
-
-    write(root, {CONFIG: config(judge=judge, skills=[skill])})
-    took = []
-    for seed in ("1", "2"):
-        (entry,) = call_json(root, "train", "--seed", seed)[1]["skills"]
-        took.append(sum(row["calls"] for row in entry["costs"] if row["stage"] != "judge"))
-        assert any(row["stage"] == "judge" for row in entry["costs"])
-    assert call(root, "train", "--seed", "3", "--max-calls", "150").code == 4
-    runs, likely, out = earlier()
-    assert (runs, likely) == (took, round(sum(took) / 2))
-    assert f"earlier runs with these settings took {', '.join(map(str, runs))}" in out
-    write(root, {PATH: SKILL + "- One more line.\n"})
-    assert earlier()[0] == []
-
-
-def test_plan_needs_no_ledger_that_can_be_read(root: Path) -> None:
-    _, expected = call_json(root, "plan")
-    write(root, {".skillopt/ledger.sqlite": b"no ledger"})
-    done, value = call_json(root, "plan")
-    assert (done.code, value) == (0, expected)
-
-
-def test_plan_of_a_skill_that_passes_everything(root: Path) -> None:
-    write(root, {CONFIG: config(providers={"models": {"type": "simulated", "noise": 0}}), PATH: GOOD})
-    _, scored = call_json(root, "eval")
-    assert scored["skills"][0]["mean"] == 1
-    done, value = call_json(root, "plan")
-    assert value["skills"][0]["expected_calls"]["likely"] == 10
-    assert "probably about 10 calls of target and optimizer: 10 when validation is perfect already" in done.out
-    assert call_json(root, "train")[1]["skills"][0]["spend"]["paid"]["calls"] == 10
-
-
-def test_plan_knows_prices_and_says_when_it_does_not(root: Path) -> None:
-    role = {"provider": "openai", "model": "gpt-5.4-mini"}
-    write(root, {CONFIG: config(target=role, optimizer=role, providers=None)})
-    _, value = call_json(root, "plan")
-    assert Decimal(value["skills"][0]["train_total"]["usd"]) > 0
-    write(root, {CONFIG: config(target={**role, "model": "nobody-knows-it"}, optimizer=role, providers=None)})
-    done, value = call_json(root, "plan")
-    assert value["skills"][0]["train_total"]["usd"] is None
-    assert "price unknown" in done.out
-
-
-def test_plan_counts_in_cents_and_says_where_the_budget_ends_it(root: Path) -> None:
-    role = {"provider": "openai", "model": "gpt-5.4-mini"}
-    limits = {"usd": 2.5, "calls": 70, "minutes": 15}
-    write(root, {CONFIG: config(target=role, optimizer=role, providers=None, budget=limits)})
-    done, value = call_json(root, "plan")
-    assert value["skills"][0]["budget"] == {"usd": "2.5", "calls": 70, "minutes": 15}
-    assert "  the budget ends it at $2.5 or 70 calls or 15 minutes" in done.out.splitlines()
-    prices = [
-        word.rstrip(",") for line in done.out.splitlines() if " calls, about " in line for word in line.split("$")[1:]
-    ]
-    assert len(prices) == 4
-    assert all(len(price.partition(".")[2]) == 2 for price in prices)
-    write(root, {CONFIG: config(budget=None)})
-    assert "the budget ends it" not in call(root, "plan").out
-
-
-def test_plan_without_an_optimizer_or_with_a_judge(root: Path) -> None:
-    judge = {"provider": "models", "model": "j"}
-    skill = {**json.loads(config())["skills"][0], "graders": [{"type": "judge", "rubric": "Is it right?", "votes": 3}]}
-    write(root, {CONFIG: config(optimizer=None, judge=judge, skills=[skill])})
-    done, value = call_json(root, "plan")
-    stages = value["skills"][0]["train"]
-    assert (stages["optimizer"]["calls"], stages["judge"]["calls"]) == (0, 3 * stages["target"]["calls"])
-    assert "judge: " in done.out
 
 
 # --- eval

@@ -5,12 +5,16 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
 
 from skillopt_ci.cli.main import cli
+from skillopt_ci.core.trajectory import Usage
+from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 from tests.forge.repo import Repo
 
 SKILL = """---
@@ -148,3 +152,12 @@ def bytes_of(folder: Path, names: Sequence[str] = ()) -> dict[str, bytes]:
     """Files below a folder by relative path; those named, or all."""
     found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     return {n: found[n] for n in names} if names else found
+
+
+def answers(root: Path, model: str, count: int, usage: Usage, *, stream: str = "val", calls: int = 1) -> None:
+    """Answers, or rollouts of an agent of so many calls, that somebody bought before."""
+    (root / ".skillopt").mkdir(exist_ok=True)
+    bought = Purchase(value={}, usage=usage, usd=Decimal(0), served_model=model, calls=calls)
+    with Ledger(root / ".skillopt/ledger.sqlite") as ledger:
+        for n in range(count):
+            ledger.once(f"{model} {stream} {n}", Entry(kind="call", run="r", stream=stream, label="l"), lambda: bought)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.world import CONFIG, PATH, TASKS, call, call_json, write
+from skillopt_ci.core.trajectory import Usage
+from tests.cli.world import CONFIG, PATH, TASKS, answers, call, call_json, write
 from tests.forge.repo import Repo
 from tests.harnesses.agent_world import ASK
 from tests.loopback import Call, Loopback, Reply, messages_reply
@@ -177,3 +178,11 @@ def test_plan_says_that_agents_are_an_estimate(tmp_path: Path) -> None:
     target = value["skills"][0]["train"]["target"]
     assert target["calls"] % 8 == 0
     assert target["input_tokens"] > 12_000 * target["calls"]
+    likely, usual = value["skills"][0]["train_likely"], value["skills"][0]["expected_calls"]["likely"]
+    assert f"training probably takes about {usual} rollouts and calls of the optimizer, about " in done.out
+    assert 7 * usual < likely["calls"] <= value["skills"][0]["train_total"]["calls"]
+    used = Usage(input_tokens=70_000, cached_tokens=60_000, output_tokens=1_000)
+    answers(repo.root, "m", 10, used, calls=3)
+    (row,) = call_json(repo.root, "plan")[1]["skills"]
+    # Whole rollouts, however many calls each took.
+    assert row["train"]["target"]["output_tokens"] == 1_000 * target["calls"] // 8
