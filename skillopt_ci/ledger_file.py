@@ -29,7 +29,7 @@ create table runs (
 );
 create index runs_lineage on runs (lineage);
 """
-_MAGIC = b"SQLite format 3\0"
+_SMALLEST_PAGE = 512  # bytes: no database has fewer
 _TABLES = {"purchases", "failures", "runs"}
 
 
@@ -133,11 +133,14 @@ class LedgerFile:
 
 
 def _refuse_other_files(path: Path) -> None:
-    """SQLite takes a file of a few bytes for an empty database and would write over it."""
-    if path.is_file():
-        with path.open("rb") as file:
-            if file.read(len(_MAGIC)) not in (b"", _MAGIC):
-                raise sqlite3.DatabaseError("file is not a database")
+    """SQLite takes a file of a few bytes for an empty database and would write over it.
+
+    Larger ones it looks at itself. They are not opened here: with the first close of a file a process loses all its
+    locks on it (POSIX), also those of a ledger that it has open; another process would then take the write-ahead log
+    for a leftover and delete it, with what it holds.
+    """
+    if path.is_file() and 0 < path.stat().st_size < _SMALLEST_PAGE:
+        raise sqlite3.DatabaseError("file is not a database")
 
 
 def storable(text: str) -> str:

@@ -240,6 +240,16 @@ class TestProcesses:
         assert "l.sqlite: the ledger cannot be opened: " in said
 
 
+BUYS_ONE = """
+import sys
+from pathlib import Path
+from tests.test_ledger import ENTRY, bought
+from skillopt_ci.ledger import Ledger
+with Ledger(Path(sys.argv[1])) as ledger:
+    ledger.once("theirs", ENTRY, lambda: bought("x"))
+"""
+
+
 class TestFile:
     def test_after_close_the_file_alone_has_everything(self, tmp_path: Path) -> None:
         path = tmp_path / "l.sqlite"
@@ -254,7 +264,21 @@ class TestFile:
         with Ledger(copy) as other:
             assert plain(other.find("k")) == bought("x")
 
-    @pytest.mark.parametrize("content", [b"garbage " * 500, b"SQLite format 3\x00" + b"\xff" * 5000, b"my notes"])
+    def test_a_ledger_that_is_open_twice_here_keeps_what_it_buys_beside_other_commands(self, tmp_path: Path) -> None:
+        """A command that looks into its own ledger a second time must not lose its locks on it."""
+        path = tmp_path / "l.sqlite"
+        with Ledger(path) as ledger:
+            ledger.once("first", ENTRY, lambda: bought("x"))
+            with Ledger(path, replay_only=True) as again:
+                assert again.find("first") is not None
+            other = child(BUYS_ONE, str(path))
+            assert other.communicate() == ("", "")
+            assert (tmp_path / "l.sqlite-wal").exists()  # the other one did not take it for a leftover
+            ledger.once("last", ENTRY, lambda: bought("x"))
+        with Ledger(path) as ledger:
+            assert [key for key in ("first", "theirs", "last") if ledger.find(key) is None] == []
+
+    @pytest.mark.parametrize("content", [b"m", b"garbage " * 500, b"SQLite format 3\x00" + b"\xff" * 5000, b"my notes"])
     def test_a_file_that_is_no_database(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "l.sqlite"
         path.write_bytes(content)
