@@ -8,9 +8,10 @@ from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.strict import TOLERANCE
+from skillopt_ci.core.unanswered import outage
 from skillopt_ci.engine.decide import VAL
 from skillopt_ci.engine.state import State, Workbench
-from skillopt_ci.errors import InconclusiveError
+from skillopt_ci.errors import InconclusiveError, ProviderDownError
 
 NOTHING_LEFT = "nothing left to gain on validation"
 Training = Generator[Step | Notes, None, TrainResult]
@@ -30,6 +31,7 @@ class Method(Protocol):
         Raises:
             InconclusiveError: the start skill could not be measured.
             BudgetReachedError: before the start skill was measured.
+            ProviderDownError: no further call can succeed, or the optimizer's provider stopped answering.
         """
         ...
 
@@ -43,6 +45,20 @@ def measure_start(bench: Workbench, start: Skill) -> tuple[Evaluation, float]:
             "nothing can be compared with it; `skillopt-ci ledger failures` says why; then run the same command again"
         )
     return val, val.mean
+
+
+def require_answers(steps: Sequence[Step], *, ended: bool = False) -> None:
+    """Go on only while the optimizer's provider answers: a run that ends without it could not be continued.
+
+    Raises:
+        ProviderDownError: it gave none of the last steps an answer; see `outage`.
+    """
+    failure = outage(steps, ended=ended)
+    if failure is not None:
+        raise ProviderDownError(
+            f"the optimizer's provider does not answer: {failure.message}; what was bought is in the ledger, and the "
+            "same command goes on when it does"
+        )
 
 
 def perfect(state: State) -> bool:

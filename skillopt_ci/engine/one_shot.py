@@ -9,7 +9,7 @@ from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import epoch_order
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.engine.lab import Job
-from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, result_of
+from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, require_answers, result_of
 from skillopt_ci.engine.state import State, Workbench
 from skillopt_ci.engine.steps import gated, skipped
 from skillopt_ci.errors import BudgetReachedError, CallFailedError
@@ -39,6 +39,7 @@ def with_rewriter(rewriter: Rewriter) -> Method:
             step = _rewrite_step(bench, state, rewriter)
             state = state.after(step)
             yield step
+            require_answers(state.steps, ended=True)
         except BudgetReachedError as reached:
             stopped, stopped_by = str(reached), reached.limit
         return result_of(state, val, stopped, stopped_by)

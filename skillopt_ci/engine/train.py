@@ -10,7 +10,7 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.unanswered import PATIENCE, unanswered
 from skillopt_ci.engine.epoch_end import meta_notes, slow_update_step
-from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, result_of
+from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, require_answers, result_of
 from skillopt_ci.engine.prune import prune_again, prune_cost, prune_step, removable
 from skillopt_ci.engine.state import Bench, State, Workbench
 from skillopt_ci.engine.steps import edit_step, retry_step, waiting_step
@@ -50,6 +50,7 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
     Raises:
         InconclusiveError: the start skill could not be measured.
         BudgetReachedError: before the start skill was measured.
+        ProviderDownError: the optimizer's provider stopped answering; nothing ends, the same run can go on.
     """
     val, mean = measure_start(bench, start)
     state = State(start=start, skill=start, val=val, mean=mean, rejected=tuple(remembered))
@@ -65,6 +66,7 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
                 for step in _tries(bench, state, epoch, batch, last=number == len(batches)):
                     state = state.after(step)
                     yield step
+                require_answers(state.steps)
             if perfect(state):
                 stopped = NOTHING_LEFT
                 break
@@ -81,6 +83,8 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
                 yield notes
     except BudgetReachedError as reached:
         stopped, stopped_by = str(reached), reached.limit
+    else:
+        require_answers(state.steps, ended=True)
     try:
         for step in _waiting(bench, state):
             state = state.after(step)

@@ -16,7 +16,7 @@ from skillopt_ci.engine.one_shot import with_rewriter
 from skillopt_ci.engine.ration import Ration
 from skillopt_ci.engine.state import Workbench
 from skillopt_ci.engine.train import looping
-from skillopt_ci.errors import BudgetReachedError, CallFailedError, InconclusiveError
+from skillopt_ci.errors import BudgetReachedError, CallFailedError, InconclusiveError, ProviderDownError
 from skillopt_ci.optimizers.base import Evidence, Rewrite
 from tests.engine.bench import Script, Scripted, add, bench, holds, lab, named, skill, tasks
 
@@ -113,10 +113,14 @@ class TestOneShot:
         assert step.reason == "no edits proposed"
 
     def test_a_call_that_fails_is_a_failure_in_the_record(self) -> None:
-        result, [step] = run(with_rewriter(Writer(CallFailedError("timeout", "no"))), workbench(), skill("- a\n"))
+        result, [step] = run(with_rewriter(Writer(CallFailedError("malformed", "no"))), workbench(), skill("- a\n"))
         assert isinstance(step, Step)
         assert (step.action, step.reason, result.changed()) == ("skip", "infrastructure", False)
-        assert [(f.stage, f.kind) for f in step.failures] == [("rewrite", "timeout")]
+        assert [(f.stage, f.kind) for f in step.failures] == [("rewrite", "malformed")]
+
+    def test_a_provider_that_does_not_answer_ends_no_run(self) -> None:
+        with pytest.raises(ProviderDownError, match="no; what was bought is in the ledger"):
+            run(with_rewriter(Writer(CallFailedError("timeout", "no"))), workbench(), skill("- a\n"))
 
     def test_train_tasks_that_cannot_be_run(self) -> None:
         def scorer(skill: Skill, task: Task, sample: Sample) -> float | Exception:

@@ -59,6 +59,32 @@ def test_an_optimizer_that_never_answers_is_not_asked_for_ever() -> None:
     assert unanswered(result.steps) == (3, lost)
 
 
+def down(kind: str = "server") -> Proposal:
+    return Proposal(edits=(), failures=(Failure(stage="reflect", kind=kind, message="500: down"),))
+
+
+@pytest.mark.parametrize("kind", ["server", "network", "timeout", "rate-limit"])
+@pytest.mark.parametrize("before", [[], [Proposal(edits=(add("- q"),))]])
+def test_a_run_whose_optimizer_has_no_provider_any_more_does_not_end(kind: str, before: list[Proposal]) -> None:
+    """Neither finished nor inconclusive: it can go on, and nothing of it is bought again."""
+    optimizer = Scripted([*before, down(kind)])
+    with pytest.raises(ProviderDownError, match=r"provider does not answer: 500: down; .* the same command goes on"):
+        run(bench(optimizer, epochs=9, slow_update=False, meta_notes=False), skill("x\n"))
+    assert len(optimizer.asked) == len(before) + 3
+
+
+def test_a_short_run_without_any_answer_does_not_end_either() -> None:
+    with pytest.raises(ProviderDownError):
+        run(bench(Scripted([down()]), epochs=2, slow_update=False), skill("x\n"))
+
+
+@pytest.mark.parametrize("others", [[Proposal(edits=())], [down("malformed")], [Proposal(edits=(add("- q"),))]])
+def test_a_provider_that_fails_now_and_then_ends_nothing(others: list[Proposal]) -> None:
+    optimizer = Scripted([down(), down(), *others, down(), down(), *others])
+    result, _ = run(bench(optimizer, epochs=6, slow_update=False, meta_notes=False), skill("x\n"))
+    assert len(optimizer.asked) == len(result.steps)
+
+
 @pytest.mark.parametrize("answer", [Proposal(edits=()), Proposal(edits=(add("- q"),))])
 def test_an_optimizer_that_answered_once_is_asked_until_the_end(answer: Proposal) -> None:
     lost = Proposal(edits=(), failures=(Failure(stage="reflect", kind="malformed", message="no JSON"),))

@@ -197,6 +197,35 @@ def test_an_optimizer_without_json_is_no_training_without_improvement(tmp_path: 
         assert len(server.calls) == bought
 
 
+@pytest.mark.parametrize("method", ["skillopt", "one-shot"])
+def test_a_run_whose_optimizer_is_down_goes_on_when_it_is_back(tmp_path: Path, method: str) -> None:
+    down = error_reply(500, "the optimizer is down", headers={"retry-after": "0"})
+    back: list[bool] = []
+    value = {"reasoning": "", "edits": [], "body": "# Invoices"}
+
+    def answer(made: Call) -> Reply:
+        if "response_format" not in made.body:
+            return chat_reply("no")
+        return chat_reply(json.dumps(value)) if back else down
+
+    with Loopback(answer) as server:
+        train = {"method": method, "epochs": 2, "batch_size": 4}
+        root = project(tmp_path / "p", server, sizes=(8, 10, 4), train=train)
+        done, value_down = call_json(root, "train", env=ENV)
+        (entry,) = value_down["skills"]
+        assert (done.code, entry["exit_code"]) == (5, 5)
+        assert "500: the optimizer is down (6 attempts)" in done.err
+        assert "the same command goes on" in done.err
+        assert "JSON" not in done.err + done.out
+        back.append(True)
+        asked = [c.body for c in server.calls if "response_format" not in c.body]
+        done, again = call_json(root, "train", env=ENV)
+        assert (done.code, again["skills"][0]["run_id"]) == (0, entry["run_id"])
+        assert again["skills"][0]["spend"]["replayed"]["calls"] == len(asked)
+        more = [c.body for c in server.calls if "response_format" not in c.body][len(asked) :]
+        assert again["skills"][0]["spend"]["paid"]["calls"] >= len(more)
+
+
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
