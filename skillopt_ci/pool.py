@@ -1,6 +1,7 @@
 """One thread pool: work in plan order, results in plan order, whatever finishes first."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -58,7 +59,7 @@ class Pool:
                     # A worker that was just being started works already, and the executor does not know it.
                     for thread in threading.enumerate():
                         if thread.name.startswith(f"{workers}_"):
-                            thread.join()
+                            join_begun(thread)
         if failed is not None:
             raise failed
         return [results[i] for i in range(len(items))]
@@ -67,3 +68,20 @@ class Pool:
         self.stop.set()
         for future in running:
             future.cancel()
+
+
+def join_begun(thread: threading.Thread, patience: float = 1.0) -> None:
+    """Wait for a thread whose start was interrupted: it begins in a moment, or never, and until then has no join.
+
+    Args:
+        thread: that was listed while it was being started.
+        patience: seconds after which it counts as one that never begins.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return thread.join()
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.001)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.pool import Pool
+from skillopt_ci.pool import Pool, join_begun
 
 ROOT = Path(__file__).parents[1]
 
@@ -210,3 +210,18 @@ def test_an_interruption_while_workers_are_started_waits_for_those_that_work() -
             done.clear()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_worker_whose_start_was_interrupted_is_waited_for() -> None:
+    done: list[int] = []
+
+    def work() -> None:
+        time.sleep(0.02)
+        done.append(1)
+
+    late = threading.Thread(target=work)
+    threading.Timer(0.02, late.start).start()
+    join_begun(late)
+    assert done == [1]
+    join_begun(threading.Thread(target=work), patience=0.01)  # it never begins
+    assert done == [1]
