@@ -9,6 +9,8 @@ from skillopt_ci.core.spend import Limits, Spend, format_usd
 from skillopt_ci.errors import BudgetReachedError, ConfigError
 from skillopt_ci.ledger_records import Purchase
 
+# What is kept back is spent when a run ends, and kept back again for the end of the run that goes on.
+_ENDS = 2
 _NOTHING = Decimal(0)
 
 
@@ -182,10 +184,11 @@ class Meter:
     def _refuse(self) -> None:
         limits, held_back = self.limits, self.reserve.usd or _NOTHING
         if limits.calls is not None and self._calls() + 1 > limits.calls - self.reserve.calls:
-            kept = f" and {self.reserve.calls} are kept back for the confirmation" if self.reserve.calls else ""
+            kept = f" and {self.reserve.calls} are kept back for the end of the run" if self.reserve.calls else ""
+            above = f" above {self._calls() + _ENDS * self.reserve.calls}" if self.reserve.calls else ""
             raise BudgetReachedError(
                 f"budget.calls: {self._calls()} of {limits.calls} calls are bought{kept}; "
-                "raise it and run the same command again to go on",
+                f"raise it{above} and run the same command again to go on",
                 limit="calls",
             )
         if limits.usd is not None and self._usd() > limits.usd - held_back:
@@ -200,9 +203,12 @@ class Meter:
             )
 
     def _reached_usd(self, name: str, limit: Decimal, spent: Decimal) -> BudgetReachedError:
-        kept = f" and {format_usd(self.reserve.usd)} kept back for the confirmation" if self.reserve.usd else ""
+        kept, above = "", ""
+        if self.reserve.usd:
+            kept = f" and {format_usd(self.reserve.usd)} kept back for the end of the run"
+            above = f" above {format_usd(spent + _ENDS * self.reserve.usd)}"
         return BudgetReachedError(
             f"budget.{name}: {format_usd(spent)} of {format_usd(limit)} USD are spent{kept}; "
-            "raise it and run the same command again to go on",
+            f"raise it{above} and run the same command again to go on",
             limit=name,
         )

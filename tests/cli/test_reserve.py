@@ -32,7 +32,7 @@ def test_the_first_validation_prices_the_confirmation_and_a_longer_skill_makes_i
     assert meter.reserve.usd == Decimal("0.85")
     reserve.check()
     reserve.grow(Decimal("0.7"))
-    with pytest.raises(BudgetReachedError, match="kept back for the confirmation"):
+    with pytest.raises(BudgetReachedError, match="kept back for the end of the run; raise it above 2 and run"):
         reserve.check()
     reserve.release()
     assert meter.reserve == Spend()

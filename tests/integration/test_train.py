@@ -218,6 +218,23 @@ def test_a_stopped_run_still_has_its_confirmation_and_report(root: Path) -> None
     assert "budget.calls" in json.loads((root / stopped["run_dir"] / "report.json").read_text())["message"]
 
 
+@pytest.mark.parametrize("unit", ["calls", "usd"])
+def test_a_budget_that_is_raised_above_what_the_end_says_buys_something(root: Path, unit: str) -> None:
+    """What the closing comparison took is spent by then, and is kept back again."""
+    prices = {"models": {"type": "simulated", "price": {"input": 100, "output": 100}}}
+    write(root, files(providers=prices))
+    stopped = train(root, f"--max-{unit}", {"calls": "75", "usd": "0.5"}[unit])
+    for _ in range(3):
+        assert stopped["exit_code"] == 4
+        above = re.search(r"kept back for the end of the run; raise it above ([0-9.]+) and run", stopped["message"])
+        assert above is not None
+        more = train(root, f"--max-{unit}", str(int(above[1]) + 1 if unit == "calls" else float(above[1]) + 0.0001))
+        assert paid(more) > 0
+        if more["exit_code"] == 0:
+            break
+        stopped = more
+
+
 def test_a_budget_in_usd_is_kept_to_within_a_call(tmp_path: Path) -> None:
     providers = {"models": {"type": "simulated", "price": {"input": 100, "output": 100}}}
     write(tmp_path / "free", files(providers=providers))

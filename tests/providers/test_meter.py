@@ -80,7 +80,7 @@ def test_the_reserve_is_kept_back_until_it_is_given_free() -> None:
     meter = Meter(Limits(calls=3, usd=Decimal(1)))
     meter.reserve = Spend(calls=2, usd=Decimal("0.4"))
     buy(meter, "a", "0.7")
-    with pytest.raises(BudgetReachedError, match="2 are kept back for the confirmation"):
+    with pytest.raises(BudgetReachedError, match="2 are kept back for the end of the run; raise it above 5 and"):
         meter.admit(ZERO)
     with pytest.raises(BudgetReachedError, match=r"0.7 of 1 USD are spent and 0.4 kept back"):
         meter.check()
