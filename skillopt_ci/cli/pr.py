@@ -17,7 +17,7 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.cli.remember import remember
-from skillopt_ci.cli.report import newest_run
+from skillopt_ci.cli.report import newest_proposal, newest_run
 from skillopt_ci.cli.sides import inside
 from skillopt_ci.core.policy import refuse_change
 from skillopt_ci.errors import ForgeError, GitError, UsageError
@@ -70,7 +70,8 @@ def command(run_dir: Path | None, base: str | None, remember: Path | None, login
         folder = run_dir or newest_run(options)
         result = read_run(folder)
         job = _job(console, options)
-        _require_worth(job, folder, result, anyway=anyway)
+        other = None if run_dir else newest_proposal(options, str(result.config["name"]))
+        _require_worth(job, folder, result, anyway=anyway, other=other)
         if dry_run:
             return _dry_run(job, folder, result, base or "HEAD")
         with connected(console, login, job.project.config) as repository:
@@ -98,8 +99,8 @@ def _remember(job: Job, place: Path, login: str) -> int:
     return 0
 
 
-def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool) -> None:
-    """Check a run again, as data of another job.
+def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool, other: Path | None) -> None:
+    """Check a run again, as data of another job; `other` is an earlier one that may be meant.
 
     Raises:
         UsageError: nothing to propose, improvement not shown, not configured, against the policy, or a key in it.
@@ -107,10 +108,11 @@ def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool) -> None
     if result.body is None:
         if result.best.digest != result.start.digest:
             raise UsageError(f"{folder}: a run of `compare`; `train` with its method (train.method) proposes a skill")
-        raise UsageError(f"{folder}: the run changed nothing; there is nothing to propose")
+        raise UsageError(f"{folder}: the run changed nothing; there is nothing to propose{_meant(other)}")
     if not result.proposal and not anyway:
         raise UsageError(
             f"{folder}: improvement not shown on the test split; --anyway writes the pull request as a draft"
+            f"{_meant(other)}"
         )
     name, path = str(result.config["name"]), str(result.config["path"])
     skill = next((s for s in job.project.skills if (s.name, s.path) == (name, path)), None)
@@ -121,6 +123,10 @@ def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool) -> None
         raise UsageError(f"{folder}: train.policy refuses the new text: it {refused}")
     if job.console.scrub(result.best.text) != result.best.text:
         raise UsageError(f"{folder}: the new text holds a key, or what looks like one; nothing was sent")
+
+
+def _meant(other: Path | None) -> str:
+    return f"; an earlier run has an improvement: name its folder, {other}" if other else ""
 
 
 def _dry_run(job: Job, folder: Path, result: Run, ref: str) -> int:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,29 @@ def newest_run(options: Options) -> Path:
     Raises:
         UsageError: there is none.
     """
-    root = find_root(options.config, Path.cwd())[0]
-    found = sorted((root / RUNS).glob("*/report.json"), key=lambda p: p.stat().st_mtime_ns)
-    wanted = [p.parent for p in found if not options.skill or _name(p.parent) in options.skill]
+    wanted = _runs(options, options.skill)
     if not wanted:
+        root = find_root(options.config, Path.cwd())[0]
         raise UsageError(f"no finished run in {root / RUNS}; `skillopt-ci train` makes one, or name its folder")
     return wanted[-1]
 
 
-def _name(folder: Path) -> object:
-    value = read_json(folder, "config.json")
-    return value.get("name") if isinstance(value, dict) else None
+def newest_proposal(options: Options, name: str) -> Path | None:
+    """The newest run folder of a skill whose run is worth a pull request by its own word."""
+    try:
+        worth = [folder for folder in _runs(options, (name,)) if _value(folder, "report.json").get("proposal") is True]
+    except UsageError:  # a folder that cannot be read is no help, and this is only a hint
+        return None
+    return worth[-1] if worth else None
+
+
+def _runs(options: Options, names: Sequence[str]) -> list[Path]:
+    """Folders of finished runs, the newest last; of all skills, or of these."""
+    root = find_root(options.config, Path.cwd())[0]
+    found = sorted((root / RUNS).glob("*/report.json"), key=lambda p: p.stat().st_mtime_ns)
+    return [p.parent for p in found if not names or _value(p.parent, "config.json").get("name") in names]
+
+
+def _value(folder: Path, name: str) -> Mapping[str, object]:
+    value = read_json(folder, name)
+    return value if isinstance(value, dict) else {}

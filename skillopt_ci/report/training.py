@@ -25,6 +25,7 @@ from skillopt_ci.report.triggering import trigger_notes
 MAX_REJECTED = 30
 MAX_CHART_STEPS = 60
 _NOT_SHOWN = "Improvement not shown"
+_SURE = 0.9995  # what would be rounded to 100%
 
 
 def train_summary(entries: Sequence[TrainEntry], *, simulated: bool, charts: bool = False) -> str:
@@ -182,9 +183,13 @@ def _validation(result: TrainResult) -> str:
 
 def _confidence(c: Confirmation) -> str:
     confidence = c.comparison.confidence_better
-    return (
-        "" if confidence is None else f" One-sided confidence that the best skill is better: {100 * confidence:.1f}%."
+    if confidence is None:
+        return ""
+    # No number of tasks makes anything certain.
+    words = (
+        "above 99.9%" if confidence > _SURE else "below 0.1%" if confidence < 1 - _SURE else f"{100 * confidence:.1f}%"
     )
+    return f" One-sided confidence that the best skill is better: {words}."
 
 
 def _tasks(result: TrainResult) -> list[str]:

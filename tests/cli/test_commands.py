@@ -1,6 +1,8 @@
 """check, plan, eval, init, report, pr, ledger, schema: what they say and leave."""
 
 import json
+import os
+import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -484,6 +486,23 @@ def test_pr_is_refused_without_an_improvement_unless_told(tmp_path: Path) -> Non
     assert (told.code, draft["draft"]) == (0, True)
     title = Path(draft["folder"]) / "title.txt"
     assert title.read_text(encoding="utf-8").endswith("(improvement not shown)\n")
+
+
+def test_pr_names_the_earlier_run_that_is_worth_one(trained: Path) -> None:
+    (folder,) = (trained / ".skillopt/runs").iterdir()
+    newer = shutil.copytree(folder, folder.with_name("newer"))
+    report = json.loads((newer / "report.json").read_bytes())
+    (newer / "report.json").write_text(json.dumps({**report, "proposal": False}), encoding="utf-8")
+    done = call(trained, "pr", "--dry-run")
+    assert (done.code, "an earlier run has an improvement: name its folder, " in done.lines[0]) == (2, True)
+    assert done.lines[0].rstrip().endswith(str(folder))
+    assert call(trained, "pr", "--dry-run", str(folder)).code == 0
+    assert "an earlier run" not in call(trained, "pr", "--dry-run", str(newer)).err
+    damaged = shutil.copytree(folder, folder.with_name("damaged"))
+    (damaged / "report.json").write_text("{", encoding="utf-8")
+    os.utime(damaged / "report.json", ns=(0, 0))
+    again = call(trained, "pr", "--dry-run")
+    assert (again.code, "improvement not shown" in again.lines[0]) == (2, True)
 
 
 def test_pr_of_a_run_that_changed_nothing_and_outside_of_a_repository(tmp_path: Path, trained: Path) -> None:

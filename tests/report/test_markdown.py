@@ -164,6 +164,12 @@ class TestTrain:
         assert "optimistic. One-sided confidence that the best skill is better: 98.7%." in text
         assert "includes 0" not in text
 
+    @pytest.mark.parametrize(("value", "words"), [(1.0, "above 99.9%"), (0.9994, "99.9%"), (0.0001, "below 0.1%")])
+    def test_nothing_is_certain(self, value: float, words: str) -> None:
+        sure = replace(BETTER.comparison, confidence_better=value)
+        text = train_summary([training(result(confirmation=replace(BETTER, comparison=sure)))], simulated=False)
+        assert f"confidence that the best skill is better: {words}." in text
+
     def test_too_much_missing(self) -> None:
         text = train_summary([training(result(confirmation=MISSING), proposal=False)], simulated=False)
         assert "38% of the runs are missing: too many to decide." in text
