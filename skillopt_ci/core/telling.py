@@ -21,6 +21,15 @@ _GENERAL = frozenset(
     march april may june july august september october november december high medium low input output task user
     yyyy mm dd unicode ascii iso-8601 summary sources source note notes""".split()  # noqa: SIM905 - words
 )
+# Programs and files that any project has: no names, though one may be an answer ("Which language is it in?").
+_FAMILIAR = frozenset(
+    """app changelog config contributing data docker dockerfile document excel file git github gitlab image index
+    invoice java javascript license linux log macos main makefile notes outlook package powerpoint python readme report
+    results script settings sheet skill table tasks test typescript unix windows word""".split()  # noqa: SIM905 - words
+)
+_FILE = re.compile(r"(.+)\.[a-z]{1,4}\d?")
+# The tenth, a time of day, from ten to fifteen: numbers as any text writes them.
+_COUNTED = re.compile(r"\d{1,2}(?:st|nd|rd|th|am|pm)|\d{1,2}-\d{1,2}", re.IGNORECASE)
 # German is the one widespread language that writes its nouns like names.
 _GERMAN = frozenset({"der", "die", "das", "und", "ist", "nicht", "ein", "eine", "für", "mit", "von", "wird", "sich"})
 _GERMAN_SHARE = 0.06
@@ -99,7 +108,7 @@ def is_name(token: str, *, nouns: bool = False) -> bool:
     """A capitalised word, a code of letters and digits, or a long number; not what any text may have."""
     if token.isalpha() and not token[0].isupper():
         return False
-    if token.casefold() in _GENERAL or not _TOKEN.fullmatch(token):
+    if not _TOKEN.fullmatch(token) or _COUNTED.fullmatch(token) or _is_familiar(token):
         return False
     digits = sum(c.isdigit() for c in token)
     letters = sum(c.isalpha() for c in token)
@@ -108,6 +117,13 @@ def is_name(token: str, *, nouns: bool = False) -> bool:
     if nouns and token[1:].islower():
         return False
     return letters >= 3 and token[0].isupper() and not (token.isupper() and letters <= 4)
+
+
+def _is_familiar(token: str) -> bool:
+    """A word that is no task's own, or a file of that name: README.md."""
+    file = _FILE.fullmatch(token)
+    stem = (file.group(1) if file else token).casefold()
+    return token.casefold() in _GENERAL or stem in _GENERAL or stem in _FAMILIAR
 
 
 def name(token: str) -> str:

@@ -168,3 +168,33 @@ def test_any_text_can_be_looked_at(text: str, known: str) -> None:
     found = LINT.find(text, known)
     assert found is None or found.startswith("leakage: ")
     assert LINT.find(text, known=text) is None
+
+
+FAMILIAR = task(
+    1, "test", "ten", "Open the table in README.md, count the Python scripts of the 10th and name Data.Ost."
+)
+FAMILIAR_LINT = leakage_of((FAMILIAR, *TASKS), GRADERS, BODY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Read README.md first.",
+        "Python scripts come last.",
+        "Dates such as the 10th are written as 10.",
+        "List 10-15 items at most.",
+    ],
+)
+def test_programs_files_and_ordinals_that_any_text_has_are_no_names(text: str) -> None:
+    assert FAMILIAR_LINT.find(f"- {text}") is None
+    more = task(2, "val", "n/a", "Take 10-15 of them.")
+    assert leakage_of((FAMILIAR, more), GRADERS, BODY).find(f"- {text}") is None
+
+
+def test_a_familiar_word_is_an_answer_all_the_same() -> None:
+    own = task(1, "test", "Python", "Which language is the harvester written in?")
+    lint = leakage_of((own, *TASKS), GRADERS, BODY)
+    assert lint.find("- The answer is Python.") is not None
+    assert lint.find("- Where the harvester is spoken of, say Python as soon as it can be said.") is not None
+    assert lint.find("- Python scripts come last in a list of what was read.") is None
+    assert FAMILIAR_LINT.find("- Data.Ost comes first.") is not None  # no file of that name
