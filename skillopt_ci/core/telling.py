@@ -95,13 +95,16 @@ def telling(text: str, *, nouns: bool = False) -> Iterable[tuple[str, ...]]:
     said = words(text)
     if all(w in _GENERAL or w.isdigit() for w in said) and sum(len(w) for w in said if w.isdigit()) < 4:
         return []
+    whole = normal(text).strip()
+    if len(said) == 1 and not said[0].isdigit():
+        return [(whole,)] if is_name(whole, nouns=nouns) else []
+    # A code is read with its signs and without them.
+    mixed = any(map(str.isalpha, whole)) and any(map(str.isdigit, whole))
+    code = [(whole,)] if mixed and is_name(whole) else []
     if len(said) >= SHORT or all(w.isdigit() for w in said):
-        return pieces(said, RUN)
-    if len(said) == 1:
-        token = normal(text).strip()
-        return [(token,)] if is_name(token, nouns=nouns) else []
-    named = [is_name(token, nouns=nouns) for token in _TOKEN.findall(normal(text))]
-    return [said] if any(named) or _two_names(text) else []
+        return [*code, *pieces(said, RUN)]
+    named = [is_name(token, nouns=nouns) for token in _TOKEN.findall(whole)]
+    return [*code, said] if any(named) or _two_names(text) else []
 
 
 def is_name(token: str, *, nouns: bool = False) -> bool:

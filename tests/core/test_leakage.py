@@ -170,9 +170,7 @@ def test_any_text_can_be_looked_at(text: str, known: str) -> None:
     assert LINT.find(text, known=text) is None
 
 
-FAMILIAR = task(
-    1, "test", "ten", "Open the table in README.md, count the Python scripts of the 10th and name Data.Ost."
-)
+FAMILIAR = task(1, "test", "ten", "Open README.md, count the Python scripts of the 10th and name Data.Ost.")
 FAMILIAR_LINT = leakage_of((FAMILIAR, *TASKS), GRADERS, BODY)
 
 
@@ -198,3 +196,12 @@ def test_a_familiar_word_is_an_answer_all_the_same() -> None:
     assert lint.find("- Where the harvester is spoken of, say Python as soon as it can be said.") is not None
     assert lint.find("- Python scripts come last in a list of what was read.") is None
     assert FAMILIAR_LINT.find("- Data.Ost comes first.") is not None  # no file of that name
+
+
+def test_a_code_is_one_with_its_signs_and_without_them() -> None:
+    coded = (task(1, "test", "KX-88213", "Which code has it?"), task(2, "val", "AB-12-CD-7"), *TASKS)
+    lint = leakage_of(coded, GRADERS, BODY)
+    for code in ("KX-88213", "KX88213", "kx_88213", "AB12CD7", "ab-12-cd-7"):
+        assert lint.find(f"- The code that they order it under is {code} as a rule.") is not None, code
+    for rule in ("KX-1 and KX-2 are codes", "codes have 12 signs", "AB comes before CD"):
+        assert lint.find(f"- In lists {rule}, whatever the order says.") is None, rule
