@@ -22,6 +22,10 @@ _WANTED = ("contains", "startswith")  # graders of a single task whose numbers a
 _FEWEST_LETTERS = 4  # of a word that tells which question it is
 _ITEM = re.compile(r"(?m)^[ \t>]*(?:(?:\d{1,9}[.)]|[-+*#]+)[ \t]+)+")
 _MARKS = re.compile(r"[`\"“”„«»|*\n:=→>]+|(?<=[.!?;])\s")
+# What stands before a limit or a step: "below 1000", "to the nearest 1000".
+_BOUNDS = frozenset(
+    "about above after before below exceed least most nearest over past than under until".split()  # noqa: SIM905
+)
 _CLAUSE = re.compile(r"[,;]\s|[(){}\[\]]|[–—]")
 
 
@@ -123,7 +127,13 @@ def _answering(text: str) -> Iterator[tuple[str, ...]]:
         for clause in _CLAUSE.split(piece):
             said = words(clause)
             for size in range(1, min(MOST, len(said) - 1) + 1 if len(said) <= CLAUSE else 0):
-                yield said[-size:]
+                if not _is_bound(said):
+                    yield said[-size:]
+
+
+def _is_bound(said: tuple[str, ...]) -> bool:
+    """Whether a clause ends with a round number that limits something."""
+    return said[-1].isdigit() and said[-1].endswith("0") and said[-2] in _BOUNDS
 
 
 def _asked(prompt: str) -> frozenset[str]:

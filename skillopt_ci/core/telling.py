@@ -95,6 +95,8 @@ def telling(text: str, *, nouns: bool = False) -> Iterable[tuple[str, ...]]:
     said = words(text)
     if all(w in _GENERAL or w.isdigit() for w in said) and sum(len(w) for w in said if w.isdigit()) < 4:
         return []
+    if len(said) == 1 and _is_plain_number(said[0]):
+        return []
     whole = normal(text).strip()
     if len(said) == 1 and not said[0].isdigit():
         return [(whole,)] if is_name(whole, nouns=nouns) else []
@@ -105,6 +107,11 @@ def telling(text: str, *, nouns: bool = False) -> Iterable[tuple[str, ...]]:
         return [*code, *pieces(said, RUN)]
     named = [is_name(token, nouns=nouns) for token in _TOKEN.findall(whole)]
     return [*code, said] if any(named) or _two_names(text) else []
+
+
+def _is_plain_number(word: str) -> bool:
+    """A year or a round number: any text may have it as a limit, so it leaks as short answers do."""
+    return word.isdigit() and (len(word) <= 4 or word.endswith("000"))
 
 
 def is_name(token: str, *, nouns: bool = False) -> bool:

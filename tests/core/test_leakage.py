@@ -205,3 +205,49 @@ def test_a_code_is_one_with_its_signs_and_without_them() -> None:
         assert lint.find(f"- The code that they order it under is {code} as a rule.") is not None, code
     for rule in ("KX-1 and KX-2 are codes", "codes have 12 signs", "AB comes before CD"):
         assert lint.find(f"- In lists {rule}, whatever the order says.") is None, rule
+
+
+ROUND = tuple(
+    task(n, "test", answer, f"How many {what} are counted in Quillbrook?")
+    for n, (answer, what) in enumerate(
+        (("1000", "barrels"), ("2,000", "lanterns"), ("5000", "anchors"), ("2024", "sails"), ("1998", "oars"))
+    )
+)
+ROUND_LINT = leakage_of(ROUND, (GraderSpec(type="exact"),), BODY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Keep the summary below 1000 words.",
+        "Round to the nearest 1000.",
+        "Use at most 2000 characters.",
+        "A list is no longer than 5,000.",
+        "Write 2024-01-31 as the pattern YYYY-MM-DD.",
+        "Dates before 1998 are written in full.",
+    ],
+)
+def test_a_year_or_a_round_number_is_no_secret_in_passing(text: str) -> None:
+    assert ROUND_LINT.find(f"- {text}") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer is 1000.",
+        "Say `2000` if you see no number.",
+        "Anchors: 5000",
+        "When they ask for sails take 2024 and nothing else, whatever the text says of it.",
+        "The count is from 1998.",
+        "Lanterns are counted as at most 2000 by everyone that was ever asked about them.",
+    ],
+)
+def test_as_an_answer_it_is_one(text: str) -> None:
+    assert ROUND_LINT.find(f"- {text}") is not None
+
+
+def test_long_numbers_and_dates_leak_wherever_they_stand() -> None:
+    lint = leakage_of((task(1, "test", "12,345"), task(2, "val", "2024-03-09"), task(3, "val", "7.5")), GRADERS, BODY)
+    assert lint.find("- Keep the summary below 12345 words.") is not None
+    assert lint.find("- Write 2024-03-09 as the pattern YYYY-MM-DD.") is not None
+    assert lint.find("- Write 7.5 where others write seven and a half.") is None
