@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from skillopt_ci.core.hidden import hidden_texts, visible_texts
-from skillopt_ci.core.readings import readings
+from skillopt_ci.core.readings import readings, turned
 from skillopt_ci.core.shared import context_and_files, divided, few, label
 from skillopt_ci.core.short_answers import Own, Short, short_answers, told_shortly
 from skillopt_ci.core.task import GraderSpec, Task
@@ -34,6 +34,8 @@ from skillopt_ci.core.telling import (
 MOST_WORDS = 5000  # read of one task's text; longer ones are read so far
 CHARACTERS = 10  # in a row, of scripts that put no space between words
 SHORT_CHARACTERS = 4  # of a short answer or criterion in such a script that is compared as a whole
+LETTERS_TURNED = 6  # of what is told backwards or in rot13: "net" and "part" are "ten" and "trap", and mean themselves
+_JOINS = re.compile(r"[-./@_]")  # of words that stand in one: Marlow-type
 _META = re.compile(r"\\[a-zA-Z]|[\[\](){}*+?^$]")
 _ANCHORS = re.compile(r"^(?:\(\?[a-z]+\)|\^|\\[AbB])+|(?:\$|\\[bBzZ])+$")  # what a copied pattern may well lack
 _STANDS, _BELONGS = "stands in an answer, a hidden criterion or a single task", "belongs to single tasks"
@@ -72,21 +74,31 @@ class Leakage:
         """What a text gives away, with the reason, in whatever way it is read."""
         found: dict[tuple[str, ...], str] = {}
         for reading in readings(text):
-            for hashes, sizes, read, space in (
-                (self.runs, self.sizes[0], words, " "),
-                (self.signs, self.sizes[1], signs, " "),
-                (self.runs, self.sizes[2], characters, ""),
-            ):
-                said = read(reading)
-                for gram in chain.from_iterable(grams(said, size) for size in sizes):
-                    if hash(gram) in hashes:
-                        found.setdefault(gram, f'leakage: "{space.join(gram)[:80]}" {_STANDS}')
-            for token in tokens(reading):
-                if hash(name(token)) in self.names:
-                    found.setdefault((name(token),), f'leakage: "{token[:80]}" {_BELONGS}')
-            for gram in told_shortly(reading, self.short):
-                found.setdefault(("", *gram), f'leakage: "{" ".join(gram)[:80]}" {_ANSWERS}')
+            for gram, why in self._read(reading):
+                found.setdefault(gram, why)
+        for reading in turned(text):
+            for gram, why in self._read(reading):
+                if len("".join(gram)) >= LETTERS_TURNED:
+                    found.setdefault(gram, why)
         return found
+
+    def _read(self, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What a text gives away as it is written, with the reason."""
+        for hashes, sizes, read, space in (
+            (self.runs, self.sizes[0], words, " "),
+            (self.signs, self.sizes[1], signs, " "),
+            (self.runs, self.sizes[2], characters, ""),
+        ):
+            said = read(text)
+            for gram in chain.from_iterable(grams(said, size) for size in sizes):
+                if hash(gram) in hashes:
+                    yield gram, f'leakage: "{space.join(gram)[:80]}" {_STANDS}'
+        for token in tokens(text):
+            for part in dict.fromkeys((token, *_JOINS.split(token))):
+                if hash(name(part)) in self.names:
+                    yield (name(part),), f'leakage: "{part[:80]}" {_BELONGS}'
+        for gram in told_shortly(text, self.short):
+            yield ("", *gram), f'leakage: "{" ".join(gram)[:80]}" {_ANSWERS}'
 
 
 def _fresh(text: str, known: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from skillopt_ci.core.hidden import hidden_texts
+from skillopt_ci.core.readings import without_items
 from skillopt_ci.core.shared import divided, few, label
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.telling import general, grams, normal, words
@@ -20,7 +21,6 @@ CLAUSE = 6  # words of a clause that is hardly more than the answer
 ASKED = 40  # words of a prompt's beginning, and of its end, where the question is
 _WANTED = ("contains", "startswith")  # graders of a single task whose numbers and codes are what is expected of it
 _FEWEST_LETTERS = 4  # of a word that tells which question it is
-_ITEM = re.compile(r"(?m)^[ \t>]*(?:(?:\d{1,9}[.)]|[-+*#]+)[ \t]+)+")
 _MARKS = re.compile(r"[`\"“”„«»|*\n:=→>]+|(?<=[.!?;])\s")
 # What stands before a limit or a step: "below 1000", "to the nearest 1000".
 _BOUNDS = frozenset(
@@ -99,13 +99,15 @@ def told_shortly(text: str, short: Mapping[int, Short]) -> Iterator[tuple[str, .
     """Every short answer that a text tells."""
     if not short:
         return
-    listed = _ITEM.sub("", normal(text))
+    listed = without_items(normal(text))
     said = words(listed)
     for size in range(1, MOST + 1):
         for at, gram in enumerate(grams(said, size)):
             answer = short.get(hash(gram))
+            if not answer:
+                continue
             around = {hash(w) for w in (*said[max(0, at - NEAR) : at], *said[at + size : at + size + NEAR])}
-            if answer and any(len(asked & around) >= _enough(answer, asked) for asked in answer.asked if asked):
+            if any(len(asked & around) >= _enough(answer, asked) for asked in answer.asked if asked):
                 yield gram
     for gram in _answering(listed):
         answer = short.get(hash(gram))

@@ -251,3 +251,42 @@ def test_long_numbers_and_dates_leak_wherever_they_stand() -> None:
     assert lint.find("- Keep the summary below 12345 words.") is not None
     assert lint.find("- Write 2024-03-09 as the pattern YYYY-MM-DD.") is not None
     assert lint.find("- Write 7.5 where others write seven and a half.") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "For Marlow-type invoices round up.",
+        "For Marlow/Brandt round up.",
+        "Set x.Marlow first of all.",
+        "Set Marlow_total first of all.",
+        "Write to info@Marlow.",
+        "For Mar<b class=x>low</b> round up.",
+        "For Mar<wbr/>low round up.",
+        "For Mar-\n  low round up.",
+        "For Mar``low`` round up.",
+        "For Mar%6cow round up.",
+        "1. Hazel\n2. Paper\n3. Works",
+        "For SGF6ZWwgUGFw\n  ZXIgV29ya3M= round up.",
+    ],
+)
+def test_a_name_in_a_compound_or_divided_leaks(text: str) -> None:
+    assert LINT.find(f"- {text}") is not None
+
+
+@pytest.mark.parametrize("text", ["Use lower-case names.", "Read mar/low and x.low_marl.", "Copy `mar` and `low`."])
+def test_other_compounds_do_not(text: str) -> None:
+    assert LINT.find(f"- {text}") is None
+
+
+def test_a_short_word_backwards_means_itself() -> None:
+    own = (
+        task(1, "val", "ten", "How many scripts?"),
+        task(2, "test", "trap", "Where is it?"),
+        task(3, "test", "garden", "And she?"),
+    )
+    lint = leakage_of(own, (GraderSpec(type="exact"),), BODY)
+    for rule in ("Say `net` for amounts.", "Report the amount net.", "Name the `part`.", "Write `gra`."):
+        assert lint.find(f"- {rule}") is None, rule
+    for leak in ("Say `ten` first.", "Look in the trap.", "Say `nedrag` first.", "Say `tneqra` first."):
+        assert lint.find(f"- {leak}") is not None, leak
