@@ -8,7 +8,9 @@ RUN = 6  # words in a row that no two authors write alike by chance
 SHORT = 3  # words of a short text that are compared as a whole; two tell something when one is a name or a number
 _WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"[^\W_]+(?:[-./@_][^\W_]+)*")
-_THOUSANDS = re.compile(r"(?<=\d)[,.' ’](?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"(?<=\d)[,.' ’_٬](?=\d{3}(?!\d))")
+_DECIMAL = re.compile(r"(?<![\d.,٫])\d+[.,٫]\d+(?![\d٫]|[.,]\d)")
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")
 _SIGN = re.compile(r"\w+|[^\w\s]")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _STARTS = re.compile(r"(?:^|[.!?]\s|\n)[\s\W]*$")
@@ -36,13 +38,16 @@ _GERMAN_SHARE = 0.06
 
 
 def normal(text: str) -> str:
-    """One form of every character."""
-    return unicodedata.normalize("NFKC", text)
+    """One form of every character; digits of any script are those of this line: 0 to 9."""
+    if text.isascii():
+        return text
+    return _OTHER_DIGIT.sub(lambda m: str(unicodedata.decimal(m[0])), unicodedata.normalize("NFKC", text))
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Words and numbers in lower case, without the ending of "names": rubrics say what is done, skills what to do."""
-    return tuple(map(_base, _WORD.findall(_THOUSANDS.sub("", normal(text).casefold()))))
+    """Words and numbers in lower case, 2.5 for 2.50, "name" for "names" (what rubrics say is done skills do)."""
+    numbers = _THOUSANDS.sub("", normal(text).casefold())
+    return tuple(map(_base, _WORD.findall(_DECIMAL.sub(lambda m: m[0].rstrip("0"), numbers))))
 
 
 def _base(word: str) -> str:
@@ -93,7 +98,7 @@ def telling(text: str, *, nouns: bool = False) -> Iterable[tuple[str, ...]]:
     `nouns` is for languages in which every noun has a capital letter.
     """
     said = words(text)
-    if all(w in _GENERAL or w.isdigit() for w in said) and sum(len(w) for w in said if w.isdigit()) < 4:
+    if all(w in _GENERAL or w.isdigit() for w in said) and sum(map(str.isdigit, normal(text))) < 4:
         return []
     if len(said) == 1 and _is_plain_number(said[0]):
         return []

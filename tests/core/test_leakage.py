@@ -290,3 +290,41 @@ def test_a_short_word_backwards_means_itself() -> None:
         assert lint.find(f"- {rule}") is None, rule
     for leak in ("Say `ten` first.", "Look in the trap.", "Say `nedrag` first.", "Say `tneqra` first."):
         assert lint.find(f"- {leak}") is not None, leak
+
+
+NUMBERS = leakage_of(
+    (
+        task(1, "test", "1,234.50"),
+        task(2, "val", "7,512,300"),
+        task(3, "val", "61850.00"),
+        task(4, "test", "17.03.2020"),
+    ),
+    GRADERS,
+    BODY,
+)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1234.5",
+        "1234,50",
+        "1_234.5000",
+        "١٢٣٤٫٥٠",
+        "٧٬٥١٢٬٣٠٠",
+        "7_512_300",
+        "7512300.00",
+        "61850",
+        "61,850.0",
+        "17.03.2020",
+    ],
+)
+def test_a_number_is_its_digits_however_it_is_written(number: str) -> None:
+    assert NUMBERS.find(f"- Whoever asks for it gets {number} as the first word of what is said.") is not None
+
+
+@pytest.mark.parametrize(
+    "number", ["1234.05", "12345", "75123000", "751,230", "6185", "17.03.202", "17.3.2020", "0.50"]
+)
+def test_another_number_is_another(number: str) -> None:
+    assert NUMBERS.find(f"- Whoever asks for it gets {number} as the first word of what is said.") is None
