@@ -19,6 +19,7 @@ from skillopt_ci.core.telling import (
     RUN,
     SHORT,
     characters,
+    file_names,
     full_names,
     grams,
     is_german,
@@ -94,7 +95,7 @@ class Leakage:
                 if hash(gram) in hashes:
                     yield gram, f'leakage: "{space.join(gram)[:80]}" {_STANDS}'
         for token in tokens(text):
-            for part in dict.fromkeys((token, *_JOINS.split(token))):
+            for part in dict.fromkeys((token, token.rpartition("/")[2], *_JOINS.split(token))):
                 if hash(name(part)) in self.names:
                     yield (name(part),), f'leakage: "{part[:80]}" {_BELONGS}'
         for gram in told_shortly(text, self.short):
@@ -139,7 +140,7 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
     sources = {gram for text in patterns for gram in pieces(signs(text), 2 * RUN) if len(gram) >= 4}
     unspaced = _unspaced(tasks, graders, visible)
     found = {text: names(text, nouns=german) for text in _texts(tasks)}
-    rare_names = _names(tasks, visible, {gram[0] for gram in secret - runs}, found)
+    rare_names = _names(tasks, visible, {gram[0] for gram in secret - runs} | _files(tasks), found)
     own = [Own(t, _answers(t, graders), frozenset(rare_names & (found[t.prompt] | found[t.context]))) for t in tasks]
     hashes = {hash(g) for g in runs} | quotes
     hashes -= {hash(g) for text in visible for size in {len(g) for g in runs} | {RUN} for g in grams(words(text), size)}
@@ -168,6 +169,16 @@ def _unspaced(tasks: Sequence[Task], graders: Sequence[GraderSpec], visible: Seq
     open_ones = [characters(text) for text in visible]
     known = {g for size in {len(g) for g in found} for text in open_ones for g in grams(text, size)}
     return {gram for gram in found - known if len(gram) >= SHORT_CHARACTERS}
+
+
+def _files(tasks: Sequence[Task]) -> set[str]:
+    """Names of files that few tasks have."""
+    own, _ = divided(tasks, file_names, _attached)
+    return own & {said for task in tasks for said in file_names(_attached(task))}
+
+
+def _attached(task: Task) -> str:
+    return "\n".join(file.name for file in task.files)
 
 
 def _texts(tasks: Sequence[Task]) -> Iterator[str]:

@@ -23,11 +23,17 @@ _GENERAL = frozenset(
     march april may june july august september october november december high medium low input output task user
     yyyy mm dd unicode ascii iso-8601 summary sources source note notes""".split()  # noqa: SIM905 - words
 )
-# Programs and files that any project has: no names, though one may be an answer ("Which language is it in?").
-_FAMILIAR = frozenset(
-    """app changelog config contributing data docker dockerfile document excel file git github gitlab image index
-    invoice java javascript license linux log macos main makefile notes outlook package powerpoint python readme report
-    results script settings sheet skill table tasks test typescript unix windows word""".split()  # noqa: SIM905 - words
+# Programs that anybody has: no names, though one may be an answer ("Which language is it in?").
+_PROGRAMS = frozenset(
+    """docker excel git github gitlab java javascript linux macos makefile outlook powerpoint python readme typescript
+    unix windows word""".split()  # noqa: SIM905 - words
+)
+# What files are called that are no task's own: report-2.pdf, docker-compose.yml.
+_FILES = _PROGRAMS | frozenset(
+    """app base book changelog commit common compose conf config contributing data dev doc dockerfile docs document env
+    file image img index init invoice letter license lock log mail main memo message package page photo pre prod project
+    report requirements results scan screenshot script settings setup sheet skill table tasks test text util utils
+    version workbook""".split()  # noqa: SIM905 - words
 )
 _FILE = re.compile(r"(.+)\.[a-z]{1,4}\d?")
 # The tenth, a time of day, from ten to fifteen: numbers as any text writes them.
@@ -45,7 +51,10 @@ def normal(text: str) -> str:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Words and numbers in lower case, 2.5 for 2.50, "name" for "names" (what rubrics say is done skills do)."""
+    """Words and numbers in one form: lower case, 2.5 for 2.50.
+
+    Without the ending of "names", as rubrics say what is done and skills what to do.
+    """
     numbers = _THOUSANDS.sub("", normal(text).casefold())
     return tuple(map(_base, _WORD.findall(_DECIMAL.sub(lambda m: m[0].rstrip("0"), numbers))))
 
@@ -135,10 +144,10 @@ def is_name(token: str, *, nouns: bool = False) -> bool:
 
 
 def _is_familiar(token: str) -> bool:
-    """A word that is no task's own, or a file of that name: README.md."""
+    """A word that is no task's own, or a file of such a name: README.md."""
     file = _FILE.fullmatch(token)
-    stem = (file.group(1) if file else token).casefold()
-    return token.casefold() in _GENERAL or stem in _GENERAL or stem in _FAMILIAR
+    plain = token.casefold()
+    return plain in _GENERAL or plain in _PROGRAMS or (file is not None and file[1].casefold() in _GENERAL | _FILES)
 
 
 def name(token: str) -> str:
@@ -156,6 +165,18 @@ def names(text: str, *, nouns: bool = False) -> set[str]:
         for m in _TOKEN.finditer(plain)
         if is_name(m.group(), nouns=nouns) and not m.group().isdigit() and not _starts_sentence(plain, m.start())
     }
+
+
+def file_names(text: str) -> set[str]:
+    """Names of files that few others would have, with and without their endings: lantern_q3.csv, no report-2.pdf."""
+    files = filter(None, (_FILE.fullmatch(token.rpartition("/")[2]) for token in tokens(text)))
+    return {said for file in files if _is_own(file[1]) for said in (file[0], file[1])}
+
+
+def _is_own(stem: str) -> bool:
+    parts = re.findall(r"[^\W\d_]+|\d+", stem)
+    known = all(part.isdigit() or part.casefold() in _GENERAL | _FILES for part in parts)
+    return not known and (len(parts) > 1 or is_name(stem))
 
 
 def full_names(text: str) -> set[tuple[str, ...]]:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.leakage import Leakage, leakage_of
-from skillopt_ci.core.task import GraderSpec, Source, Split, Task
+from skillopt_ci.core.task import Attachment, GraderSpec, Source, Split, Task
 
 RUBRIC = "The answer names the two parties of the contract and the day on which it ends."
 RULES = {
@@ -328,3 +328,34 @@ def test_a_number_is_its_digits_however_it_is_written(number: str) -> None:
 )
 def test_another_number_is_another(number: str) -> None:
     assert NUMBERS.find(f"- Whoever asks for it gets {number} as the first word of what is said.") is None
+
+
+def with_files(number: int, *files: str) -> Task:
+    attached = tuple(Attachment(name=name, data=b"name,total\n") for name in files)
+    return Task(id=f"f{number}", prompt="Sum it.", source=Source(file="f", line=number), files=attached, split="val")
+
+
+FILED = leakage_of(
+    (
+        with_files(1, "orvalis_q3.csv", "shared-prices.csv", "data.csv"),
+        with_files(2, "in/Tyrell.xlsx", "shared-prices.csv", "report-2.pdf", "ledger.txt"),
+        with_files(3, "north_depot.md", "shared-prices.csv", "docker-compose.yml"),
+    ),
+    GRADERS,
+    BODY,
+)
+
+
+@pytest.mark.parametrize(
+    "file", ["orvalis_q3.csv", "Orvalis-Q3", "`files/orvalis_q3.csv`", "Tyrell.xlsx", "north_depot"]
+)
+def test_the_name_of_a_single_tasks_file_leaks(file: str) -> None:
+    assert FILED.find(f"- Open {file} first.") is not None
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["shared-prices.csv", "data.csv", "report-2.pdf", "input.xlsx", "docker-compose.yml", "ledger.txt", "a depot"],
+)
+def test_files_that_all_tasks_or_any_have_do_not(file: str) -> None:
+    assert FILED.find(f"- Open {file} first.") is None
