@@ -103,14 +103,22 @@ class Leakage:
 
 
 def _fresh(text: str, known: str) -> str:
-    """The lines of a text that are not lines of `known`, each with its neighbours."""
+    """The lines of a text that are not lines of `known`, each between as many words as may make a run with its own."""
     if not known:
         return text
     old = set(known.splitlines())
     lines = text.splitlines()
-    new = [n for n, line in enumerate(lines) if line not in old]
-    kept = sorted({m for n in new for m in (n - 1, n, n + 1) if 0 <= m < len(lines)})
-    return "\n".join(lines[n] for n in kept)
+    new = [at for at, line in enumerate(lines) if line not in old]
+    kept = set(new)
+    for at in new:
+        for way in (-1, 1):
+            near, beside = at + way, 0
+            # What is kept has its neighbours: every line is looked at once.
+            while beside < RUN and 0 <= near < len(lines) and near not in kept:
+                kept.add(near)
+                beside += len(words(lines[near]))
+                near += way
+    return "\n".join(lines[at] for at in sorted(kept))
 
 
 def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) -> Leakage:

@@ -359,3 +359,31 @@ def test_the_name_of_a_single_tasks_file_leaks(file: str) -> None:
 )
 def test_files_that_all_tasks_or_any_have_do_not(file: str) -> None:
     assert FILED.find(f"- Open {file} first.") is None
+
+
+LONG = leakage_of(
+    (task(1, "test", "Replace the corroded intake valve before the winter shutdown and log it"), *TASKS), GRADERS, BODY
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ("Replace the corroded", "\nintake valve before the winter.\n"),
+        ("Replace the corroded\n\n- \n\nintake", "\n***\n\nvalve before the winter.\n"),
+        ("- Replace\n- the\n- corroded\n- intake\n- valve", "- before\n"),
+    ],
+)
+def test_halves_over_two_steps_leak_whatever_stands_between(said: str, more: str) -> None:
+    body = f"{BODY}\n{said}\n"
+    assert LONG.find(body, BODY) is None
+    assert LONG.find(f"{body}{more}", body) is not None
+    assert LONG.find(f"{body}\nThis is a line with more than six words of its own.\n{more}", body) is None
+
+
+def test_a_line_after_halves_that_are_known_is_looked_at_in_linear_time() -> None:
+    lines = [f"{'word' if n % 2 else ''} {n}" for n in range(4000)]
+    known = "\n".join(line for n, line in enumerate(lines) if n % 3)
+    assert LONG.find("\n".join(lines), known) is None
+    blank = "- one\n" + "\n" * 4000
+    assert LONG.find(f"{blank}- two\n" * 2, blank) is None
