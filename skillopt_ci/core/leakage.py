@@ -25,6 +25,7 @@ from skillopt_ci.core.telling import (
     is_german,
     name,
     names,
+    parts,
     pieces,
     signs,
     telling,
@@ -36,7 +37,6 @@ MOST_WORDS = 5000  # read of one task's text; longer ones are read so far
 CHARACTERS = 10  # in a row, of scripts that put no space between words
 SHORT_CHARACTERS = 4  # of a short answer or criterion in such a script that is compared as a whole
 LETTERS_TURNED = 6  # of what is told backwards or in rot13: "net" and "part" are "ten" and "trap", and mean themselves
-_JOINS = re.compile(r"[-./@_]")  # of words that stand in one: Marlow-type
 _META = re.compile(r"\\[a-zA-Z]|[\[\](){}*+?^$]")
 _ANCHORS = re.compile(r"^(?:\(\?[a-z]+\)|\^|\\[AbB])+|(?:\$|\\[bBzZ])+$")  # what a copied pattern may well lack
 _STANDS, _BELONGS = "stands in an answer, a hidden criterion or a single task", "belongs to single tasks"
@@ -95,7 +95,7 @@ class Leakage:
                 if hash(gram) in hashes:
                     yield gram, f'leakage: "{space.join(gram)[:80]}" {_STANDS}'
         for token in tokens(text):
-            for part in dict.fromkeys((token, token.rpartition("/")[2], *_JOINS.split(token))):
+            for part in parts(token):
                 if hash(name(part)) in self.names:
                     yield (name(part),), f'leakage: "{part[:80]}" {_BELONGS}'
         for gram in told_shortly(text, self.short):

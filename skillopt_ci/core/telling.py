@@ -8,6 +8,7 @@ RUN = 6  # words in a row that no two authors write alike by chance
 SHORT = 3  # words of a short text that are compared as a whole; two tell something when one is a name or a number
 _WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"[^\W_]+(?:[-./@_][^\W_]+)*")
+_JOINT = re.compile(r"([-./@_])")
 _THOUSANDS = re.compile(r"(?<=\d)[,.' ’_٬](?=\d{3}(?!\d))")
 _DECIMAL = re.compile(r"(?<![\d.,٫])\d+[.,٫]\d+(?![\d٫]|[.,]\d)")
 _OTHER_DIGIT = re.compile(r"[^\D0-9]")
@@ -78,6 +79,13 @@ def signs(text: str) -> tuple[str, ...]:
 def tokens(text: str) -> list[str]:
     """Words, with what is written in one with them: INV-0042, Thread.Abort."""
     return _TOKEN.findall(normal(text))
+
+
+def parts(token: str) -> Iterable[str]:
+    """A token, and up to three words of it as one: Marlow of Marlow-type, KX-88213 of x/KX-88213."""
+    split = _JOINT.split(token)  # words and, between them, their signs
+    joined = ("".join(split[at : at + size]) for size in (1, 3, 5) for at in range(0, len(split) - size + 1, 2))
+    return dict.fromkeys((token, *joined))
 
 
 def grams(items: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:

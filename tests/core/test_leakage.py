@@ -201,7 +201,7 @@ def test_a_familiar_word_is_an_answer_all_the_same() -> None:
 def test_a_code_is_one_with_its_signs_and_without_them() -> None:
     coded = (task(1, "test", "KX-88213", "Which code has it?"), task(2, "val", "AB-12-CD-7"), *TASKS)
     lint = leakage_of(coded, GRADERS, BODY)
-    for code in ("KX-88213", "KX88213", "kx_88213", "AB12CD7", "ab-12-cd-7"):
+    for code in ("KX-88213", "KX88213", "kx_88213", "AB12CD7", "ab-12-cd-7", "KX-88213-type", "in/KX88213.b"):
         assert lint.find(f"- The code that they order it under is {code} as a rule.") is not None, code
     for rule in ("KX-1 and KX-2 are codes", "codes have 12 signs", "AB comes before CD"):
         assert lint.find(f"- In lists {rule}, whatever the order says.") is None, rule
@@ -347,7 +347,8 @@ FILED = leakage_of(
 
 
 @pytest.mark.parametrize(
-    "file", ["orvalis_q3.csv", "Orvalis-Q3", "`files/orvalis_q3.csv`", "Tyrell.xlsx", "north_depot"]
+    "file",
+    ["orvalis_q3.csv", "Orvalis-Q3", "`files/orvalis_q3.csv`", "x/orvalis_q3.csv.bak", "Tyrell.xlsx", "north_depot"],
 )
 def test_the_name_of_a_single_tasks_file_leaks(file: str) -> None:
     assert FILED.find(f"- Open {file} first.") is not None
