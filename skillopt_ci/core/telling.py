@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 RUN = 6  # words in a row that no two authors write alike by chance
 SHORT = 3  # words of a short text that are compared as a whole; two tell something when one is a name or a number
 _WORD = re.compile(r"[^\W_]+")
+_YEAR, _ROUND = re.compile("(?:19|20)[0-9]{2}"), re.compile("[0-9]{1,2}0{2,}")
 _TOKEN = re.compile(r"[^\W_]+(?:[-./@_][^\W_]+)*")
 _JOINT = re.compile(r"([-./@_])")
 _THOUSANDS = re.compile(r"(?<=\d)[,.' ’_٬](?=\d{3}(?!\d))")
@@ -133,7 +134,7 @@ def telling(text: str, *, nouns: bool = False) -> Iterable[tuple[str, ...]]:
 
 def _is_plain_number(word: str) -> bool:
     """A year or a round number: any text may have it as a limit, so it leaks as short answers do."""
-    return word.isdigit() and (len(word) <= 4 or word.endswith("000"))
+    return word.isdigit() and (_YEAR.fullmatch(word) is not None or _ROUND.fullmatch(word) is not None)
 
 
 def is_name(token: str, *, nouns: bool = False) -> bool:

@@ -216,6 +216,12 @@ ROUND = tuple(
 ROUND_LINT = leakage_of(ROUND, (GraderSpec(type="exact"),), BODY)
 
 
+@pytest.mark.parametrize("number", ["4711", "12350", "1812", "90210"])
+def test_any_other_number_of_four_digits_is_a_secret_in_passing_too(number: str) -> None:
+    lint = leakage_of((task(1, "test", number, "How many barrels are counted?"), *ROUND), GRADERS, BODY)
+    assert lint.find(f"- Whoever asks for it gets {number} as the first word of what is said.") is not None
+
+
 @pytest.mark.parametrize(
     "text",
     [
