@@ -1,9 +1,10 @@
 """What a text would have an agent reach for: URLs, commands, tools it was not given."""
 
 import re
+from collections.abc import Iterator
 
 from skillopt_ci.core.blocks import code_blocks
-from skillopt_ci.core.readings import plain
+from skillopt_ci.core.readings import literal, plain
 
 _URL = re.compile(
     r"\b[a-z][a-z0-9+.-]{0,30}://\S*|\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*|\bwww\.\S*"
@@ -68,20 +69,32 @@ _PERMISSION = re.compile(
 )
 
 
+def _read(text: str) -> tuple[str, str]:
+    """The two readings that every rule is held against: what markup hides from one the other has."""
+    return "\n".join(plain(text).splitlines()), "\n".join(literal(text).splitlines())
+
+
 def urls(text: str) -> set[str]:
     """Every URL and link target, whole: another path or host is another URL."""
-    return {match.group().strip().rstrip(".,;:!?)]>\"'`*_") for match in _URL.finditer(plain(text))}
+    return {match.group().strip().rstrip(".,;:!?)]>\"'`*_") for read in _read(text) for match in _URL.finditer(read)}
 
 
 def commands(text: str) -> set[str]:
     """Every line that holds a command or stands in a shell's fence, without the space around it."""
-    shown = "\n".join(plain(text).splitlines())
-    found = {line.strip() for line in shown.split("\n") if _COMMAND.search(line) or _called(line)}
-    for language, code in code_blocks(shown):
+    return {_key(line) for read in _read(text) for line in _command_lines(read)}
+
+
+def _command_lines(text: str) -> Iterator[str]:
+    yield from (line for line in text.split("\n") if _COMMAND.search(line) or _called(line))
+    for language, code in code_blocks(text):
         for line in code.split("\n"):
             if line.strip() and (_SHELL.match(language) if language.strip() else _CALL.match(line)):
-                found.add(line.strip())
-    return found
+                yield line
+
+
+def _key(line: str) -> str:
+    """What a line is known by: emphasis makes no other line of it."""
+    return line.replace("*", "").strip()
 
 
 def _called(line: str) -> bool:
@@ -91,4 +104,4 @@ def _called(line: str) -> bool:
 
 def permissions(text: str) -> set[str]:
     """Every line that speaks of tool permissions, without the space around it."""
-    return {line.strip() for line in plain(text).splitlines() if _PERMISSION.search(line)}
+    return {_key(line) for read in _read(text) for line in read.split("\n") if _PERMISSION.search(line)}

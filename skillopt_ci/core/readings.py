@@ -14,6 +14,7 @@ from skillopt_ci.core.unseen import visible
 
 _ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _MARKUP = re.compile(r"<!--(?:(?!<!--).)*?-->|</?[a-z][a-z0-9]*>|[*]+|(?<!~)~~(?!~)", re.IGNORECASE | re.DOTALL)
+_BULLET = re.compile(r"^([ \t>]*)\*(?=[ \t])", re.MULTILINE)  # a list's, no emphasis: without it what is below is code
 _SPELT = re.compile(r"(?<!\w)[^\W_]([ .,|/_·-]{1,2})[^\W_](?:\1[^\W_])+(?!\w)")
 _ENCODED = re.compile(r"(?<![\w+/=-])[\w+/-]{8,}={0,2}")
 _BYTES = re.compile(r"(?<!\w)(?:[\da-f]{2}[ :]){5,}[\da-f]{2}(?!\w)", re.IGNORECASE)
@@ -29,9 +30,17 @@ _DIVIDES = re.compile(r"</?[a-z][^<>]*>|`|-\r?\n\s*", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
 
 
+def literal(text: str) -> str:
+    """The text in one form of characters, with entities and escapes undone. No sign of it is taken for markup.
+
+    In code and after a backslash the marks of a comment are text, and so is what stands between them.
+    """
+    return _ESCAPE.sub("", visible(unescape(unicodedata.normalize("NFKC", text))))
+
+
 def plain(text: str) -> str:
-    """The text as a page shows it: one form of characters, entities and escapes undone, emphasis and bare tags gone."""
-    return _MARKUP.sub("", _ESCAPE.sub("", visible(unescape(unicodedata.normalize("NFKC", text)))))
+    """The text as a page shows it: `literal`, without comments, emphasis and bare tags."""
+    return _MARKUP.sub("", _BULLET.sub(r"\1-", literal(text)))
 
 
 @lru_cache(maxsize=64)
