@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -55,7 +56,7 @@ def parse_blocks(text: str) -> tuple[Block, ...]:
             while end > first + 1 and not lines[end - 1].strip(" \t"):
                 end -= 1
             if token.type == "list_item_open":
-                outer = sum(block.is_item and block.first == first for block in found)
+                outer = sum(block.is_item for block in takewhile(lambda b: b.first == first, reversed(found)))
                 found.append(Block(first, end, token.type, token.markup, _prefix(lines[first], outer)))
             elif token.type in _LEAVES:
                 found.append(Block(first, end, token.type))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from skillopt_ci.core.blocks import code_blocks
 from skillopt_ci.core.readings import literal, plain
@@ -69,23 +70,26 @@ _PERMISSION = re.compile(
 )
 
 
-def _read(text: str) -> tuple[str, str]:
-    """The two readings that every rule is held against: what markup hides from one the other has."""
-    return "\n".join(plain(text).splitlines()), "\n".join(literal(text).splitlines())
+def _read(text: str) -> dict[str, None]:
+    """The readings that every rule is held against: what markup hides from one the other has."""
+    return dict.fromkeys("\n".join(read.splitlines()) for read in (plain(text), literal(text)))
 
 
-def urls(text: str) -> set[str]:
+@lru_cache(maxsize=64)
+def urls(text: str) -> frozenset[str]:
     """Every URL and link target, whole: another path or host is another URL."""
-    return {match.group().strip().rstrip(".,;:!?)]>\"'`*_") for read in _read(text) for match in _URL.finditer(read)}
+    found = (match.group() for read in _read(text) for match in _URL.finditer(read))
+    return frozenset(url.strip().rstrip(".,;:!?)]>\"'`*_") for url in found)
 
 
-def commands(text: str) -> set[str]:
+@lru_cache(maxsize=64)
+def commands(text: str) -> frozenset[str]:
     """Every line that holds a command or stands in a shell's fence, without the space around it."""
-    return {_key(line) for read in _read(text) for line in _command_lines(read)}
+    return frozenset(_key(line) for read in _read(text) for line in _command_lines(read))
 
 
 def _command_lines(text: str) -> Iterator[str]:
-    yield from (line for line in text.split("\n") if _COMMAND.search(line) or _called(line))
+    yield from (line for line in text.split("\n") if _commands(line))
     for language, code in code_blocks(text):
         for line in code.split("\n"):
             if line.strip() and (_SHELL.match(language) if language.strip() else _CALL.match(line)):
@@ -97,11 +101,18 @@ def _key(line: str) -> str:
     return line.replace("*", "").strip()
 
 
-def _called(line: str) -> bool:
-    """Whether code among words is a command."""
-    return any(_CALL.match(span.group(2)) for span in _SPAN.finditer(line))
+@lru_cache(maxsize=4096)  # a body is read again with every edit, and an edit touches a line or two
+def _commands(line: str) -> bool:
+    """Whether a line holds a command, or code among its words is one."""
+    return _COMMAND.search(line) is not None or any(_CALL.match(span.group(2)) for span in _SPAN.finditer(line))
 
 
-def permissions(text: str) -> set[str]:
+@lru_cache(maxsize=64)
+def permissions(text: str) -> frozenset[str]:
     """Every line that speaks of tool permissions, without the space around it."""
-    return {_key(line) for read in _read(text) for line in read.split("\n") if _PERMISSION.search(line)}
+    return frozenset(_key(line) for read in _read(text) for line in read.split("\n") if _permits(line))
+
+
+@lru_cache(maxsize=4096)
+def _permits(line: str) -> bool:
+    return _PERMISSION.search(line) is not None

@@ -162,6 +162,8 @@ def _newline(skill: Skill) -> str:
 
 def _with_lf(raw: str) -> tuple[str, list[int]]:
     """The body with LF line ends (a lone CR is one, too), and for each of its positions the position in `raw`."""
+    if "\r" not in raw:
+        return raw, list(range(len(raw) + 1))
     offsets: list[int] = []
     kept: list[str] = []
     for at, char in enumerate(raw):

@@ -98,12 +98,12 @@ def _hidden(text: str) -> list[str]:
     return hidden_characters(unescape(text))
 
 
-def _unseen(text: str) -> set[str]:
+def _unseen(text: str) -> frozenset[str]:
     return unseen(_lf(text)) - _OURS
 
 
-def _encoded(text: str) -> set[str]:
-    return {said for said in decoded(text) if len(said) >= _READABLE}
+def _encoded(text: str) -> frozenset[str]:
+    return frozenset(said for said in decoded(text) if len(said) >= _READABLE)
 
 
 def _quoted(text: str) -> str:

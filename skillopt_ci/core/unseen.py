@@ -2,17 +2,21 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 _JOINER, _EMOJI_STYLE = "\u200d", "\ufe0f"
-# Letters, marks and signs that show nothing: fillers, joiners, variation selectors (which can carry a whole message).
+# What shows nothing: fillers, joiners, variation selectors (which can carry a whole message), and what Unicode sets
+# aside for such characters and for no character at all.
 _SHOW_NOTHING = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2065\u2800\u3164\ufdd0-\ufdef\ufe00-\ufe0f\uffa0"
+    "\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
 # Scripts in which letters join, so that a joiner or its opposite changes what is seen: Arabic and those of India.
 _JOINING = re.compile("[\u0600-\u08ff\u0900-\u0dff]")
+_BREAKS = dict.fromkeys(map(ord, "\t\n\r"))
 _KEYCAPS = "0123456789#*\u2139"  # with the emoji selector they are signs
 # Markup whose text a page leaves out.
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<[?!](?!--).*?(?:>|\Z)", re.DOTALL)
@@ -33,7 +37,7 @@ def hidden_characters(text: str) -> list[str]:
 
 def visible(text: str) -> str:
     """The text as a person sees it: without hidden characters."""
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.translate(_BREAKS).isprintable():
         return text
     return "".join(char for at, char in enumerate(text) if not _is_hidden(text, at))
 
@@ -61,7 +65,8 @@ def _joins(char: str) -> bool:
     return _JOINING.match(char) is not None and unicodedata.category(char)[0] in "LM"
 
 
-def unseen(text: str) -> set[str]:
+@lru_cache(maxsize=64)
+def unseen(text: str) -> frozenset[str]:
     """What of Markdown no page shows: comments, hidden elements, titles of links, unused definitions; mixed alphabets.
 
     Code shows everything that is in it.
@@ -76,7 +81,8 @@ def unseen(text: str) -> set[str]:
     found |= {str(token.attrs["title"]) for token in links if "title" in token.attrs}
     used = {token.meta.get("label") for token in links}
     found |= {f"[{label}]: {target}" for label, target in env.get("references", {}).items() if label not in used}
-    return found | {m.group() for token in inline if _is_text(token) for m in _MIXED.finditer(token.content)}
+    found |= {m.group() for token in inline if _is_text(token) for m in _MIXED.finditer(token.content)}
+    return frozenset(found)
 
 
 def _is_text(token: Token) -> bool:

@@ -49,13 +49,27 @@ def _cells(row: str) -> int:
 
 def _swallowed(before: str, after: str) -> bool:
     """A line that the edit did not touch was in a literal block and is not any more, or the other way round."""
-    old, new = before.split("\n"), after.split("\n")
-    was, now = _literal(before), _literal(after)
-    for at, to, size in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
-        if any(((at + n) in was) != ((to + n) in now) for n in range(size) if old[at + n].strip(" `~")):
-            return True
-    return False
+    old, new = _said(before), _said(after)
+    lead = _alike(old, new)
+    trail = _alike(old[lead:][::-1], new[lead:][::-1])
+    if old[:lead] != new[:lead] or old[len(old) - trail :] != new[len(new) - trail :]:
+        return True
+    old, new = old[lead : len(old) - trail], new[lead : len(new) - trail]
+    matcher = SequenceMatcher(None, [line for line, _ in old], [line for line, _ in new], autojunk=False)
+    return any(old[at : at + size] != new[to : to + size] for at, to, size in matcher.get_matching_blocks())
 
 
-def _literal(text: str) -> set[int]:
-    return {n for b in parse_blocks(text) if b.kind in _LITERAL for n in range(b.first, b.end)}
+def _said(text: str) -> list[tuple[str, bool]]:
+    """Every line that says something, and whether it stands in a literal block.
+
+    To match lines takes the square of the lines that are the same, so blank ones are none.
+    """
+    literal = {n for b in parse_blocks(text) if b.kind in _LITERAL for n in range(b.first, b.end)}
+    return [(line, n in literal) for n, line in enumerate(text.split("\n")) if line.strip(" `~")]
+
+
+def _alike(one: list[tuple[str, bool]], other: list[tuple[str, bool]]) -> int:
+    """How many lines both begin with."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a[0] != b[0]), min(len(one), len(other))
+    )

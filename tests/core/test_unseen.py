@@ -67,8 +67,18 @@ def test_what_writing_needs_is_not_hidden(text: str) -> None:
         ("\u2764\ufe0f\u200dq", "ZERO WIDTH JOINER"),
         ("q\ufe0f\u200d\u2764", "VARIATION SELECTOR-16"),
         ("a\u2800b", "BRAILLE PATTERN BLANK"),
+        ("a\U000e0085b", "U+E0085"),  # for tags, and no tag
+        ("a\U000e0fffb", "U+E0FFF"),
+        ("a\u2065b", "U+2065"),
+        ("a\ufff0b", "U+FFF0"),
+        ("a\ufdd0b", "U+FDD0"),
     ],
 )
 def test_where_it_joins_nothing_it_hides(text: str, name: str) -> None:
     assert hidden_characters(text)[0] == name
     assert hidden_characters(visible(text)) == []
+
+
+def test_lines_and_signs_nobody_knows_yet_are_seen() -> None:
+    assert hidden_characters("a\tb\r\nc \U0001fae9\ufffd \u0378") == []
+    assert visible("a\tb\r\nc") == "a\tb\r\nc"

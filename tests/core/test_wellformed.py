@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 
@@ -27,6 +29,9 @@ MOVED = "would move text into or out of a fence"
         (FENCES, FENCES.replace("one\n\n```", "one\n").replace("more\n```", "more"), MOVED),
         ("a\n", "a\n\n```\nopen\n", "would leave a fence or a comment open"),
         ("a\n", "a\n\n<!-- open\n", "would leave a fence or a comment open"),
+        ("a\n\nb\n\n```\nc\n```\n", "x\n\n```\na\n\nb\n```\n\nc\n", MOVED),
+        ("```\na\n```\nb\n\n```\nc\n```\n", "```\na\n\nb\n\nc\n```\n", MOVED),
+        ("a\n\n\n\nb\n", "a\n\nx\n\n\nb\n", None),
         ("a\n\n| 1 | 2 |\n", "b\n\n| 1 | 2 |\n", None),  # it was so before
     ],
 )
@@ -37,3 +42,10 @@ def test_what_an_edit_may_not_leave_behind(before: str, after: str, wanted: str 
 @given(bodies())
 def test_no_change_is_no_damage(body: str) -> None:
     assert malformed(body, body) is None
+
+
+@pytest.mark.parametrize("filler", ["\n", "-\n", "a\n\n"])
+def test_long_texts_of_the_same_line_take_no_square_of_time(filler: str) -> None:
+    began = time.process_time()
+    assert malformed(f"a\n{filler * 8000}", f"b\n{filler * 8000}") is None
+    assert time.process_time() - began < 8  # the square took a minute
