@@ -35,6 +35,7 @@ class Block:
         return bool(self.marker)
 
 
+@lru_cache(maxsize=16)
 def _parse(text: str) -> list[Token]:
     parser = MarkdownIt("commonmark").enable("table")
     parser.core.ruler.enableOnly(["normalize", "block"])  # inline markup moves no block
@@ -56,8 +57,7 @@ def parse_blocks(text: str) -> tuple[Block, ...]:
             while end > first + 1 and not lines[end - 1].strip(" \t"):
                 end -= 1
             if token.type == "list_item_open":
-                outer = sum(block.is_item for block in takewhile(lambda b: b.first == first, reversed(found)))
-                found.append(Block(first, end, token.type, token.markup, _prefix(lines[first], outer)))
+                found.append(Block(first, end, token.type, token.markup, _prefix(lines[first], _outer(found, first))))
             elif token.type in _LEAVES:
                 found.append(Block(first, end, token.type))
         if token.type == "blockquote_open":
@@ -65,9 +65,19 @@ def parse_blocks(text: str) -> tuple[Block, ...]:
     return tuple(found)
 
 
+def _outer(found: list[Block], line: int) -> int:
+    """How many items begin on a line so far."""
+    return sum(block.is_item for block in takewhile(lambda block: block.first == line, reversed(found)))
+
+
 def code_blocks(text: str) -> list[tuple[str, str]]:
     """Language and content of every fence and indented block, also of those inside lists and quotations."""
     return [(token.info, token.content) for token in _parse(text) if token.type in ("fence", "code_block")]
+
+
+def paragraphs(text: str) -> list[str]:
+    """The text of every paragraph, heading and cell, as its lines without what quotes and indents them."""
+    return [token.content for token in _parse(text) if token.type == "inline"]
 
 
 def _prefix(line: str, outer: int) -> str:

@@ -1,10 +1,13 @@
 """What a text would have an agent reach for: URLs, commands, tools it was not given."""
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate
 
-from skillopt_ci.core.blocks import code_blocks
+from skillopt_ci.core.blocks import code_blocks, paragraphs
+from skillopt_ci.core.permits import listed, permits
 from skillopt_ci.core.readings import literal, plain
 
 _URL = re.compile(
@@ -53,21 +56,6 @@ _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _SHELL = re.compile(
     r"\{?\s*\.?(?:(?:ba|z|fi|c|k|da)?sh|shell\w*|console|terminal|powershell|pwsh|ps1|cmd|bat(?:ch)?)\b", re.IGNORECASE
 )
-_TOOL = r"(?:tools?|bash|shell|terminal|command[- ]line|mcp)\b"
-# What grants an agent more than it was given: keys of frontmatters and settings, switches of the common agents, words.
-_PERMISSION = re.compile(
-    r"\b(?:allowed|disallowed)[-_ ]?tools\b|\bpermission[-_ ]?mode\b|\bbypass[-_ ]?permissions\b|\baccept[-_ ]?edits\b"
-    r"|--?(?:dangerously\S*|yolo|full-auto|no-sandbox|auto-approve|allow-all\S*|trust-all\S*)"
-    r"|\bsandbox[-_ ]?mode\b|\bapproval[-_ ]?(?:policy|mode)\b|\bauto[-_ ]?approve\w*|\bdefaultMode\b"
-    r"|^\s*(?:[-*]\s*)?[\"']?(?:tools|permissions|mcp[-_]?servers)[\"']?\s*[:=]\s*(?:[\[{*]|[A-Z]\w+\s*[,(]|$)"
-    r"|\b(?:may|can|free\s+to|(?:allowed|permitted|authori[sz]ed|cleared)\s+to)\s+(?:\w+\s+)?(?:use|call|run|invoke|open|access)"
-    rf"\s+(?:[^\s.!?]+\s+){{0,5}}?[`\"'*]*{_TOOL}"
-    rf"|\b{_TOOL}[^.!?\n]{{0,30}}\b(?:is|are)\s+(?:\w+\s+)?(?:allowed|permitted|authori[sz]ed|(?:pre-?)?approved|granted|enabled)\b"
-    rf"|\b{_TOOL}\s+may\s+be\s+(?:used|called|run)\b|\b(?:grants?|granted|permission)\s+(?:[^\s.!?]+\s+){{0,3}}?{_TOOL}"
-    rf"|\b(?:full|unrestricted|unlimited|direct)\s+access\s+to\b|\baccess\s+to\s+(?:[^\s.!?]+\s+){{0,3}}?[`\"'*]*{_TOOL}"
-    r"|\b(?:without|no|skip|ignore)\s+(?:\w+\s+){0,2}(?:permissions?|approvals?)\b",
-    re.IGNORECASE | re.MULTILINE,
-)
 
 
 def _read(text: str) -> dict[str, None]:
@@ -89,7 +77,7 @@ def commands(text: str) -> frozenset[str]:
 
 
 def _command_lines(text: str) -> Iterator[str]:
-    yield from (line for line in text.split("\n") if _commands(line))
+    yield from _lines(text, _commands)
     for language, code in code_blocks(text):
         for line in code.split("\n"):
             if line.strip() and (_SHELL.match(language) if language.strip() else _CALL.match(line)):
@@ -101,18 +89,31 @@ def _key(line: str) -> str:
     return line.replace("*", "").strip()
 
 
-@lru_cache(maxsize=4096)  # a body is read again with every edit, and an edit touches a line or two
-def _commands(line: str) -> bool:
-    """Whether a line holds a command, or code among its words is one."""
-    return _COMMAND.search(line) is not None or any(_CALL.match(span.group(2)) for span in _SPAN.finditer(line))
+@lru_cache(maxsize=4096)
+def _commands(line: str) -> tuple[tuple[int, int], ...]:
+    """Where a line holds a command, or code among its words is one."""
+    called = (span.span() for span in _SPAN.finditer(line) if _CALL.match(span.group(2)))
+    return (*(match.span() for match in _COMMAND.finditer(line)), *called)
 
 
 @lru_cache(maxsize=64)
 def permissions(text: str) -> frozenset[str]:
     """Every line that speaks of tool permissions, without the space around it."""
-    return frozenset(_key(line) for read in _read(text) for line in read.split("\n") if _permits(line))
+    return frozenset(_key(line) for read in _read(text) for line in (*_lines(read, _permits), *listed(read)))
 
 
-@lru_cache(maxsize=4096)
-def _permits(line: str) -> bool:
-    return _PERMISSION.search(line) is not None
+@lru_cache(maxsize=4096)  # a body is read again with every edit, and an edit touches a line or two
+def _permits(line: str) -> tuple[tuple[int, int], ...]:
+    return tuple(permits(line))
+
+
+def _lines(text: str, spans: Callable[[str], Sequence[tuple[int, int]]]) -> Iterator[str]:
+    """The lines in which something is found; of a paragraph also what is found across the end of a line."""
+    yield from (line for line in text.split("\n") if spans(line))
+    for paragraph in paragraphs(text):
+        lines = [line.strip() for line in paragraph.split("\n")]
+        ends = list(accumulate(len(line) + 1 for line in lines))
+        for start, end in spans(" ".join(lines)) if len(lines) > 1 else ():
+            first, last = bisect_right(ends, start), bisect_left(ends, end)
+            if first < last:
+                yield " ".join(lines[first : last + 1])

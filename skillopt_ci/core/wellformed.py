@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from difflib import SequenceMatcher
+from itertools import takewhile
 
 from skillopt_ci.core.blocks import Block, ends_open, parse_blocks
 
@@ -70,6 +71,4 @@ def _said(text: str) -> list[tuple[str, bool]]:
 
 def _alike(one: list[tuple[str, bool]], other: list[tuple[str, bool]]) -> int:
     """How many lines both begin with."""
-    return next(
-        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a[0] != b[0]), min(len(one), len(other))
-    )
+    return sum(takewhile(bool, (a == b for (a, _), (b, _) in zip(one, other, strict=False))))
