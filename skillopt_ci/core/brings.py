@@ -8,6 +8,7 @@ from itertools import accumulate
 
 from skillopt_ci.core.blocks import code_blocks, paragraphs
 from skillopt_ci.core.permits import listed, permits
+from skillopt_ci.core.programs import command_in, commands_of, comments_of
 from skillopt_ci.core.readings import literal, plain
 
 _URL = re.compile(
@@ -21,40 +22,6 @@ _URL = re.compile(
     r"|(?<![\w:/])//(?:[a-z0-9-]+\.)+[a-z]{2,}\S*"
     r"|\b(?:\d{1,3}\.){3}\d{1,3}[:/]\S+|(?<![\w.@-])[\w.-]+@[\w.-]+:[^\s,;]+",  # an address with a port, a host of ssh
     re.IGNORECASE | re.MULTILINE,
-)
-# Programs whose names are words of no language, and those that are: the latter count at the beginning of code alone.
-_PROGRAM = (
-    r"(?:git|gh|docker|podman|kubectl|helm|terraform|ansible\S*|systemctl|npm|npx|pnpm|yarn|pip[x\d.]*|uvx?|apt|apt-get"
-    r"|brew|dnf|yum|cargo|dotnet|mvn|gradle|psql|mysql|sqlite3|ssh|scp|rsync|curl|wget|sudo|doas|chmod|chown|rm|rmdir|mv"
-    r"|cp|dd|mkfs\S*|pkill|killall|crontab|aws|gcloud|python[\d.]*|node|perl|ruby|php|bash|zsh|pwsh|powershell)"
-)
-_CODE_PROGRAM = (
-    rf"(?:{_PROGRAM}|make|kill|ln|ls|tar|touch|sed|awk|xargs|su|sh|shutdown|reboot|nc|ftp|az|bun|deno"
-    r"|(?:Start|Stop|Set|New|Copy|Move|Clear|Install|Enable|Disable)-[A-Z]\w+)"
-)
-_COMMAND = re.compile(
-    r"^[\s>*+-]*\$\s+[\w./~]*[a-z/]|\b(?:curl|wget|npx|uvx|sudo)\s+\S|\brm\s+-[a-z]*[rf]|\b(?:ba|z|da)?sh\s+-[a-z]*c\b"
-    r"|\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo)\s+(?:install|exec|run|add)\b"
-    r"|\$\(\s*[./~]*[a-z][\w./-]+(?:\s[^)\n]*)?\)|\|\s*(?:(?:ba|z|da)?sh|iex)\b|\bInvoke-(?:WebRequest|RestMethod|Expression)\b|\bRemove-Item\b"
-    r"|\b(?:python[\d.]*|node|perl|ruby|php|powershell|pwsh)\s+--?[a-z]|\bchmod\s+(?:-\w+\s+)?(?:[ugoa]*\+[rwxst]|[0-7]{3})"
-    r"|!`[^`\n]+`"  # what agents run when they load a skill
-    r"|(?:^|[\s`\"'\[])--[a-z][\w-]*"  # a long switch is a command's, whatever its name
-    r"|\b(?:git|gh|docker|podman|kubectl|helm|terraform|systemctl)\s+(?:push|pull|fetch|clone|reset|rebase|clean|checkout"
-    r"|restore|switch|stash|rm|rmi|run|exec|kill|stop|start|restart|prune|delete|destroy|apply|drop|add|init)\b(?!\s+req)"
-    rf"|\b(?:run|execute|invoke|type|enter|issue)\s+(?:the\s+command\s+)?[`\"']?{_PROGRAM}\s+[\w./~-]"
-    r"|\b(?:ssh|scp|sftp|rsync|telnet)\s+(?:-\w+\s+)*[\w.@-]+[.@:]\w|\b(?-i:rm)\s+[\w./~*]"
-    r"|\bdd\s+[io]f=|\bmkfs\b|>\s*/(?:dev|etc|usr|bin)/|\b(?:del|rd|rmdir|erase)\s+/[a-z]\b"
-    r"|\bos\.(?:system|popen)\(|\bsubprocess\.\w+\(|\bshutil\.rmtree\(|\bchild_process\b|\bexecSync\(",
-    re.IGNORECASE | re.MULTILINE,
-)
-# What stands in code and is called as commands are: a program with words after it, a path, a name with a switch.
-_CALL = re.compile(
-    rf"\s*(?:[$>%#]\s+)?(?:{_CODE_PROGRAM}\s+[\w./~\"'-]|(?:\.{{1,2}}|~)?/[\w./-]+\s+\S|\./\S|[\w./-]+(?:\s+[^\s-]\S*)*\s+-{{1,2}}[a-z])",
-    re.IGNORECASE,
-)
-_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-_SHELL = re.compile(
-    r"\{?\s*\.?(?:(?:ba|z|fi|c|k|da)?sh|shell\w*|console|terminal|powershell|pwsh|ps1|cmd|bat(?:ch)?)\b", re.IGNORECASE
 )
 
 
@@ -77,11 +44,11 @@ def commands(text: str) -> frozenset[str]:
 
 
 def _command_lines(text: str) -> Iterator[str]:
-    yield from _lines(text, _commands)
-    for language, code in code_blocks(text):
-        for line in code.split("\n"):
-            if line.strip() and (_SHELL.match(language) if language.strip() else _CALL.match(line)):
-                yield line
+    blocks = code_blocks(text)
+    comments = {line.strip() for block in blocks for line in comments_of(*block)}
+    yield from (line for line in _lines(text, _commands) if line.strip() not in comments)
+    for block in blocks:
+        yield from commands_of(*block)
 
 
 def _key(line: str) -> str:
@@ -89,11 +56,9 @@ def _key(line: str) -> str:
     return line.replace("*", "").strip()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # a body is read again with every edit, and an edit touches a line or two
 def _commands(line: str) -> tuple[tuple[int, int], ...]:
-    """Where a line holds a command, or code among its words is one."""
-    called = (span.span() for span in _SPAN.finditer(line) if _CALL.match(span.group(2)))
-    return (*(match.span() for match in _COMMAND.finditer(line)), *called)
+    return tuple(command_in(line))
 
 
 @lru_cache(maxsize=64)
@@ -102,7 +67,7 @@ def permissions(text: str) -> frozenset[str]:
     return frozenset(_key(line) for read in _read(text) for line in (*_lines(read, _permits), *listed(read)))
 
 
-@lru_cache(maxsize=4096)  # a body is read again with every edit, and an edit touches a line or two
+@lru_cache(maxsize=4096)
 def _permits(line: str) -> tuple[tuple[int, int], ...]:
     return tuple(permits(line))
 

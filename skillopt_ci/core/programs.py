@@ -1,0 +1,100 @@
+"""What reads as a command: programs by name, in words and in code, and what only a shell understands."""
+
+import re
+from collections.abc import Iterator
+
+# Names that are words of no language. In code each of them with something after it is a command.
+_PROGRAM = (
+    r"(?:git|gh|podman|kubectl|helm|terraform|ansible\S*|systemctl|npm|npx|pnpm|yarn|bunx|pip[x\d.]*|uvx?|apt|apt-get"
+    r"|brew|dnf|yum|cargo|conda|mamba|poetry|choco|winget|dotnet|mvn|gradle|psql|mysql|sqlite3|ssh|scp|rsync|curl|wget"
+    r"|sudo|doas|chmod|chown|rm|rmdir|mv|cp|dd|mkfs\S*|pkill|killall|crontab|gcloud)"
+)
+# Names of products, too: "run docker containers" is advice, "run docker -v" is none.
+_PRODUCT = r"(?:docker|aws|python[\d.]*|node|perl|ruby|php|java|bash|zsh|pwsh|powershell)"
+_ONLY_IN_CODE = (
+    r"(?:ln|ls|tar|sed|awk|xargs|su|sh|shutdown|reboot|nc|ftp|az|bun|deno|gem|mkdir|printenv|nohup|osascript"
+    r"|(?:make|kill|touch)(?!\s+(?:an?|the|it|sure)\b)|(?:go|snap)(?=\s+(?:run|get|install|build|test)\b))"
+)
+_CMDLET = r"(?:Start|Stop|Set|New|Copy|Move|Get|Clear|Install|Enable|Disable)-[A-Z]\w+"
+# Words of English: what comes with them says whether they are meant as programs.
+_WORD = r"(?:cat|cd|echo|source|export|eval|env|exec|find|grep|head|tail|tee)"
+_SWITCH = r"(?:--[a-z]|-[A-Za-z]{1,2}(?!\w))"
+_PLACE = r"(?:~|\.{0,2}/|\.\.(?!\S)|\$[\w{(]|>>?\s*[\w./~$]|-[A-Za-z]{1,2}(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
+_FILE = r"(?:cat|source|head|tail|tee)\s+[\w-]*\.\w+"
+_INSTALLS = (
+    r"\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo|poetry|conda)\s+(?:install|exec|run|add)\b",
+    r"\b(?:gem|choco|winget|scoop|snap|apk|dnf|yum|zypper|mamba|pdm)\s+install\b",
+    r"\bp?npm\s+(?:i|ci|x|dlx)(?:\s|$)",
+)
+_CHANGES = (
+    r"\b(?:git|gh|docker|podman|kubectl|helm|terraform|systemctl)\s+(?:compose\s+)?"
+    r"(?:push|pull|fetch|clone|reset|rebase|clean|checkout|restore|switch|stash|rm|rmi|run|exec|kill|stop|start|restart"
+    r"|prune|delete|destroy|apply|drop|add|init|up|down)\b(?!\s+req)",
+    # "The curl of F is zero."
+    r"\b(?:curl|wget|npx|uvx|bunx|sudo)\s+(?!(?:of|is|and|or|operator)[\s.,])\S",
+    r"\brm\s+-[a-z]*[rf]",
+    r"\b(?-i:rm)\s+[\w./~*]",
+    r"\bchmod\s+(?:-\w+\s+)?(?:[ugoa]*\+[rwxst]|[0-7]{3})",
+    r"\b(?:ssh|scp|sftp|rsync|telnet)\s+(?:-\w+\s+)*[\w.@-]+[.@:]\w",
+    r"\b(?-i:scp|rsync)\s+\S+\s+\S+:\S",
+    r"\bdd\s+[io]f=|\bmkfs\b|>\s*/(?:dev|etc|usr|bin)/|\b(?:del|rd|rmdir|erase)\s+/[a-z]\b",
+)
+_ASKED_FOR = (
+    rf"\b(?:run|execute|invoke)\s+(?:the\s+command\s+)?[`\"']?(?-i:{_PROGRAM})\s+[\w./~-]",
+    rf"\b(?:run|execute|invoke)\s+(?:the\s+command\s+)?[`\"']?(?-i:{_PRODUCT})\s+(?:-\w|[\w-]*(?:[/=$~]|[.:]\w))",
+)
+_SHELL_SIGNS = (
+    r"^[\s>*+-]*\$\s+(?!\d)[\w./~]*[a-z/]",
+    r"\$\(\s*[./~]*[a-z][\w./-]+(?:\s[^)\n]*)?\)(?![\^_$])",  # $(ab)^2$ is a formula
+    r"\b(?:ba|z|da)?sh\s+-[a-z]*c\b",
+    r"\|\s*(?:(?:ba|z|da)?sh|iex)\b(?!\s*\|)",  # between two bars it is a cell
+    r"\bInvoke-(?:WebRequest|RestMethod|Expression)\b|\bRemove-Item\b",
+    r"\b(?:python[\d.]*|node|perl|ruby|php|java|powershell|pwsh|(?-i:nc))\s+--?[a-z]",
+    r"!`[^`\n]+`",  # what agents run when they load a skill
+    r"(?:^|[\s`\"'\[])--[a-z][\w-]*",  # a long switch is a command's, whatever its name
+    r"\bos\.(?:system|popen|exec\w+)\(|\b__import__\(|\bsubprocess\.\w+\(|\bshutil\.rmtree\(|\bchild_process\b|\bexecSync\(",
+)
+_COMMAND = re.compile("|".join((*_INSTALLS, *_CHANGES, *_ASKED_FOR, *_SHELL_SIGNS)), re.IGNORECASE | re.MULTILINE)
+# What stands in code and is called as commands are. A label is none: "node count: 3".
+_CALL = re.compile(
+    r"\s*(?:[$>%#]\s+)?(?![\w ]+:(?:\s|$))(?:[A-Za-z_]\w*=\S*\s+)*"
+    rf"(?:(?:{_PROGRAM}|{_PRODUCT}|{_ONLY_IN_CODE})\s+[\w./~\"'$*|<>-]|{_CMDLET}\s+\S"
+    rf"|{_WORD}\s+(?:[^\s`]+\s+)*?{_PLACE}|{_FILE}|\.\s+[.~/]"
+    r"|(?:\.{1,2}|~)?/[\w./-]+ (?![\s#<-])\S|\./\S"
+    rf"|[\w./-]{{2,}}(?:\s+[^\s-]\S*)*\s+{_SWITCH})"
+)
+_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_INFO = re.compile(r"\w+|!")
+_SHELLS = frozenset({"sh", "bash", "zsh", "fish", "csh", "ksh", "dash", "tcsh", "shell", "console", "terminal",
+                     "powershell", "pwsh", "ps1", "cmd", "bat", "batch", "doscon", "nu", "nushell",
+                     "make", "makefile", "!"})  # fmt: skip
+_NO_LANGUAGE = frozenset({"text", "txt", "plain", "plaintext", "none", "log", "output"})
+_DASHED = frozenset({"sql", "lua", "haskell", "hs", "elm", "ada", "vhdl"})  # "--" begins a comment
+
+
+def command_in(line: str) -> Iterator[tuple[int, int]]:
+    """Where a line holds a command, or code among its words is one."""
+    yield from (match.span() for match in _COMMAND.finditer(line))
+    yield from (span.span() for span in _SPAN.finditer(line) if _CALL.match(span.group(2)))
+
+
+def commands_of(language: str, code: str) -> Iterator[str]:
+    """The lines of a code block that are commands for where they stand: all of a shell's, calls where nobody says."""
+    words = _INFO.findall(_first(language))
+    if any(word in _SHELLS or word.startswith("shell") for word in words):
+        yield from filter(str.strip, code.split("\n"))
+    elif not words or words[0] in _NO_LANGUAGE:
+        yield from filter(_CALL.match, code.split("\n"))
+
+
+def comments_of(language: str, code: str) -> Iterator[str]:
+    """The lines of a code block that would be commands for their dashes alone, and are comments there."""
+    if _first(language) in _DASHED:
+        dashed = (line for line in code.split("\n") if line.lstrip().startswith("--"))
+        yield from (line for line in dashed if not _COMMAND.search(line.lstrip(" \t-")))
+
+
+def _first(language: str) -> str:
+    """The word that names a language, or all attributes: `{#example .bash}`."""
+    info = language.strip().lower()
+    return info if info.startswith("{") else info.partition(" ")[0]
