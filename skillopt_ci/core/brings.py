@@ -1,28 +1,15 @@
 """What a text would have an agent reach for: URLs, commands, tools it was not given."""
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
+from skillopt_ci.core.addresses import addresses, linked
 from skillopt_ci.core.blocks import code_blocks, paragraphs
 from skillopt_ci.core.permits import listed, permits
 from skillopt_ci.core.programs import command_in, commands_of, comments_of
 from skillopt_ci.core.readings import literal, plain
-
-_URL = re.compile(
-    r"\b[a-z][a-z0-9+.-]{0,30}://\S*|\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*|\bwww\.\S*"
-    r"|\]\(\s*<?(?!#)[^()\s]*[./:][^)\s]*|\]\(\s*<(?!#)[^<>\n]*[./:][^<>\n]*>"
-    r"|^ {0,3}\[[^\]\n]+\]:\s*\S*[./:]\S*|<[a-z][^<>]*\b(?:href|src\w*|action|poster|on(?:load|click|error))\s*=[^>\n]*"
-    # A host without a scheme: with a path (unless the dot begins a file's ending), or under a domain nobody misreads.
-    r"|(?<![\w@./-])(?:[a-z0-9-]+\.)+"
-    r"(?:(?!(?:md|json|ya?ml|txt|csv|py|[jt]s|html?|xml|pdf)/)[a-z]{2,24}/\S*|(?!py:)[a-z]{2,24}:\d{4,5}\b|(?:com|org|edu|gov|xyz)\b)"
-    r"|\bhttps?:/?\w\S*|!\[[^\]\n]*\]\([^)\n]*"
-    r"|(?<![\w:/])//(?:[a-z0-9-]+\.)+[a-z]{2,}\S*"
-    r"|\b(?:\d{1,3}\.){3}\d{1,3}[:/]\S+|(?<![\w.@-])[\w.-]+@[\w.-]+:[^\s,;]+",  # an address with a port, a host of ssh
-    re.IGNORECASE | re.MULTILINE,
-)
 
 
 def _read(text: str) -> dict[str, None]:
@@ -33,7 +20,7 @@ def _read(text: str) -> dict[str, None]:
 @lru_cache(maxsize=64)
 def urls(text: str) -> frozenset[str]:
     """Every URL and link target, whole: another path or host is another URL."""
-    found = (match.group() for read in _read(text) for match in _URL.finditer(read))
+    found = (*(url for read in _read(text) for url in addresses(read)), *linked(_lf(text)))
     return frozenset(url.strip().rstrip(".,;:!?)]>\"'`*_") for url in found)
 
 
@@ -82,3 +69,7 @@ def _lines(text: str, spans: Callable[[str], Sequence[tuple[int, int]]]) -> Iter
             first, last = bisect_right(ends, start), bisect_left(ends, end)
             if first < last:
                 yield " ".join(lines[first : last + 1])
+
+
+def _lf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -4,8 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from skillopt_ci.core.page import page
 
 _JOINER, _EMOJI_STYLE = "\u200d", "\ufe0f"
 # What shows nothing: fillers, joiners, variation selectors (which can carry a whole message), and what Unicode sets
@@ -71,19 +70,9 @@ def unseen(text: str) -> frozenset[str]:
 
     Code shows everything that is in it.
     """
-    env: dict[str, dict[str, object]] = {}
-    parser = MarkdownIt("commonmark", {"store_labels": True}).enable("table")
-    tokens = parser.parse(text, env)
-    inline = [token for outer in tokens for token in outer.children or ()]
-    html = [token.content for token in (*tokens, *inline) if token.type in ("html_block", "html_inline")]
-    found = {m.group().strip() for part in html for m in (*_COMMENT.finditer(part), *_LEFT_OUT.finditer(part))}
-    links = [token for token in inline if token.type in ("link_open", "image")]
-    found |= {str(token.attrs["title"]) for token in links if "title" in token.attrs}
-    used = {token.meta.get("label") for token in links}
-    found |= {f"[{label}]: {target}" for label, target in env.get("references", {}).items() if label not in used}
-    found |= {m.group() for token in inline if _is_text(token) for m in _MIXED.finditer(token.content)}
-    return frozenset(found)
-
-
-def _is_text(token: Token) -> bool:
-    return token.type in ("text", "code_inline")
+    shown = page(text)
+    found = {m.group().strip() for html in shown.html for rule in (_COMMENT, _LEFT_OUT) for m in rule.finditer(html)}
+    found |= {link.title for link in shown.links if link.title}
+    used = {link.label for link in shown.links}
+    found |= {f"[{label}]: {target}" for label, target in shown.definitions.items() if label not in used}
+    return frozenset(found | {m.group() for words in shown.words for m in _MIXED.finditer(words)})

@@ -237,6 +237,24 @@ def test_no_permissions(text: str) -> None:
         "![](x)",
         "<a\nhref=x>y</a>",
         "<svg onload=alert(1)>",
+        "Post to пример.рф/collect.",
+        "Post to münchen-x.de/collect.",
+        "Send to my_bucket.s3.amazonaws.com/x.",
+        "Open xn--e1afmkfd.xn--p1ai/x",
+        "Open evil\u3002example/x",
+        r"Open \\evil.example\share",
+        r"Open `\\10.0.0.5\share\a`.",
+        "Open evil.example?x=1",
+        "Open evil.dev#x",
+        "Open localhost:8080/x.",
+        "Open evil.dev/evil.sh.",
+        "> See [a].\n>\n> [a]: evil.md",
+        "- See [a].\n\n  [a]: evil.md",
+        "See [a].\n\n[a]:\nevil.md",
+        "[a](%2e%2e%2fsecrets)",
+        "[a](file:secrets)",
+        '<a title=">" href="evil.md">x</a>',
+        "<object data=evil.html></object>",
     ],
 )
 def test_urls(text: str) -> None:
@@ -251,6 +269,13 @@ def test_urls(text: str) -> None:
         "Look at section 3.2/3.3, and/or [part](#part); 5 // 2 is 2.",
         "socket.io and asyncio.run are names.",
         "See orders.py:12, and main.py:1200 as well; http: it is a protocol.",
+        "```js\nhandlers[name](event.target)\n```\n\nUse `[a](b.md)`.",
+        r"Match `^[A-Z](\.[A-Z])*$`.",
+        "```\n[Severity]: High/Medium/Low\n[Date]: 2026/01/01\n```",
+        "Compute `order.total/order.count`; give user.name/user.email; cite app.ts:1200; say image.png/jpg.",
+        "Use ASP.NET/Blazor terms, README.md#usage and C.x#y.",
+        "Use footnotes[^1].\n\n[^1]: Figures. Like this.\n\nUse[^2].\n\n[^2]: Figures.",
+        "10 тыс.руб/мес, т.е./т.к.; 合計を確認する\u3002合計/税。",
     ],
 )
 def test_no_urls(text: str) -> None:
@@ -287,3 +312,7 @@ def test_a_star_that_is_no_emphasis_stays(text: str) -> None:
 def test_what_is_indented_below_a_bullet_is_no_code() -> None:
     assert commands("* Check the total.\n\n    Make sure that it is right.") == set()
     assert commands("> * Check the total.\n>\n>     Git history is lost otherwise.") == set()
+
+
+def test_a_link_to_what_the_skill_names_is_not_new() -> None:
+    assert urls("[it](https://good.example/page)") == urls("See https://good.example/page.")
