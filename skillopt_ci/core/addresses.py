@@ -33,8 +33,9 @@ _BARE = frozenset({"com", "org", "edu", "gov", "xyz"})
 _COMMON = _BARE | {"net", "io", "dev", "app", "ai", "co", "me", "info", "biz", "sh", "ru", "cn", "de", "uk", "eu", "us",
                    "onion", "example"}  # fmt: skip
 # With other letters these alone: elsewhere a dot stands between words that are cut short.
-_OWN_LETTERS = frozenset({"рф", "рус", "укр", "бел", "мкд", "срб", "бг", "қаз", "ею", "онлайн", "сайт", "москва", "дети",
-                          "中国", "中國", "公司", "网络", "在线", "香港", "台灣", "한국", "भारत", "ไทย", "みんな"})  # fmt: skip
+_OWN_LETTERS = frozenset({"рф", "рус", "укр", "бел", "мкд", "срб", "бг", "қаз", "ею", "онлайн", "сайт", "москва",
+                          "дети", "中国", "中國", "公司", "网络", "在线", "香港", "台灣", "한국", "भारत", "ไทย",
+                          "みんな"})  # fmt: skip
 _FILES = frozenset({"md", "json", "yaml", "yml", "txt", "csv", "tsv", "py", "js", "ts", "jsx", "tsx", "htm", "html",
                     "css", "xml", "pdf", "png", "jpg", "jpeg", "gif", "svg", "toml", "ini", "cfg", "log", "sql", "doc",
                     "docx", "xls", "xlsx", "ppt", "pptx", "java", "cpp", "ipynb"})  # fmt: skip

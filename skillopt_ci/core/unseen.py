@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
 from skillopt_ci.core.page import page
@@ -19,7 +20,19 @@ _BREAKS = dict.fromkeys(map(ord, "\t\n\r"))
 _KEYCAPS = "0123456789#*\u2139"  # with the emoji selector they are signs
 # Markup whose text a page leaves out.
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<[?!](?!--).*?(?:>|\Z)", re.DOTALL)
-_LEFT_OUT = re.compile(r"<(?:script|style|noscript)\b[^>]*|<[a-z][^>]*\s(?:hidden|style)\b[^>]*", re.IGNORECASE)
+_LEFT_OUT = re.compile(
+    r"<(?:script|style|noscript|template|datalist|dialog)\b[^>]*|<[a-z][^>]*\s(?:hidden|style)\b[^>]*", re.IGNORECASE
+)
+_TAG = re.compile(
+    r"<[a-z][\w:-]*((?:\s+[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?)+)\s*/?>", re.IGNORECASE
+)
+_ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)(?:\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?")
+# What a page shows by its look or by where it leads; the values of all others are for machines.
+_SHOWN = frozenset({"align", "valign", "width", "height", "open", "src", "href", "alt", "colspan", "rowspan", "start",
+                    "type", "id", "class", "lang", "dir"})  # fmt: skip
+_OWN_RULES = frozenset({"src", "href", "alt"})  # of URLs
+_BARE_WORDS = 5  # attributes without a value that are a sentence in angle brackets
+_LANGUAGE = re.compile(r"\S*(?:\s*\{(?:\s*(?:[.#][\w-]+|[\w-]+=[\w\"'.-]+|[\d,-]+))*\s*\})?")
 # Cyrillic letters that look like Latin ones, inside a Latin word or the other way round.
 _MIXED = re.compile(r"\b\w*(?:[a-z][\u0400-\u052f]|[\u0400-\u052f][a-z])\w*", re.IGNORECASE)
 
@@ -66,13 +79,27 @@ def _joins(char: str) -> bool:
 
 @lru_cache(maxsize=64)
 def unseen(text: str) -> frozenset[str]:
-    """What of Markdown no page shows: comments, hidden elements, titles of links, unused definitions; mixed alphabets.
+    """What of Markdown no page shows: comments, hidden elements, attributes, titles and definitions of links. Mixed alphabets.
 
     Code shows everything that is in it.
     """
     shown = page(text)
     found = {m.group().strip() for html in shown.html for rule in (_COMMENT, _LEFT_OUT) for m in rule.finditer(html)}
+    found |= {f"<{said}>" for html in shown.html for said in _unsaid(html)}
     found |= {link.title for link in shown.links if link.title}
+    found |= {link.target for link in shown.links if link.empty or re.search(r"^#.*\s", link.target)}
+    found |= {info.strip() for info in shown.infos if not _LANGUAGE.fullmatch(info.strip())}
     used = {link.label for link in shown.links}
     found |= {f"[{label}]: {target}" for label, target in shown.definitions.items() if label not in used}
     return frozenset(found | {m.group() for words in shown.words for m in _MIXED.finditer(words)})
+
+
+def _unsaid(html: str) -> Iterator[str]:
+    """What stands in the attributes of tags and is not seen."""
+    for tag in _TAG.finditer(html):
+        found = [(name.lower(), value.strip("\"'")) for name, value in _ATTRIBUTE.findall(tag.group(1))]
+        if sum(not value for _, value in found) >= _BARE_WORDS:
+            yield " ".join(tag.group().strip("<>/").split())
+        for name, value in found:
+            if value and (name not in _SHOWN or (name not in _OWN_RULES and " " in value)):
+                yield f"{name}={value}"

@@ -35,7 +35,7 @@ def kind(reason: str | None) -> str | None:
         "[a]( <../../secrets.txt>)",
         "See [a].\n\n[a]: evil.md",
         "<img src=x.png>",
-        '<a title="x" href="y">z</a>',
+        '<a class="x" href="y">z</a>',
         "javascript:alert(1)",
         "data:text/html,x",
         "file:/etc/passwd",
