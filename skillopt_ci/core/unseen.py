@@ -79,9 +79,9 @@ def _joins(char: str) -> bool:
 
 @lru_cache(maxsize=64)
 def unseen(text: str) -> frozenset[str]:
-    """What of Markdown no page shows: comments, hidden elements, attributes, titles and definitions of links. Mixed alphabets.
+    """What of Markdown no page shows: comments, hidden elements, attributes, titles of links, unused definitions.
 
-    Code shows everything that is in it.
+    Words of mixed alphabets are seen and not read for what they are. Code shows everything that is in it.
     """
     shown = page(text)
     found = {m.group().strip() for html in shown.html for rule in (_COMMENT, _LEFT_OUT) for m in rule.finditer(html)}

@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import takewhile
 
-from skillopt_ci.core.blocks import Block, ends_open, parse_blocks
+from skillopt_ci.core.blocks import ends_open, parse_blocks
 
 _ROW = re.compile(r"\s*\|.*\|\s*")
 _CELL_END = re.compile(r"(?<!\\)\|")
@@ -24,23 +25,22 @@ def malformed(before: str, after: str) -> str | None:
     return None
 
 
-def _lines(text: str, block: Block) -> list[str]:
-    return text.split("\n")[block.first : block.end]
+def _blocks(text: str, kind: str) -> Iterator[list[str]]:
+    """The lines of every block of a kind."""
+    lines = text.split("\n")
+    return (lines[block.first : block.end] for block in parse_blocks(text) if block.kind == kind)
 
 
 def _stray_rows(text: str) -> "Counter[str]":
     """Lines that look like a row of a table and are in none: its delimiter line is gone, or stands elsewhere."""
-    paragraphs = [b for b in parse_blocks(text) if b.kind == "paragraph_open"]
-    return Counter(line.strip() for b in paragraphs for line in _lines(text, b) if _ROW.fullmatch(line))
+    return Counter(line.strip() for lines in _blocks(text, "paragraph_open") for line in lines if _ROW.fullmatch(line))
 
 
 def _ragged_rows(text: str) -> "Counter[str]":
     """Rows of tables with more or fewer cells than the head of their table."""
     found: Counter[str] = Counter()
-    for block in parse_blocks(text):
-        if block.kind == "table_open":
-            head, *rows = _lines(text, block)
-            found.update(row.strip() for row in rows if _cells(row) != _cells(head))
+    for head, *rows in _blocks(text, "table_open"):
+        found.update(row.strip() for row in rows if _cells(row) != _cells(head))
     return found
 
 
