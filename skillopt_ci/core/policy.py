@@ -17,6 +17,8 @@ from skillopt_ci.core.wellformed import malformed
 # The Agent Skills specification: no XML tags in a description, and this many characters.
 _TAG = re.compile(r"<\s*[/!?]?\s*[A-Za-z][^<>]*>?")
 MAX_DESCRIPTION = 1024
+_DASHES = re.compile(r"[\ufeff\r\n]*---")
+_KEYED = re.compile(r"[\ufeff\r\n]*---[ \t]*[\r\n]\s*[\"']?[\w-]+[\"']?[ \t]*:")
 _OURS = {SLOW_START, SLOW_END}  # comments that the trainer makes
 _READABLE = 12  # characters of decoded text that are no accident
 _QUOTED = 80
@@ -46,7 +48,8 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = 
     hidden = _hidden(edit.content)
     if hidden:
         return f"hidden characters: {', '.join(hidden[:3])}"
-    if edit.content.lstrip("\ufeff\r\n").startswith("---"):
+    # Below a frontmatter a line of dashes divides, unless a key follows: the lines are then made to look like another.
+    if (_KEYED if skill.frontmatter else _DASHES).match(edit.content):
         return "would read as frontmatter"
     # The body as it would be, too: a harmless piece can turn a URL or a command that is there into another.
     now = apply_edits(skill, kept).skill.body

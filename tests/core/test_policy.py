@@ -190,6 +190,18 @@ def test_frontmatter_is_refused(content: str) -> None:
     assert why(content) == "would read as frontmatter"
 
 
+def test_below_a_frontmatter_a_line_of_dashes_divides() -> None:
+    front = Skill(name="x", frontmatter="---\nname: x\n---\n", body="# T\n")
+
+    def refused(content: str) -> str | None:
+        return refuse(Edit(op="add", target="", content=content), front, POLICY)
+
+    assert refused("---\n\n## Edge cases\n\n- Credit notes are negative.") is None
+    assert refused("---") is None
+    assert refused("---\nname: b\n---") == "would read as frontmatter"
+    assert refused("\n---\n\n'model' : b\n---") == "would read as frontmatter"
+
+
 @pytest.mark.parametrize(
     ("char", "name"),
     [
