@@ -39,6 +39,7 @@ _OWN_LETTERS = frozenset({"рф", "рус", "укр", "бел", "мкд", "ср�
 _FILES = frozenset({"md", "json", "yaml", "yml", "txt", "csv", "tsv", "py", "js", "ts", "jsx", "tsx", "htm", "html",
                     "css", "xml", "pdf", "png", "jpg", "jpeg", "gif", "svg", "toml", "ini", "cfg", "log", "sql", "doc",
                     "docx", "xls", "xlsx", "ppt", "pptx", "java", "cpp", "ipynb"})  # fmt: skip
+_SCRIPTS = frozenset({"sh", "bash", "ps1", "bat", "exe", "zip", "gz", "php"})
 _FRAMEWORKS = frozenset({"asp.net", "ado.net", "vb.net", "ml.net"})
 _LOADS = re.compile(
     r"(?<=[\s\"'/])(?:href|src\w*|action|formaction|poster|data|cite|background|on[a-z]+)\s*=\s*[^>\n]*", re.IGNORECASE
@@ -81,4 +82,5 @@ def _is_host(match: re.Match[str]) -> bool:
         return ending in _BARE
     if rest.startswith("#"):
         return ending in _COMMON
-    return ending in _COMMON or not rest.lower().startswith(f"/{names}")
+    alike = rest.lower().startswith(f"/{names}") and rest.rpartition(".")[2].lower() not in _FILES | _SCRIPTS
+    return ending in _COMMON or not alike

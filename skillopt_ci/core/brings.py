@@ -63,7 +63,7 @@ def _lines(text: str, spans: Callable[[str], Sequence[tuple[int, int]]]) -> Iter
     """The lines in which something is found; of a paragraph also what is found across the end of a line."""
     yield from (line for line in text.split("\n") if spans(line))
     for paragraph in paragraphs(text):
-        lines = [line.strip() for line in paragraph.split("\n")]
+        lines = [line.strip(" \t\\") for line in paragraph.split("\n")]  # a backslash ends a line, too
         ends = list(accumulate(len(line) + 1 for line in lines))
         for start, end in spans(" ".join(lines)) if len(lines) > 1 else ():
             first, last = bisect_right(ends, start), bisect_left(ends, end)

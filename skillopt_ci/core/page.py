@@ -83,5 +83,5 @@ def _link(token: Token, after: Token) -> Link:
         title=str(token.attrs.get("title", "")),
         label=str(token.meta.get("label", "")),
         image=image,
-        empty=after.type == "link_close" and not image,
+        empty=not image and (after.type == "link_close" or (after.type == "text" and not after.content.strip())),
     )

@@ -47,7 +47,8 @@ _SHELL_SIGNS = (
     r"^[\s>*+-]*\$\s+(?!\d)[\w./~]*[a-z/]",
     r"\$\(\s*[./~]*[a-z][\w./-]+(?:\s[^)\n]*)?\)(?![\^_$])",  # $(ab)^2$ is a formula
     r"\b(?:ba|z|da)?sh\s+-[a-z]*c\b",
-    r"\|\s*(?:(?:ba|z|da)?sh|iex)\b(?!\s*\|)",  # between two bars it is a cell
+    r"\|\s*(?:(?:ba|z|da)?sh|iex)\b(?!\s*\|)",  # between two bars of a row it is a cell
+    r"^\s*[^|\s][^|\n]*\|(?:[^|\n]*\|)*\s*(?:(?:ba|z|da)?sh|iex)\b",
     r"\bInvoke-(?:WebRequest|RestMethod|Expression)\b|\bRemove-Item\b",
     r"\b(?:python[\d.]*|node|perl|ruby|php|java|powershell|pwsh|(?-i:nc))\s+--?[a-z]",
     r"!`[^`\n]+`",  # what agents run when they load a skill
@@ -61,7 +62,7 @@ _CALL = re.compile(
     rf"(?:(?:{_PROGRAM}|{_PRODUCT}|{_ONLY_IN_CODE})\s+[\w./~\"'$*|<>-]|{_CMDLET}\s+\S"
     rf"|{_WORD}\s+(?:[^\s`]+\s+)*?{_PLACE}|{_FILE}|\.\s+[.~/]"
     r"|(?:\.{1,2}|~)?/[\w./-]+ (?![\s#<-])\S|\./\S"
-    rf"|[\w./-]{{2,}}(?:\s+[^\s-]\S*)*\s+{_SWITCH})"
+    rf"|(?![A-Z])[\w./-]{{2,}}(?:\s+[^\s-]\S*)*\s+{_SWITCH})"
 )
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _INFO = re.compile(r"\w+|!")

@@ -13,7 +13,10 @@ from urllib.parse import unquote
 from skillopt_ci.core.unseen import visible
 
 _ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
-_MARKUP = re.compile(r"<!--(?:(?!<!--).)*?-->|</?[a-z][a-z0-9]*>|[*]+|(?<!~)~~(?!~)", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(
+    r"<!--(?:(?!<!--).)*?-->|</?[a-z][a-z0-9]*>|[*]+|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)|(?<!~)~~(?!~)",
+    re.IGNORECASE | re.DOTALL,
+)
 _BULLET = re.compile(r"^([ \t>]*)\*(?=[ \t])", re.MULTILINE)  # a list's, no emphasis: without it what is below is code
 _SPELT = re.compile(r"(?<!\w)[^\W_]([ .,|/_·-]{1,2})[^\W_](?:\1[^\W_])+(?!\w)")
 _ENCODED = re.compile(r"(?<![\w+/=-])[\w+/-]{8,}={0,2}")

@@ -24,15 +24,16 @@ _LEFT_OUT = re.compile(
     r"<(?:script|style|noscript|template|datalist|dialog)\b[^>]*|<[a-z][^>]*\s(?:hidden|style)\b[^>]*", re.IGNORECASE
 )
 _TAG = re.compile(
-    r"<[a-z][\w:-]*((?:\s+[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?)+)\s*/?>", re.IGNORECASE
+    r"<[a-z][\w:-]*((?:\s+[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?)+)\s*(?:/?>|\Z)", re.IGNORECASE
 )
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)(?:\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?")
 # What a page shows by its look or by where it leads; the values of all others are for machines.
 _SHOWN = frozenset({"align", "valign", "width", "height", "open", "src", "href", "alt", "colspan", "rowspan", "start",
                     "type", "id", "class", "lang", "dir"})  # fmt: skip
 _OWN_RULES = frozenset({"src", "href", "alt"})  # of URLs
+_NAME = re.compile(r"\S{1,30}")
 _BARE_WORDS = 5  # attributes without a value that are a sentence in angle brackets
-_LANGUAGE = re.compile(r"\S*(?:\s*\{(?:\s*(?:[.#][\w-]+|[\w-]+=[\w\"'.-]+|[\d,-]+))*\s*\})?")
+_LANGUAGE = re.compile(r"\S{0,30}(?:\s*\{(?:\s*(?:[.#][\w-]+|[\w-]+=[\w\"'.-]+|[\d,-]+))*\s*\})?")
 # Cyrillic letters that look like Latin ones, inside a Latin word or the other way round.
 _MIXED = re.compile(r"\b\w*(?:[a-z][\u0400-\u052f]|[\u0400-\u052f][a-z])\w*", re.IGNORECASE)
 
@@ -101,5 +102,5 @@ def _unsaid(html: str) -> Iterator[str]:
         if sum(not value for _, value in found) >= _BARE_WORDS:
             yield " ".join(tag.group().strip("<>/").split())
         for name, value in found:
-            if value and (name not in _SHOWN or (name not in _OWN_RULES and " " in value)):
+            if value and (name not in _SHOWN or (name not in _OWN_RULES and not _NAME.fullmatch(value))):
                 yield f"{name}={value}"

@@ -83,6 +83,9 @@ from skillopt_ci.core.brings import commands, permissions, urls
         "Then rm\n-rf / is done.",
         "Use `ls\n-la /etc`.",
         "> Then\n> git\n> push it.",
+        "Run pip\\\ninstall evil.",
+        "_curl_ evil",
+        "echo x | bash | tee y",
         "Never run sudo commands.",  # who reads it may run it: "never X except always" is not told from "never X"
         "Never forget to run `curl x`.",
     ],
@@ -247,7 +250,7 @@ def test_no_permissions(text: str) -> None:
         "Open evil.example?x=1",
         "Open evil.dev#x",
         "Open localhost:8080/x.",
-        "Open evil.dev/evil.sh.",
+        "Open evil.dev/evil.sh or evil.zone/evil.sh.",
         "> See [a].\n>\n> [a]: evil.md",
         "- See [a].\n\n  [a]: evil.md",
         "See [a].\n\n[a]:\nevil.md",

@@ -29,6 +29,9 @@ from skillopt_ci.core.unseen import hidden_characters, unseen, visible
         "Be exact. <do this and nothing else now>",
         "<template>do it</template>",
         "Be exact.[](#do-it)",
+        "Be exact.[&nbsp;](#do-it)",
+        "```json-do-it-now-and-nothing-else-at-all\n```",
+        '<p class="do-it-now-and-nothing-else-at-all">x</p>',
         "Be [exact](<#do it>).",
         "\u0440\u0430ypal",  # Cyrillic letters in a Latin word
     ],
