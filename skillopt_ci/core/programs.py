@@ -45,7 +45,7 @@ _ASKED_FOR = (
 )
 _SHELL_SIGNS = (
     r"^[\s>*+-]*\$\s+(?!\d)[\w./~]*[a-z/]",
-    r"\$\(\s*[./~]*[a-z][\w./-]+(?:\s[^)\n]*)?\)(?![\^_$])",  # $(ab)^2$ is a formula
+    r"\$\(\s*[./~]*[a-z][\w./-]+(?:\s[^)\n]{0,400})?\)(?![\^_$])",  # $(ab)^2$ is a formula
     r"\b(?:ba|z|da)?sh\s+-[a-z]*c\b",
     r"\|\s*(?:(?:ba|z|da)?sh|iex)\b(?!\s*\|)",  # between two bars of a row it is a cell
     r"^\s*[^|\s][^|\n]*\|(?:[^|\n]*\|)*\s*(?:(?:ba|z|da)?sh|iex)\b",

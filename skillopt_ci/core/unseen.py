@@ -66,6 +66,8 @@ def _is_hidden(text: str, at: int) -> bool:
         return not _is_sign(text[at - 2 : at - 1] if before == _EMOJI_STYLE else before)
     if char in "\u200c\u200d":
         return not (_joins(before) and _joins(after))
+    if ord(char) & 0xFFFE == 0xFFFE:  # the last two of every plane are no characters
+        return True
     category = unicodedata.category(char)
     return category in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or _SHOW_NOTHING.match(char) is not None
 

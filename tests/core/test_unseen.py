@@ -89,6 +89,8 @@ def test_what_writing_needs_is_not_hidden(text: str) -> None:
         ("a\u2065b", "U+2065"),
         ("a\ufff0b", "U+FFF0"),
         ("a\ufdd0b", "U+FDD0"),
+        ("a\uffffb", "U+FFFF"),
+        ("a\U0003fffeb", "U+3FFFE"),
     ],
 )
 def test_where_it_joins_nothing_it_hides(text: str, name: str) -> None:
