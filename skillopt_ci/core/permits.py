@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 # What an agent acts with. A tool of another trade ("a tool", "the shell of an egg") needs more than its name to count.
 _TOOL = r"(?:tools?|bash|shell|terminal|command[- ]line|mcp|web(?:fetch|search))\b"
-_NAMED = r"(?:Bash|Read|Write|(?:Multi|Notebook)?Edit|Grep|Glob|Task|Web(?:Fetch|Search)|mcp__\w+)"
+_NAMED = r"(?:bash|(?-i:Read|Write|(?:Multi|Notebook)?Edit|Grep|Glob|Task|Web(?:Fetch|Search))|mcp__\w+)"
 _MACHINE = r"(?:tools?|files?|file\s?systems?|systems?|network|internet|shell|terminal|machine|computer|host|disk)\b"
 # What an agent does. People approve, pay, sign and file; of them no rule here speaks.
 _ACTS = r"(?:work|run|proceed|use|call|execute|act|operate|continue)"

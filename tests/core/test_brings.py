@@ -211,7 +211,7 @@ def test_permissions(text: str) -> None:
         "- Never skip the approval of the board.",
         "- The user can use the budgeting tool of the shop.",
         "**Tools:** Hammer, saw and drill.",
-        "Tools:\n\n- hammer\n- Read the manual",
+        "Tools:\n\n- hammer\n- Read the manual\n\nPermissions: read, write",
         "- **Permissions:**\n  - list who may read the record",
         "- Detect people with YOLO; a child may dig in the sandbox.",
         "Ask before you use a rule\n\nThe tools are in the box.",
