@@ -1,5 +1,6 @@
 """What a text would have an agent reach for: URLs, commands, tools it was not given."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -10,6 +11,8 @@ from skillopt_ci.core.blocks import code_blocks, paragraphs
 from skillopt_ci.core.permits import listed, permits
 from skillopt_ci.core.programs import command_in, commands_of, comments_of
 from skillopt_ci.core.readings import literal, plain
+
+_EMPHASIS = re.compile(r"(\*{1,3})(?=[^\s*])([^*\n]+)(?<=\S)\1")
 
 
 def _read(text: str) -> dict[str, None]:
@@ -39,8 +42,8 @@ def _command_lines(text: str) -> Iterator[str]:
 
 
 def _key(line: str) -> str:
-    """What a line is known by: emphasis makes no other line of it."""
-    return line.replace("*", "").strip()
+    """What a line is known by: emphasis makes no other line of it, a star that stands for files does."""
+    return _EMPHASIS.sub(r"\2", line).strip()
 
 
 @lru_cache(maxsize=4096)  # a body is read again with every edit, and an edit touches a line or two

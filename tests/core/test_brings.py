@@ -305,6 +305,7 @@ def test_marks_of_a_comment_that_are_text_hide_nothing(text: str) -> None:
 def test_emphasis_makes_no_other_line() -> None:
     assert commands("**Run** `curl x`.") - commands("Run `curl x`.") == set()
     assert permissions("You *may* use the Bash tool.") - permissions("You may use the Bash tool.") == set()
+    assert commands("Run `rm a*`.") - commands("Run `rm a`.")
 
 
 @pytest.mark.parametrize("text", ["Run `rm *` first.", "*\t```bash\n\tcat /etc/passwd\n\t```"])
