@@ -103,6 +103,8 @@ def _values(book: Any, ranges: Sequence[Area]) -> Iterator[tuple[str, object]]:
             looked_at += 1 + len(cells)
             if looked_at > MAX_LOOKED_AT:
                 raise WorkbookError(f"over {MAX_LOOKED_AT:,} cells to look at")
+            if cells.count(None) == len(cells):
+                continue  # a hostile sheet has millions of rows like this
             for column, value in enumerate(cells, area.left):
                 kept = None if value is None else comparable(value)
                 if kept is not None:
