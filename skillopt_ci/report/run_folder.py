@@ -19,6 +19,7 @@ from skillopt_ci.report.parts import UNCONFINED
 from skillopt_ci.report.training import train_summary
 
 _TRAIN_STREAMS = ("train/", "slow/", "screen")  # streams of train tasks: the only ones whose text is written
+_WRITING = ".skillopt-writing-"  # a file that is not whole yet; stays behind where the process is killed
 
 
 class RunFolder:
@@ -40,8 +41,11 @@ class RunFolder:
         self._confined = confined
 
     def write_config(self, config: Mapping[str, object]) -> None:
-        """`config.json`: the resolved configuration, without secrets."""
+        """`config.json`: the resolved configuration, without secrets. Comes first, so it clears up after a kill."""
         self._json("config.json", config)
+        for left in self.path.rglob(f"{_WRITING}*"):
+            if not left.is_dir():
+                left.unlink(missing_ok=True)
 
     def write_step(self, step: Step) -> None:
         """The files of one step: `steps/step_0001/`, or `slow_update/epoch_02/`."""
@@ -189,7 +193,7 @@ class RunFolder:
         target = self._place(name)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+            handle, temporary = tempfile.mkstemp(prefix=_WRITING, dir=target.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(text.encode("utf-8", "replace"))

@@ -173,6 +173,18 @@ def test_an_earlier_proposal_goes_away(tmp_path: Path) -> None:
     assert not (tmp_path / "pull_request.md").exists()
 
 
+def test_what_a_killed_process_was_writing_goes_away(tmp_path: Path) -> None:
+    made = fill(tmp_path)
+    for name in ("", "steps/step_0001/", "skills/"):
+        (tmp_path / f"{name}.skillopt-writing-x1y2z3_4").write_bytes(b"half a fi")
+    outside, folder = tmp_path.parent / "outside", tmp_path / "steps/.skillopt-writing-folder"
+    outside.write_text("kept")
+    folder.mkdir()
+    (tmp_path / "skills/.skillopt-writing-link").symlink_to(outside)
+    assert fill(tmp_path) == made
+    assert (folder.is_dir(), outside.read_text()) == (True, "kept")
+
+
 def test_an_unfinished_run_keeps_its_history(tmp_path: Path) -> None:
     fill(tmp_path)
     before = (tmp_path / "history.json").read_bytes()
