@@ -56,9 +56,16 @@ def test_an_example_improves_and_leaves_the_work_tree_clean(copied: Path) -> Non
     assert status.stdout == ""
 
 
-def test_the_readme_shows_the_demo(tmp_path: Path) -> None:
-    shown = run(str(EXAMPLES / "demo/run.py"), str(tmp_path / "demo"), cwd=ROOT)
-    (body,) = (tmp_path / "demo").glob(".skillopt/runs/*/pull_request/body.md")
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that `make demo` fills, and what it says."""
+    folder = tmp_path_factory.mktemp("run") / "demo"
+    return folder, run(str(EXAMPLES / "demo/run.py"), str(folder), cwd=ROOT)
+
+
+def test_the_readme_shows_the_demo(demo: tuple[Path, str]) -> None:
+    folder, shown = demo
+    (body,) = folder.glob(".skillopt/runs/*/pull_request/body.md")
     said = " ".join(f"{shown}\n{body.read_text(encoding='utf-8')}".split())
     blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- demo: ")[1:]
     assert [block.split(" -->")[0] for block in blocks] == ["gate", "train", "pull request"]
@@ -107,8 +114,8 @@ def test_the_tasks_of_the_demo_are_those_of_its_generator(tmp_path: Path) -> Non
     assert (tmp_path / "tasks.jsonl").read_bytes() == (folder / "tasks.jsonl").read_bytes()
 
 
-def test_the_demo_tells_its_whole_story(tmp_path: Path) -> None:
-    told = run(str(EXAMPLES / "demo" / "run.py"), str(tmp_path / "demo"), cwd=tmp_path)
+def test_the_demo_tells_its_whole_story(demo: tuple[Path, str]) -> None:
+    _, told = demo
     for words in ("$ skillopt-ci check", "$ skillopt-ci train", "$ skillopt-ci pr --dry-run", "Skill gate: PASS"):
         assert words in told
     assert "Skill gate: FAIL" in told
