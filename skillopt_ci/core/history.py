@@ -259,13 +259,24 @@ def effect_json(effect: Effect | None) -> dict[str, float] | None:
     return {"mean": _round(effect.mean), "low": _round(effect.low), "high": _round(effect.high)}
 
 
+def kept_at(steps: Sequence[Step]) -> dict[str, int]:
+    """By the key of an edit: the last step that kept it. What steps before said against it holds no more."""
+    return {
+        record.edit.key(): step.number
+        for step in steps
+        if step.action == "accept" and step.kind != "prune"
+        for record in step.edits
+        if record.status == "kept"
+    }
+
+
 def rejected_edits(steps: Sequence[Step]) -> list[Rejected]:
     """The rejected-edit buffer of the steps so far, in order."""
-    found = []
+    found, kept = [], kept_at(steps)
     for step in steps:
         effect = step.decision.effect.mean if step.decision and step.decision.effect else None
         for record in step.edits:
-            if record.status in NOT_KEPT:
+            if record.status in NOT_KEPT and kept.get(record.edit.key(), 0) <= step.number:
                 own = effect if record.status == "rejected" else None  # the others were never measured on validation
                 found.append(Rejected(edit=record.edit, reason=record.reason or step.reason, effect=own))
     return found

@@ -16,19 +16,22 @@ from skillopt_ci.forge.proposal import HISTORY_LIMIT, history_path
 
 MOST = 1000  # edits; the optimizer is shown the newest of them
 MAX_CHARS = 8000
+_STATUS = ("rejected", "accepted")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def read_memory(root: Path, tree: Tree, name: str, more: bytes = b"") -> tuple[tuple[Rejected, ...], str]:
     """Edits that earlier runs or reviewers rejected (the newest thousand), and a digest of what was read.
 
-    In a repository the file comes from the default branch: a branch of somebody else's must not steer training. A line
-    that does not fit is passed over; a file over the size limit is not read at all. `more` are further lines that the
-    user of the command named.
+    What was rejected first and kept later is none of them. In a repository the file comes from the default branch: a
+    branch of somebody else's must not steer training. A line that does not fit is passed over; a file over the size
+    limit is not read at all. `more` are further lines that the user of the command named.
     """
     parts = [data for data in (committed_history(root, tree, name), more) if len(data) <= 4 * HISTORY_LIMIT]
     data = b"\n".join(parts) if more else b"".join(parts)
-    found = list(_entries(data))
+    entries = list(_entries(data))
+    taken = {entry.edit.key(): at for at, (kept, entry) in enumerate(entries) if kept}
+    found = [entry for at, (kept, entry) in enumerate(entries) if not kept and taken.get(entry.edit.key(), -1) < at]
     return tuple(found[-MOST:]), text_digest(data.decode("utf-8", "replace")) if found else ""
 
 
@@ -45,13 +48,14 @@ def committed_history(root: Path, tree: Tree, name: str) -> bytes:
     return tree.read(path) if path in tree.glob(path) else b""
 
 
-def _entries(data: bytes) -> Iterator[Rejected]:
+def _entries(data: bytes) -> Iterator[tuple[bool, Rejected]]:
+    """The lines of a history, and of each whether its edit was kept."""
     for line in data.splitlines():
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if not isinstance(value, dict) or value.get("status") != "rejected" or value.get("op") not in get_args(Op):
+        if not isinstance(value, dict) or value.get("status") not in _STATUS or value.get("op") not in get_args(Op):
             continue
         texts = [t for k in ("target", "content", "rationale", "reason") if (t := _text(value.get(k, ""))) is not None]
         if len(texts) < 4:
@@ -63,7 +67,8 @@ def _entries(data: bytes) -> Iterator[Rejected]:
         edit = Edit(op=value["op"], target=target, content=content, rationale=rationale)
         base = value.get("base", "")
         base = base if isinstance(base, str) and _DIGEST.fullmatch(base) else ""
-        yield Rejected(edit=edit, reason=f"{reason} (an earlier run)", effect=effect, earlier=True, base=base)
+        entry = Rejected(edit=edit, reason=f"{reason} (an earlier run)", effect=effect, earlier=True, base=base)
+        yield value["status"] == "accepted", entry
 
 
 def _text(value: object) -> str | None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Step
+from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Step, kept_at
 from skillopt_ci.core.unanswered import WITHOUT_RESULT
 
 _WORDS: Mapping[str, str] = MappingProxyType(
@@ -44,14 +44,16 @@ def became(step: Step, record: EditRecord) -> str:
 def not_kept(steps: Iterable[Step]) -> list[tuple[Step, EditRecord]]:
     """Edits that were not kept, in the order of the steps; one that waited stands where it was looked at last.
 
-    Those beyond the edit budget are left out: nobody tried them.
+    One that a later step kept is none of them. Those beyond the edit budget are left out: nobody tried them.
     """
+    steps = tuple(steps)
+    kept = kept_at(steps)
     listed = [(step, record) for step in steps for record in step.edits]
     last = {record.edit.key(): step.number for step, record in listed}
     return [
         (step, record)
         for step, record in listed
-        if record.status != "over-budget"
+        if record.status != "over-budget" and kept.get(record.edit.key(), 0) <= step.number
         if record.status != "waiting" or last[record.edit.key()] == step.number
         if record.status != "kept" or step.action != "accept"
         if step.kind != "prune" or record.status not in ("kept", "rejected")  # these stay in the skill

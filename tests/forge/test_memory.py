@@ -43,6 +43,16 @@ def test_rejected_edits_of_earlier_runs_are_remembered(tmp_path: Path) -> None:
     assert memory(tmp_path, data + line())[1] != digest
 
 
+def test_what_was_kept_later_is_no_rejected_edit_until_it_is_rejected_again(tmp_path: Path) -> None:
+    early = line() + line(content="other") + line(target=" t ", status="accepted")
+    assert [f.edit.content for f in memory(tmp_path, early)[0]] == ["other"]
+    again = memory(tmp_path, early + line(reason="a reviewer took it back"))[0]
+    assert [(f.edit.content, f.reason) for f in again] == [
+        ("other", "r (an earlier run)"),
+        ("c", "a reviewer took it back (an earlier run)"),
+    ]
+
+
 def test_what_a_proposal_writes_is_read_back(tmp_path: Path) -> None:
     made = Training(
         name="x",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.edit import Edit
-from skillopt_ci.core.history import Action, Decision, EditRecord, EditStatus, Step, StepKind
+from skillopt_ci.core.history import Action, Decision, EditRecord, EditStatus, Step, StepKind, rejected_edits
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
@@ -28,6 +28,7 @@ from skillopt_ci.forge.proposal import (
     history_path,
     propose,
 )
+from skillopt_ci.report.edits import not_kept
 from tests.forge.repo import Repo
 
 HOSTILE = "@team fixes #1 [skip ci]\n\nCo-authored-by: x <x@y> --> ```"
@@ -243,6 +244,18 @@ class TestHistory:
             ("refused", "rejected", None),
             ("pruned", "rejected", None),
         ]
+
+    def test_an_edit_that_a_later_step_kept_is_remembered_as_kept_only(self) -> None:
+        early = replace(STEPS[0], edits=(record("rejected-alone", content="late"), record("refused", content="never")))
+        late = replace(STEPS[0], number=9, edits=(record("kept", content="late"),))
+        lines = [json.loads(line) for line in history_lines(training(steps=(early, late))).splitlines()]
+        assert [(x["content"], x["status"], x["step"]) for x in lines] == [
+            ("never", "rejected", early.number),
+            ("late", "accepted", 9),
+        ]
+        assert [r.edit.content for r in rejected_edits((early, late))] == ["never"]
+        assert [r.edit.content for _, r in not_kept((early, late))] == ["never"]
+        assert [r.edit.content for r in rejected_edits((early,))] == ["late", "never"]
 
     def test_the_scores_of_the_closing_comparison_are_one_line_of_the_run(self) -> None:
         lines = history_lines(training(test=(0.37, 0.9))).splitlines()
