@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 
 SCREENED = 4  # edits that a step screens for each that it may keep
+BUNDLED = 2  # edits that stand in a bundle for each that a step may keep, once screening is given up
 PRUNE_RUNS = 8  # of the skill without an edit, at most
 PRUNE_ROUNDS = 2  # runs of a validation task with the shorter skill
 PRUNINGS = 3  # removals that may be gated: all of them, then half as many, then half of those

@@ -18,7 +18,10 @@ from skillopt_ci.core.schedule import epoch_order
 WITH_IT, OF_IT = 3, 5
 UNLIKELY = 1.5  # an edit is dropped when luck explains its runs this many times better
 ENOUGH = 8.0  # and kept after its last run when mending explains them this many times better
+# Screening is given up when so many edits were tried in vain, and so many more for each that did well.
+IN_VAIN = 24
 HALF = 0.5
+REPEATS = "another edit of the step does as much for its tasks, and beside that it was not seen to help"
 Verdict = Literal["keep", "reject", "more"]
 Trial = tuple[str, frozenset[int], float | None]  # a task, the edits that stood in the text, and the score
 
@@ -32,7 +35,7 @@ class ScreenRule:
         share: part of what a task loses that an edit is tested to mend, above 0 and below 1.
         odds: an edit is kept at once when mending explains its runs this many times better than luck, above 1.
         company: edits that did well, from which their bundle is gated before the epoch ends.
-        gives_up: whether edits go unscreened after an epoch in which none of them got anywhere.
+        gives_up: whether edits go unscreened once screening has shown next to nothing.
     """
 
     runs: int = 6
@@ -142,6 +145,21 @@ def verdict(found: Screening | None, *, last: bool, rule: ScreenRule) -> Verdict
 def enough(rule: ScreenRule) -> float:
     """How many times better than luck mending must explain the runs of an edit after the last one."""
     return min(rule.odds, ENOUGH)
+
+
+def helps(found: Screening, rule: ScreenRule) -> bool:
+    """Whether the runs of an edit show that it helps, as far as its last run asks for."""
+    return found.evidence >= math.log(enough(rule))
+
+
+def in_doubt(found: Screening) -> bool:
+    """Whether the runs of an edit that was rejected leave open whether it helps, and speak for it rather."""
+    return found.gain > 0 and found.evidence > -math.log(UNLIKELY)
+
+
+def shows_nothing(found: Sequence[Screening], rule: ScreenRule) -> bool:
+    """Whether hardly any of the edits that were tried did well: each does too little to be seen on a few tasks."""
+    return len(found) >= IN_VAIN * (1 + sum(helps(f, rule) for f in found))
 
 
 def why_not(found: Screening, rule: ScreenRule) -> str:

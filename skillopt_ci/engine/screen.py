@@ -6,11 +6,9 @@ from dataclasses import replace
 from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Rollout, Score
-from skillopt_ci.core.screening import ScreenRule, tasks_of, why_not
+from skillopt_ci.core.screening import REPEATS, ScreenRule, tasks_of, why_not
 from skillopt_ci.engine.looks import Looks, run
 from skillopt_ci.engine.state import Bench, State
-
-REPEATS = "another edit of the step does as much for its tasks, and beside that it was not seen to help"
 
 
 def screen(

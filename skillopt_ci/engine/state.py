@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from skillopt_ci.core.composed import composed
-from skillopt_ci.core.costs import SCREENED
+from skillopt_ci.core.costs import BUNDLED, SCREENED
 from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.edit import Candidate
 from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Rejected, Step, StepKind, rejected_edits
@@ -12,7 +12,7 @@ from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Evaluation, Rollout
 from skillopt_ci.core.schedule import Shape
-from skillopt_ci.core.screening import ScreenRule
+from skillopt_ci.core.screening import REPEATS, ScreenRule, helps, in_doubt, shows_nothing
 from skillopt_ci.core.skill import Skill, Trained
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
@@ -135,14 +135,32 @@ class State:
         steps = self.steps[moved[-1] :] if moved else self.steps
         return tuple(r for s in steps for r in s.edits if r.status == "rejected-alone")
 
+    @property
+    def doubtful(self) -> list[EditRecord]:
+        """Edits that screening rejected and left in doubt, the likeliest to help first; each is tried once more."""
+        last = {r.edit.key(): r for s in self.steps if s.kind == "edit" for r in s.edits}
+        found = [(r.screening.evidence, r) for r in last.values() if _doubtful(r) and r.screening]
+        return [record for _, record in sorted(found, key=lambda pair: -pair[0])]
+
     def screens(self, settings: TrainSettings, epoch: int) -> bool:
-        """Whether edits are screened in an epoch: not after one in which no edit that was screened got anywhere.
+        """Whether edits are screened in an epoch: not once hardly any edit got anywhere that was, nor after an epoch
+        in which none did.
 
         Then each does too little to be seen, and bundles may show what edits do not.
         """
-        past = [s for s in self.steps if s.kind == "edit" and s.epoch < epoch]
-        fruitless = any(r.screening for s in past for r in s.edits) and all(s.action != "accept" for s in past)
-        return settings.screen.runs > 0 and not (fruitless and settings.screen.gives_up)
+        rule = settings.screen
+        tried = [(s.epoch, r) for s in self.steps if s.kind == "edit" for r in s.edits if r.proposed == s.number]
+        found = [(at, r.edit.key(), r.screening) for at, r in tried if r.screening is not None]
+        if not rule.gives_up or rule.runs == 0:
+            return rule.runs > 0
+        kept = {r.edit.key() for s in self.steps for r in s.edits if s.action == "accept" and r.status == "kept"}
+        past = [key in kept and helps(shown, rule) for at, key, shown in found if at < epoch]
+        fruitless = bool(past) and not any(past)
+        return not fruitless and not shows_nothing([shown for _, _, shown in found], rule)
+
+    def tries(self, settings: TrainSettings, epoch: int) -> int:
+        """Edits that a step of an epoch tries for each that it may keep; an unscreened bundle must be large to show."""
+        return SCREENED if self.screens(settings, epoch) else BUNDLED if settings.screen.runs else 1
 
     @property
     def postponed(self) -> int:
@@ -203,10 +221,15 @@ class State:
             edit_budget=blank.edit_budget,
             minibatch_size=settings.minibatch_size,
             place=Place(replica=settings.replica, epoch=blank.epoch, step=blank.number),
-            places=blank.edit_budget * (SCREENED if self.screens(settings, blank.epoch) else 1),
+            places=blank.edit_budget * self.tries(settings, blank.epoch),
             what=settings.what,
             earlier=tuple(r for s in self.steps for r in s.rollouts if r.trajectory is not None),
         )
+
+
+def _doubtful(record: EditRecord) -> bool:
+    shown = record.screening
+    return record.status == "rejected-alone" and record.reason != REPEATS and shown is not None and in_doubt(shown)
 
 
 def _moves(step: Step) -> bool:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from skillopt_ci.core.composed import composed
+from skillopt_ci.core.costs import BUNDLED
 from skillopt_ci.core.history import Action, EditRecord, EditStatus, Step
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import edit_budget
-from skillopt_ci.core.screening import worth
+from skillopt_ci.core.screening import helps, worth
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
@@ -50,7 +51,10 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
         vetted, more = screen(bench, state, vetted, rollouts, blank.edit_budget)
         failures += tuple(r.outcome for r in more if isinstance(r.outcome, Failure))
         blank = replace(blank, rollouts=(*rollouts, *more), failures=(*failures, *proposal.failures))
-    candidate, records = build_candidate(state.skill, vetted, blank.edit_budget * (1 + state.postponed), rules)
+    most = blank.edit_budget * (1 + state.postponed)
+    if not screens and settings.screen.runs:
+        most = len(state.waiting) + BUNDLED * blank.edit_budget
+    candidate, records = build_candidate(state.skill, vetted, most, rules)
     blank = replace(blank, edits=records)
     if candidate is None:
         alone = any(r.status == "rejected-alone" for r in records)
@@ -67,16 +71,19 @@ def waiting_step(bench: Bench, state: State) -> Step | None:
     if not state.waiting:
         return None
     bench.keep_back(0)
-    before = bench.spent()
     last = state.steps[-1]
-    blank = state.blank_step(last.epoch, "edit", last.edit_budget)
-    rules = _rules(bench, state)
-    again = vet(state, (), rules, blank.number)
-    candidate, records = build_candidate(state.skill, again, len(again), rules)
-    blank = replace(blank, edits=records)
-    if candidate is None:
-        return skipped(bench, blank, "no edit could be applied", before)
-    return gated(bench, state, blank, candidate, before)
+    return _once_more(bench, state, last.epoch, vet(state, (), _rules(bench, state), len(state.steps) + 1))
+
+
+def doubtful_step(bench: Bench, state: State, epoch: int) -> Step | None:
+    """Once screening is given up: gate together what it left in doubt, with what waits; None when that is nothing."""
+    settings = bench.settings
+    again = [replace(r, status="kept", reason="") for r in state.doubtful]
+    if not again or settings.screen.runs == 0 or state.screens(settings, epoch):
+        return None
+    most = BUNDLED * _budget(bench, state)
+    waiting = vet(state, (), _rules(bench, state), len(state.steps) + 1)
+    return _once_more(bench, state, epoch, sorted([*waiting, *again[:most]], key=lambda r: r.proposed))
 
 
 def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
@@ -84,11 +91,15 @@ def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
     again = [replace(r, status="kept", reason="") for r in last.edits if r.status == "undecided"]
     if last.action != "reject" or not again or not bench.settings.retry:
         return None
+    return _once_more(bench, state, last.epoch, again)
+
+
+def _once_more(bench: Bench, state: State, epoch: int, records: Sequence[EditRecord]) -> Step:
+    """A step that gates edits of earlier steps: nothing is run or read for it before."""
     before = bench.spent()
-    blank = state.blank_step(last.epoch, "edit", last.edit_budget)
-    rules = _rules(bench, state)
-    candidate, records = build_candidate(state.skill, again, last.edit_budget, rules)
-    blank = replace(blank, edits=records)
+    blank = state.blank_step(epoch, "edit", state.steps[-1].edit_budget)
+    candidate, found = build_candidate(state.skill, records, len(records), _rules(bench, state))
+    blank = replace(blank, edits=found)
     if candidate is None:
         return skipped(bench, blank, "no edit could be applied", before)
     return gated(bench, state, blank, candidate, before)
@@ -114,7 +125,8 @@ def gated(bench: Workbench, state: State, blank: Step, candidate: Skill, before:
     else:
         seen = [state.val, *(d.evaluation for d in known if d.evaluation is not None)]
         shown = [r.screening for r in blank.edits if r.status == "kept"]
-        rule = fitting_rule(bench.settings.rule, len(bench.val), seen, screened=bool(shown) and all(shown))
+        screened = bool(shown) and all(s is not None and helps(s, bench.settings.screen) for s in shown)
+        rule = fitting_rule(bench.settings.rule, len(bench.val), seen, screened=screened)
         decision = decide(bench.lab, (state.skill, candidate), state.val, bench.val, rule)
     bench.checkpoint()
     action: Action

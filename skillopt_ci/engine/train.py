@@ -13,7 +13,7 @@ from skillopt_ci.engine.epoch_end import meta_notes, slow_update_step
 from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, require_answers, result_of
 from skillopt_ci.engine.prune import prune_again, prune_cost, prune_step, removable
 from skillopt_ci.engine.state import Bench, State, Workbench
-from skillopt_ci.engine.steps import edit_step, retry_step, waiting_step
+from skillopt_ci.engine.steps import doubtful_step, edit_step, retry_step, waiting_step
 from skillopt_ci.errors import BudgetReachedError
 from skillopt_ci.optimizers.base import Optimizer
 from skillopt_ci.optimizers.skillopt import SkillOpt
@@ -98,9 +98,18 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
 
 
 def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, last: bool) -> Generator[Step, None, None]:
-    """The step of a batch; when its bundle is rejected, one more with the better half of it."""
+    """The step of a batch, before it what screening left in doubt; after a rejected bundle its better half."""
     bench.keep_back(prune_cost(state, bench) + (2 * len(bench.val) if state.waiting else 0))
-    step = edit_step(bench, state, epoch, batch, last=last)
+    for step in _with_half(bench, state, doubtful_step(bench, state, epoch)):
+        state = state.after(step)
+        yield step
+    yield from _with_half(bench, state, edit_step(bench, state, epoch, batch, last=last))
+
+
+def _with_half(bench: Bench, state: State, step: Step | None) -> Generator[Step, None, None]:
+    """A step; when its bundle is rejected, one more with the better half of it."""
+    if step is None:
+        return
     yield step
     again = retry_step(bench, state.after(step), step)
     if again is not None:
@@ -114,13 +123,8 @@ def _in_vain(state: State) -> bool:
 
 def _waiting(bench: Bench, state: State) -> Generator[Step, None, None]:
     """The steps that gate what still waits when no batch will come."""
-    step = None if perfect(state) else waiting_step(bench, state)
-    if step is None:
-        return
-    yield step
-    again = retry_step(bench, state.after(step), step)
-    if again is not None:
-        yield again
+    if not perfect(state):
+        yield from _with_half(bench, state, waiting_step(bench, state))
 
 
 def _prunings(bench: Bench, state: State) -> Generator[Step, None, None]:

@@ -10,10 +10,9 @@ from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Step, TrainResult
 from skillopt_ci.core.leakage import leakage_of
 from skillopt_ci.core.rollout import Sample
-from skillopt_ci.core.screening import ScreenRule
+from skillopt_ci.core.screening import REPEATS, ScreenRule
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
-from skillopt_ci.engine.screen import REPEATS
 from skillopt_ci.engine.steps import WAITS
 from skillopt_ci.errors import BudgetReachedError, CallFailedError
 from tests.engine.bench import RULE, Script, Scripted, add, bench, holds, lab, named, run, skill, tasks
