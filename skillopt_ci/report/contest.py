@@ -111,7 +111,8 @@ def _sections(c: Contest) -> list[str]:
         "task) is apart.",
         table(head, [_cells(r) for r in c.rows]),
         "Effect: final skill against the skill as it is (human), same tasks. Selection: validation scores that the "
-        "method chose by; optimistic, no result.",
+        "method chose by; optimistic, no result. Recorded cost: all that a method took; a call that several took is "
+        "recorded for each of them, and paid once.",
     ]
     if c.duels:
         rows = [_duel_cells(d) for d in c.duels]
