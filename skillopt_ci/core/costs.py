@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from math import ceil
 
 SCREENED = 4  # edits that a step screens for each that it may keep
-BUNDLED = 2  # edits that stand in a bundle for each that a step may keep, once screening is given up
 PRUNE_RUNS = 8  # of the skill without an edit, at most
 PRUNE_ROUNDS = 2  # runs of a validation task with the shorter skill
 PRUNINGS = 3  # removals that may be gated: all of them, then half as many, then half of those
@@ -67,7 +66,7 @@ def train_calls(shape: Shape) -> Calls:
 
     A step that screens tries at most `SCREENED` edits for each that it may keep, and where none helps as many as it may
     keep once more; the better half of a bundle that is not kept may be gated again, and so may what waits at
-    the end. Pruning tries every kept edit, and gates three times.
+    the end, and what screening left in doubt once it is given up. Pruning tries every kept edit, and gates three times.
     """
     steps_per_epoch = ceil(shape.train / shape.batch_size)
     steps = shape.epochs * steps_per_epoch
@@ -105,7 +104,7 @@ def search_rollouts(*, train: int, val: int, epochs: int, batch_size: int, round
 def _runs_per_task(shape: Shape, steps: int, slow_epochs: int) -> int:
     """Most runs that a validation task takes after the first one of the start."""
     rounds = shape.gate_rounds
-    decisions = (steps + 1) * 2 + slow_epochs if shape.screen_runs else steps + slow_epochs
+    decisions = (steps + 2) * 2 + slow_epochs if shape.screen_runs else steps + slow_epochs
     # The start is measured as often as a candidate may be; an accepted candidate brings two runs or more of its own,
     # one when its edits were screened.
     own = 1 if shape.screen_runs else 2

@@ -1,6 +1,5 @@
 """What happened in a run, step by step: the values that reports, run folders and proposals are made of."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -109,7 +108,7 @@ class Step:
         """Whether the step's word on one of its edits is about that edit, and not about a bundle it was part of."""
         if record.status != "rejected":
             return True
-        return sum(r.status == "rejected" for r in self.edits) == 1
+        return sum(r.status in ("rejected", "undecided") for r in self.edits) == 1  # the latter: its better half
 
     def as_json(self) -> dict[str, object]:
         """One object of `history.json`: no clock, no paid/replayed split, the same after an interruption."""
@@ -257,29 +256,6 @@ def effect_json(effect: Effect | None) -> dict[str, float] | None:
     if effect is None:
         return None
     return {"mean": _round(effect.mean), "low": _round(effect.low), "high": _round(effect.high)}
-
-
-def kept_at(steps: Sequence[Step]) -> dict[str, int]:
-    """By the key of an edit: the last step that kept it. What steps before said against it holds no more."""
-    return {
-        record.edit.key(): step.number
-        for step in steps
-        if step.action == "accept" and step.kind != "prune"
-        for record in step.edits
-        if record.status == "kept"
-    }
-
-
-def rejected_edits(steps: Sequence[Step]) -> list[Rejected]:
-    """The rejected-edit buffer of the steps so far, in order."""
-    found, kept = [], kept_at(steps)
-    for step in steps:
-        effect = step.decision.effect.mean if step.decision and step.decision.effect else None
-        for record in step.edits:
-            if record.status in NOT_KEPT and kept.get(record.edit.key(), 0) <= step.number:
-                own = effect if record.status == "rejected" else None  # the others were never measured on validation
-                found.append(Rejected(edit=record.edit, reason=record.reason or step.reason, effect=own))
-    return found
 
 
 def _round(value: float) -> float:

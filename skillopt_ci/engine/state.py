@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from skillopt_ci.core.composed import composed
-from skillopt_ci.core.costs import BUNDLED, SCREENED
+from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.edit import Candidate
-from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Rejected, Step, StepKind, rejected_edits
+from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Rejected, Step, StepKind
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
+from skillopt_ci.core.rejected import rejected_edits, stays
 from skillopt_ci.core.rollout import Evaluation, Rollout
 from skillopt_ci.core.schedule import Shape
 from skillopt_ci.core.screening import REPEATS, ScreenRule, helps, in_doubt, shows_nothing
@@ -107,6 +108,9 @@ class State:
         """The state after a step: an accepted candidate is the incumbent, what was not kept is remembered."""
         state = replace(self, steps=(*self.steps, step), rejected=(*self.rejected, *rejected_edits([step])))
         told = {r.edit.key() for r in step.edits}
+        if step.action == "accept":
+            kept = stays([step])
+            state = replace(state, rejected=tuple(r for r in state.rejected if r.edit.key() not in kept))
         still = [r for r in self.waiting if r.edit.key() not in told]
         state = replace(state, waiting=(*still, *(r for r in step.edits if r.status == "waiting")))
         if _moves(step):
@@ -135,32 +139,38 @@ class State:
         steps = self.steps[moved[-1] :] if moved else self.steps
         return tuple(r for s in steps for r in s.edits if r.status == "rejected-alone")
 
-    @property
-    def doubtful(self) -> list[EditRecord]:
-        """Edits that screening rejected and left in doubt, the likeliest to help first; each is tried once more."""
-        last = {r.edit.key(): r for s in self.steps if s.kind == "edit" for r in s.edits}
-        found = [(r.screening.evidence, r) for r in last.values() if _doubtful(r) and r.screening]
-        return [record for _, record in sorted(found, key=lambda pair: -pair[0])]
-
     def screens(self, settings: TrainSettings, epoch: int) -> bool:
-        """Whether edits are screened in an epoch: not once hardly any edit got anywhere that was, nor after an epoch
-        in which none did.
+        """Whether edits are screened in an epoch: not once hardly any got anywhere that was, nor when an epoch is over
+        and none was kept so far.
 
         Then each does too little to be seen, and bundles may show what edits do not.
         """
         rule = settings.screen
-        tried = [(s.epoch, r) for s in self.steps if s.kind == "edit" for r in s.edits if r.proposed == s.number]
-        found = [(at, r.edit.key(), r.screening) for at, r in tried if r.screening is not None]
         if not rule.gives_up or rule.runs == 0:
             return rule.runs > 0
-        kept = {r.edit.key() for s in self.steps for r in s.edits if s.action == "accept" and r.status == "kept"}
-        past = [key in kept and helps(shown, rule) for at, key, shown in found if at < epoch]
+        tried = [(s.epoch, r) for s in self.steps if s.kind == "edit" for r in s.edits if r.proposed == s.number]
+        # One that says the same as another was no try, and one that was tried again beside a new line is one edit.
+        found = {r.edit.key(): (at, r.screening) for at, r in tried if r.screening and r.reason != REPEATS}
+        kept = stays(self.steps)
+        past = [key in kept and helps(shown, rule) for key, (at, shown) in found.items() if at < epoch]
         fruitless = bool(past) and not any(past)
-        return not fruitless and not shows_nothing([shown for _, _, shown in found], rule)
+        return not fruitless and not shows_nothing([shown for _, shown in found.values()], rule)
 
-    def tries(self, settings: TrainSettings, epoch: int) -> int:
-        """Edits that a step of an epoch tries for each that it may keep; an unscreened bundle must be large to show."""
-        return SCREENED if self.screens(settings, epoch) else BUNDLED if settings.screen.runs else 1
+    def doubtful(self, rule: ScreenRule) -> list[EditRecord]:
+        """Edits that screening rejected and left in doubt: of those that exclude each other the likelier one.
+
+        They have one more chance, all together: none is left once one of them was looked at again.
+        """
+        looked = [(s, r) for s in self.steps if s.kind == "edit" for r in s.edits if r.screening]
+        if any(r.status != "rejected-alone" and r.proposed < s.number and not _helps(r, rule) for s, r in looked):
+            return []
+        last = {r.edit.key(): r for _, r in looked if r.reason != REPEATS}
+        left = [replace(r, status="kept", reason="") for r in last.values() if _in_doubt(r)]
+        found: list[EditRecord] = []
+        for record in sorted(left, key=lambda r: -(r.screening.evidence if r.screening else 0.0)):
+            tried = sorted([*found, record], key=lambda r: r.proposed)
+            found = tried if len(composed(self.skill, tried).applied) == len(tried) else found
+        return found
 
     @property
     def postponed(self) -> int:
@@ -221,15 +231,18 @@ class State:
             edit_budget=blank.edit_budget,
             minibatch_size=settings.minibatch_size,
             place=Place(replica=settings.replica, epoch=blank.epoch, step=blank.number),
-            places=blank.edit_budget * self.tries(settings, blank.epoch),
+            places=blank.edit_budget * (SCREENED if self.screens(settings, blank.epoch) else 1),
             what=settings.what,
             earlier=tuple(r for s in self.steps for r in s.rollouts if r.trajectory is not None),
         )
 
 
-def _doubtful(record: EditRecord) -> bool:
-    shown = record.screening
-    return record.status == "rejected-alone" and record.reason != REPEATS and shown is not None and in_doubt(shown)
+def _in_doubt(record: EditRecord) -> bool:
+    return record.status == "rejected-alone" and record.screening is not None and in_doubt(record.screening)
+
+
+def _helps(record: EditRecord, rule: ScreenRule) -> bool:
+    return record.screening is not None and helps(record.screening, rule)
 
 
 def _moves(step: Step) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from skillopt_ci.core.composed import composed
-from skillopt_ci.core.costs import BUNDLED
 from skillopt_ci.core.history import Action, EditRecord, EditStatus, Step
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import edit_budget
@@ -51,10 +50,7 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
         vetted, more = screen(bench, state, vetted, rollouts, blank.edit_budget)
         failures += tuple(r.outcome for r in more if isinstance(r.outcome, Failure))
         blank = replace(blank, rollouts=(*rollouts, *more), failures=(*failures, *proposal.failures))
-    most = blank.edit_budget * (1 + state.postponed)
-    if not screens and settings.screen.runs:
-        most = len(state.waiting) + BUNDLED * blank.edit_budget
-    candidate, records = build_candidate(state.skill, vetted, most, rules)
+    candidate, records = build_candidate(state.skill, vetted, blank.edit_budget * (1 + state.postponed), rules)
     blank = replace(blank, edits=records)
     if candidate is None:
         alone = any(r.status == "rejected-alone" for r in records)
@@ -66,24 +62,19 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
     return gated(bench, state, blank, candidate, before)
 
 
-def waiting_step(bench: Bench, state: State) -> Step | None:
-    """Gate what still waits when no further batch will come; None when nothing does."""
+def waiting_step(bench: Bench, state: State, epoch: int) -> Step | None:
+    """Gate what still waits when no screening will come any more; None when nothing does."""
     if not state.waiting:
         return None
-    bench.keep_back(0)
-    last = state.steps[-1]
-    return _once_more(bench, state, last.epoch, vet(state, (), _rules(bench, state), len(state.steps) + 1))
+    return _once_more(bench, state, epoch, vet(state, (), _rules(bench, state), len(state.steps) + 1))
 
 
 def doubtful_step(bench: Bench, state: State, epoch: int) -> Step | None:
-    """Once screening is given up: gate together what it left in doubt, with what waits; None when that is nothing."""
-    settings = bench.settings
-    again = [replace(r, status="kept", reason="") for r in state.doubtful]
-    if not again or settings.screen.runs == 0 or state.screens(settings, epoch):
+    """Once screening is given up: gate together what it left in doubt; None when that is nothing."""
+    if bench.settings.screen.runs == 0 or state.screens(bench.settings, epoch):
         return None
-    most = BUNDLED * _budget(bench, state)
-    waiting = vet(state, (), _rules(bench, state), len(state.steps) + 1)
-    return _once_more(bench, state, epoch, sorted([*waiting, *again[:most]], key=lambda r: r.proposed))
+    again = state.doubtful(bench.settings.screen)
+    return _once_more(bench, state, epoch, again) if again else None
 
 
 def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
@@ -97,7 +88,7 @@ def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
 def _once_more(bench: Bench, state: State, epoch: int, records: Sequence[EditRecord]) -> Step:
     """A step that gates edits of earlier steps: nothing is run or read for it before."""
     before = bench.spent()
-    blank = state.blank_step(epoch, "edit", state.steps[-1].edit_budget)
+    blank = state.blank_step(epoch, "edit", next(s.edit_budget for s in reversed(state.steps) if s.kind == "edit"))
     candidate, found = build_candidate(state.skill, records, len(records), _rules(bench, state))
     blank = replace(blank, edits=found)
     if candidate is None:

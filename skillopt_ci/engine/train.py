@@ -98,12 +98,22 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
 
 
 def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, last: bool) -> Generator[Step, None, None]:
-    """The step of a batch, before it what screening left in doubt; after a rejected bundle its better half."""
-    bench.keep_back(prune_cost(state, bench) + (2 * len(bench.val) if state.waiting else 0))
-    for step in _with_half(bench, state, doubtful_step(bench, state, epoch)):
-        state = state.after(step)
-        yield step
+    """The step of a batch; before it, once screening is given up, what waits, and then what was left in doubt."""
+    if bench.settings.screen.runs and not state.screens(bench.settings, epoch):
+        for make in (waiting_step, doubtful_step):
+            _keep_back(bench, state)
+            for step in _with_half(bench, state, make(bench, state, epoch)):
+                state = state.after(step)
+                yield step
+            if perfect(state):
+                return
+    _keep_back(bench, state)
     yield from _with_half(bench, state, edit_step(bench, state, epoch, batch, last=last))
+
+
+def _keep_back(bench: Bench, state: State) -> None:
+    """Keep back what the end of the run is going to take: pruning, and the gate of what waits."""
+    bench.keep_back(prune_cost(state, bench) + (2 * len(bench.val) if state.waiting else 0))
 
 
 def _with_half(bench: Bench, state: State, step: Step | None) -> Generator[Step, None, None]:
@@ -123,8 +133,9 @@ def _in_vain(state: State) -> bool:
 
 def _waiting(bench: Bench, state: State) -> Generator[Step, None, None]:
     """The steps that gate what still waits when no batch will come."""
-    if not perfect(state):
-        yield from _with_half(bench, state, waiting_step(bench, state))
+    if state.waiting and not perfect(state):
+        bench.keep_back(0)
+        yield from _with_half(bench, state, waiting_step(bench, state, state.steps[-1].epoch))
 
 
 def _prunings(bench: Bench, state: State) -> Generator[Step, None, None]:

@@ -12,7 +12,8 @@ from typing import get_args
 from skillopt_ci.core.composed import composed
 from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.edit import Op
-from skillopt_ci.core.history import NOT_AGAIN, NOT_KEPT, EditRecord, Step, kept_at
+from skillopt_ci.core.history import NOT_AGAIN, NOT_KEPT, EditRecord, Step
+from skillopt_ci.core.rejected import outdated, stays
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.forge.marker import marker_line
 
@@ -117,13 +118,13 @@ def history_lines(training: Training) -> bytes:
     oldest fall out at the limit.
     """
     old = [line for line in training.history.split(b"\n") if line.strip() and not _of_run(line, training.run_id)]
-    kept = kept_at(training.steps)
+    kept = stays(training.steps)
     new = [
         json.dumps(_history_entry(training, step, record), sort_keys=True, ensure_ascii=True).encode()
         for step in training.steps
         for record in step.edits
         if record.status in ("kept", *NOT_KEPT) and not (step.kind == "prune" and record.status == "kept")
-        if not record.reason.startswith(NOT_AGAIN) and kept.get(record.edit.key(), 0) <= step.number
+        if not record.reason.startswith(NOT_AGAIN) and not (record.status != "kept" and outdated(step, record, kept))
     ]
     lines = [*old, *new, *_run_line(training)]
     size = sum(len(line) + 1 for line in lines)

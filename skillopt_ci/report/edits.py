@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Step, kept_at
+from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Step
+from skillopt_ci.core.rejected import outdated, stays
 from skillopt_ci.core.unanswered import WITHOUT_RESULT
 
 _WORDS: Mapping[str, str] = MappingProxyType(
@@ -17,6 +18,8 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "undecided": "not decided",
     }
 )
+
+_OPEN = ("rejected-alone", "undecided")  # words that a later gate may take the place of
 
 
 def reason_of(step: Step) -> str:
@@ -42,19 +45,21 @@ def became(step: Step, record: EditRecord) -> str:
 
 
 def not_kept(steps: Iterable[Step]) -> list[tuple[Step, EditRecord]]:
-    """Edits that were not kept, in the order of the steps; one that waited stands where it was looked at last.
+    """Edits that were not kept, in the order of the steps; one that was looked at again stands where that was last.
 
     One that a later step kept is none of them. Those beyond the edit budget are left out: nobody tried them.
     """
     steps = tuple(steps)
-    kept = kept_at(steps)
+    kept = stays(steps)
     listed = [(step, record) for step in steps for record in step.edits]
     last = {record.edit.key(): step.number for step, record in listed}
+    gated = {record.edit.key(): step.number for step, record in listed if record.status == "rejected"}
     return [
         (step, record)
         for step, record in listed
-        if record.status != "over-budget" and kept.get(record.edit.key(), 0) <= step.number
+        if record.status != "over-budget" and not outdated(step, record, kept)
         if record.status != "waiting" or last[record.edit.key()] == step.number
+        if step.kind != "edit" or record.status not in _OPEN or gated.get(record.edit.key(), 0) <= step.number
         if record.status != "kept" or step.action != "accept"
         if step.kind != "prune" or record.status not in ("kept", "rejected")  # these stay in the skill
     ]

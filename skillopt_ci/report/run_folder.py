@@ -6,7 +6,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from skillopt_ci.core.history import Confirmation, Step, TrainResult, rejected_edits
+from skillopt_ci.core.history import Confirmation, Step, TrainResult
+from skillopt_ci.core.rejected import rejected_edits
 from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Score
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.core.verdict import TrainEntry

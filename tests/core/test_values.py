@@ -19,8 +19,8 @@ from skillopt_ci.core.history import (
     Step,
     TrainResult,
     effect_json,
-    rejected_edits,
 )
+from skillopt_ci.core.rejected import rejected_edits
 from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Sample, Score, evaluate
 from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.stats import Effect, plus_two

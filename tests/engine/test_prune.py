@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from skillopt_ci.core.edit import Edit
-from skillopt_ci.core.history import Step, TrainResult, rejected_edits
+from skillopt_ci.core.history import Step, TrainResult
+from skillopt_ci.core.rejected import rejected_edits
 from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend

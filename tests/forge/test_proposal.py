@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.edit import Edit
-from skillopt_ci.core.history import Action, Decision, EditRecord, EditStatus, Step, StepKind, rejected_edits
+from skillopt_ci.core.history import Action, Decision, EditRecord, EditStatus, Step, StepKind
+from skillopt_ci.core.rejected import rejected_edits
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect

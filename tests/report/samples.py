@@ -44,6 +44,8 @@ def record(status: EditStatus, op: str = "add") -> EditRecord:
         "replace": Edit(op="replace", target="old\nline", content="new ``` line"),
         "delete": Edit(op="delete", target="gone", content=""),
     }[op]
+    if status == "refused":  # the skill does not have it
+        made = replace(made, content=f"{made.content}, too")
     return EditRecord(edit=made, status=status, reason="" if status == "kept" else HOSTILE)
 
 
