@@ -7,9 +7,9 @@ the closing comparison on the test split is ours alone and is counted apart. Riv
 
 Run: python benchmarks/training.py [--seeds 10101-10120] [--worlds latent-0.1,...] [--arms default,gepa,...]
 Seeds up to 260, 501 to 624, 5001 to 5240 and 8501 to 9000 were used while the method was developed; 1001 to 1024, 2001
-to 2024, 3001 to 3024, 6001 to 6060, 7001 to 7126, 9101 to 9340, 9501 to 9530, 9701 to 9708, 10201 to 10208 and
-10301 to 10320 to measure it on the way; 9401 to 9460 and 10001 to 10040, too. The tables of docs/training.md are from 10101 to 10160 and
-10001 to 10040.
+to 2024, 3001 to 3024, 6001 to 6060, 7001 to 7126, 9101 to 9340, 9501 to 9530, 9701 to 9708, 10201 to 10208 and 10301 to
+10320 to measure it on the way; 9401 to 9460 and 10001 to 10040, too. The tables of docs/training.md are from 10101 to
+10160 and 10001 to 10040.
 They are no evidence any more.
 """
 
