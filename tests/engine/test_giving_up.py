@@ -121,6 +121,20 @@ def test_of_two_in_doubt_that_exclude_each_other_the_likelier_one_is_tried() -> 
     assert state.after(replace(state.blank_step(1, "edit", 4), edits=tuple(again))).doubtful(RULE) == []
 
 
+def test_what_a_step_keeps_is_told_to_the_optimizer_as_rejected_no_more() -> None:
+    start, one, two = skill("x\n"), EditRecord(edit=add("- b1"), status="rejected"), add("- b2")
+    val = Evaluation(skill=start.digest, task_ids=("v",), values=((0.5,),))
+    state = State(start=start, skill=start, val=val, mean=0.5)
+    bundle = replace(state.blank_step(1, "edit", 4), edits=(one, replace(one, edit=two)), action="reject")
+    state = state.after(bundle)
+    assert [r.edit.content for r in state.rejected] == ["- b1", "- b2"]
+    kept = replace(state.blank_step(1, "edit", 4), edits=(replace(one, status="kept"),), action="accept")
+    assert [r.edit.content for r in state.after(kept).rejected] == ["- b2"]
+    half = replace(bundle, edits=(one, replace(one, edit=two, status="undecided")))
+    assert not half.alone(one)  # the gate's word was on both
+    assert replace(bundle, edits=(one,)).alone(one)
+
+
 @pytest.mark.parametrize(("epochs", "gates"), [(2, 5), (4, 7), (5, 8)])
 def test_no_run_takes_more_than_the_upper_bound_of_its_plan(epochs: int, gates: int) -> None:
     """Two edits help their own tasks, all others are in doubt, and the gate keeps none: every step gates all it may."""
