@@ -4,12 +4,12 @@ A module is imported only when its name is used, so that no SDK is loaded for a 
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any
 
+from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.errors import UsageError
 
 BUILTIN: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -128,7 +128,4 @@ def load(kind: str, name: str) -> Any:
                 return entry.load()
             except (ImportError, AttributeError) as error:
                 raise UsageError(f"the plug-in {name!r} ({entry.value}) cannot be loaded: {error}") from error
-    known = names(kind)
-    close = get_close_matches(name, known, n=1)
-    hint = f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(known)}"
-    raise UsageError(f"unknown {_SINGULAR[kind]} {name!r}{hint}")
+    raise UsageError(f"unknown {_SINGULAR[kind]} {name!r}{suggest(name, names(kind))}")

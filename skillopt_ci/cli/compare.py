@@ -1,6 +1,5 @@
 """`compare`: methods of training on your own tasks, with the same ration of target rollouts each."""
 
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from skillopt_ci.cli.project import open_project
 from skillopt_ci.cli.work import at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.contest import ContestReport
+from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.engine.human import NAME as HUMAN
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.contest import contest_json, contest_junit, contest_summary
@@ -92,9 +92,7 @@ def chosen_methods(text: str) -> list[str]:
     known = plugins.names("methods")
     for name in names:
         if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"perhaps you meant '{close[0]}'?" if close else f"known: {', '.join(known)}"
-            raise UsageError(f"--methods: unknown method '{name[:80]}'; {hint}")
+            raise UsageError(f"--methods: unknown method '{name[:80]}'{suggest(name, known)}")
     if not names:
         raise UsageError(f"--methods: name at least one method beside {HUMAN}, such as `--methods skillopt,one-shot`")
     return [HUMAN, *names]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from skillopt_ci import plugins
@@ -20,6 +19,7 @@ from skillopt_ci.core.digest import digest
 from skillopt_ci.core.matrix import Cell, Matrix
 from skillopt_ci.core.rollout import evaluate
 from skillopt_ci.core.skill import Skill, decode_skill, split_text
+from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.core.tree import Below
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.errors import ConfigError, InconclusiveError, UsageError
@@ -123,9 +123,7 @@ def _places(skill: ResolvedSkill, harnesses: Sequence[str]) -> list[ResolvedSkil
     known = plugins.names("harnesses")
     for name in harnesses:
         if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"perhaps you meant '{close[0]}'?" if close else f"known: {', '.join(known)}"
-            raise UsageError(f"--harness: unknown harness '{name[:80]}'; {hint}")
+            raise UsageError(f"--harness: unknown harness '{name[:80]}'{suggest(name, known)}")
     chosen = list(dict.fromkeys(harnesses)) or [skill.harness]
     variants = [skill if n == skill.harness else replace(skill, harness=n, harness_options={}) for n in chosen]
     return [one for variant in variants for one in variant.each_target()]

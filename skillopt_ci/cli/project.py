@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from skillopt_ci.cli.console import Console
@@ -15,6 +14,7 @@ from skillopt_ci.core.media import cannot_be_sent
 from skillopt_ci.core.scripts import suite_with_scripts
 from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.split import SplitWeights
+from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.core.task import SPLITS, STARTER_TAG, Suite
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem, UsageError
@@ -49,9 +49,7 @@ def require_names(names: Sequence[str], known: Sequence[str]) -> None:
     """Raises `UsageError` for a name of --skill that is not known, with a suggestion."""
     for name in names:
         if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"; perhaps you meant '{close[0]}'?" if close else f"; configured: {', '.join(known) or 'none'}"
-            raise UsageError(f"--skill {name}: no such skill{hint}")
+            raise UsageError(f"--skill {name}: no such skill{suggest(name, known, told='configured')}")
 
 
 def find_root(config: Path | None, start: Path) -> tuple[Path, str]:

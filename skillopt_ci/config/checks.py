@@ -8,8 +8,9 @@ from skillopt_ci.config.harness import Harness
 from skillopt_ci.config.locate import Path
 from skillopt_ci.config.overrides import chosen_targets, merged
 from skillopt_ci.config.schema import Config, ProviderEntry, SkillEntry, SplitWeights, TargetModel
-from skillopt_ci.config.words import clean, show, suggest
+from skillopt_ci.config.words import clean, show
 from skillopt_ci.core.nested import leaves
+from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.harnesses.base import AgentKind
 

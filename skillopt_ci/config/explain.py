@@ -7,7 +7,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from skillopt_ci.config.locate import Located, Path
-from skillopt_ci.config.words import clean, looks_like_secret, show, suggest, wanted
+from skillopt_ci.config.words import clean, looks_like_secret, show, wanted
+from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.errors import Problem
 
 

@@ -4,8 +4,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping
 
 _PREFIX = re.compile(
     r"(?:\b|_)(?:sk|pk|rk)[-_][A-Za-z0-9_-]{6,}|gh[pousr]_\w{6,}|github_pat_\w{6,}|glpat-\S{6,}|xox[a-z]-\S{6,}"
@@ -46,13 +45,6 @@ def clean(text: str, limit: int = 60) -> str:
     """Text on one line without control or invisible characters, cut at `limit` characters."""
     shown = "".join(c if c.isprintable() else "?" for c in text[: limit + 1])
     return shown if len(shown) <= limit else shown[:limit] + "..."
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """`; perhaps you meant 'x'?`, or what is known."""
-    names = list(known)
-    close = get_close_matches(word[:80].lower(), names, n=1)
-    return f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(names)}"
 
 
 def wanted(schema: Mapping[str, object]) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from skillopt_ci.core.rollout import Check as Looked
 from skillopt_ci.core.rollout import Score
+from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
@@ -59,9 +59,7 @@ def _check(number: int, item: object) -> Check:
         raise ConfigError(f"{where}: must be a mapping of 'op' and 'arg'")
     op = item["op"]
     if not isinstance(op, str) or op not in KNOWN:
-        close = get_close_matches(str(op), KNOWN, n=1)
-        hint = f"; perhaps you meant '{close[0]}'?" if close else f"; known: {', '.join(KNOWN)}"
-        raise ConfigError(f"{where}: unknown op {op!r}{hint}")
+        raise ConfigError(f"{where}: unknown op {op!r}{suggest(str(op), KNOWN)}")
     try:
         return made(op, item)
     except ConfigError as error:

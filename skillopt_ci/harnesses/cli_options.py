@@ -1,11 +1,11 @@
 """Options of the harnesses that run an installed command line, checked."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
+from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.harnesses.agent import AgentLimits
 
@@ -52,8 +52,5 @@ def read_options(model: type[M], harness: str, options: Mapping[str, object]) ->
 def _said(model: type[BaseModel], harness: str, problem: Any) -> str:
     key = str(problem["loc"][0]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
-        known = list(model.model_fields)
-        close = get_close_matches(key, known, n=1)
-        hint = f"perhaps you meant '{close[0]}'?" if close else f"known: {', '.join(known)}"
-        return f"{harness}: unknown option {key[:60]!r}; {hint}"
+        return f"{harness}: unknown option {key[:60]!r}{suggest(key, model.model_fields)}"
     return f"{harness}: option '{key}': {problem['msg'].lower()}"

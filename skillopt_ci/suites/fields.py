@@ -2,8 +2,8 @@
 
 import posixpath
 from collections.abc import Collection, Sequence
-from difflib import get_close_matches
 
+from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.core.unseen import hidden_characters
 from skillopt_ci.errors import Problem
 from skillopt_ci.suites.source import Item, WrittenFloat, kind
@@ -45,9 +45,7 @@ class Fields:
         """Every field that is not known is an error, with what was perhaps meant."""
         for key in self.item.value:
             if key not in known:
-                close = get_close_matches(key.lower(), known, n=1)
-                hint = f"perhaps you meant '{close[0]}'?" if close else f"known: {', '.join(known)}"
-                self.wrong(f"unknown field {key[:60]!r}; {hint}", key)
+                self.wrong(f"unknown field {key[:60]!r}{suggest(key, known)}", key)
 
     def one_of(self, keys: Sequence[str]) -> str | None:
         """The one field of several spellings that is there; an error when there are two."""

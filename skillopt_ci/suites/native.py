@@ -2,12 +2,12 @@
 
 import posixpath
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 
 from skillopt_ci import plugins
 from skillopt_ci.core.agreement import label_problem
 from skillopt_ci.core.digest import digest
+from skillopt_ci.core.suggestion import closest, suggest
 from skillopt_ci.core.task import SPLITS, Attachment, GraderSpec, Source, Split, Task, content_id
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem
@@ -124,8 +124,7 @@ def _split(fields: Fields) -> Split | None:
         if name == known:
             return known
     if name is not None and isinstance(fields.get("split"), str):
-        close = get_close_matches(name.lower(), (*SPLITS, "validation", "dev", "valid"), n=1)
-        meant = close[0] if close else ""
+        meant = closest(name, (*SPLITS, "validation", "dev", "valid"))
         hint = f"; perhaps you meant '{meant if meant in SPLITS else 'val'}'?" if meant else ""
         fields.wrong(f"unknown split {name[:60]!r} (train, val or test){hint}", "split")
     return None
@@ -155,9 +154,7 @@ def _grader(fields: Fields, value: object) -> GraderSpec | None:
     if name not in plugins.BUILTIN["graders"]:
         known = plugins.names("graders")
         if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"perhaps you meant '{close[0]}'?" if close else f"known: {', '.join(known)}"
-            fields.wrong(f"unknown grader {name[:60]!r}; {hint}", "graders")
+            fields.wrong(f"unknown grader {name[:60]!r}{suggest(name, known)}", "graders")
             return None
     if hidden is not None and not isinstance(hidden, bool):
         fields.wrong(f"grader '{name}': 'hidden' must be true or false, not {kind(hidden)}", "graders")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.config.words import clean, looks_like_secret, show, suggest, wanted
+from skillopt_ci.config.words import clean, looks_like_secret, show, wanted
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,6 @@ def test_show(value: object, words: str) -> None:
 def test_shown_text_is_one_short_printable_line(text: str) -> None:
     assert clean(text).isprintable()
     assert len(clean(text)) <= 63
-
-
-def test_suggest() -> None:
-    assert suggest("Batchsize", ["batch_size", "epochs"]) == "; perhaps you meant 'batch_size'?"
-    assert suggest("qqq", ["batch_size", "epochs"]) == "; known: batch_size, epochs"
 
 
 @pytest.mark.parametrize(
