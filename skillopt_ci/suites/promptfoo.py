@@ -20,7 +20,8 @@ from skillopt_ci.suites.foreign import CODE, LIMITS, MODELS, Node, Report, top
 from skillopt_ci.suites.making import Draft, clean_id, make
 from skillopt_ci.suites.promptfoo_asserts import part
 from skillopt_ci.suites.promptfoo_tests import load_tests, load_text
-from skillopt_ci.suites.templates import LOGIC, as_text, render, render_all
+from skillopt_ci.suites.promptfoo_vars import rendered, variables
+from skillopt_ci.suites.templates import LOGIC, as_text, render
 from skillopt_ci.suites.weighing import Part, collect, threshold_of
 
 MOST_TASKS = 100_000
@@ -180,7 +181,7 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
     described = node.text("description")
     node.name = clean_id(described)
     default = suite.default
-    values = {**(default.mapping("vars") if default else {}), **_values(node)}
+    named = variables(node, default, suite.node)
     options = [n.node("options") for n in (node, default) if n]
     expand = not any(o and o.flag("disableVarExpansion") for o in options)
     prefix, suffix = (next((t for o in options if o and (t := o.text(k))), "") for k in ("prefix", "suffix"))
@@ -190,17 +191,18 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
     notes = {**(default.mapping("metadata") if default else {}), **node.mapping("metadata")}
     passing = node if default is None or node.get("threshold") is not None else default
     asserts = [*(default.nodes("assert") if default else []), *node.nodes("assert")]
-    lists = {k: v for k, v in values.items() if isinstance(v, list) and expand and v}
+    lists = named.matrix() if expand else {}
     if prod(map(len, lists.values())) * max(1, len(suite.prompts)) > MOST_TASKS:
         node.wrong(f"its variables make more than {MOST_TASKS} tasks")
         return []
     made: list[Task | None] = []
     for chosen in product(*lists.values()):
-        full = _rendered({**values, **dict(zip(lists, chosen, strict=True))})
+        full = rendered({**named.values, **dict(zip(lists, chosen, strict=True))})
         for template in suite.prompts:
             prompt = None if full is None else render(f"{prefix}{template}{suffix}", full)
-            if full is None or prompt is None:
-                node.lose_item(LOGIC)
+            lacking = named.lacking(template)
+            if full is None or prompt is None or lacking:
+                node.lose_item(lacking or LOGIC)
                 continue
             parts = tuple(part(_referenced(suite.node, one), full) for one in asserts)
             checks = collect(Part(parts=parts, threshold=threshold_of(passing, parts)))
@@ -208,28 +210,6 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
             made.append(make(node, draft, checks))
     node.lose_rest(_TEST_REASONS)
     return made
-
-
-def _values(node: Node) -> dict[str, object]:
-    """The variables of a test; a text file's content stands for its name."""
-    value = node.get("vars")
-    if isinstance(value, str | list):
-        node.lose("vars", "variables from files")
-        return {}
-    made = dict(node.mapping("vars"))
-    for key, one in made.items():
-        if isinstance(one, str) and one.startswith("file://"):
-            texts = load_text(node, "vars", one.removeprefix("file://"))
-            made[key] = texts[0] if texts else ""
-    return made
-
-
-def _rendered(values: Mapping[str, object]) -> dict[str, object] | None:
-    """Variables may name each other."""
-    try:
-        return {key: render_all(one, values) for key, one in values.items()}
-    except ValueError:
-        return None
 
 
 def _referenced(suite: Node, node: Node) -> Node:

@@ -24,14 +24,14 @@ def load_tests(node: Node, key: str, name: str) -> list[Node]:
     if name.startswith(("http://", "https://", "huggingface://", "sharepoint://", "az://", "s3://")):
         node.lose(key, REMOTE)
         return []
-    if _SCRIPT.search(name):  # perhaps with the name of a function: no path, and whether it is there does not matter
+    if is_script(name):  # no path, and whether it is there does not matter
         node.lose_part(key, CODE)
         return []
     made: list[Node] = []
-    for path in _paths(node, key, name.removeprefix("file://")):
+    for path in paths(node, key, name.removeprefix("file://")):
         ending = posixpath.splitext(path)[1].lower()
         if ending not in (".csv", ".json", ".jsonl", ".yaml", ".yml"):
-            node.lose_part(key, CODE if _SCRIPT.search(path) else BINARY)
+            node.lose_part(key, CODE if is_script(path) else BINARY)
             continue
         data = node.report.read(path, line=node.line_of(key))
         if data is None:
@@ -45,7 +45,7 @@ def load_tests(node: Node, key: str, name: str) -> list[Node]:
 def load_text(node: Node, key: str, name: str) -> list[str]:
     """The texts of the files that `name` stands for."""
     made = []
-    for path in _paths(node, key, name):
+    for path in paths(node, key, name):
         data = node.report.read(path, line=node.line_of(key))
         text = None if data is None or b"\x00" in data[:4096] else node.report.text(path, data)
         if text is None:
@@ -55,16 +55,23 @@ def load_text(node: Node, key: str, name: str) -> list[str]:
     return made
 
 
-def _paths(node: Node, key: str, name: str) -> list[str]:
-    """Paths for a name or pattern relative to the file; an error when there are none."""
-    place = beside(node.path, name)
-    try:
-        found = list(node.report.tree.glob(place)) if place else []
-    except ConfigError:
-        found = []
-    if not found:
-        node.wrong(f"'{key}': there is no file {name[:200]!r}", key)
-    return found
+def is_script(name: str) -> bool:
+    """Whether a name is that of a program, perhaps with one of its functions."""
+    return bool(_SCRIPT.search(name))
+
+
+def paths(node: Node, key: str, name: str, *, root: str = "") -> list[str]:
+    """Paths for a name or pattern relative to the file `root`, else to the node's; an error when there are none."""
+    for origin in dict.fromkeys((root or node.path, node.path)):
+        place = beside(origin, name)
+        try:
+            found = list(node.report.tree.glob(place)) if place else []
+        except ConfigError:
+            found = []
+        if found:
+            return found
+    node.wrong(f"'{key}': there is no file {name[:200]!r}", key)
+    return []
 
 
 def rows(report: Report, data: bytes) -> list[Node]:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 from skillopt_ci.suites.foreign import written
 
@@ -47,6 +48,21 @@ def as_text(value: object) -> str:
         return str(value).lower()
     plain = written(value)
     return json.dumps(value, ensure_ascii=False) if plain is None else plain
+
+
+def as_javascript(number: float) -> str:
+    """A number as JavaScript shows it: `3.50` is 3.5 and `1.0` is 1."""
+    if number.is_integer() and abs(number) < 1e21:
+        return str(int(number))
+    plain = float.__repr__(number)
+    if "e" in plain and abs(number) >= 1e-6 and "+" not in plain:
+        return format(Decimal(plain), "f")
+    return re.sub(r"e([+-])0", r"e\1", plain)
+
+
+def uses(text: str, key: str) -> bool:
+    """Whether a template shows a variable."""
+    return any(re.match(rf"\s*{re.escape(key)}\b", match[1]) for match in _EXPRESSION.finditer(text))
 
 
 def _look_up(name: str, values: Mapping[str, object]) -> object:

@@ -180,8 +180,51 @@ def test_variables_from_files_and_of_each_other_and_without_tests() -> None:
     assert task.prompt == "p"
 
 
+def test_the_content_of_files_stands_for_variables_wherever_they_are_named() -> None:
+    content = (
+        "prompts: ['{{doc}} {{q}}']\ndefaultTest: {vars: {doc: 'file://docs/a.txt'}}\ntests:\n- {vars: {q: 1}}\n"
+        "- {vars: {q: 2, doc: ['file://docs/a.txt', 'file://docs/b.txt']}}\n- {vars: {q: 3, doc: 'file://docs/*.txt'}}\n"
+        "- {vars: {q: 4, doc: 'file://y.yaml'}}\n- file://t/more.yaml\n"
+    )
+    files = {
+        "docs/a.txt": "Alpha\n",
+        "docs/b.txt": "Beta\n",
+        "y.yaml": "k: 1\nl: [a]\n",
+        # Of a list of tests in a folder: paths start at the configuration, or at the list where it has the file.
+        "t/more.yaml": "- {vars: {q: 5, doc: 'file://docs/b.txt'}}\n- {vars: {q: 6, doc: 'file://own.txt'}}\n",
+        "t/own.txt": "Own",
+    }
+    result = text("promptfoo", content, **files)
+    prompts = [t.prompt for t in result.tasks]
+    assert prompts[:5] == ["Alpha 1", "Alpha 2", "Beta 2", "Alpha 3", "Beta 3"]
+    assert prompts[5:] == ['{"k":1,"l":["a"]} 4', "Beta 5", "Own 6"]
+    assert (said(result), result.losses) == ([], ())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("code.py", "code is never run on import"), ("scan.png", "a file that is no text")],
+)
+def test_a_prompt_that_shows_what_cannot_be_read_is_no_task(name: str, reason: str) -> None:
+    content = (
+        f"prompts: ['Describe {{{{ doc }}}}']\ntests: [{{vars: {{doc: 'file://{name}'}}}}, {{vars: {{doc: here}}}}]\n"
+    )
+    result = text("promptfoo", content, **{"code.py": "def get_var(): ...", "scan.png": "\x89PNG\x00"})
+    assert [t.prompt for t in result.tasks] == ["Describe here"]
+    assert [(loss.field, loss.reason) for loss in result.losses] == [("vars", reason), ("", reason)]
+
+
+def test_variables_are_shown_as_javascript_shows_them() -> None:
+    content = (
+        "prompts: ['{{a}} {{b}} {{c}} {{d}} {{e}}!']\n"
+        'tests: [{vars: {a: 10.50, b: 1.0, c: 1e3, d: 0.00005, e: "x\\n"}}, {vars: {a: [1, 2]}}]\n'
+    )
+    # A list makes a matrix only when it begins with a text.
+    assert [t.prompt for t in text("promptfoo", content).tasks] == ["10.5 1 1000 0.00005 x!", "[1, 2]    !"]
+
+
 def test_a_matrix_that_is_too_large_is_refused() -> None:
-    numbers = ", ".join(map(str, range(400)))
+    numbers = ", ".join(f"'{n}'" for n in range(400))
     content = f"prompts: [p]\ntests: [{{vars: {{a: [{numbers}], b: [{numbers}]}}}}]\n"
     assert "its variables make more than" in said(text("promptfoo", content))[0]
 
