@@ -19,7 +19,7 @@ from skillopt_ci.suites.document import Document, parse_json
 from skillopt_ci.suites.foreign import CODE, LIMITS, MODELS, Node, Report, top
 from skillopt_ci.suites.making import Draft, clean_id, make
 from skillopt_ci.suites.promptfoo_asserts import part
-from skillopt_ci.suites.promptfoo_tests import load_tests, load_text
+from skillopt_ci.suites.promptfoo_tests import is_program, load_prompts, load_tests
 from skillopt_ci.suites.promptfoo_vars import rendered, variables
 from skillopt_ci.suites.templates import LOGIC, as_text, render
 from skillopt_ci.suites.weighing import Part, collect, threshold_of
@@ -149,12 +149,10 @@ def _prompt(node: Node, text: str) -> list[str]:
     ending = posixpath.splitext(name)[1].lower()
     if not text.startswith("file://") and (" " in name or "\n" in name or "{{" in name or not ending):
         return _message(node, text)
-    if ending in (".js", ".mjs", ".cjs", ".ts", ".py", ".rb", ".sh") or ".py:" in name or ".js:" in name:
+    if is_program(name):
         node.lose_part("prompts", CODE)
         return []
-    texts = load_text(node, "prompts", name)
-    split = [part.strip() for one in texts for part in (one.split("\n---\n") if ending == ".txt" else [one])]
-    return [made for part in split if part for made in _message(node, part)]
+    return [made for one in load_prompts(node, "prompts", name) for made in _message(node, one)]
 
 
 def _message(node: Node, text: str) -> list[str]:

@@ -1,12 +1,13 @@
 """Files that a promptfoo configuration names: tables of tests, lists of tests, texts."""
 
 import csv
+import json
 import posixpath
 import re
 from io import StringIO
 
 from skillopt_ci.errors import ConfigError
-from skillopt_ci.suites.document import Document
+from skillopt_ci.suites.document import Document, parse_document
 from skillopt_ci.suites.fields import beside
 from skillopt_ci.suites.foreign import CODE, Node, Report, top
 from skillopt_ci.suites.promptfoo_asserts import from_text
@@ -42,17 +43,53 @@ def load_tests(node: Node, key: str, name: str) -> list[Node]:
     return made
 
 
-def load_text(node: Node, key: str, name: str) -> list[str]:
-    """The texts of the files that `name` stands for."""
-    made = []
+def load_prompts(node: Node, key: str, name: str) -> list[str]:
+    """The prompts in the files that `name` stands for, chats as JSON; code is lost."""
+    made: list[str] = []
     for path in paths(node, key, name):
-        data = node.report.read(path, line=node.line_of(key))
+        data = None if is_program(path) else node.report.read(path, line=node.line_of(key))
         text = None if data is None or b"\x00" in data[:4096] else node.report.text(path, data)
         if text is None:
-            node.lose_part(key, BINARY)
+            node.lose_part(key, CODE if is_program(path) else BINARY)
         else:
-            made.append(text)
+            made += [one.strip() for one in _prompts_of(node, path, text) if one.strip()]
     return made
+
+
+def _prompts_of(node: Node, path: str, text: str) -> list[str]:
+    """The prompts of one file: between lines of dashes, by line, by row, or the whole."""
+    ending = posixpath.splitext(path)[1].lower()
+    if ending == ".txt":
+        return re.split(r"^[ \t]*---[ \t]*\r?$", text, flags=re.MULTILINE)
+    if ending == ".jsonl":
+        return text.split("\n")
+    if ending in (".yaml", ".yml"):
+        document, wrong = parse_document(path, text)
+        node.report.problems += wrong
+        return [json.dumps(document.value, ensure_ascii=False)] if document else []
+    if ending == ".csv":
+        return _column(node, path, text)
+    return [text]
+
+
+def _column(node: Node, path: str, text: str) -> list[str]:
+    """The prompts of a table: its column `prompt`, or every line where it has one column alone."""
+    if "," not in text:
+        lines = [line for line in text.split("\n") if line.strip()]
+        return lines[1:] if lines and lines[0].strip().lower() == "prompt" else lines
+    try:
+        header, *rows = [[cell.strip() for cell in row] for row in csv.reader(StringIO(text, newline=""))]
+    except csv.Error as error:
+        node.report.wrong(f"not a valid table: {error}", path=path)
+        return []
+    if "prompt" not in header:
+        node.report.wrong("the table has no column 'prompt'", path=path, line=1)
+    return [dict(zip(header, row, strict=False)).get("prompt", "") for row in rows]
+
+
+def is_program(name: str) -> bool:
+    """Whether a name is that of a file that makes prompts by running."""
+    return is_script(name) or name.lower().endswith((".rb", ".sh"))
 
 
 def is_script(name: str) -> bool:

@@ -143,6 +143,50 @@ def test_prompts_in_their_forms() -> None:
     assert [loss.reason for loss in result.losses] == ["code is never run on import", "a conversation of several turns"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "wanted", "reasons"),
+    [
+        (
+            "chat.yaml",
+            "- role: system\n  content: Be terse.\n- {role: user, content: 'Ask {{a}}'}\n",
+            ["Ask 1"],
+            ["a system prompt of its own; the skill takes its place"],
+        ),
+        (
+            "chat.yml",
+            "- {role: user, content: a}\n- {role: user, content: b}\n",
+            [],
+            ["a conversation of several turns"],
+        ),
+        ("plain.yaml", "task: Ask {{a}}\n", ['{"task": "Ask 1"}'], []),
+        (
+            "lines.jsonl",
+            '[{"role": "user", "content": "One {{a}}"}]\n[{"role": "user", "content": "Two"}]\n',
+            ["One 1", "Two"],
+            [],
+        ),
+        ("rows.csv", 'label,prompt\nx,"Say, {{a}}"\ny,Two\n', ["Say, 1", "Two"], []),
+        ("rows.csv", "prompt\nSay {{a}}\nTwo\n", ["Say 1", "Two"], []),
+        ("rows.csv", "Say {{a}}\nTwo\n", ["Say 1", "Two"], []),
+        ("two.txt", "One {{a}}\r\n---\r\nTwo\n", ["One 1", "Two"], []),
+    ],
+)
+def test_prompts_in_files_of_several_kinds(name: str, content: str, wanted: list[str], reasons: list[str]) -> None:
+    config = f"prompts: ['file://p/{name[:3]}*']\ntests: [{{vars: {{a: 1}}}}]\n"
+    result = text("promptfoo", config, **{f"p/{name}": content})
+    assert [t.prompt for t in result.tasks] == wanted
+    assert (said(result), [loss.reason for loss in result.losses]) == ([], reasons)
+
+
+def test_tables_of_prompts_that_are_wrong() -> None:
+    for content, wanted in (
+        ("a,b\nc,d\n", "p.csv:1: the table has no column 'prompt'"),
+        (f"prompt,b\n{'x' * 200_000},c\n", "p.csv: not a valid table: field larger than field limit (131072)"),
+    ):
+        result = text("promptfoo", "prompts: [file://p.csv]\ntests: [{vars: {a: 1}}]\n", **{"p.csv": content})
+        assert (result.tasks, said(result)) == ((), [wanted])
+
+
 def test_tests_in_their_forms() -> None:
     content = (
         "prompts: ['{{q}}']\ndefaultTest: 'file://default.yaml'\ntests:\n- 'file://t/*.yaml'\n- t.jsonl\n- gen.js\n"
