@@ -44,7 +44,7 @@ class Checks:
 
     def contains(self, texts: Iterable[str], *, ignore_case: bool) -> None:
         """Every one of the texts occurs in the answer."""
-        self.rules += [_check("contains", text, ignore_case) for text in texts]
+        self.rules += [_occurs("contains", text, ignore_case) for text in texts]
 
     def contains_any(self, texts: Sequence[str], *, ignore_case: bool) -> None:
         """At least one of the texts does."""
@@ -53,7 +53,7 @@ class Checks:
 
     def lacks(self, texts: Iterable[str], *, ignore_case: bool) -> None:
         """None of the texts does."""
-        self.rules += [_check("not_contains", text, ignore_case) for text in texts]
+        self.rules += [_occurs("not_contains", text, ignore_case) for text in texts]
 
     def pattern(self, pattern: str, dialect: str, *, flags: str = "", negate: bool = False) -> bool:
         """The pattern is found in the answer, or is not; False, and no check, when it cannot be translated exactly."""
@@ -80,6 +80,14 @@ class Checks:
 
 def _check(op: str, arg: object, ignore_case: bool) -> dict[str, object]:
     return {"op": op, "arg": arg, "ignore_case": True} if ignore_case else {"op": op, "arg": arg}
+
+
+def _occurs(op: str, text: str, ignore_case: bool) -> dict[str, object]:
+    """A text that is only white space, such as the end of a line, is none that `contains` takes: a pattern finds it."""
+    if text.strip():
+        return _check(op, text, ignore_case)
+    pattern = "".join(f"\\x{ord(c):02x}" if ord(c) < 256 else c for c in text)
+    return {"op": op.replace("contains", "regex"), "arg": pattern, "flags": ""}
 
 
 def spec(kind: str, **options: object) -> GraderSpec:

@@ -1,6 +1,5 @@
 """promptfoo's assertions as checks. Source: promptfoo/promptfoo, `src/assertions/*.ts`, `src/csv.ts`."""
 
-import csv
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,7 +7,7 @@ from types import MappingProxyType
 from skillopt_ci.suites.document import parse_document
 from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, Node, written
 from skillopt_ci.suites.making import NO_PATTERN, Checks, spec
-from skillopt_ci.suites.templates import LOGIC, render_all
+from skillopt_ci.suites.templates import LOGIC, as_javascript, render_all
 from skillopt_ci.suites.weighing import INFORMS, OWN_NUMBER, Part, threshold_of, weight_of
 
 REASONS: Mapping[str, str] = MappingProxyType(
@@ -36,6 +35,8 @@ _FIELDS = MappingProxyType(
         "config": CODE,
     }
 )
+_FIELD = re.compile(r'[\s,]*(?:"(?P<quoted>(?:\\["\\]|""|[^"\\]|\\(?!["\\]))*)"\s*(?=,|\Z)|(?P<plain>[^\s,][^,]*))')
+_ESCAPED = re.compile(r'[\\"](["\\])')
 _FROM_TEXT = re.compile(r"(?P<type>(?:not-)?[a-z][a-z-]*)(?:\((?P<threshold>[0-9.]+)\))?(?::(?P<value>[\s\S]*))?")
 _TYPED = frozenset(
     {*_LISTS, *REASONS, *_JUDGED, "contains", "icontains", "regex", "equals", "starts-with", "ends-with"}
@@ -74,7 +75,7 @@ def from_text(text: str) -> dict[str, object]:
         return {"type": "equals", "value": text}
     value: object = found["value"] or ""
     if kind.removeprefix("not-") in _LISTS:
-        value = [one.strip() for one in str(value).split(",")]
+        value = _separated(str(value))
     made: dict[str, object] = {"type": kind, "value": value}
     return {**made, "threshold": float(found["threshold"])} if found["threshold"] else made
 
@@ -134,7 +135,7 @@ def _value(node: Node) -> object:
 
 def _add(base: str, negate: bool, value: object, checks: Checks) -> str:
     """Add one check; the reason it is lost, or nothing."""
-    text = written(value)
+    text = _text(value)
     lost = REASONS.get(base) or (AGENT if base.startswith("trajectory") else "")
     if lost:
         return lost
@@ -162,10 +163,14 @@ def _add(base: str, negate: bool, value: object, checks: Checks) -> str:
 
 def _list(base: str, negate: bool, value: object, checks: Checks) -> str:
     ignore_case = base.startswith("i")
-    given = next(csv.reader([value], skipinitialspace=True), []) if isinstance(value, str) else value
-    texts = [t for t in map(written, given if isinstance(given, list) else []) if t and t.strip()]
-    if not texts:
+    given = _separated(value) if isinstance(value, str) else value
+    texts = [t for t in map(_text, given if isinstance(given, list) else []) if t is not None]
+    if not any(t.strip() for t in texts):
         return "it names no texts"
+    if base.endswith("all"):
+        texts = [t for t in texts if t]
+    elif not all(t.strip() for t in texts):
+        return "one of its texts is empty, and so in nearly every answer"
     if not negate and base.endswith("all"):
         checks.contains(texts, ignore_case=ignore_case)
     elif not negate:
@@ -177,8 +182,19 @@ def _list(base: str, negate: bool, value: object, checks: Checks) -> str:
     return ""
 
 
+def _separated(value: str) -> list[str]:
+    """Texts between commas, which stand in quotes where they have commas themselves."""
+    fields = (found for found in _FIELD.finditer(value) if found[0])
+    return [_ESCAPED.sub(r"\1", f["quoted"]) if f["quoted"] is not None else f["plain"].strip() for f in fields]
+
+
+def _text(value: object) -> str | None:
+    """A text, or a number as promptfoo compares with it."""
+    return as_javascript(value) if isinstance(value, float) else written(value)
+
+
 def _equals(negate: bool, value: object, checks: Checks) -> str:
-    text = str(value).lower() if isinstance(value, bool) else written(value)
+    text = str(value).lower() if isinstance(value, bool) else _text(value)
     if text is not None and text.strip():
         if negate:
             checks.rules.append({"op": "not_regex", "arg": rf"\A{re.escape(text)}\Z", "flags": ""})

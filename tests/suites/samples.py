@@ -74,7 +74,7 @@ def graders(task: Task) -> dict[str, dict[str, object]]:
     return {g.type: dict(g.options) for g in task.graders or ()}
 
 
-def rules(task: Task) -> list[object]:
+def rules(task: Task) -> list[tuple[object, ...]]:
     """The checks of the `rules` grader."""
     found = graders(task)["rules"]["checks"]
     assert isinstance(found, list)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from skillopt_ci.graders.build import build
 from skillopt_ci.suites.detect import detect
 from skillopt_ci.suites.promptfoo_asserts import from_text
 from tests.suites.samples import graders, lost, rules, said, sample, text
@@ -95,6 +96,7 @@ def test_deterministic_assertions(written: str, expected: list[object]) -> None:
         ("{type: select-best, value: x}", "it compares the answers of several prompts"),
         ("{type: not-contains-all, value: [a, b]}", "the assertion not-contains-all has no equal grader here"),
         ("{type: contains-any, value: ' '}", "it names no texts"),
+        ("{type: contains-any, value: ['', x]}", "one of its texts is empty, and so in nearly every answer"),
         ("{type: not-llm-rubric, value: x}", "the assertion not-llm-rubric has no equal grader here"),
         ("{type: llm-rubric}", "it has no rubric of its own"),
         ("{type: regex, value: '(?i)x'}", "a pattern that cannot be written"),
@@ -129,6 +131,30 @@ def test_values_from_files_sets_and_templates_of_assertions() -> None:
     assert graders(task)["judge"] == {"rubric": "Is 1 kind?"}
     assert graders(task)["json"] == {"anywhere": True, "schema": {"type": "object"}}
     assert result.losses == ()  # a threshold over one check that is met or not says nothing
+
+
+@pytest.mark.parametrize(
+    ("written", "op", "arg"),
+    [
+        # As promptfoo takes them apart: no space around a text, lines and quotation marks inside of one.
+        (r'{type: contains-any, value: "foo , bar\nbaz,"}', "contains_any", ["foo", "bar\nbaz"]),
+        (r'''{type: contains-any, value: '"a, \"b\"" , c,,"d ""e"""'}''', "contains_any", ['a, "b"', "c", 'd "e"']),
+        ("{type: icontains-any, value: [3.50, 1.0, x]}", "contains_any", ["3.5", "1", "x"]),
+        ("{type: contains-all, value: ['', x]}", "contains", "x"),
+        ("{type: contains, value: 3.50}", "contains", "3.5"),
+        (r'{type: not-contains, value: "\n"}', "not_regex", r"\x0a"),
+        (r'{type: icontains, value: "\t "}', "regex", r"\x09\x20"),
+    ],
+)
+def test_what_a_text_to_look_for_means(written: str, op: str, arg: object) -> None:
+    (task,) = text("promptfoo", config_of(written)).tasks
+    assert rules(task)[0][:2] == (op, arg)
+    assert build(task.graders or (), None)
+
+
+def test_a_long_list_in_broken_quotation_marks_is_read_at_once() -> None:
+    (task,) = text("promptfoo", config_of("{type: contains-any, value: '\"" + "\\" * 5000 + "'}")).tasks
+    assert rules(task) == [("contains_any", ['"' + "\\" * 5000])]
 
 
 def test_prompts_in_their_forms() -> None:
