@@ -116,17 +116,20 @@ def rows(report: Report, data: bytes) -> list[Node]:
     text = report.text(report.path, data)
     if text is None:
         return []
-    reader = csv.reader(StringIO(text, newline=""))
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
     made: list[Node] = []
+    line = 1
     try:
         header = [h.strip() for h in next(reader, [])]
         line = reader.line_num + 1
         for row in reader:
-            if any(cell.strip() for cell in row):
+            if any(cell.strip() for cell in row[len(header) :]):
+                report.wrong(f"{len(row)} cells for {len(header)} columns", path=report.path, line=line)
+            elif any(cell.strip() for cell in row):
                 made.append(_row(report, dict(zip(header, row, strict=False)), line))
             line = reader.line_num + 1
     except csv.Error as error:
-        report.wrong(f"not a valid table: {error}", path=report.path, line=reader.line_num)
+        report.wrong(f"not a valid table: {error}", path=report.path, line=line)
     return made
 
 

@@ -1,6 +1,7 @@
 """Tables of values between commas, semicolons (as spreadsheets of many countries write them) or tabs."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 
@@ -28,17 +29,26 @@ def rows(report: Report, data: bytes) -> Iterator[tuple[int, dict[str, object]]]
     if text is None:
         return
     between = delimiter(report.path, text.partition("\n")[0])
-    reader = csv.reader(StringIO(text, newline=""), delimiter=between)
+    # Not strict, a quotation mark that is never closed would make one cell of the rest of the file.
+    reader = csv.reader(StringIO(text, newline=""), delimiter=between, strict=True)
+    line = 1
     try:
         header = [h.strip() for h in next(reader, [])]
+        if twice := [h for h, count in Counter(map(str.lower, filter(None, header))).items() if count > 1]:
+            report.wrong(f"the column {twice[0][:60]!r} is there twice", line=1)
+            return
         line = reader.line_num + 1
         for row in reader:
             cells: dict[str, object] = {k: v for k, v in zip(header, row, strict=False) if k and v.strip()}
-            if cells:
+            if any(cell.strip() for cell in row[len(header) :]):
+                report.wrong(
+                    f"{len(row)} cells for {len(header)} columns; put texts with {between!r} in quotes", line=line
+                )
+            elif cells:
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        report.wrong(f"not a valid table: {error}", line=reader.line_num)
+        report.wrong(f"not a valid table: {error} (in the row that begins here)", line=line)
 
 
 def as_node(report: Report, line: int, cells: dict[str, object]) -> Node:

@@ -303,6 +303,8 @@ def test_tables_that_are_broken() -> None:
     content = "prompts: [p]\ntests: t.csv\n"
     result = text("promptfoo", content, **{"t.csv": "a,__threshold,__prefix,__odd\n" + "x" * 200_000 + "\n"})
     assert said(result) == ["t.csv:2: not a valid table: field larger than field limit (131072)"]
+    result = text("promptfoo", content, **{"t.csv": 'a,__expected\n1,x, y\n2,"z\n3,z\n'})
+    assert said(result) == ["t.csv:2: 3 cells for 2 columns", "t.csv:3: not a valid table: unexpected end of data"]
     result = text("promptfoo", content, **{"t.csv": "a,__threshold,__prefix,__odd\n1,0.5,> ,z\n\n"})
     assert [t.prompt for t in result.tasks] == ["> p"]
     assert [loss.field for loss in result.losses] == ["__odd"]

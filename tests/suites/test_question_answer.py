@@ -40,6 +40,34 @@ def test_tabs_and_the_usual_names() -> None:
     assert (task.prompt, task.context, task.expected) == ("Q", "C", ())
 
 
+@pytest.mark.parametrize(
+    ("path", "content", "wanted"),
+    [
+        # Each was read without a word, with half an answer, another one, or the rest of the file in one prompt.
+        ("t.csv", "question,answer\nq,Paris, France\n", "t.csv:2: 3 cells for 2 columns; put texts with ',' in quotes"),
+        ("t.csv", "Question,Answer,answer\nq,a,b\n", "t.csv:1: the column 'answer' is there twice"),
+        (
+            "t.csv",
+            'question,answer\n"q,a\nr,b\n',
+            "t.csv:2: not a valid table: unexpected end of data (in the row that begins here)",
+        ),
+        (
+            "t.tsv",
+            'question\tanswer\n"Who" is it\ta\n',
+            "t.tsv:2: not a valid table: '\t' expected after '\"' (in the row that begins here)",
+        ),
+    ],
+)
+def test_rows_that_do_not_fit_their_table(path: str, content: str, wanted: str) -> None:
+    result = text("qa", content, path=path)
+    assert (result.tasks, said(result)) == ((), [wanted])
+
+
+def test_empty_cells_behind_the_last_column_are_nothing() -> None:
+    (task,) = text("qa", 'question,answer,,\n"q ""x""",a,,,\n', path="t.csv").tasks
+    assert (task.prompt, task.expected) == ('q "x"', ("a",))
+
+
 def test_a_table_without_a_prompt_is_said_once() -> None:
     rows = "a,b\n" + "1,2\n" * 300
     assert said(text("qa", rows, "s.csv")) == [
