@@ -14,10 +14,9 @@ from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.forge.command import Refused, run_git
 from skillopt_ci.forge.globs import is_pattern, matches, split_path
-from skillopt_ci.forge.worktree import WorkTree
+from skillopt_ci.forge.worktree import WorkTree, is_lfs
 from skillopt_ci.sandbox.scratch import Scratch
 
-_LFS = b"version https://git-lfs.github.com/spec/"
 _MODES = {"120000": "is a symbolic link; put the file itself here", "160000": "is a submodule; its files are not read"}
 
 
@@ -151,7 +150,7 @@ def bundled(tree: Tree, skill_path: str) -> dict[str, bytes]:
 
 
 def _not_lfs(path: str, data: bytes) -> bytes:
-    if data.startswith(_LFS):
+    if is_lfs(data):
         raise _problem(path, "is stored with Git LFS; skills, tasks and configuration must be plain files in git")
     return data
 

@@ -10,6 +10,7 @@ from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.forge.globs import is_pattern, matches, split_path
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
+_LFS = b"version https://git-lfs.github.com/spec/"
 
 
 class WorkTree(Tree):
@@ -22,8 +23,8 @@ class WorkTree(Tree):
         """The bytes of a regular file of at most `MAX_FILE_BYTES`.
 
         Raises:
-            ConfigError: missing, a folder, a symbolic link or behind one, not a regular file, too large, unreadable, or
-                a path that leads outside the root.
+            ConfigError: missing, a folder, a symbolic link or behind one, not a regular file, too large, unreadable, a
+                pointer of Git LFS, or a path that leads outside the root.
         """
         parts = split_path(path)
         status = self._status(path, parts)
@@ -36,9 +37,12 @@ class WorkTree(Tree):
         if status.st_size > MAX_FILE_BYTES:
             raise _error(path, f"{status.st_size} bytes; at most {MAX_FILE_BYTES} are read")
         try:
-            return self.root.joinpath(*parts).read_bytes()
+            data = self.root.joinpath(*parts).read_bytes()
         except OSError as error:
             raise _error(path, f"cannot be read: {error.strerror}") from error
+        if is_lfs(data):  # it would be sent in place of the image or the text
+            raise _error(path, "is a pointer of Git LFS, not the file itself: fetch it with `git lfs pull`")
+        return data
 
     def glob(self, pattern: str, /) -> Sequence[str]:
         """The files that match, sorted; symbolic links and hidden names (`.git`, `.venv`) only when they are named.
@@ -81,6 +85,11 @@ class WorkTree(Tree):
                 link = "/".join(parts[: at + 1])
                 raise _error(path, f"'{link}' is a symbolic link; only files of the repository itself are read")
         return status
+
+
+def is_lfs(data: bytes) -> bool:
+    """Whether these bytes only say where Git LFS has the file."""
+    return data.startswith(_LFS)
 
 
 def passed_over(root: Path, folder: str) -> list[str]:

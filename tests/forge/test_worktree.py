@@ -91,6 +91,12 @@ def test_a_root_behind_a_link_is_fine(tmp_path: Path) -> None:
     assert WorkTree(tmp_path / "seen").read("skillopt.yml") == b"version: 1\n"
 
 
+def test_a_pointer_of_git_lfs_is_not_the_file_it_stands_for(tree: WorkTree, tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:8d25\nsize 3852\n"
+    (tmp_path / "scan.png").write_text(pointer)
+    assert "is a pointer of Git LFS, not the file itself" in refusal(tree, "scan.png")
+
+
 def test_only_regular_files_of_a_sane_size(tree: WorkTree, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with (tmp_path / "big").open("wb") as big:
