@@ -183,6 +183,7 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
     options = [n.node("options") for n in (node, default) if n]
     expand = not any(o and o.flag("disableVarExpansion") for o in options)
     prefix, suffix = (next((t for o in options if o and (t := o.text(k))), "") for k in ("prefix", "suffix"))
+    changed = any(o and o.item.value.get(k) for o in options for k in ("transform", "postprocess"))
     for one in options:
         if one:
             one.lose_rest(_OPTION_REASONS)
@@ -202,7 +203,7 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
             if full is None or prompt is None or lacking:
                 node.lose_item(lacking or LOGIC)
                 continue
-            parts = tuple(part(_referenced(suite.node, one), full) for one in asserts)
+            parts = tuple(part(_referenced(suite.node, one), full, changed=changed) for one in asserts)
             checks = collect(Part(parts=parts, threshold=threshold_of(passing, parts)))
             draft = Draft(id=_id(suite, node.name, prompt, full), prompt=prompt, metadata=MappingProxyType(notes))
             made.append(make(node, draft, checks))

@@ -22,6 +22,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("similar", "similar:cosine", "similar:dot", "similar:euclidean"), "a likeness of embeddings"),
     }
 )
+CHANGED = "it looks at the answer as code has changed it (`transform`)"
 _JUDGED = ("llm-rubric", "model-graded-closedqa", "g-eval")
 _LISTS = ("contains-all", "contains-any", "icontains-all", "icontains-any")
 _FIELDS = MappingProxyType(
@@ -80,16 +81,22 @@ def from_text(text: str) -> dict[str, object]:
     return {**made, "threshold": float(found["threshold"])} if found["threshold"] else made
 
 
-def part(node: Node, values: Mapping[str, object]) -> Part:
-    """One assertion, or a set of them. What cannot be expressed exactly is lost."""
+def part(node: Node, values: Mapping[str, object], *, changed: bool = False) -> Part:
+    """One assertion, or a set of them. What cannot be expressed exactly is lost.
+
+    `changed`: code changes the answer before anything looks at it, so nothing that is said of it can be checked here.
+    """
     kind = node.text("type")
     weight = weight_of(node)
     if kind == "assert-set":
-        parts = tuple(part(one, values) for one in node.nodes("assert"))
+        parts = tuple(part(one, values, changed=changed) for one in node.nodes("assert"))
         made = Part(parts=parts, weight=weight, threshold=threshold_of(node, parts))
     else:
         checks = Checks()
-        _assertion(node, kind, weight, values, checks)
+        if weight and (changed or node.item.value.get("transform")):
+            checks.lose(node, CHANGED)
+        else:
+            _assertion(node, kind, weight, values, checks)
         made = Part(checks=checks, weight=weight, hard=not checks.criteria)
     node.lose_rest(_FIELDS)
     return made

@@ -106,6 +106,8 @@ def test_deterministic_assertions(written: str, expected: list[object]) -> None:
         ("{type: not-equals, value: {a: 1}}", "equality with nothing, or inequality with a structure"),
         ("{type: is-json, value: '['}", "its JSON Schema cannot be read"),
         ("{type: is-json, value: [1]}", "its JSON Schema cannot be read"),
+        ("{type: equals, value: '3', transform: output.length}", "it looks at the answer as code has changed it"),
+        ("{type: assert-set, assert: [{type: contains, value: x, transform: y}]}", "it looks at the answer as code"),
         ("{}", "the assertion (none) has no equal grader here"),
     ],
 )
@@ -155,6 +157,18 @@ def test_what_a_text_to_look_for_means(written: str, op: str, arg: object) -> No
 def test_a_long_list_in_broken_quotation_marks_is_read_at_once() -> None:
     (task,) = text("promptfoo", config_of("{type: contains-any, value: '\"" + "\\" * 5000 + "'}")).tasks
     assert rules(task) == [("contains_any", ['"' + "\\" * 5000])]
+
+
+@pytest.mark.parametrize(
+    "place", ["defaultTest: {options: {transform: x}}\n", "defaultTest: {options: {postprocess: x}}\n"]
+)
+def test_nothing_is_checked_of_an_answer_that_code_changes_first(place: str) -> None:
+    content = place + "prompts: [p]\ntests: [{assert: [{type: equals, value: '4'}, {type: llm-rubric, value: kind}]}]\n"
+    result = text("promptfoo", content)
+    assert result.tasks == ()
+    assert [loss.reason for loss in result.losses if loss.field.startswith("assert")] == [
+        "it looks at the answer as code has changed it (`transform`)"
+    ] * 2
 
 
 def test_prompts_in_their_forms() -> None:
@@ -222,18 +236,18 @@ def test_tests_in_their_forms() -> None:
     files = {
         "default.yaml": "assert: [{type: contains, value: '{{q}}'}]\nvars: {q: d}\noptions: {prefix: '> '}\n",
         "t/one.yaml": "- {vars: {q: 1}}\n",
-        "t.jsonl": '{"vars": {"q": [2, 3]}, "options": {"disableVarExpansion": true, "transform": "x"}}\n',
+        "t.jsonl": '{"vars": {"q": [2, 3]}, "options": {"disableVarExpansion": true, "transformVars": "x"}}\n',
         "gen.js": "code",
     }
     result = text("promptfoo", content, **files)
     assert [t.prompt for t in result.tasks] == ["> 1", "> [2, 3]", "> d"]
     assert said(result) == []
     lost_code = [loss.field for loss in result.losses if loss.reason == "code is never run on import"]
-    assert lost_code == ["options.transform", "tests", "tests[4].path"]
+    assert lost_code == ["options.transformVars", "tests", "tests[4].path"]
     assert {loss.field for loss in result.losses} == {
         "tests",
         "tests[4].path",
-        "options.transform",
+        "options.transformVars",
         "vars",
         "scenarios[0]",
     }
