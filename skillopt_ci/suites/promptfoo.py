@@ -49,6 +49,7 @@ _OPTION_REASONS = MappingProxyType(
     {
         **dict.fromkeys(("transform", "postprocess", "transformVars"), CODE),
         **dict.fromkeys(("provider", "repeat", "runSerially"), MODELS),
+        "storeOutputAs": _CHAT,
         "timeout": LIMITS,
         "rubricPrompt": "the judge's prompt is pinned",
     }
@@ -63,6 +64,8 @@ class _Suite:
     prompts: tuple[str, ...]
     default: Node | None
     ids: dict[str, int]
+    answers: dict[str, str]
+    """Variables that are answers to other tests, and why they are no values here."""
 
 
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
@@ -73,8 +76,10 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     if nodes and all("vars" in n.item.value and not n.present(("prompts", "tests", "providers")) for n in nodes):
         return _bare(report, nodes)
     for node in nodes:
-        suite = _Suite(node=node, prompts=_prompts(node), default=_default(node), ids={})
-        for test in _tests(node):
+        tests = list(_tests(node))
+        answers = {name: _CHAT for test in tests if (name := _stored(test))}
+        suite = _Suite(node=node, prompts=_prompts(node), default=_default(node), ids={}, answers=answers)
+        for test in tests:
             tasks += _tasks(suite, test)
         for key in ("description", "tags", "$schema", "assertionTemplates"):
             node.get(key)
@@ -95,7 +100,7 @@ def _bare(report: Report, tests: Sequence[Node]) -> ReadResult:
         report.wrong(f"a list of tests whose prompts are in another file; {advice}", line=tests[0].item.line)
         return report.result([])
     tests[0].lose_part("vars", f"the prompts of its configuration: the variable '{only[0][:60]}' alone is the prompt")
-    suite = _Suite(node=tests[0], prompts=(f"{{{{{only[0]}}}}}",), default=None, ids={})
+    suite = _Suite(node=tests[0], prompts=(f"{{{{{only[0]}}}}}",), default=None, ids={}, answers={})
     return report.result([task for test in tests for task in _tasks(suite, test)])
 
 
@@ -106,6 +111,12 @@ def _default(node: Node) -> Node | None:
         found = load_tests(node, "defaultTest", value)
         return found[0] if found else None
     return node.node("defaultTest")
+
+
+def _stored(test: Node) -> str:
+    options = test.item.value.get("options")
+    name = options.get("storeOutputAs") if isinstance(options, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _tests(node: Node) -> Iterator[Node]:
@@ -199,7 +210,7 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
         full = rendered({**named.values, **dict(zip(lists, chosen, strict=True))})
         for template in suite.prompts:
             prompt = None if full is None else render(f"{prefix}{template}{suffix}", full)
-            lacking = named.lacking(template)
+            lacking = named.lacking(template, suite.answers)
             if full is None or prompt is None or lacking:
                 node.lose_item(lacking or LOGIC)
                 continue

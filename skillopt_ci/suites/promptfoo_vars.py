@@ -28,9 +28,11 @@ class Variables:
         lists = {key: value for key, value in self.values.items() if isinstance(value, list)}
         return {key: value for key, value in lists.items() if value and isinstance(value[0], str)}
 
-    def lacking(self, template: str) -> str | None:
-        """Why a prompt cannot be made: it shows a variable that has no value."""
-        return next((reason for key, reason in self.missing.items() if uses(template, key)), None)
+    def lacking(self, template: str, missing: Mapping[str, str]) -> str | None:
+        """Why a prompt cannot be made: it shows a variable that has no value, itself or in another variable."""
+        shown = [str(value) for key, value in self.values.items() if uses(template, key)]
+        reasons = {**missing, **self.missing}
+        return next((reasons[key] for key in reasons for text in (template, *shown) if uses(text, key)), None)
 
 
 def variables(test: Node, default: Node | None, config: Node) -> Variables:

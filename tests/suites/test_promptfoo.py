@@ -243,7 +243,7 @@ def test_tests_in_their_forms() -> None:
     assert [t.prompt for t in result.tasks] == ["> 1", "> [2, 3]", "> d"]
     assert said(result) == []
     lost_code = [loss.field for loss in result.losses if loss.reason == "code is never run on import"]
-    assert lost_code == ["options.transformVars", "tests", "tests[4].path"]
+    assert sorted(lost_code) == ["options.transformVars", "tests", "tests[4].path"]
     assert {loss.field for loss in result.losses} == {
         "tests",
         "tests[4].path",
@@ -296,6 +296,19 @@ def test_a_prompt_that_shows_what_cannot_be_read_is_no_task(name: str, reason: s
     result = text("promptfoo", content, **{"code.py": "def get_var(): ...", "scan.png": "\x89PNG\x00"})
     assert [t.prompt for t in result.tasks] == ["Describe here"]
     assert [(loss.field, loss.reason) for loss in result.losses] == [("vars", reason), ("", reason)]
+
+
+def test_a_prompt_that_shows_the_answer_to_another_test_is_no_task() -> None:
+    content = (
+        "prompts: ['Say: {{m}}']\ntests:\n- {vars: {m: A fruit?}, options: {storeOutputAs: fruit}}\n"
+        "- {vars: {m: 'Why {{fruit}}?'}}\n- {vars: {m: fruit}}\n"
+    )
+    result = text("promptfoo", content)
+    assert [t.prompt for t in result.tasks] == ["Say: A fruit?", "Say: fruit"]
+    assert [(loss.line, loss.field, loss.reason) for loss in result.losses] == [
+        (3, "options.storeOutputAs", "a conversation of several turns"),
+        (4, "", "a conversation of several turns"),
+    ]
 
 
 def test_variables_are_shown_as_javascript_shows_them() -> None:
