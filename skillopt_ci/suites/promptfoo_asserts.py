@@ -74,7 +74,7 @@ def from_text(text: str) -> dict[str, object]:
     kind = found["type"] if found else ""
     if not found or kind.removeprefix("not-") not in _TYPED | _OTHERS:
         return {"type": "equals", "value": text}
-    value: object = found["value"] or ""
+    value: object = (found["value"] or "").strip()
     if kind.removeprefix("not-") in _LISTS:
         value = _separated(str(value))
     made: dict[str, object] = {"type": kind, "value": value}
