@@ -7,6 +7,7 @@ in the data: the skill's graders hold, except for `choices`, which are listed in
 import base64
 import binascii
 import posixpath
+from collections.abc import Sequence
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
@@ -22,6 +23,7 @@ from skillopt_ci.suites.tables import as_node, rows
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CHAT = "a conversation of several turns"
+SEVERAL = "several choices that are right together; `choice` takes one"
 _SYSTEM = "a system prompt of its own; the skill takes its place"
 _REASONS = MappingProxyType({"sandbox": AGENT, "setup": AGENT, "checkpoint": AGENT})
 _JSON_COLUMNS = ("choices", "metadata", "files", "sandbox")
@@ -67,6 +69,9 @@ def _task(node: Node) -> Task | None:
     if choices:
         if not 2 <= len(choices) <= len(_LETTERS) or len(set(choices)) < len(choices):
             node.wrong(f"'choices' must be 2 to {len(_LETTERS)} different texts", "choices")
+        if len(expected) > 1 or _several(expected, choices):
+            node.lose_item(SEVERAL)
+            return None
         listed = "\n".join(
             f"{letter}) {' '.join(text.split())}" for letter, text in zip(_LETTERS, choices, strict=False)
         )
@@ -77,10 +82,23 @@ def _task(node: Node) -> Task | None:
         prompt=prompt,
         expected=expected,
         files=tuple(sorted((*_files(node), *shown), key=lambda f: f.name)),
-        metadata=MappingProxyType(node.mapping("metadata")),
+        metadata=MappingProxyType(_metadata(node)),
     )
     node.lose_rest(_REASONS)
     return make(node, draft, checks)
+
+
+def _metadata(node: Node) -> dict[str, object]:
+    """A mapping, or one written as JSON in a text."""
+    value = node.get("metadata")
+    found = _structure("metadata", value) if isinstance(value, str) else None
+    return found if isinstance(found, dict) else node.mapping("metadata")
+
+
+def _several(expected: Sequence[str], choices: Sequence[str]) -> bool:
+    """Whether an answer has several letters, such as `AC`: inspect asks for all of them."""
+    letters = _LETTERS[: len(choices)]
+    return any(len(one) > 1 and one not in choices and set(one) <= set(letters) for one in expected)
 
 
 def prompt_of(node: Node, key: str) -> str | None:

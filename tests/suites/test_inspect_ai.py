@@ -18,6 +18,24 @@ def test_json_lines() -> None:
     assert lost(result) == [(2, "", "input[0]"), (2, "", "sandbox"), (4, "", "")]
 
 
+def test_choices_that_are_right_together_are_no_accepted_answers_one_by_one() -> None:
+    targets: list[object] = [["A", "C"], "AC", "A", ["B"], "yes"]
+    lines = [json.dumps({"input": f"q{t}", "target": t, "choices": ["AB", "no", "yes"]}) for t in targets]
+    result = text("inspect", "\n".join(lines), path="s.jsonl")
+    assert [t.expected for t in result.tasks] == [("A",), ("B",), ("yes",)]
+    assert [(loss.line, loss.reason) for loss in result.losses] == [
+        (1, "several choices that are right together; `choice` takes one"),
+        (2, "several choices that are right together; `choice` takes one"),
+    ]
+
+
+def test_metadata_may_be_json_in_a_text() -> None:
+    result = text("inspect", json.dumps({"input": "q", "target": "a", "metadata": '{"level": 2}'}), path="s.jsonl")
+    assert dict(result.tasks[0].metadata) == {"level": 2}
+    result = text("inspect", json.dumps({"input": "q", "target": "a", "metadata": "[2]"}), path="s.jsonl")
+    assert said(result) == ["s.jsonl:1: 'metadata' must be a mapping, not a string"]
+
+
 def test_tables() -> None:
     which, many = sample("inspect/samples.csv").tasks
     assert (which.source.line, which.expected, graders(which)) == (2, ("A",), {"choice": {"choices": ["x", "y"]}})
