@@ -65,7 +65,8 @@ def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
     error in it is none: `check` would end at it.
     """
     for place in _places(skill, alone=alone):
-        found = [e for path in (*_files(tree, place), *_cases(tree, place)) if (e := _read(tree, path))]
+        read = [e for path in (*_files(tree, place), *_cases(tree, place)) if (e := _read(tree, path))]
+        found = [e for e in read if not _ask_for_a_skill(tree, e.tasks)]
         if found:
             most = max(found, key=lambda one: len(one.tasks))
             parts = [one for one in found if one.format == _IN_PARTS] if most.format == _IN_PARTS else [most]
@@ -77,7 +78,7 @@ def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
 def unread_evaluations(tree: Tree, skill: str) -> list[str]:
     """Files in the folders for the evaluations of a skill without one: somebody has tried, and should hear of it."""
     held = [place for place in _places(skill, alone=False) if _holds_evaluations(place)]
-    return [path for place in held for path in _files(tree, place)]
+    return [path for place in held for path in _files(tree, place) if _read(tree, path) is None]
 
 
 def _places(skill: str, *, alone: bool) -> list[str]:
@@ -126,3 +127,15 @@ def _read(tree: Tree, path: str) -> Evaluation | None:
     if wrong or not gradable or len(gradable) < len(tasks) or any(STARTER_TAG in t.tags for t in tasks):
         return None
     return Evaluation(paths=(path,), format=name, tasks=gradable)
+
+
+def _ask_for_a_skill(tree: Tree, tasks: Sequence[Task]) -> bool:
+    """Whether most answers are names of the repository's skills: a router is asked, and no skill answers like that."""
+    names = {posixpath.basename(posixpath.dirname(path)) for path in skills_in(tree)} - {""}
+    return sum(bool(names.intersection(_wanted(task))) for task in tasks) * 2 > len(tasks)
+
+
+def _wanted(task: Task) -> list[str]:
+    """The whole answers that a task accepts."""
+    exact = [spec.options.get("values") for spec in task.graders or () if spec.type == "exact"]
+    return [str(v).strip() for listed in (task.expected, *exact) if isinstance(listed, list | tuple) for v in listed]

@@ -295,6 +295,22 @@ def test_init_takes_rows_of_questions_and_native_tasks_of_any_name(
     assert call(tmp_path, "check").code == 0
 
 
+def test_init_does_not_train_a_skill_to_say_its_name(tmp_path: Path) -> None:
+    # As Azure/AKS-Skills tests its router: beside it lies what the skill should answer.
+    routed = [{"vars": {"prompt": f"Do {n}."}, "assert": [{"type": "equals", "value": "set-up"}]} for n in range(20)]
+    routed.append({"vars": {"prompt": "Sing."}, "assert": [{"type": "equals", "value": "none"}]})
+    write(
+        tmp_path,
+        {
+            "skills/set-up/SKILL.md": skill_text("set-up"),
+            "evals/set-up/routing.yaml": json.dumps(routed),
+            "evals/set-up/quality.yaml": json.dumps({"tasks": WORDS}),
+        },
+    )
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert "found evals/set-up/quality.yaml (waza, 9 tasks): it is read as it is" in done.lines
+
+
 def test_init_does_not_take_its_own_starter_tasks_for_an_evaluation(tmp_path: Path) -> None:
     write(tmp_path, {"skills/a/SKILL.md": skill_text("a")})
     call(tmp_path, "init", "--provider", "simulated")
