@@ -198,7 +198,9 @@ class Node(Fields):
     def lose(self, key: str, reason: str) -> None:
         """Declare a field lost; nothing happens when it is not there or says nothing."""
         self._used.add(key)
-        if self.item.value.get(key) not in (None, "", [], {}, False):
+        value = self.item.value.get(key)
+        nothing = not value and (value not in (0, False) or reason != UNKNOWN)
+        if not nothing:  # of a field that nobody knows, 0 and false may turn the meaning of the rest round
             self._lose(key, reason)
 
     def lose_part(self, key: str, reason: str, number: int | None = None) -> None:

@@ -184,3 +184,11 @@ def test_samples_test_the_judge_where_it_is_the_only_grader() -> None:
         result = one({"samples": samples, **changes})
         assert "samples" not in graders(result.tasks[0])["judge"]
         assert [loss.field for loss in result.losses] == ([] if changes == {"samples": {}} else ["samples"])
+
+
+def test_fields_that_nobody_knows_are_lost_by_name_when_they_say_no_or_nought() -> None:
+    # Each turns the assertion round or takes its weight: that is no field without a value.
+    said_no = {"text": "Mentions rates", "should_pass": False, "importance": 0, "note": "", "more": []}
+    content = json.dumps({"evals": [{"id": 1, "prompt": "p", "model": 0, "assertions": [said_no]}]})
+    result = text("evals-json", content, path="evals.json")
+    assert [loss.field for loss in result.losses] == ["assertions[0].should_pass", "assertions[0].importance"]
