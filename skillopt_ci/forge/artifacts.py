@@ -6,6 +6,7 @@ by an event that no pull request can make; an artifact's name alone proves nothi
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ _RUNS = 20
 _TRIED = 3
 _MEMBERS = 1000
 _CHUNK = 1024 * 1024
+# What zipfile raises for an archive whose bytes were changed; encryption and unknown methods are a RuntimeError.
+BROKEN = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ def unpack(file: IO[bytes], folder: Path, limit: int = MAX_BYTES) -> None:
                     written.append(place)
                     with archive.open(member) as packed, place.open("wb") as target:
                         limit -= _copy(packed, target, limit)
-    except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ForgeError) as error:
+    except (*BROKEN, ForgeError) as error:
         for place in written:
             place.unlink(missing_ok=True)
         if isinstance(error, ForgeError):

@@ -12,7 +12,7 @@ from typing import Any
 
 from skillopt_ci.core.spending import MAX_BYTES, SpendRecord, parse_record
 from skillopt_ci.errors import ForgeError
-from skillopt_ci.forge.artifacts import download_artifact
+from skillopt_ci.forge.artifacts import BROKEN, download_artifact
 from skillopt_ci.forge.github import PER_PAGE, GitHub
 
 ARTIFACT = "skillopt-spend"
@@ -102,5 +102,5 @@ def _record(api: GitHub, artifact: int) -> SpendRecord:
         try:
             with zipfile.ZipFile(file) as archive, archive.open(RECORD) as packed:
                 return parse_record(packed.read(MAX_BYTES + 1))
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError, RuntimeError, EOFError):
+        except (*BROKEN, KeyError, ValueError):
             return SpendRecord()

@@ -27,6 +27,15 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return data.getvalue()
 
 
+def damaged(name: str) -> bytes:
+    """An archive of one packed file whose bytes were changed."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, bytes(range(256)) * 4)
+    whole, start = data.getvalue(), 30 + len(name)  # where a file's bytes begin
+    return whole[:start] + b"\xff" * 8 + whole[start + 8 :]
+
+
 def run_of(number: int, **changes: Any) -> dict[str, Any]:
     """A run of the baseline workflow."""
     return {
