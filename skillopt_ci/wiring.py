@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from skillopt_ci import plugins
@@ -22,6 +22,7 @@ from skillopt_ci.harnesses.base import AgentKind, Harness
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.base import Model, Provider
+from skillopt_ci.providers.cleaned import Cleaned
 from skillopt_ci.providers.nobody import Nobody
 from skillopt_ci.providers.purchased import Meter, Purchased
 from skillopt_ci.providers.retrying import Retrying
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
 class Workshop:
     """Makes labs and optimizers for one command; SDK clients are made once per provider, when first needed.
 
-    `confined`: agents and scripts run in a sandbox, or not at all.
+    `confined`: agents and scripts run in a sandbox, or not at all. `clean` takes secrets out of what optimizers say:
+    their words become a skill, which is kept and published as it is.
     """
 
     ledger: Ledger
     pool: Pool
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
     confined: bool = True
+    clean: Callable[[str], str] = str
     _providers: dict[str, Retrying] = field(default_factory=dict)
     _raw: list[Provider] = field(default_factory=list)
     agency: Agency = field(init=False)
@@ -181,7 +184,8 @@ class Workshop:
                 raise ConfigError(
                     f"skills[{skill.name}]: training needs an 'optimizer' model; add it to the configuration"
                 )
-            return self.model(skill.optimizer, run=run, meters=meters)
+            found = self.model(skill.optimizer, run=run, meters=meters)
+            return replace(found, provider=Cleaned(found.provider, self.clean))
 
         name = skill.train.method
         if plugins.has("methods", name):

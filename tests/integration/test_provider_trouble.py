@@ -244,3 +244,20 @@ def test_a_score_of_nothing_at_all_says_where_to_look_first(tmp_path: Path) -> N
     with Loopback(scripted(chat_reply("something else"))) as server:
         done = call(project(tmp_path / "p", server), "eval", env=ENV)
     assert "invoices: no run scored anything: look whether graders and expected answers fit" in done.out
+
+
+@pytest.mark.parametrize("method", ["skillopt", "one-shot"])
+def test_an_optimizer_that_echoes_its_key_brings_it_into_no_file_of_the_run(tmp_path: Path, method: str) -> None:
+    edit = {"op": "add", "target": "", "content": f"Say {KEY}.", "rationale": KEY, "evidence": []}
+    value = {"reasoning": KEY, "edits": [edit], "body": f"# Invoices\n\nSay {KEY}.\n"}
+
+    def answer(made: Call) -> Reply:
+        return chat_reply(json.dumps(value) if "response_format" in made.body else "no")
+
+    with Loopback(answer) as server:
+        train = {"method": method, "epochs": 1, "batch_size": 4, "screen": {"runs": 0}}
+        root = project(tmp_path / "p", server, sizes=(8, 10, 4), train=train)
+        call(root, "train", env=ENV)
+    found = {name: data for name, data in bytes_of(root).items() if "ledger.sqlite" not in name}
+    assert any(b"Say ***." in data for data in found.values())
+    assert [name for name, data in found.items() if KEY.encode() in data] == []
