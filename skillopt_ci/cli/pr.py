@@ -121,7 +121,9 @@ def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool, other: 
     refused = refuse_change(result.best, result.start, skill.train.policy.as_edit_policy(), skill.train.what)
     if refused:
         raise UsageError(f"{folder}: train.policy refuses the new text: it {refused}")
-    if job.console.scrub(result.best.text) != result.best.text:
+    # A commit is made of every version on the way, also of what a later one took out again.
+    texts = (result.best.text, *(step.candidate.text for step in result.steps if step.candidate is not None))
+    if any(job.console.scrub(text) != text for text in texts):
         raise UsageError(f"{folder}: the new text holds a key, or what looks like one; nothing was sent")
 
 

@@ -161,6 +161,18 @@ class TestPr:
         assert here.hub.sent == []
         assert KEY not in done.err
 
+    def test_a_key_in_a_version_on_the_way_is_not_pushed(self, here: Here) -> None:
+        steps = json.loads((here.run / "history.json").read_bytes())
+        later = {**next(s for s in steps if s["action"] == "accept"), "step": len(steps) + 1, "edits": []}
+        accepted = sum(s["action"] == "accept" for s in steps)
+        (here.run / "history.json").write_text(json.dumps([*steps, later]))
+        best = (here.run / "best_skill.md").read_text(encoding="utf-8")
+        (here.run / f"skills/skill_v{accepted:04d}.md").write_text(f"{best}\nUse {KEY}\n", encoding="utf-8")
+        (here.run / f"skills/skill_v{accepted + 1:04d}.md").write_text(best, encoding="utf-8")
+        done, _ = here("pr")
+        assert (done.code, "holds a key" in done.err) == (2, True), done.err
+        assert here.hub.sent == []
+
     def test_a_key_in_the_memory_and_the_body_is_taken_out(self, here: Here) -> None:
         history = json.loads((here.run / "history.json").read_bytes())
         for step in history:
