@@ -57,6 +57,11 @@ def make_azure(options: ProviderOptions) -> "OpenAIProvider":
     Raises:
         ConfigError: key, endpoint or api_version are missing.
     """
+    if options.base_url is not None and not options.api_key:
+        # A server that the configuration gave another name: the usual variable's key is not meant for it.
+        raise ConfigError(
+            f"provider '{options.name}': no key; name the environment variable that has it in api_key_env"
+        )
     key = credential(options, "AZURE_OPENAI_API_KEY", own_endpoint=False)
     try:
         client = openai.AzureOpenAI(

@@ -317,7 +317,10 @@ def test_what_cannot_be_set_up_is_said_before_the_first_call(monkeypatch: pytest
     with pytest.raises(ConfigError, match="no key; set the environment variable OPENAI_API_KEY"):
         make(ProviderOptions(name="openai", type="openai"))
     with pytest.raises(ConfigError, match="no key; set the environment variable AZURE_OPENAI_API_KEY"):
-        make_azure(ProviderOptions(name="az", type="azure-openai", base_url="http://127.0.0.1:1"))
+        make_azure(ProviderOptions(name="azure-openai", type="azure-openai"))
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+    with pytest.raises(ConfigError, match=r"'az': no key; name the environment variable .* api_key_env"):
+        make_azure(ProviderOptions(name="az", type="azure-openai", base_url="http://127.0.0.1:1", api_version="v"))
     for incomplete in ({"base_url": "http://127.0.0.1:1"}, {"api_version": "2024-10-21"}):
         with pytest.raises(ConfigError, match=r"set base_url .* and api_version"):
             make_azure(ProviderOptions(name="az", type="azure-openai", api_key=KEY, **incomplete))
