@@ -13,7 +13,7 @@ from skillopt_ci.errors import Problem
 from skillopt_ci.report.escape import visible
 
 # Lines that a workflow runner takes for its own commands, wherever they come from.
-_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+_COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
 
 # Problems that differ in names and numbers alone are alike; so many of a kind are shown.
 _VARIES = re.compile(r"'[^']*'|\d+")

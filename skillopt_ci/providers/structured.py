@@ -11,7 +11,7 @@ from skillopt_ci.errors import CallFailedError
 from skillopt_ci.providers.base import Provider, Request
 
 T = TypeVar("T")
-_FENCED = re.compile(r"\s*```\w*(.*)```", re.DOTALL)  # models without a schema mode like to fence their JSON
+_FENCED = re.compile(r"\s*```\w*+(.*)```", re.DOTALL)  # models without a schema mode like to fence their JSON
 
 
 def ask(provider: Provider, request: Request, read: Callable[[object], T]) -> T:

@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,10 @@ def test_the_skill_that_is_good_already_scores_full(tmp_path: Path) -> None:
     write(tmp_path / "p", files(GOOD, providers={"models": {"type": "simulated", "noise": 0}}))
     done, value = call_json(tmp_path / "p", "eval", "--split", "test")
     assert (done.code, value["skills"][0]["mean"]) == (0, 1.0)
+
+
+def test_a_text_of_blank_lines_alone_is_said_in_no_square_of_time(capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.process_time()
+    Console().result("\n \t" * 50_000 + "\n \t::error::x")
+    assert time.process_time() - began < 5
+    assert capsys.readouterr().out.endswith("\n \t: :error::x\n")

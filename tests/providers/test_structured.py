@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,3 +78,10 @@ def test_any_answer_is_read_or_asked_again(text: str) -> None:
     provider = Answers(text, "8")
     assert isinstance(ask(provider, REQUEST, number), int)
     assert len(provider.requests) in (1, 2)
+
+
+def test_a_fence_that_is_never_closed_takes_no_square_of_time() -> None:
+    answers = Answers("```" + "a" * 200_000, "7")
+    began = time.process_time()
+    assert ask(answers, REQUEST, number) == 7
+    assert time.process_time() - began < 5
