@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import yaml
+from skillopt_ci.suites.yaml_items import parse_yaml_document
 
 Level = Literal["ok", "warning", "error"]
 # This repository under whatever owner, or a mirror of another name by the workflows that only it has.
@@ -68,9 +68,8 @@ def check_workflow(name: str, text: str, steps: Steps = Steps()) -> tuple[list[F
 
     `steps`: what is measured needs them.
     """
-    try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError, LookupError):
+    value, _, problems = parse_yaml_document(name, text)
+    if problems:
         if "skillopt-ci" not in text:
             return [], frozenset()
         return [
@@ -147,7 +146,7 @@ def _about_job(where: str, job: _Job, top: Mapping[str, Any]) -> Iterator[Findin
     writes = [area for area, level in held.items() if level == "write"]
     if any("/workflows/" in str(job.spec.get("uses", "")) for _ in job.refs):
         return
-    text = str(job.spec)
+    text = _text(job.spec)
     if _KEYS.search(text) and writes:
         yield Finding(
             level="error",
@@ -202,7 +201,7 @@ def _about_keys(where: str, job: _Job, whole: Mapping[str, Any], steps: Steps) -
     """Keys that the configuration names and the job does not hand on."""
     wanted = dict.fromkeys((*steps.keys, *(steps.training_keys if "train" in job.commands else ())))
     called, secrets = _REUSABLE.search(str(job.spec.get("uses", ""))), job.spec.get("secrets")
-    text = str(job.spec) + str(whole.get("env", ""))
+    text = _text(job.spec) + _text(whole.get("env"))
     for variable in wanted:
         known = variable in _INPUTS
         if called is None:
@@ -222,7 +221,7 @@ def _about_keys(where: str, job: _Job, whole: Mapping[str, Any], steps: Steps) -
 
 
 def _about_steps(where: str, job: _Job, steps: Steps) -> Iterator[Finding]:
-    text = str(job.spec)
+    text = _text(job.spec)
     if _REUSABLE.search(str(job.spec.get("uses", ""))):
         needs = "a sandbox" if steps.sandbox else ", ".join(steps.packages)
         if needs:
@@ -247,6 +246,21 @@ def _about_steps(where: str, job: _Job, steps: Steps) -> Iterator[Finding]:
         )
         fix = f"add a step before: `npm install -g {package}`" if not wrong else f"`npm install -g {package}`"
         yield Finding(level="warning", what=what, fix=fix)
+
+
+def _text(value: Any) -> str:
+    """Every key and text in a value, each part of it once: aliases can repeat one beyond what any memory holds."""
+    found: list[str] = []
+    seen: set[int] = set()
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if not isinstance(item, dict | list):
+            found.append(str(item))
+        elif id(item) not in seen:
+            seen.add(id(item))
+            todo += reversed(item if isinstance(item, list) else [part for pair in item.items() for part in pair])
+    return "\n".join(found)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
