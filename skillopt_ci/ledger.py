@@ -6,7 +6,8 @@ The ledger is what makes "run it again" the resume: a call that was bought is re
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -66,18 +67,28 @@ class Ledger:
         if not rows:
             return None
         row = rows[0]
-        value = self._seal.open(row[0], key)
-        if value is None:
-            return None  # nobody here can read it, so it is bought again
-        return Purchase(
-            value=json.loads(value),
-            usage=Usage(input_tokens=row[2], cached_tokens=row[3], output_tokens=row[4]),
-            usd=None if row[1] is None else Decimal(row[1]),
-            served_model=row[5],
-            calls=calls_of(row[8]),
-            run=row[6],
-            bought_at=row[7],
-        )
+        with self._reading():
+            value = self._seal.open(row[0], key)
+            if value is None:
+                return None  # nobody here can read it, so it is bought again
+            return Purchase(
+                value=dict(json.loads(value)),
+                usage=Usage(input_tokens=int(row[2]), cached_tokens=int(row[3]), output_tokens=int(row[4])),
+                usd=None if row[1] is None else Decimal(row[1]),
+                served_model=row[5],
+                calls=calls_of(row[8]),
+                run=row[6],
+                bought_at=float(row[7]),
+            )
+
+    @contextmanager
+    def _reading(self) -> Generator[None]:
+        """SQLite keeps any value in any column: a record that is none of ours is the file's fault, not a bug."""
+        try:
+            yield
+        except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            message = f"{self.path}: the ledger holds a damaged record ({error}); move the file away to start anew"
+            raise LedgerError(message) from error
 
     def once(self, key: str, entry: Entry, buy: Callable[[], Purchase]) -> tuple[Purchase, bool]:
         """Return (purchase, True when it was bought just now). The same key in flight is bought once.
@@ -185,12 +196,14 @@ class Ledger:
         """What is known of the runs of a lineage, or of all runs, oldest first."""
         query = "select run, generation, event, detail from runs where ? in ('', lineage) order by id"
         rows = self._file.run(query, (lineage,))
-        return [RunEvent(run=r[0], generation=r[1], event=r[2], detail=json.loads(r[3])) for r in rows]
+        with self._reading():
+            return [RunEvent(run=r[0], generation=int(r[1]), event=r[2], detail=dict(json.loads(r[3]))) for r in rows]
 
     def spent_since(self, moment: float) -> Decimal:
         """USD of all purchases since a moment (seconds since the epoch); unknown prices count nothing."""
         rows = self._file.run("select usd from purchases where bought_at >= ? and usd is not null", (moment,))
-        return sum((Decimal(r[0]) for r in rows), Decimal(0))
+        with self._reading():
+            return sum((Decimal(r[0]) for r in rows), Decimal(0))
 
     def streams(self) -> set[str]:
         """Every stream that something was bought in."""
@@ -209,10 +222,11 @@ class Ledger:
         query = f"select {columns} from purchases where ? in ('', run) and stream <> '{GRADE}'"  # noqa: S608
         rows = self._file.run(query, (run or "",))
         totals: dict[tuple[str, str], Spend] = {}
-        for kind, stream, model, usd, *tokens in rows:
-            usage = Usage(input_tokens=tokens[0], cached_tokens=tokens[1], output_tokens=tokens[2])
-            one = Spend(calls=calls_of(kind), usage=usage, usd=None if usd is None else Decimal(usd))
-            totals[stream, model] = totals.get((stream, model), Spend()) + one
+        with self._reading():
+            for kind, stream, model, usd, *tokens in rows:
+                usage = Usage(input_tokens=int(tokens[0]), cached_tokens=int(tokens[1]), output_tokens=int(tokens[2]))
+                one = Spend(calls=calls_of(kind), usage=usage, usd=None if usd is None else Decimal(usd))
+                totals[stream, model] = totals.get((stream, model), Spend()) + one
         return tuple(StageCost(stage=s, model=m, spend=spend) for (s, m), spend in sorted(totals.items()))
 
     def sizes(self, role: Role) -> dict[str, tuple[int, Usage]]:
@@ -230,11 +244,12 @@ class Ledger:
         """Every purchase, oldest first, as JSON values; a value that cannot be opened is null."""
         columns = ("key", "kind", "value", "usd", "run", "stream", "label", "served_model", "bought_at")
         rows = self._file.run(f"select {','.join(columns)} from purchases order by bought_at, key")  # noqa: S608
-        opened = ((row, self._seal.open(row[2], row[0])) for row in rows)
-        return [
-            {**dict(zip(columns, row, strict=True)), "value": None if value is None else json.loads(value)}
-            for row, value in opened
-        ]
+        with self._reading():
+            opened = ((row, self._seal.open(row[2], row[0])) for row in rows)
+            return [
+                {**dict(zip(columns, row, strict=True)), "value": None if value is None else json.loads(value)}
+                for row, value in opened
+            ]
 
     def seal_rest(self) -> None:
         """Seal what was stored plainly, when a seal is wanted now: of the file nothing else may be left."""

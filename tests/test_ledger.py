@@ -462,3 +462,27 @@ class LikeADict(RuleBasedStateMachine):
 
 TestLikeADict = LikeADict.TestCase
 TestLikeADict.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update purchases set usd='abc'",
+        "update purchases set value='{'",
+        "update purchases set value=x'ff00'",
+        "update purchases set input_tokens='x'",
+        "insert into runs (run, lineage, generation, event, detail, at) values ('r', 'l', 0, 'started', '{', 0)",
+        "insert into runs (run, lineage, generation, event, detail, at) values ('r', 'l', 'x', 'started', '{}', 0)",
+    ],
+)
+def test_a_record_that_is_none_of_ours_is_the_files_fault(tmp_path: Path, damage: str) -> None:
+    place = tmp_path / "ledger.sqlite"
+    with Ledger(place) as ledger:
+        ledger.once("k", ENTRY, lambda: bought("x"))
+    with sqlite3.connect(place) as db:
+        db.execute(damage)
+    db.close()
+    with Ledger(place) as ledger:
+        looks = (lambda: ledger.find("k"), ledger.run_events, ledger.spend_by_stage, ledger.export)
+        with pytest.raises(LedgerError, match=r"holds a damaged record .*; move the file away"):
+            [look() for look in looks]
