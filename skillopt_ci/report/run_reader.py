@@ -1,7 +1,7 @@
 """Reads a run folder back, for `pr` and `report`: as data of strangers, checked before it is used."""
 
 import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -19,6 +19,7 @@ from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import ConfigError, UsageError
 
 MAX_BYTES = 16 * 1024 * 1024
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ def _steps(folder: Path, name: str, history: list[Any], start: Skill) -> tuple[S
                 version += 1
                 candidate = _skill(folder, f"skills/skill_v{version:04d}.md", name)
             step = _step(item, incumbent, candidate if accepted else None)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise UsageError(f"{folder / 'history.json'}: step {number} is damaged: {error}") from error
         incumbent = step.candidate or incumbent
         steps.append(step)
@@ -205,7 +206,7 @@ def _number(value: object) -> float | None:
 
 
 def _finite(value: object) -> float:
-    if not isinstance(value, int | float) or not -math.inf < value < math.inf:
+    if not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
         raise ValueError(f"{value!r:.40} is no number")
     return float(value)
 

@@ -11,7 +11,7 @@ from skillopt_ci.core.history import Step
 from skillopt_ci.core.screening import Screening
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.run_folder import RunFolder
-from skillopt_ci.report.run_reader import MAX_BYTES, read_json, read_run, read_text
+from skillopt_ci.report.run_reader import MAX_BYTES, read_json, read_run, read_spend, read_text
 from tests.report.samples import BEST, START, STEPS, training
 
 CONFIG = {"name": "invoices", "path": "skills/invoices/SKILL.md", "run_id": "0"}
@@ -147,7 +147,16 @@ def test_a_damaged_step_is_named(folder: Path, key: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("op", "run"), ("status", "fine"), ("evidence", 5), ("support", "x"), ("support", float("inf"))]
+    ("key", "value"),
+    [
+        ("op", "run"),
+        ("status", "fine"),
+        ("evidence", 5),
+        ("support", "x"),
+        ("support", float("inf")),
+        ("screening", "x"),
+        ("screening", []),
+    ],
 )
 def test_a_damaged_edit_is_named(folder: Path, key: str, value: object) -> None:
     def spoil(steps: list[dict[str, Any]]) -> object:
@@ -193,3 +202,9 @@ def test_texts_are_read_whatever_they_hold(folder: Path) -> None:
     assert read_text(folder, "report.md") == "a\ufffdb"
     with pytest.raises(UsageError, match="Is a directory"):
         read_text(folder, "skills")
+
+
+@pytest.mark.parametrize("calls", [10**400, float("nan"), "x"])
+def test_a_spend_with_a_count_that_is_none(calls: object) -> None:
+    with pytest.raises(ValueError, match="is no number"):
+        read_spend({"calls": calls})
