@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
+from urllib.parse import quote
 
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.github import TIMEOUT_SECONDS, GitHub
@@ -19,6 +20,7 @@ from skillopt_ci.forge.github import TIMEOUT_SECONDS, GitHub
 LEDGER = "ledger.sqlite"
 MAX_BYTES = 1024 * 1024 * 1024
 _MEMBER = re.compile(r"ledger\.sqlite(?:-wal)?|memory/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.jsonl")
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _EVENTS = ("push", "schedule", "workflow_dispatch")
 _RUNS = 20
 _TRIED = 3
@@ -107,10 +109,19 @@ def _runs(api: GitHub, source: Source, branch: str) -> Iterator[Mapping[str, Any
             and path == f".github/workflows/{source.workflow}"
             and str(home).lower() == api.connection.repository.lower()
         ):
-            yield run
+            if _in_history(api, branch, str(run.get("head_sha") or "")):
+                yield run
             left -= 1
             if not left:
                 return
+
+
+def _in_history(api: GitHub, branch: str, sha: str) -> bool:
+    """The branch has the commit. `head_branch` may also be a tag of that name, on a commit that nobody reviewed."""
+    if not _SHA.fullmatch(sha):
+        return False
+    found = api.find(f"{{repo}}/compare/{quote(branch, safe='/')}...{sha}")
+    return isinstance(found, dict) and found.get("status") in ("identical", "behind")
 
 
 def download_artifact(api: GitHub, name: str, artifact: int, file: IO[bytes], limit: int = MAX_BYTES) -> None:

@@ -42,6 +42,7 @@ def run_of(number: int, **changes: Any) -> dict[str, Any]:
         "id": number,
         "event": "push",
         "head_branch": "main",
+        "head_sha": f"{number:040x}",
         "path": ".github/workflows/skillopt-baseline.yml",
         "head_repository": {"full_name": REPOSITORY},
         "html_url": f"https://github.example/octo/skills/actions/runs/{number}",
@@ -59,6 +60,7 @@ class ArtifactHost:
         self.records: list[dict[str, Any]] = []  # artifacts of the whole repository, the newest first
         self.stored: dict[int, bytes] = {}  # archives of single artifacts
         self.status = {"zip": 302, "store": 200, "list": 200}
+        self.status_of: dict[str, str] = {}  # how commits stand to the default branch, where it does not have them
         self.seen: list[tuple[str, str]] = []
         self.wrong: list[str] = []
         host = self
@@ -95,6 +97,9 @@ class ArtifactHost:
             listed = self.records[100 * (page - 1) : 100 * page]
             text = json.dumps({"total_count": len(self.records), "artifacts": listed}).encode()
             self._send(request, self.status["list"], text)
+        elif parts[-2] == "compare":
+            status = self.status_of.get(parts[-1].rpartition("...")[2], "behind")
+            self._send(request, 200, json.dumps({"status": status}).encode())
         elif parts[-1] == "runs":
             found = self.runs
             text = json.dumps({"total_count": 1, "workflow_runs": found}).encode()

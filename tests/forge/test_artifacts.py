@@ -24,9 +24,9 @@ def test_the_newest_runs_ledger_is_brought_with_few_requests(host: Host, tmp_pat
     place = tmp_path / "deep" / "ledger.sqlite"
     assert host.fetch(place.parent) == run_of(1)["html_url"]
     assert place.read_bytes() == b"a ledger"
-    assert [path.rpartition("/")[2] for path, _ in host.seen] == ["runs", "artifacts", "zip", "9"]
-    assert host.seen[2][1] == "Bearer ghs_secret"
-    assert host.seen[3][1] == ""  # whoever stores the bytes gets no token
+    assert [path.rpartition("/")[2] for path, _ in host.seen] == ["runs", f"main...{1:040x}", "artifacts", "zip", "9"]
+    assert host.seen[3][1] == "Bearer ghs_secret"
+    assert host.seen[4][1] == ""  # whoever stores the bytes gets no token
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,7 @@ def test_the_newest_runs_ledger_is_brought_with_few_requests(host: Host, tmp_pat
         {"event": "pull_request_target"},
         {"event": "workflow_run"},
         {"head_branch": "change"},
+        {"head_sha": None},
         {"path": ".github/workflows/other.yml"},
         {"path": None},
         {"head_repository": {"full_name": "stranger/skills"}},
@@ -53,6 +54,15 @@ def test_a_run_that_a_stranger_could_have_made_is_passed_over(
     assert host.fetch(tmp_path).endswith("/2")
 
 
+@pytest.mark.parametrize("status", ["ahead", "diverged"])
+def test_a_run_of_a_tag_with_the_branchs_name_is_passed_over(host: Host, tmp_path: Path, status: str) -> None:
+    host.status_of[f"{1:040x}"] = status
+    host.runs = [run_of(1)]
+    assert host.fetch(tmp_path) == ""
+    host.runs = [run_of(1), run_of(2)]
+    assert host.fetch(tmp_path).endswith("/2")
+
+
 def test_an_older_run_stands_in_for_one_whose_artifact_is_gone(host: Host, tmp_path: Path) -> None:
     host.runs = [run_of(n) for n in range(1, 9)]
     host.artifacts = {
@@ -63,7 +73,7 @@ def test_an_older_run_stands_in_for_one_whose_artifact_is_gone(host: Host, tmp_p
     host.artifacts = {n: [] for n in range(1, 9)}
     host.seen.clear()
     assert host.fetch(tmp_path) == ""
-    assert len(host.seen) == 4
+    assert len(host.seen) == 7
 
 
 def test_there_is_no_baseline_workflow(host: Host, tmp_path: Path) -> None:
