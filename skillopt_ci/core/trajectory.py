@@ -1,6 +1,6 @@
 """What a harness saw while a target model worked on one task."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -11,16 +11,25 @@ StopReason = Literal["stop", "length", "refusal", "context_overflow", "turns", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one or several calls. `input_tokens` includes the cached ones."""
+    """Tokens of one or several calls.
+
+    Attributes:
+        input_tokens: all of them, cached or not.
+        cached_tokens: of these, read from the provider's cache.
+        written_tokens: of these, written to it, at a price of their own; only known of a call that is just made, as
+            nobody needs them once it has its price.
+    """
 
     input_tokens: int = 0
     cached_tokens: int = 0
+    written_tokens: int = field(default=0, compare=False)
     output_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             cached_tokens=self.cached_tokens + other.cached_tokens,
+            written_tokens=self.written_tokens + other.written_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
         )
 

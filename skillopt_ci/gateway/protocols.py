@@ -1,18 +1,24 @@
 """The three protocols that go through the gateway: where usage stands in their answers, and how an error looks."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.providers.sdk import count, items, mapping, string
+from skillopt_ci.providers.sdk import items, mapping, string
+from skillopt_ci.providers.usage import anthropic_usage, chat_usage, responses_usage
 
 Protocol = Literal["messages", "responses", "chat"]
 _PATHS: Mapping[str, Protocol] = {
     "/v1/messages": "messages",
     "/v1/responses": "responses",
     "/v1/chat/completions": "chat",
+}
+_READERS: Mapping[Protocol, Callable[[Mapping[str, object]], Usage]] = {
+    "messages": anthropic_usage,
+    "responses": responses_usage,
+    "chat": chat_usage,
 }
 # Of each type of provider that agents can use.
 SPEAKS: Mapping[str, tuple[Protocol, ...]] = {"anthropic": ("messages",), "openai": ("responses", "chat")}
@@ -77,8 +83,7 @@ class Tally:
             asked: characters of the request.
         """
         said = self._input
-        tokens = said.input_tokens or asked // 4
-        return Usage(input_tokens=tokens, cached_tokens=said.cached_tokens, output_tokens=-(-self._written // 4))
+        return replace(said, input_tokens=said.input_tokens or asked // 4, output_tokens=-(-self._written // 4))
 
     def _event(self, event: Mapping[str, object]) -> None:
         kind = string(event.get("type"))
@@ -91,11 +96,7 @@ class Tally:
             elif kind == "message_delta":
                 last = self._usage(mapping(event.get("usage")))
                 first = last if last.input_tokens else self._input
-                self.usage = Usage(
-                    input_tokens=first.input_tokens,
-                    cached_tokens=first.cached_tokens,
-                    output_tokens=last.output_tokens,
-                )
+                self.usage = replace(first, output_tokens=last.output_tokens)
             self.complete = self.complete or kind == "message_stop"
         elif self.protocol == "responses":
             if kind in _ENDS:
@@ -113,16 +114,7 @@ class Tally:
         self.model = string(answer.get("model")) or self.model
 
     def _usage(self, usage: Mapping[str, object]) -> Usage:
-        if self.protocol == "messages":
-            read = count(usage.get("cache_read_input_tokens"))
-            fresh = count(usage.get("input_tokens")) + count(usage.get("cache_creation_input_tokens"))
-            return Usage(input_tokens=fresh + read, cached_tokens=read, output_tokens=count(usage.get("output_tokens")))
-        into, out = ("input", "output") if self.protocol == "responses" else ("prompt", "completion")
-        return Usage(
-            input_tokens=count(usage.get(f"{into}_tokens")),
-            cached_tokens=count(mapping(usage.get(f"{into}_tokens_details")).get("cached_tokens")),
-            output_tokens=count(usage.get(f"{out}_tokens")),
-        )
+        return _READERS[self.protocol](usage)
 
 
 def _delta(event: Mapping[str, object]) -> object:

@@ -8,14 +8,13 @@ from typing import Any
 
 import anthropic
 
-from skillopt_ci.core.trajectory import StopReason, Usage
+from skillopt_ci.core.trajectory import StopReason
 from skillopt_ci.providers.base import Completion, ProviderOptions, Request
 from skillopt_ci.providers.deadline import whole_answer_within
 from skillopt_ci.providers.media import anthropic_content
 from skillopt_ci.providers.sdk import (
     Endpoint,
     checked_url,
-    count,
     credential,
     items,
     mapping,
@@ -24,6 +23,7 @@ from skillopt_ci.providers.sdk import (
     string,
 )
 from skillopt_ci.providers.text import utf8
+from skillopt_ci.providers.usage import anthropic_usage
 
 _VARIABLE = "ANTHROPIC_API_KEY"
 # API version 2026-10-21, which the SDK speaks, refuses `temperature`, even at its default. Another value is therefore
@@ -101,17 +101,10 @@ class AnthropicProvider:
         if request.schema is not None:
             forced = [b.get("input") for b in blocks if b.get("type") == "tool_use"]
             text = json.dumps(forced[0], ensure_ascii=False) if forced else text
-        usage = mapping(answer.get("usage"))
-        cached = count(usage.get("cache_read_input_tokens"))
-        written = count(usage.get("cache_creation_input_tokens"))
         return Completion(
             text=text,
             stop_reason=_STOPS.get(string(answer.get("stop_reason")), "stop"),
-            usage=Usage(
-                input_tokens=count(usage.get("input_tokens")) + cached + written,
-                cached_tokens=cached,
-                output_tokens=count(usage.get("output_tokens")),
-            ),
+            usage=anthropic_usage(mapping(answer.get("usage"))),
             served_model=string(answer.get("model")) or request.model,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import openai
 
-from skillopt_ci.core.trajectory import StopReason, Usage
+from skillopt_ci.core.trajectory import StopReason
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.providers.base import Completion, ProviderOptions, Request
 from skillopt_ci.providers.deadline import whole_answer_within
@@ -16,7 +16,6 @@ from skillopt_ci.providers.retrying import RetryableError
 from skillopt_ci.providers.sdk import (
     Endpoint,
     checked_url,
-    count,
     credential,
     items,
     mapping,
@@ -25,6 +24,7 @@ from skillopt_ci.providers.sdk import (
     string,
 )
 from skillopt_ci.providers.text import utf8
+from skillopt_ci.providers.usage import chat_usage, responses_usage
 
 _CONNECT_SECONDS = 10.0
 _STOPS: Mapping[str, StopReason] = {
@@ -185,15 +185,10 @@ class OpenAIProvider:
         message = mapping(choices[0]["message"])
         text, refusal = _text(message.get("content")), string(message.get("refusal"))
         stop = _STOPS.get(string(choices[0].get("finish_reason")), "stop")
-        usage = mapping(answer.get("usage"))
         return Completion(
             text=text or refusal,
             stop_reason="refusal" if refusal else stop,
-            usage=Usage(
-                input_tokens=count(usage.get("prompt_tokens")),
-                cached_tokens=count(mapping(usage.get("prompt_tokens_details")).get("cached_tokens")),
-                output_tokens=count(usage.get("completion_tokens")),
-            ),
+            usage=chat_usage(mapping(answer.get("usage"))),
             served_model=string(answer.get("model")) or request.model,
         )
 
@@ -214,15 +209,10 @@ class OpenAIProvider:
         stop: StopReason = "stop"
         if status == "incomplete":
             stop = _STOPS.get(string(mapping(answer.get("incomplete_details")).get("reason")), "length")
-        usage = mapping(answer.get("usage"))
         return Completion(
             text=text or refusal,
             stop_reason="refusal" if refusal else stop,
-            usage=Usage(
-                input_tokens=count(usage.get("input_tokens")),
-                cached_tokens=count(mapping(usage.get("input_tokens_details")).get("cached_tokens")),
-                output_tokens=count(usage.get("output_tokens")),
-            ),
+            usage=responses_usage(mapping(answer.get("usage"))),
             served_model=string(answer.get("model")) or request.model,
         )
 

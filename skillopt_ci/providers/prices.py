@@ -48,7 +48,10 @@ class Pricer:
         from genai_prices import calc_price
 
         priced = PricedUsage(
-            input_tokens=usage.input_tokens, cache_read_tokens=cached, output_tokens=usage.output_tokens
+            input_tokens=usage.input_tokens,
+            cache_read_tokens=cached,
+            cache_write_tokens=min(usage.written_tokens, usage.input_tokens - cached),
+            output_tokens=usage.output_tokens,
         )
         for provider, name in self._candidates(self._price_as or model):
             try:

@@ -28,6 +28,17 @@ def test_a_stream_says_the_same_however_it_is_cut(protocol: Protocol, cuts: list
     assert (tally.usage, tally.complete, tally.model) == (usage, True, "served")
 
 
+def test_a_stream_says_what_was_written_to_the_cache() -> None:
+    body, _ = STREAMS["messages"]
+    tally = Tally("messages")
+    tally.feed(body)
+    assert tally.usage is not None
+    assert tally.usage.written_tokens == 20
+    broken = Tally("messages")
+    broken.feed(body[: body.index(b"message_delta")])
+    assert broken.estimate(400).written_tokens == 20
+
+
 @given(st.sampled_from(sorted(STREAMS)), st.binary(max_size=300), st.integers(0, 3000))
 def test_hostile_bytes_say_nothing(protocol: Protocol, junk: bytes, cut: int) -> None:
     body, _ = STREAMS[protocol]

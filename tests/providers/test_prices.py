@@ -38,6 +38,17 @@ def test_cached_input_is_cheaper() -> None:
     assert 0 < cached < fresh
 
 
+def test_a_token_written_to_the_cache_costs_more_than_a_fresh_one() -> None:
+    pricer = Pricer("anthropic")
+    fresh = pricer.price("claude-opus-5", Usage(input_tokens=1_000_000))
+    written = pricer.price("claude-opus-5", Usage(input_tokens=1_000_000, written_tokens=1_000_000))
+    assert (fresh, written) == (Decimal(5), Decimal("6.25"))
+    same = Usage(input_tokens=1000, written_tokens=900, output_tokens=10)  # a vendor that takes nothing for it
+    assert Pricer("openai").price("gpt-5.4-mini", same) == Pricer("openai").price(
+        "gpt-5.4-mini", Usage(input_tokens=1000, output_tokens=10)
+    )
+
+
 @pytest.mark.parametrize("model", ["llama3", "my-deployment", "nobody/nothing", "", "/", "a/b/c"])
 def test_an_unknown_price_is_none_and_not_0(model: str) -> None:
     pricer = Pricer("openai")

@@ -30,6 +30,14 @@ def test_messages_sends_what_was_asked_and_reads_usage() -> None:
     }
 
 
+def test_what_is_written_to_the_cache_is_input_with_a_price_of_its_own() -> None:
+    usage = {"input_tokens": 100, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 900, "output_tokens": 7}
+    body = {"type": "message", "content": [{"type": "text", "text": "4"}], "stop_reason": "end_turn", "usage": usage}
+    with Loopback(scripted(Reply(body=body))) as server, connected(server, "anthropic") as provider:
+        got = provider.complete(request()).usage
+    assert (got.input_tokens, got.cached_tokens, got.written_tokens, got.output_tokens) == (1030, 30, 900, 7)
+
+
 def test_a_temperature_is_sent_by_the_last_version_of_the_api_that_takes_one() -> None:
     with Loopback(scripted(messages_reply("4"))) as server, connected(server, "anthropic") as provider:
         for temperature in (0.0, 1.0, None):

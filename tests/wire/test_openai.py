@@ -126,6 +126,27 @@ def test_content_in_parts_and_odd_or_missing_usage() -> None:
         assert (got.text, got.stop_reason, got.usage, got.served_model) == ("ab", "stop", Usage(), "gpt-5.4-mini")
 
 
+@pytest.mark.parametrize(
+    ("completion", "total", "reasoning", "output"),
+    [
+        (40, 60, 37, 40),  # OpenAI's: reasoning is among the tokens of the completion
+        (3, 60, 37, 40),  # xAI's: it is not, and the total has it
+        (3, 60, None, 40),  # Gemini's: only the total tells
+        (3, 90, 37, 40),  # a total that holds something else as well
+        (3, None, 37, 3),
+        (3, 10, None, 3),
+    ],
+)
+def test_reasoning_is_output_wherever_a_server_counts_it(
+    completion: int, total: int | None, reasoning: int | None, output: int
+) -> None:
+    usage: dict[str, object] = {"prompt_tokens": 20, "completion_tokens": completion, "total_tokens": total}
+    if reasoning is not None:
+        usage["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    choices = [{"message": {"role": "assistant", "content": "4"}, "finish_reason": "stop"}]
+    assert ask(Reply(body={"choices": choices, "usage": usage})).usage == Usage(input_tokens=20, output_tokens=output)
+
+
 def test_lone_surrogates_can_be_sent() -> None:
     with Loopback(scripted(chat_reply("4"))) as server, connected(server) as provider:
         provider.complete(request(messages=(Message(role="user", content="a\ud800b"),)))
