@@ -1,5 +1,6 @@
 """OpenAI, Azure OpenAI and every endpoint that speaks like them: vLLM, Ollama, gateways."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,6 +28,8 @@ from skillopt_ci.providers.text import utf8
 from skillopt_ci.providers.usage import chat_usage, responses_usage
 
 _CONNECT_SECONDS = 10.0
+_OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
+_WANTS_NEW_LIMIT = re.compile(rb"max_completion_tokens\W{1,3}instead", re.IGNORECASE)
 _STOPS: Mapping[str, StopReason] = {
     "length": "length",
     "max_output_tokens": "length",
@@ -101,7 +104,7 @@ class OpenAIProvider:
         host = client.base_url.host
         # Newer models of OpenAI refuse `max_tokens`; many other servers know nothing else.
         own = isinstance(client, openai.AzureOpenAI) or host == "openai.com" or host.endswith(".openai.com")
-        self._limit = "max_completion_tokens" if own else "max_tokens"
+        self._limit = _NEW_LIMIT if own else _OLD_LIMIT
         self._chat_create = client.chat.completions.with_raw_response.create
         self._responses_create = client.responses.with_raw_response.create
 
@@ -118,6 +121,7 @@ class OpenAIProvider:
             ProviderDownError: key, address or model are refused.
         """
         began = time.monotonic()
+        limit = self._limit  # what this call sends; another thread may change it meanwhile
         try:
             if self._responses:
                 raw = self._responses_create(**self._responses_arguments(request))
@@ -127,6 +131,10 @@ class OpenAIProvider:
                 completion = self._read_chat(read_object(self._endpoint, raw_chat.http_response.content), request)
         except openai.APIStatusError as error:
             response = error.response
+            if limit == _OLD_LIMIT and error.status_code == 400 and _WANTS_NEW_LIMIT.search(response.content):
+                # A newer model behind a gateway; nothing in the configuration could help.
+                self._limit = _NEW_LIMIT
+                return self.complete(request)
             outcome = status_failure(
                 self._endpoint, error.status_code, response.headers, response.content, request.model
             )

@@ -164,7 +164,8 @@ def status_failure(
     said = f"{endpoint}: {status}: {message}"
     if status == 400 and (code in _BAD_PARAMETER_CODES or _BAD_PARAMETER.search(text)):
         # Every call with this parameter would fail; one is enough to tell.
-        return ProviderDownError(f"{said}; change or leave out that setting of model '{model}'")
+        judge = " (a judge's is 0 where none is given: `temperature: null` sends none)" if "temperature" in text else ""
+        return ProviderDownError(f"{said}; change or leave out that setting of model '{model}'{judge}")
     wait = parse_retry_after(headers, time.time())
     if status == 429:
         return RetryableError("rate-limit", said, wait)

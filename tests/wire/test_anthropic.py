@@ -141,7 +141,7 @@ def test_a_hang_is_a_timeout_and_a_closed_port_a_network_failure() -> None:
     [
         (error_reply(401, f"invalid x-api-key {KEY}", code="authentication_error"), "ANTHROPIC_API_KEY"),
         (error_reply(404, "model: nope", code="not_found_error"), "model 'gpt-5.4-mini'"),
-        (error_reply(400, "`temperature` is deprecated for this model."), "leave out that setting of model"),
+        (error_reply(400, "`temperature` is deprecated for this model."), "`temperature: null` sends none"),
         (error_reply(400, "temperature: Extra inputs are not permitted"), "leave out that setting of model"),
         (error_reply(400, "Your credit balance is too low to access the API"), "no credit"),
     ],

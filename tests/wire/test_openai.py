@@ -324,6 +324,24 @@ def test_the_sdks_own_variables_are_honoured(monkeypatch: pytest.MonkeyPatch) ->
         assert server.calls[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_a_model_behind_a_gateway_gets_the_limit_that_it_asks_for() -> None:
+    says = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    refused = error_reply(400, says, code="unsupported_parameter")
+    with Loopback(lambda c: refused if "max_tokens" in c.body else chat_reply("4")) as server:
+        with connected(server) as provider:
+            assert [provider.complete(request()).text for _ in range(2)] == ["4", "4"]
+        sent = [[name for name in call.body if name.startswith("max_")] for call in server.calls]
+    assert sent == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
+
+
+def test_a_limit_that_is_refused_under_either_name_is_asked_for_once_more() -> None:
+    refused = error_reply(400, "Use 'max_completion_tokens' instead.", code="unsupported_parameter")
+    with Loopback(scripted(refused)) as server, connected(server) as provider:
+        with pytest.raises(ProviderDownError):
+            provider.complete(request())
+        assert len(server.calls) == 2
+
+
 def test_max_completion_tokens_at_openai_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     for base_url, name in ((None, "max_completion_tokens"), ("http://127.0.0.1:1/v1", "max_tokens")):
