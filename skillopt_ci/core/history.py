@@ -123,7 +123,8 @@ class Step:
             "candidate": self.candidate.digest if self.candidate else None,
             "val_mean": _rounded(d.mean) if d else None,
             "val_upper_bound": _rounded(d.upper_bound) if d else None,
-            "incumbent_val_mean": _round(self.incumbent_mean),
+            # A gate may have measured the incumbent again: what it compared with, so that the difference is the effect.
+            "incumbent_val_mean": _round(d.incumbent_mean if d else self.incumbent_mean),
             "effect": effect_json(effect),
             "edits": [e.as_json() for e in self.edits],
             "edit_budget": self.edit_budget,

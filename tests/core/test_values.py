@@ -190,7 +190,7 @@ class TestHistory:
     def test_a_step_in_json(self) -> None:
         got = STEP.as_json()
         assert json.loads(json.dumps(got, allow_nan=False)) == got
-        assert (got["val_mean"], got["val_upper_bound"], got["incumbent_val_mean"]) == (None, 0.666667, 0.666667)
+        assert (got["val_mean"], got["val_upper_bound"], got["incumbent_val_mean"]) == (None, 0.666667, 1.0)
         assert got["candidate"] == skill("b").digest
         assert got["effect"] == effect_json(EFFECT)
         assert got["failures"] == [{"stage": "target", "kind": "timeout", "message": "late"}]
@@ -211,6 +211,13 @@ class TestHistory:
     def test_a_step_with_nothing_to_gate(self) -> None:
         got = replace(STEP, candidate=None, decision=None, action="skip").as_json()
         assert [got[k] for k in ("candidate", "val_mean", "val_upper_bound", "effect")] == [None] * 4
+        assert got["incumbent_val_mean"] == 0.666667
+
+    def test_the_means_of_a_step_differ_by_its_effect_when_the_gate_measured_the_incumbent_again(self) -> None:
+        gated = replace(DECISION, mean=0.75, upper_bound=None, incumbent_mean=0.5)
+        got = replace(STEP, decision=gated).as_json()
+        assert (got["val_mean"], got["incumbent_val_mean"]) == (0.75, 0.5)
+        assert effect_json(EFFECT) == {**got["effect"], "mean": 0.25}  # type: ignore[dict-item]
 
     def test_the_buffer_of_rejected_edits(self) -> None:
         refused = replace(STEP, decision=None, edits=(EditRecord(edit=EDIT, status="refused", reason="a URL"),))
