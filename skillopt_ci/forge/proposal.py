@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import get_args
+from unicodedata import category, normalize
 
 from skillopt_ci.core.composed import composed
 from skillopt_ci.core.digest import text_digest
@@ -264,5 +265,6 @@ def _body(sections: Sequence[str]) -> str:
 
 
 def _shown(name: str) -> str:
-    """A name that is safe in a title and a commit message: no mention, no reference, no markup."""
-    return re.sub(r"[^\w. -]+", "-", name, flags=re.ASCII).strip("-. ")[:80] or "skill"
+    """A name in letters of any script that is safe in a title and a commit message: no mention, reference or markup."""
+    kept = (c if c in "_. " or category(c)[0] in "LMN" else "-" for c in normalize("NFC", name))
+    return re.sub("-+", "-", "".join(kept)).strip("-. ")[:80] or "skill"

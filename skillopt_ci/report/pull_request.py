@@ -1,5 +1,6 @@
 """The body of a pull request: the story of the training, and what a reviewer needs to judge, undo and repeat it."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def _changes(r: TrainResult) -> str:
 
 
 def _howto(entry: TrainEntry, made_by: Provenance) -> str:
-    again = f"skillopt-ci train --skill {entry.name} --seed {made_by.seed} --generation {entry.generation}"
+    again = f"skillopt-ci train --skill {shlex.quote(entry.name)} --seed {made_by.seed} --generation {entry.generation}"
     return (
         "**To reject it**, close it without merging: its edits are remembered as rejected and not proposed again. "
         f"**To undo it** after the merge, revert the merge commit ({md_code('git revert -m 1 COMMIT')}). "

@@ -137,6 +137,21 @@ class TestPropose:
         made = propose(training(start=one.incumbent, best=one.candidate, steps=(together,)), [])
         assert len(made.commits) == 1  # as one step's edits they do not end with the candidate
 
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [
+            ("étiquettes de livres", "étiquettes de livres"),
+            ("e\u0301tiquettes", "étiquettes"),  # as macOS spells it
+            ("図書ラベル", "図書ラベル"),
+            ("हिन्दी", "हिन्दी"),
+            ("a\u202eb\u200bc", "a-b-c"),
+        ],
+    )
+    def test_a_name_keeps_its_letters(self, name: str, shown: str) -> None:
+        made = propose(training(name=name), [])
+        assert made.title == f"Improve skill {shown}"
+        assert made.commits[0].message.startswith(f"skillopt: step 1 of {shown}: ")
+
     def test_hostile_name(self) -> None:
         made = propose(training(name=HOSTILE, path="skills/x/SKILL.md"), [])
         assert re.fullmatch(r"skillopt/[a-z0-9-]{1,40}-[0-9a-f]{8}", made.branch)

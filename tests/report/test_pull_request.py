@@ -1,5 +1,7 @@
 """The body of a pull request."""
 
+import re
+import shlex
 from dataclasses import replace
 
 from markdown_it import MarkdownIt
@@ -37,6 +39,13 @@ def test_what_a_reviewer_needs() -> None:
     assert "| Judge |" not in text
     assert 'x-axis "step" ["0", "1", "2", "3", "4"]' in text
     assert "line [50.0, 75.0, 75.0, 75.0, 75.0]" in text
+
+
+def test_the_command_that_repeats_a_run_names_the_skill_as_one_word() -> None:
+    for name in ("shelf labels", "$(id)", "it's"):
+        found = re.search(r"`(skillopt-ci train [^`]*)`", body(name=name))
+        assert found is not None
+        assert shlex.split(found[1])[3] == name
 
 
 def test_no_text_of_a_model_or_a_task_is_loose() -> None:
