@@ -93,11 +93,15 @@ def _renamed(sides: Sides, skill: ResolvedSkill, base: Skill) -> str | None:
     before = set(sides.base.glob("**/SKILL.md"))
     shares: list[tuple[float, str]] = []
     declared = declared_name(sides.base, skill.path)
+    others = {declared_name(sides.base, path) for path in before} - {None}
     for path in sides.head.glob("**/SKILL.md"):
         if path in before:
             continue
-        if declared and declared_name(sides.head, path) == declared:
+        named = declared_name(sides.head, path)
+        if declared and named == declared:
             return path
+        if named in others:  # by its own word another skill that moved, however alike the two are
+            continue
         text = sides.head.read(path).decode("utf-8", "replace")
         shares.append((similarity(base.text, text), path))
     share, path = max(shares, default=(0.0, ""))

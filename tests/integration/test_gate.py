@@ -297,6 +297,19 @@ def test_a_renamed_skill_is_paired_with_what_it_was(tmp_path: Path, text: str, v
     assert [s["name"] for s in value["skills"]] in (["invoices"], [])
 
 
+def test_a_deleted_skill_is_not_paired_with_another_one_that_moved(tmp_path: Path) -> None:
+    skill = {**json.loads(config())["skills"][0], "path": "skills/*/SKILL.md"}
+    made = repository(tmp_path / "repo", skill=GOOD, sizes=(1, 1, 30), providers=QUIET, skills=[skill])
+    other = GOOD.replace("name: invoices", "name: bills")  # made from the same template
+    made.commit({"skills/bills/SKILL.md": other})
+    made("switch", "-q", "-c", "change")
+    (made.root / PATH).unlink()
+    (made.root / "skills/bills/SKILL.md").unlink()
+    made.commit({"skills/moved/SKILL.md": other})
+    code, value, _ = judged(made.root, "--base", "main")
+    assert (code, value["verdict"], value["reason"]) == (1, None, "policy-changed")
+
+
 def test_a_branch_that_began_before_the_skill_did_is_not_to_blame(tmp_path: Path) -> None:
     made = Repo(tmp_path / "repo")
     made.commit({"README.md": "hello\n"})
