@@ -25,7 +25,12 @@ from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.task import Task
 
 _CENT = Decimal("0.01")
-_LIMITS = {"usd": "${}", "calls": "{} calls", "minutes": "{:g} minutes"}
+_LIMITS = {
+    "usd": "${}",
+    "calls": "{} calls",
+    "minutes": "{:g} minutes",
+    "month_usd": "${} of all runs in this month",
+}
 _DIGITS = 3  # of an estimate of tokens
 
 
@@ -49,8 +54,8 @@ def _plan(console: Console, options: Options) -> int:
         limits = told(options, skill.budget) if skill.own_budget else whole
         calls = method_calls(skill.train.method, shape_of(skill, suite))
         likely, usual = expectation(project, skill, start, suite, [limits, whole])
-        usd = None if limits.usd is None else str(limits.usd)
-        budget = {"usd": usd, "calls": limits.calls, "minutes": limits.minutes}
+        usd, month = (None if each is None else str(each) for each in (limits.usd, limits.month_usd))
+        budget = {"usd": usd, "calls": limits.calls, "minutes": limits.minutes, "month_usd": month}
         estimate = Estimate(skill=skill, suite=suite, start=start, sizes=sizes_by_ledger(project))
         rows.append({**_row(estimate, calls, likely), "expected_calls": usual, "budget": budget})
     for row in rows:

@@ -132,11 +132,12 @@ def test_plan_knows_prices_and_says_when_it_does_not(root: Path) -> None:
 
 def test_plan_counts_in_cents_and_says_where_the_budget_ends_it(root: Path) -> None:
     role = {"provider": "openai", "model": "gpt-5.4-mini"}
-    limits = {"usd": 2.5, "calls": 70, "minutes": 15}
+    limits = {"usd": 2.5, "calls": 70, "minutes": 15, "month_usd": 9}
     write(root, {CONFIG: config(target=role, optimizer=role, providers=None, budget=limits)})
     done, value = call_json(root, "plan")
-    assert value["skills"][0]["budget"] == {"usd": "2.5", "calls": 70, "minutes": 15}
-    assert "  the budget ends it at $2.5 or 70 calls or 15 minutes" in done.out.splitlines()
+    assert value["skills"][0]["budget"] == {"usd": "2.5", "calls": 70, "minutes": 15, "month_usd": "9"}
+    ends = "  the budget ends it at $2.5 or 70 calls or 15 minutes or $9 of all runs in this month"
+    assert ends in done.out.splitlines()
     prices = [
         word.rstrip(",") for line in done.out.splitlines() if " calls, about " in line for word in line.split("$")[1:]
     ]
