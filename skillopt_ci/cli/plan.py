@@ -1,6 +1,7 @@
 """`plan`: what training probably costs, and training and the gate at most, before spending."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +22,7 @@ from skillopt_ci.core.costs import Calls
 from skillopt_ci.core.expected import Expected
 from skillopt_ci.core.golden import RUNS
 from skillopt_ci.core.method_costs import method_calls
-from skillopt_ci.core.spend import Spend, format_usd
+from skillopt_ci.core.spend import Limits, Spend, format_usd
 from skillopt_ci.core.task import Task
 
 _CENT = Decimal("0.01")
@@ -54,8 +55,9 @@ def _plan(console: Console, options: Options) -> int:
         limits = told(options, skill.budget) if skill.own_budget else whole
         calls = method_calls(skill.train.method, shape_of(skill, suite))
         likely, usual = expectation(project, skill, start, suite, [limits, whole])
-        usd, month = (None if each is None else str(each) for each in (limits.usd, limits.month_usd))
-        budget = {"usd": usd, "calls": limits.calls, "minutes": limits.minutes, "month_usd": month}
+        ends = _tighter(limits, whole)  # a skill's own limits do not lift those of the command
+        usd, month = (None if each is None else str(each) for each in (ends.usd, ends.month_usd))
+        budget = {"usd": usd, "calls": ends.calls, "minutes": ends.minutes, "month_usd": month}
         estimate = Estimate(skill=skill, suite=suite, start=start, sizes=sizes_by_ledger(project))
         rows.append({**_row(estimate, calls, likely), "expected_calls": usual, "budget": budget})
     for row in rows:
@@ -93,6 +95,12 @@ def _row(estimate: Estimate, calls: Calls, likely: Expected | None) -> dict[str,
         "target_calls": _parts(calls),
         "gate": (gate + estimate.judging(one_gate * len(skill.targets))).as_json(),
     }
+
+
+def _tighter(one: Limits, other: Limits) -> Limits:
+    """Of two limits the lower one, kind by kind."""
+    both = ((each.name, (getattr(one, each.name), getattr(other, each.name))) for each in fields(Limits))
+    return Limits(**{name: min((v for v in pair if v is not None), default=None) for name, pair in both})
 
 
 def gate_calls(skill: ResolvedSkill, held_out: Sequence[Task]) -> int:

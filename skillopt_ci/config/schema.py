@@ -246,7 +246,7 @@ class SkillEntry(Section):
     split: SplitWeights | None = Field(default=None, description="Overrides `split`.")
     train: Train | None = Field(default=None, description="Overrides `train`.")
     gate: Gate | None = Field(default=None, description="Overrides `gate`.")
-    budget: Budget | None = Field(default=None, description="Overrides `budget`; the skill then has a budget alone.")
+    budget: Budget | None = Field(default=None, description="Limits of this skill, within those of the command.")
 
 
 class Config(Section):

@@ -147,6 +147,14 @@ def test_plan_counts_in_cents_and_says_where_the_budget_ends_it(root: Path) -> N
     assert "the budget ends it" not in call(root, "plan").out
 
 
+def test_plan_names_the_end_that_comes_first_of_a_skills_own_budget_and_the_commands(root: Path) -> None:
+    skill = {**json.loads(config())["skills"][0], "budget": {"calls": 60, "minutes": 10}}
+    write(root, {CONFIG: config(budget={"calls": 40, "minutes": 20}, skills=[skill])})
+    done, value = call_json(root, "plan")
+    assert value["skills"][0]["budget"] == {"usd": None, "calls": 40, "minutes": 10, "month_usd": None}
+    assert "  the budget ends it at 40 calls or 10 minutes" in done.out.splitlines()
+
+
 def test_plan_without_an_optimizer_or_with_a_judge(root: Path) -> None:
     judge = {"provider": "models", "model": "j"}
     skill = {**json.loads(config())["skills"][0], "graders": [{"type": "judge", "rubric": "Is it right?", "votes": 3}]}
