@@ -38,7 +38,10 @@ class Report:
         self.problems.append(Problem(path or self.path, line, column, message))
 
     def text(self, path: str, data: bytes) -> str | None:
-        """A file's text; None, with the problem noted, when it is no text or is marked as unreviewed."""
+        """A file's text; None, with the problem noted, when it is no text or is marked as unreviewed.
+
+        With line ends of Unix: a checkout on Windows must not give a table's cells other words, ids and splits.
+        """
         text, wrong = decode(path, data)
         self.problems += wrong
         if wrong:
@@ -48,7 +51,7 @@ class Report:
             advice = "review its tasks, then remove the mark"
             self.wrong(f"the file is marked as not reviewed ({UNREVIEWED}); {advice}", path=path, line=line)
             return None
-        return text
+        return text.replace("\r\n", "\n")
 
     def document(self, path: str, data: bytes) -> Document | None:
         """A JSON or YAML file; None, with the problems noted, when it cannot be read."""

@@ -68,6 +68,14 @@ def test_empty_cells_behind_the_last_column_are_nothing() -> None:
     assert (task.prompt, task.expected) == ('q "x"', ("a",))
 
 
+def test_a_table_is_the_same_with_line_ends_of_windows() -> None:
+    table = 'question,answer\n"Two\nlines?","x\ny"\nOne?,z\n'
+    plain, windows = (text("qa", data, "s.csv").tasks for data in (table, table.replace("\n", "\r\n")))
+    assert [(t.id, t.prompt, t.expected) for t in windows] == [(t.id, t.prompt, t.expected) for t in plain]
+    assert windows[0].expected == ("x\ny",)
+    assert [t.source.line for t in windows] == [2, 5]
+
+
 def test_a_table_without_a_prompt_is_said_once() -> None:
     rows = "a,b\n" + "1,2\n" * 300
     assert said(text("qa", rows, "s.csv")) == [
