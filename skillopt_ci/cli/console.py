@@ -9,6 +9,7 @@ from typing import TextIO
 
 import click
 
+from skillopt_ci.core.spend import Spend
 from skillopt_ci.errors import Problem
 from skillopt_ci.report.escape import visible
 
@@ -32,6 +33,8 @@ class Console:
         """Stdout is for a result that a program reads: words for people go to stderr."""
         self.unconfined = False
         """Agents and scripts run without a sandbox: every report says so."""
+        self.spent: Callable[[], tuple[Spend, Spend]] | None = None
+        """What a command that spends has paid and replayed so far, for the result of one that fails."""
 
     @property
     def live(self) -> bool:

@@ -119,7 +119,8 @@ def _leave_files(command: str, options: Options, console: Console, error: Skillo
         if options.json is not None:
             from skillopt_ci.report.jsonout import error_json
 
-            value = error_json(command, exit_code=error.exit_code, reason=error.reason, message=message)
+            spent = console.spent() if console.spent else None
+            value = error_json(command, exit_code=error.exit_code, reason=error.reason, message=message, spent=spent)
             if isinstance(error, ConfigError) and error.problems:
                 value["problems"] = [problem_json(p) for p in error.problems]
             write_json(options.json, value, console.scrub)

@@ -103,6 +103,7 @@ def at_work(console: Console, options: Options, project: Project, limits: Limits
         # What the ledger knows is among what all runs have spent, as far as they have told.
         month = max(ledger.spent_since(month_start()), book.before) if limited else Decimal(0)
         meter = Meter(limits, month_usd=month, paid_now=book.add)
+        console.spent = lambda: (meter.paid, meter.replayed)
         confined = project.config.sandbox == "auto"
         workshop = Workshop(ledger=ledger, pool=pool, confined=confined, clean=console.scrub)
         progress = progress_for(console, lambda: meter.paid)

@@ -74,15 +74,21 @@ def eval_json(report: EvalReport, *, simulated: bool = False) -> Json:
     )
 
 
-def error_json(command: str, *, exit_code: int, reason: str, message: str) -> Json:
-    """The result of a command that ended before it had one: no verdict, nothing measured, nothing spent."""
+def error_json(
+    command: str, *, exit_code: int, reason: str, message: str, spent: tuple[Spend, Spend] | None = None
+) -> Json:
+    """The result of a command that ended before it had one: no verdict, nothing measured.
+
+    `spent` is what it paid and replayed until then; None for one that had not begun to spend.
+    """
+    value: Json = {"schema": f"skillopt-ci/{command}/1", "exit_code": exit_code, "reason": reason, "message": message}
     if command == "gate":
-        return gate_json(GateReport(verdict=None, reason=reason, exit_code=exit_code, message=message))
+        value = gate_json(GateReport(verdict=None, reason=reason, exit_code=exit_code, message=message))
     if command == "train":
-        return {**train_json((), exit_code=exit_code, message=message), "reason": reason}
+        value = {**train_json((), exit_code=exit_code, message=message), "reason": reason}
     if command == "eval":
-        return {**eval_json(EvalReport(exit_code=exit_code, message=message)), "reason": reason}
-    return {"schema": f"skillopt-ci/{command}/1", "exit_code": exit_code, "reason": reason, "message": message}
+        value = {**eval_json(EvalReport(exit_code=exit_code, message=message)), "reason": reason}
+    return {**value, "spend": spend_json(*spent)} if spent else value
 
 
 def spend_json(paid: Spend, replayed: Spend) -> Json:

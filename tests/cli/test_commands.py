@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.ledger import Ledger
 from skillopt_ci.sandbox.scratch import lock_folder, unlock_folder
 from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, bytes_of, call, call_json, config, files, tasks, write
 from tests.forge.repo import Repo
@@ -174,9 +176,22 @@ def test_held_out_words_are_not_shown_unless_asked_for(root: Path) -> None:
 
 def test_eval_stops_at_its_budget_and_goes_on(root: Path) -> None:
     done, value = call_json(root, "eval", "--max-calls", "3")
-    assert (done.code, value["reason"]) == (4, "budget")
+    assert (done.code, value["reason"], value["spend"]["paid"]["calls"]) == (4, "budget", 3)
     _, more = call_json(root, "eval")
     assert more["spend"]["replayed"]["calls"] == 3
+
+
+@pytest.mark.parametrize("command", [["eval", "--matrix"], ["ablate"], ["baseline"], ["calibrate"]])
+def test_a_command_that_ends_early_tells_what_it_paid(root: Path, command: list[str]) -> None:
+    priced = {"models": {"type": "simulated", "price": {"input": 1, "output": 1}}}
+    write(root, {CONFIG: config(providers=priced)})
+    done, value = call_json(root, *command, "--max-calls", "3")
+    with Ledger(root / ".skillopt/ledger.sqlite") as ledger:
+        bought = sum(ledger.spend_by_stream().values(), Spend())
+    assert (done.code, value["spend"]["paid"]) == (4, bought.as_json())
+    assert bought.calls == 3
+    _, again = call_json(root, *command, "--replay-only")
+    assert (again["reason"], again["spend"]["paid"]["calls"]) == ("replay-miss", 0)
 
 
 def test_eval_with_a_judge(root: Path) -> None:

@@ -1,9 +1,11 @@
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.verdict import EvalReport
 from skillopt_ci.report.jsonout import dump, dump_line, error_json, eval_json, gate_json, train_json
@@ -160,6 +162,10 @@ def test_errors_have_the_same_shape() -> None:
     assert error_json("plan", exit_code=2, reason="config", message="m")["schema"] == "skillopt-ci/plan/1"
     told = error_json("eval", exit_code=5, reason="provider", message="m")
     assert set(eval_json(EvalReport(exit_code=5))) | {"message", "reason"} == set(told)
+    paid, replayed = Spend(calls=2, usd=Decimal("0.5")), Spend(calls=1)
+    for command in ("gate", "eval", "train", "ablate"):
+        ended = error_json(command, exit_code=4, reason="budget", message="m", spent=(paid, replayed))
+        assert ended["spend"] == {"paid": paid.as_json(), "replayed": replayed.as_json()}
 
 
 @given(st.dictionaries(st.text(), st.text()))
