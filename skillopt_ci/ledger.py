@@ -17,7 +17,7 @@ from skillopt_ci.core.spend import Spend, StageCost
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError, CallFailedError, LedgerError, LedgerMissError
 from skillopt_ci.ledger_file import LedgerFile, storable
-from skillopt_ci.ledger_records import Entry, Purchase, RunEvent, calls_of
+from skillopt_ci.ledger_records import Entry, Purchase, RunEvent, calls_of, stored_json, stored_usd
 from skillopt_ci.ledger_seal import Seal, is_sealed
 
 _STORE = "insert or ignore into purchases values (?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -72,9 +72,9 @@ class Ledger:
             if value is None:
                 return None  # nobody here can read it, so it is bought again
             return Purchase(
-                value=dict(json.loads(value)),
+                value=stored_json(value),
                 usage=Usage(input_tokens=int(row[2]), cached_tokens=int(row[3]), output_tokens=int(row[4])),
-                usd=None if row[1] is None else Decimal(row[1]),
+                usd=stored_usd(row[1]),
                 served_model=row[5],
                 calls=calls_of(row[8]),
                 run=row[6],
@@ -197,13 +197,13 @@ class Ledger:
         query = "select run, generation, event, detail from runs where ? in ('', lineage) order by id"
         rows = self._file.run(query, (lineage,))
         with self._reading():
-            return [RunEvent(run=r[0], generation=int(r[1]), event=r[2], detail=dict(json.loads(r[3]))) for r in rows]
+            return [RunEvent(run=r[0], generation=int(r[1]), event=r[2], detail=stored_json(r[3])) for r in rows]
 
     def spent_since(self, moment: float) -> Decimal:
         """USD of all purchases since a moment (seconds since the epoch); unknown prices count nothing."""
         rows = self._file.run("select usd from purchases where bought_at >= ? and usd is not null", (moment,))
         with self._reading():
-            return sum((Decimal(r[0]) for r in rows), Decimal(0))
+            return sum((stored_usd(r[0]) or Decimal(0) for r in rows), Decimal(0))
 
     def streams(self) -> set[str]:
         """Every stream that something was bought in."""
@@ -225,7 +225,7 @@ class Ledger:
         with self._reading():
             for kind, stream, model, usd, *tokens in rows:
                 usage = Usage(input_tokens=int(tokens[0]), cached_tokens=int(tokens[1]), output_tokens=int(tokens[2]))
-                one = Spend(calls=calls_of(kind), usage=usage, usd=None if usd is None else Decimal(usd))
+                one = Spend(calls=calls_of(kind), usage=usage, usd=stored_usd(usd))
                 totals[stream, model] = totals.get((stream, model), Spend()) + one
         return tuple(StageCost(stage=s, model=m, spend=spend) for (s, m), spend in sorted(totals.items()))
 
@@ -247,7 +247,7 @@ class Ledger:
         with self._reading():
             opened = ((row, self._seal.open(row[2], row[0])) for row in rows)
             return [
-                {**dict(zip(columns, row, strict=True)), "value": None if value is None else json.loads(value)}
+                {**dict(zip(columns, row, strict=True)), "value": None if value is None else stored_json(value)}
                 for row, value in opened
             ]
 

@@ -1,11 +1,14 @@
 """What is kept in the ledger: purchases, what they were for, and the lives of runs."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.trajectory import Usage
+
+_DEAREST = 12  # digits before the point of a price, which nobody pays: sums of larger ones overflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +56,21 @@ def calls_of(kind: str) -> int:
     """Model calls of a stored kind: `rollout/7` took seven, `call` one."""
     number = kind.rpartition("/")[2]
     return int(number) if number.isdigit() else 1
+
+
+def stored_json(text: str) -> dict[str, object]:
+    """An object that was stored as JSON. Raises `ValueError` when it is none any more."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("a value that is no object")
+    return value
+
+
+def stored_usd(text: str | None) -> Decimal | None:
+    """A price that was stored. Raises `ArithmeticError` or `ValueError` when it is none: money is never guessed."""
+    if text is None:
+        return None
+    usd = Decimal(text)
+    if not usd.is_finite() or usd < 0 or usd.adjusted() > _DEAREST:
+        raise ValueError("a price that is none")
+    return usd

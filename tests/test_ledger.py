@@ -335,6 +335,28 @@ class TestFile:
         with pytest.raises(LedgerError, match="cannot be used"):
             ledger.find("k")
 
+    @pytest.mark.parametrize(
+        "damage",
+        ["purchases set value='{not json'", "purchases set value='7'", "purchases set usd='0.1x'",
+         "purchases set usd='NaN'", "purchases set usd='-1'", "purchases set usd='1e999999'", "runs set detail='{'"],
+    )  # fmt: skip
+    def test_a_damaged_record_is_a_ledger_error(self, tmp_path: Path, damage: str) -> None:
+        path = tmp_path / "l.sqlite"
+        with Ledger(path) as ledger:
+            ledger.once("k", ENTRY, lambda: bought("v"))
+            ledger.note_run("r", "l", 1, "started", {})
+        db = sqlite3.connect(path)
+        with db:
+            db.execute(f"update {damage}")
+        db.close()
+        with Ledger(path) as ledger, pytest.raises(LedgerError, match="holds a damaged record .*; move"):
+            (ledger.once("k", ENTRY, never), ledger.run_events("l"))
+        if "usd" in damage:
+            with Ledger(path) as ledger, pytest.raises(LedgerError, match="damaged"):
+                ledger.spend_by_stream()
+            with Ledger(path) as ledger, pytest.raises(LedgerError, match="damaged"):
+                ledger.spent_since(0.0)
+
 
 class TestMerge:
     def test_takes_over_what_is_missing_once(self, tmp_path: Path) -> None:
