@@ -19,6 +19,7 @@ from skillopt_ci.core.suite_effect import Moments, moments, projected_se, run_va
 _NORMAL = NormalDist()
 POWER = 0.8
 FUTILE = 0.2
+DOUBTFUL = 0.1  # what a PASS by the usual rule leaves to a loss of the margin
 SUSPECT = 0.05
 USUAL_VARIANCE = 0.11  # within a task, of one run: published run-to-run noise of agent benchmarks
 PassRule = Literal["usual", "strict"]
@@ -218,6 +219,30 @@ def suspects(base: Rows, head: Rows) -> list[int]:
     """
     rows = zip(measured(base), measured(head), strict=True)
     return [i for i, (b, h) in enumerate(rows) if b and h and task_p(b, h) <= SUSPECT]
+
+
+def unseen_loss(now: Look, margin: float, runs: int) -> float | None:
+    """Chance that a loss of `margin`, spread over tasks that always passed, shows no more than this look does.
+
+    The noise that a PASS is held against is that of the runs so far. Where they hardly differ, a loss that makes every
+    task fail now and then has not had the runs to show: the binomial tail says how likely that is.
+
+    Args:
+        now: the look.
+        margin: the loss.
+        runs: measured runs of the head.
+
+    Returns:
+        None where the noise that was seen is larger than such a loss would bring, or the chance is a tenth or less.
+    """
+    if now.difference is None or now.se is None or now.se**2 * runs >= margin * (1 - margin):
+        return None
+    lost = math.floor(-now.difference * runs + 1e-9)
+    term, chance = (1 - margin) ** runs, 0.0
+    for k in range(lost + 1):
+        chance += term
+        term *= (runs - k) / (k + 1) * margin / (1 - margin)
+    return chance if chance > DOUBTFUL else None
 
 
 def _detectable(base: Rows, pairs: Pairs, rule: MergeRule) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from skillopt_ci.core.merge_gate import MergeRule
+from skillopt_ci.core.merge_gate import MergeRule, unseen_loss
 from skillopt_ci.core.verdict import SkillVerdict
 from skillopt_ci.report.parts import MAX_IDS, gain, points
 
@@ -56,12 +56,27 @@ def reader_notes(v: SkillVerdict, text: Callable[[str], str], ids: Callable[[Seq
     lines = [text(note) for note in v.notes]
     if v.suspects and v.verdict != "regression":  # a regression names them in its sentence
         lines.append(f"Tasks whose own runs look worse (some do by chance): {ids(v.suspects)}.")
+    if doubt := _doubt(v):
+        lines.append(doubt)
     if v.base is not None and v.base.mean == 0:
         lines.append("The base passes none of these tasks: no loss could show, and a pass says nothing.")
     if v.test_opened:
         runs = "1 run" if v.test_opened == 1 else f"{v.test_opened} runs"
         lines.append(f"The test split of this suite was opened by {runs} so far.")
     return lines
+
+
+def _doubt(v: SkillVerdict) -> str:
+    """What a PASS of few runs that hardly differ does not say; empty for the others."""
+    if v.verdict != "pass" or v.look is None or v.margin is None or v.head is None or (v.base and v.base.mean == 0):
+        return ""
+    chance = unseen_loss(v.look, v.margin, v.head.n_runs)
+    if chance is None:
+        return ""
+    return (
+        f"The runs hardly differ, and they are few: a loss of {100 * v.margin:.3g} points that is spread thin over the "
+        f"tasks would look like this in about {100 * chance:.0f}% of the cases. More tasks would show it."
+    )
 
 
 def _sure(rule: MergeRule) -> str:

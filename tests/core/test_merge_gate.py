@@ -10,6 +10,7 @@ from skillopt_ci.core.merge_gate import (
     look,
     minimum_detectable_effect,
     suspects,
+    unseen_loss,
 )
 from skillopt_ci.core.suite_effect import Moments
 
@@ -64,6 +65,25 @@ def test_three_tasks_all_ties(score: float) -> None:
     found = look([[score] * 8] * 3, [[score]] * 3, 1, RULE)
     assert (found.decision, found.p, found.n_tasks) == ("pass", 1.0, 3)
     assert found.minimum_detectable_effect == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "lost", "chance"), [(3, 0, 0.95**3), (20, 0, 0.95**20), (50, 1, 0.95**50 + 50 * 0.05 * 0.95**49)]
+)
+def test_a_pass_of_few_runs_that_hardly_differ_leaves_room_for_a_loss(tasks: int, lost: int, chance: float) -> None:
+    found = look(*suite((tasks - lost, 8, 4), (lost, 8, 0)), 1, RULE)
+    assert found.decision == "pass"
+    assert unseen_loss(found, 0.05, tasks) == pytest.approx(chance)
+
+
+def test_a_pass_of_many_runs_of_a_gain_or_against_noise_does_not() -> None:
+    for parts, number in (((50, 8, 4),), 1), (((50, 8, 4),), 4), (((19, 8, 4), (1, 0, 4)), 1), (((30, 5, 3),), 2):
+        found = look(*suite(*parts), number, RULE)
+        assert unseen_loss(found, 0.05, number * found.n_tasks) is None
+    base, head = suite((3000, 8, 4), (99, 8, 0))
+    assert unseen_loss(look(base, head, 4, RULE), 0.05, 4 * 3099) is None
+    assert unseen_loss(look([[None]], [[None]], 1, RULE), 0.05, 0) is None
+    assert unseen_loss(look(*suite((3, 8, 4)), 1, RULE), 1.0, 3) is None
 
 
 def test_three_tasks_that_all_broke() -> None:

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 
 from skillopt_ci.core.compare import Comparison
 from skillopt_ci.core.history import NOT_AGAIN
-from skillopt_ci.core.merge_gate import MergeRule
+from skillopt_ci.core.merge_gate import MergeRule, look
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.suite_edits import SuiteEdits
@@ -298,6 +298,14 @@ class TestGate:
         one = verdict(base=evaluation((0.0,), (1.0,), (0.0,), (0.0,)), minimum_detectable_effect=0.04)
         text = gate_summary(gate(one), simulated=False)
         assert "invoices: This suite shows losses of 4.0 pt or more (80% power)." in text
+
+    def test_a_pass_of_few_runs_that_hardly_differ_says_what_it_leaves_open(self) -> None:
+        always = evaluation(*[(1.0,) * 5] * 4)
+        found = look([[1.0] * 8] * 20, [[1.0]] * 20, 1, MergeRule())
+        one = verdict(verdict="pass", reason="loss-ruled-out", margin=0.05, look=found, base=always, head=always)
+        text = gate_summary(gate(one), simulated=False)
+        assert "a loss of 5 points that is spread thin over the tasks would look like this in about 36% of" in text
+        assert "spread thin" not in gate_summary(gate(replace(one, verdict="inconclusive")), simulated=False)
 
     def test_edits_of_the_rules_are_listed_and_diffed_as_data(self) -> None:
         many = tuple(f"n{i}" for i in range(60))
