@@ -120,8 +120,9 @@ def _judged_before(ledger: Ledger, name: str) -> tuple[float, int] | None:
 def _verdict(lab: Lab, pair: Pair, outcome: GateOutcome, settings: GateSettings, *, show_heldout: bool) -> SkillVerdict:
     final, tasks = outcome.final, pair.tasks
     ids = tuple(t.id for t in tasks)
-    base = _evaluation(pair.base, ids, outcome.base)
-    head = _evaluation(pair.head, ids, outcome.head)
+    clusters = tuple(t.cluster for t in tasks)
+    base = _evaluation(pair.base, ids, outcome.base, clusters)
+    head = _evaluation(pair.head, ids, outcome.head, clusters)
     chosen = (_triggers(lab, tasks, outcome.base), _triggers(lab, tasks, outcome.head))
     verdict: Verdict
     message = ""
@@ -163,5 +164,8 @@ def _triggers(lab: Lab, tasks: Sequence[Task], rows: Sequence[Sequence[Rollout]]
     return lab.triggers(tasks, [r for row in rows for r in row])
 
 
-def _evaluation(skill: Skill, ids: tuple[str, ...], rows: tuple[tuple[Rollout, ...], ...]) -> Evaluation:
-    return Evaluation(skill=skill.digest, task_ids=ids, values=tuple(tuple(r.value for r in row) for row in rows))
+def _evaluation(
+    skill: Skill, ids: tuple[str, ...], rows: tuple[tuple[Rollout, ...], ...], clusters: tuple[str | None, ...]
+) -> Evaluation:
+    values = tuple(tuple(r.value for r in row) for row in rows)
+    return Evaluation(skill=skill.digest, task_ids=ids, values=values, clusters=clusters)

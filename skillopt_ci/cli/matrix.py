@@ -145,8 +145,11 @@ def _cells(work: Work, subject: Subject, versions: Sequence[Version], wanted: Wa
         Job(s, task, lab.sample(task, stream, n)) for n in range(wanted.runs) for task in tasks for s, stream in sides
     ]
     rollouts = lab.roll_out(jobs, what=f"{place}: with and without a skill")
-    ids = [t.id for t in tasks]
-    scores = {s.digest: evaluate(s.digest, ids, rollouts[at :: len(sides)]) for at, (s, _) in enumerate(sides)}
+    ids, clusters = [t.id for t in tasks], [t.cluster for t in tasks]
+    scores = {
+        s.digest: evaluate(s.digest, ids, rollouts[at :: len(sides)], clusters=clusters)
+        for at, (s, _) in enumerate(sides)
+    }
     without, first = scores[nothing.digest], scores[versions[0].skill.digest]
     cells = [
         Cell(

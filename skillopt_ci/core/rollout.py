@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from skillopt_ci.core.stats import wilson
 from skillopt_ci.core.trajectory import Trajectory
 
 
@@ -89,11 +90,15 @@ class Rollout:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A skill measured on tasks: `values[i]` are the scores of `task_ids[i]`'s runs; None is a missing run."""
+    """A skill measured on tasks: `values[i]` are the scores of `task_ids[i]`'s runs; None is a missing run.
+
+    `clusters[i]` is what that task stands or falls with; empty where no task has such company.
+    """
 
     skill: str
     task_ids: tuple[str, ...]
     values: tuple[tuple[float | None, ...], ...]
+    clusters: tuple[str | None, ...] = ()
 
     def task_mean(self, index: int) -> float | None:
         """Mean over a task's measured runs; None when none was measured."""
@@ -112,6 +117,19 @@ class Evaluation:
         return math.fsum(got) / len(got) if got else None
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """95% interval of the mean over the population of tasks, a cluster counting as one; None without a mean."""
+        if self.mean is None:
+            return None
+        named = self.clusters or (None,) * len(self.task_ids)
+        units = {
+            ("task", task) if cluster is None else ("cluster", cluster)
+            for i, (task, cluster) in enumerate(zip(self.task_ids, named, strict=True))
+            if self.task_mean(i) is not None
+        }
+        return wilson(self.mean, len(units))
+
+    @property
     def n_runs(self) -> int:
         """Measured runs."""
         return sum(v is not None for row in self.values for v in row)
@@ -123,9 +141,15 @@ class Evaluation:
         return (planned - self.n_runs) / planned if planned else 0.0
 
 
-def evaluate(skill: str, task_ids: Sequence[str], rollouts: Sequence[Rollout]) -> Evaluation:
-    """Group rollouts by task, in the order of `task_ids`; runs of a task keep their order."""
+def evaluate(
+    skill: str, task_ids: Sequence[str], rollouts: Sequence[Rollout], *, clusters: Sequence[str | None] = ()
+) -> Evaluation:
+    """Group rollouts by task, in the order of `task_ids`; runs of a task keep their order.
+
+    `clusters` are those of the tasks, in the same order.
+    """
     rows: dict[str, list[float | None]] = {task: [] for task in task_ids}
     for rollout in rollouts:
         rows[rollout.sample.task_id].append(rollout.value)
-    return Evaluation(skill=skill, task_ids=tuple(task_ids), values=tuple(tuple(rows[t]) for t in task_ids))
+    values = tuple(tuple(rows[t]) for t in task_ids)
+    return Evaluation(skill=skill, task_ids=tuple(task_ids), values=values, clusters=tuple(clusters))

@@ -3,7 +3,6 @@
 from skillopt_ci.core.contest import Contest, ContestReport, Duel, MethodRow
 from skillopt_ci.core.history import effect_json
 from skillopt_ci.core.spend import Spend, format_usd
-from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.jsonout import Json, marked, side_json, spend_json
 from skillopt_ci.report.junit import Case, junit
@@ -130,7 +129,7 @@ def _cells(row: MethodRow) -> tuple[str, ...]:
     shown = f"{gain(effect.mean)} {bounds(effect)}" if effect else "not measured"
     if r is not None and row.test is not None and not r.changed():
         shown = "unchanged"
-    found = wilson_like([m for m in row.test.means.values() if m is not None]) if row.test else None
+    found = row.test.interval if row.test else None
     test = f"{points(row.test.mean)} [{points(found[0])}, {points(found[1])}]" if row.test and found else "not measured"
     chosen = "not measured"
     if r is not None and r.best_val_mean is not None:

@@ -1,13 +1,12 @@
 """The `--json` results, exactly as documented. What was not measured is null, never 0."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from skillopt_ci.core.compare import Comparison
 from skillopt_ci.core.history import Confirmation, TrainResult, effect_json
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.spend import Spend
-from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict, TrainEntry
 from skillopt_ci.report.triggering import both_json, triggers_json
 
@@ -246,8 +245,7 @@ def _evaluation(entry: EvalEntry) -> Json:
 
 def side_json(digest: str | None, evaluation: Evaluation | None, tokens: int | None) -> Json:
     """A skill with its mean and the 95% interval of that mean over the population of tasks."""
-    means: Mapping[str, float | None] = evaluation.means if evaluation else {}
-    interval = wilson_like([m for m in means.values() if m is not None])
+    interval = evaluation.interval if evaluation else None
     return {
         "digest": digest,
         "mean": _round(evaluation.mean) if evaluation else None,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from skillopt_ci.core.own_result import without_answer
 from skillopt_ci.core.rollout import Evaluation
-from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict
 from skillopt_ci.report.escape import md_fence, md_text
@@ -155,7 +154,7 @@ def _sha(sha: str | None) -> str:
 
 def _eval_row(e: EvalEntry) -> tuple[str, ...]:
     means = [m for m in e.evaluation.means.values() if m is not None]
-    low_high = wilson_like(means)
+    low_high = e.evaluation.interval
     return (
         md_text(e.name, 100),
         md_text(e.target, 100),

@@ -6,7 +6,6 @@ from skillopt_ci.core.compare import Comparison
 from skillopt_ci.core.history import effect_json
 from skillopt_ci.core.matrix import Cell, Matrix
 from skillopt_ci.core.rollout import Evaluation
-from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.jsonout import Json, marked, side_json, spend_json
 from skillopt_ci.report.junit import Case, junit
@@ -96,7 +95,7 @@ def _row(c: Cell, *, several: bool) -> Sequence[str]:
 
 
 def _score(side: Evaluation) -> str:
-    found = wilson_like([m for m in side.means.values() if m is not None])
+    found = side.interval
     return f"{points(side.mean)} [{points(found[0])}, {points(found[1])}]" if found else "not measured"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from skillopt_ci.core.history import Confirmation, EditRecord, Step, TrainResult
 from skillopt_ci.core.rollout import Evaluation
-from skillopt_ci.core.stats import Effect, wilson_like
+from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.report.edits import became, not_kept, reason_of
 from skillopt_ci.report.escape import md_fence, md_text
@@ -148,7 +148,7 @@ def others_line(entry: TrainEntry, result: TrainResult) -> str:
 def _unchanged(closing: Evaluation, touched: str) -> str:
     """The one figure of a run that trains nothing."""
     means = [m for m in closing.means.values() if m is not None]
-    found = wilson_like(means)
+    found = closing.interval
     shown = "nothing was measured" if found is None else points(closing.mean)
     told = "" if found is None else f", 95% CI [{points(found[0])}, {points(found[1])}], {len(means)} tasks"
     return f"Test split ({touched}): {shown}{told}."

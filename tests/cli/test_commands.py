@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.stats import wilson
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.sandbox.scratch import lock_folder, unlock_folder
 from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, bytes_of, call, call_json, config, files, tasks, write
@@ -179,6 +180,19 @@ def test_eval_stops_at_its_budget_and_goes_on(root: Path) -> None:
     assert (done.code, value["reason"], value["spend"]["paid"]["calls"]) == (4, "budget", 3)
     _, more = call_json(root, "eval")
     assert more["spend"]["replayed"]["calls"] == 3
+
+
+def test_tasks_of_a_cluster_count_as_one_in_the_interval_of_a_score(root: Path) -> None:
+    _, alone = call_json(root, "eval")
+    rows = [json.loads(line) for line in tasks().splitlines()]
+    write(root, {TASKS: "".join(json.dumps({**r, "metadata": {"cluster": r["split"]}}) + "\n" for r in rows)})
+    done, value = call_json(root, "eval")
+    before, after = alone["skills"][0], value["skills"][0]
+    assert (after["mean"], after["n_tasks"]) == (before["mean"], 10)
+    assert (after["low"], after["high"]) == pytest.approx(wilson(after["mean"], 1), abs=1e-6)
+    assert f"[{100 * after['low']:.1f}, {100 * after['high']:.1f}]" in done.out
+    _, matrix = call_json(root, "eval", "--matrix")
+    assert matrix["cells"][0]["with"]["low"] == after["low"]
 
 
 @pytest.mark.parametrize("command", [["eval", "--matrix"], ["ablate"], ["baseline"], ["calibrate"]])

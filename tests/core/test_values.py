@@ -23,7 +23,7 @@ from skillopt_ci.core.history import (
 from skillopt_ci.core.rejected import rejected_edits
 from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Sample, Score, evaluate
 from skillopt_ci.core.spend import Spend, format_usd
-from skillopt_ci.core.stats import Effect, plus_two
+from skillopt_ci.core.stats import Effect, plus_two, wilson
 from skillopt_ci.core.task import Attachment, GraderSpec, Source, Suite, Task, content_id
 from skillopt_ci.core.trajectory import Message, Trajectory, Usage
 from tests.core.bodies import skill
@@ -133,7 +133,14 @@ class TestOutcomes:
         assert (got.mean, got.n_runs) == (0.0, 1)
         assert got.missing_share == pytest.approx(2 / 3)
         empty = Evaluation(skill="s", task_ids=(), values=())
-        assert (empty.mean, empty.missing_share) == (None, 0.0)
+        assert (empty.mean, empty.missing_share, empty.interval) == (None, 0.0, None)
+
+    def test_a_cluster_counts_as_one_in_the_interval(self) -> None:
+        rows = ((1.0, 1.0), (1.0,), (0.0,), (0.0,), (None,))
+        alone = Evaluation(skill="s", task_ids=tuple("abcde"), values=rows)
+        assert alone.interval == pytest.approx(wilson(0.5, 4))
+        assert replace(alone, clusters=("x", "x", "y", None, "z")).interval == pytest.approx(wilson(0.5, 3))
+        assert replace(alone, clusters=("d", "d", "d", None, None)).interval == pytest.approx(wilson(0.5, 2))
 
 
 class TestSpend:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 
 from skillopt_ci.core.rollout import Evaluation, Rollout, Score
-from skillopt_ci.core.stats import wilson_like
 from skillopt_ci.core.suite_effect import run_variance
 from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict
 from skillopt_ci.report.page.earlier import earlier_runs
@@ -140,8 +139,7 @@ def _scored(e: EvalEntry) -> Subject:
 
 
 def _side(label: str, measured: Evaluation | None, tokens: int | None, digest: str | None) -> Side:
-    means = [m for m in measured.means.values() if m is not None] if measured else []
-    interval = wilson_like(means)
+    interval = measured.interval if measured else None
     return Side(
         label=label,
         mean=measured.mean if measured else None,
