@@ -150,8 +150,10 @@ class Ledger:
         aside = "update purchases set key = key || '/' || bought_at where key=?"
         if self._has(key) and self.find(key) is None:
             self._file.run(aside, (key,))
-        # First record wins: of two processes that bought the same, both then use the one that is stored.
-        self._file.run(_STORE, row)
+        # First record wins: of two processes that bought the same, both then use the one that is stored. The other's
+        # price is kept beside it, as it was paid, too.
+        if not self._file.run_many(_STORE, [row]):
+            self._file.run(_STORE, (f"{key}/{row[-1]}", *row[1:]))
         stored = self.find(key)
         if stored is None:
             raise LedgerError(f"{self.path}: a purchase could not be stored")

@@ -133,10 +133,12 @@ class TestOnce:
 
             def slow() -> Purchase:
                 one.once("k", ENTRY, lambda: bought("first"))
-                return bought("second")
+                return bought("second", "0.3")
 
             assert plain(two.once("k", ENTRY, slow)[0]) == bought("first")
             assert one.find("k") == two.find("k")
+            spent = two.spend_by_stream("r1")["val"]  # both were paid
+            assert (spent.calls, spent.usd, two.spent_since(0.0)) == (2, Decimal("0.4"), Decimal("0.4"))
 
     def test_replay_only_buys_nothing(self, tmp_path: Path) -> None:
         path = tmp_path / "l.sqlite"
