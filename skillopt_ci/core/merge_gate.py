@@ -188,27 +188,47 @@ def conditional_power(now: Moments, final_se: float, rule: MergeRule, *, effect:
 def minimum_detectable_effect(rule: MergeRule, *, n_tasks: int, base_runs: int, variance: float | None = None) -> float:
     """The true loss that the gate shows with 80% power: (c + .84) sqrt(variance (1/base + 1/rounds) / tasks).
 
+    A loss below the margin is not always looked at so long: the first look may rule the margin out. Then it takes what
+    that look shows by itself, or a loss so near to the margin that no more than a tenth passes there.
+
     Args:
         rule: the rule.
         n_tasks: tasks of the suite.
-        base_runs: stored base runs; fewer than `max_rounds` are filled up round by round.
+        base_runs: stored base runs; fewer than the rounds are filled up round by round.
         variance: of one run within a task; .11 when it was not measured.
 
     Returns:
         1.0 is 100 points. At least the tasks that must be lost for good to show on a target without noise; at most 1.
     """
     noise = USUAL_VARIANCE if variance is None else variance
-    runs = max(base_runs, rule.max_rounds)
-    se = math.sqrt(noise * (1 / runs + 1 / rule.max_rounds) / n_tasks)
-    return min(1.0, max(_fewest_lost(rule, runs) / n_tasks, (rule.constant + _NORMAL.inv_cdf(POWER)) * se))
+
+    def shown(rounds: int) -> tuple[float, float]:
+        runs = max(base_runs, rounds)
+        se = math.sqrt(noise * (1 / runs + 1 / rounds) / n_tasks)
+        return se, max(_fewest_lost(rule, runs, rounds) / n_tasks, (rule.constant + _NORMAL.inv_cdf(POWER)) * se)
+
+    (first_se, first), (_, last) = shown(1), shown(rule.max_rounds)
+    return min(1.0, max(last, min(first, _not_passed(rule, n_tasks, base_runs, first_se))))
 
 
-def _fewest_lost(rule: MergeRule, base_runs: int) -> int:
-    """Tasks that must go from always passed to never passed for the exact test to show it after the last round.
+def _not_passed(rule: MergeRule, n_tasks: int, base_runs: int, se: float) -> float:
+    """The loss that the first look does not take for one below the margin.
+
+    Without noise these are whole tasks, m of them with a standard error of sqrt(m / base_runs) / tasks; with noise the
+    loss of which a tenth passes.
+    """
+    lean = rule.pass_constant / math.sqrt(base_runs or 1)
+    lost = ((math.sqrt(lean**2 + 4 * rule.margin * n_tasks) - lean) / 2) ** 2
+    whole = math.ceil(lost - 1e-9) / n_tasks
+    return min(whole, rule.margin - (rule.pass_constant - _NORMAL.inv_cdf(1 - DOUBTFUL)) * se) if se else whole
+
+
+def _fewest_lost(rule: MergeRule, base_runs: int, rounds: int) -> int:
+    """Tasks that must go from always passed to never passed for the exact test to show it after so many rounds.
 
     Without noise each of them has one arrangement in C(base + rounds, rounds), so m have mid-p C^-m / 2.
     """
-    arrangements = math.comb(base_runs + rule.max_rounds, rule.max_rounds)
+    arrangements = math.comb(base_runs + rounds, rounds)
     return max(1, math.ceil(math.log(0.5 / rule.threshold) / math.log(arrangements) - 1e-9))
 
 

@@ -63,7 +63,7 @@ def power(rule: MergeRule, *, n_tasks: int, base_runs: int, variance: float | No
 
 
 def fewest_tasks(rule: MergeRule, *, base_runs: int, variance: float | None, wanted: float) -> int | None:
-    """How many tasks show a loss with a rule as it is; None above 100,000. More tasks never show less."""
+    """How many tasks show a loss with a rule as it is; None above 100,000. More show more, or nearly as much."""
 
     def enough(tasks: int) -> bool:
         found = minimum_detectable_effect(rule, n_tasks=tasks, base_runs=base_runs, variance=variance)

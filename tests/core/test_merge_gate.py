@@ -249,6 +249,16 @@ def test_rounds_and_suites_that_do_not_fit_are_refused() -> None:
         look([[1.0]], [[7.0]], 1, RULE)
 
 
+def test_a_loss_below_the_margin_is_passed_before_later_rounds_could_show_it() -> None:
+    # where 80% of 4,000 gates block, drawn as z-values: 4.3, 4.0, 3.9 and 3.2 points; the last round alone shows 4.2,
+    # 2.9, 2.2 and 1.9
+    found = [minimum_detectable_effect(RULE, n_tasks=tasks, base_runs=8) for tasks in (200, 400, 700, 1000)]
+    assert found == pytest.approx([0.0418, 0.0436, 0.0387, 0.0324], abs=1e-4)
+    wide = [minimum_detectable_effect(MergeRule(margin=0.01), n_tasks=t, base_runs=8) for t in (200, 1000)]
+    assert wide == pytest.approx([0.0418, 0.0187], abs=1e-4)  # nothing is passed that early
+    assert minimum_detectable_effect(RULE, n_tasks=50, base_runs=8, variance=0.0) == 0.04
+
+
 def test_a_few_equal_single_runs_do_not_show_that_there_is_no_noise() -> None:
     few = [[1.0]] * 4
     assert look(few, few, 1, RULE).decision == "continue"
@@ -258,17 +268,20 @@ def test_a_few_equal_single_runs_do_not_show_that_there_is_no_noise() -> None:
     assert look(many, many, 1, RULE).decision == "pass"
 
 
+@pytest.mark.parametrize("tasks", [20, 30, 50, 200])
 @pytest.mark.parametrize(("stored", "rounds"), [(8, 4), (8, 2), (8, 1), (1, 1), (2, 2), (1, 3), (12, 6)])
-def test_without_noise_the_minimum_detectable_effect_is_the_smallest_loss_that_shows(stored: int, rounds: int) -> None:
-    rule, tasks = MergeRule(max_rounds=rounds), 30
-    runs = max(stored, rounds)
+def test_without_noise_the_minimum_detectable_effect_is_the_smallest_loss_that_shows(
+    stored: int, rounds: int, tasks: int
+) -> None:
+    rule = MergeRule(max_rounds=rounds)
     least = minimum_detectable_effect(rule, n_tasks=tasks, base_runs=stored, variance=0.0)
     fewest = round(least * tasks)
     assert fewest == pytest.approx(least * tasks)
 
     def shown(lost: int) -> bool:
         head = [[0.0] * rounds] * lost + [[1.0] * rounds] * (tasks - lost)
-        return look([[1.0] * runs] * tasks, head, rounds, rule).decision == "regression"
+        looks = (look([[1.0] * max(stored, k)] * tasks, head, k, rule) for k in range(1, rounds + 1))
+        return next(found.decision for found in looks if found.decision != "continue") == "regression"
 
     assert shown(fewest)
     assert fewest == 1 or not shown(fewest - 1)
