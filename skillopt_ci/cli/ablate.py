@@ -79,6 +79,8 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str,
     comparison = compare(without, with_it, tasks)
     verdict = _verdict(comparison)
     effect = comparison.effect
+    measured = sum(p.outcome != "not-measured" for p in comparison.pairs)
+    of_all = "" if measured == len(tasks) else f"of {len(tasks)} "
     row: dict[str, object] = {
         "name": skill.name,
         "target": skill.target.label,
@@ -87,7 +89,7 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str,
         "without": without.mean,
         "with": with_it.mean,
         "effect": None if effect is None else {"mean": effect.mean, "low": effect.low, "high": effect.high},
-        "n_tasks": len(tasks),
+        "n_tasks": measured,
         "tokens": full.tokens,
     }
     said = {
@@ -100,7 +102,7 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str,
     if effect is not None:
         words += (
             f": {points(without.mean)} without, {points(with_it.mean)} with it, {gain(effect.mean)} pt, "
-            f"{interval(effect)}, {len(tasks)} {split} tasks x {runs} runs per arm; {full.tokens} tokens"
+            f"{interval(effect)}, {measured} {of_all}{split} tasks x {runs} runs per arm; {full.tokens} tokens"
         )
     return row, words + "."
 

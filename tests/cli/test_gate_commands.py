@@ -198,6 +198,19 @@ def test_ablate_without_enough_results_is_no_verdict(tmp_path: Path) -> None:
     assert "too many runs gave no result" in done.out
 
 
+def test_ablate_counts_the_tasks_that_were_measured_on_both_sides(tmp_path: Path) -> None:
+    def answer(made: Call) -> Reply:
+        number = int(made.user_text.partition("INV-")[2][:4])
+        alone = made.body["messages"][0]["role"] == "user"
+        return Reply(status=400) if number == 1 and not alone else chat_reply(str(task(number, "val")["expected"]))
+
+    with Loopback(answer) as server:
+        made = repo_of(tmp_path / "repo", sizes=(1, 30, 1), providers=remote(server))
+        done, value = call_json(made.root, "ablate", env=ENV)
+    assert (done.code, value["skills"][0]["n_tasks"]) == (0, 29)
+    assert "29 of 30 val tasks x 2 runs per arm" in done.out
+
+
 def test_ablate_on_the_test_split_opens_it(tmp_path: Path) -> None:
     made = repo_of(tmp_path / "repo")
     assert call(made.root, "ablate", "--split", "test", "--runs", "1").code == 0
