@@ -351,7 +351,7 @@ class TestFile:
         with db:
             db.execute(f"update {damage}")
         db.close()
-        with Ledger(path) as ledger, pytest.raises(LedgerError, match="holds a damaged record .*; move"):
+        with Ledger(path) as ledger, pytest.raises(LedgerError, match=r"holds a damaged record .*; move"):
             (ledger.once("k", ENTRY, never), ledger.run_events("l"))
         if "usd" in damage:
             with Ledger(path) as ledger, pytest.raises(LedgerError, match="damaged"):
