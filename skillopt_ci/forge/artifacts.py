@@ -99,7 +99,7 @@ def _runs(api: GitHub, source: Source, branch: str) -> Iterator[Mapping[str, Any
     """Finished runs that may be believed, the newest first."""
     where = f"{{repo}}/actions/workflows/{source.workflow}/runs"
     listed = api.find(where, branch=branch, status="completed", per_page=_RUNS)
-    left = _TRIED
+    left, tip = _TRIED, ""
     for run in (listed or {}).get("workflow_runs") or ():
         path = str(run.get("path") or "").partition("@")[0]
         home = (run.get("head_repository") or {}).get("full_name")
@@ -109,18 +109,25 @@ def _runs(api: GitHub, source: Source, branch: str) -> Iterator[Mapping[str, Any
             and path == f".github/workflows/{source.workflow}"
             and str(home).lower() == api.connection.repository.lower()
         ):
-            if _in_history(api, branch, str(run.get("head_sha") or "")):
+            tip = tip or _tip(api, branch)
+            if _in_history(api, tip, str(run.get("head_sha") or "")):
                 yield run
             left -= 1
             if not left:
                 return
 
 
-def _in_history(api: GitHub, branch: str, sha: str) -> bool:
+def _tip(api: GitHub, branch: str) -> str:
+    """The commit at the tip of a branch, by its whole name: a tag may have the short one, too. "" without one."""
+    found = api.find(f"{{repo}}/git/ref/heads/{quote(branch, safe='/')}")
+    return str(found["object"]["sha"]) if found else ""
+
+
+def _in_history(api: GitHub, tip: str, sha: str) -> bool:
     """The branch has the commit. `head_branch` may also be a tag of that name, on a commit that nobody reviewed."""
-    if not _SHA.fullmatch(sha):
+    if not tip or not _SHA.fullmatch(sha):
         return False
-    found = api.find(f"{{repo}}/compare/{quote(branch, safe='/')}...{sha}")
+    found = api.find(f"{{repo}}/compare/{tip}...{sha}")
     return isinstance(found, dict) and found.get("status") in ("identical", "behind")
 
 

@@ -16,6 +16,7 @@ from skillopt_ci.forge.github import Connection, GitHub, Waiter
 from tests.github.oracle import Oracle
 
 REPOSITORY = "octo/skills"
+TIP = "f" * 40  # of the default branch
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -97,8 +98,12 @@ class ArtifactHost:
             listed = self.records[100 * (page - 1) : 100 * page]
             text = json.dumps({"total_count": len(self.records), "artifacts": listed}).encode()
             self._send(request, self.status["list"], text)
+        elif parts[-4:] == ["git", "ref", "heads", "main"]:
+            self._send(request, 200, json.dumps({"object": {"sha": TIP}}).encode())
         elif parts[-2] == "compare":
-            status = self.status_of.get(parts[-1].rpartition("...")[2], "behind")
+            base, _, head = parts[-1].partition("...")
+            # By its short name the branch is mistaken for the tag, as it may be.
+            status = self.status_of.get(head, "behind") if base == TIP else "identical"
             self._send(request, 200, json.dumps({"status": status}).encode())
         elif parts[-1] == "runs":
             found = self.runs

@@ -9,8 +9,8 @@ import pytest
 
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.artifacts import TRAINING, unpack
+from tests.forge.artifact_host import TIP, damaged, run_of, zipped
 from tests.forge.artifact_host import ArtifactHost as Host
-from tests.forge.artifact_host import damaged, run_of, zipped
 
 
 @pytest.fixture
@@ -24,9 +24,10 @@ def test_the_newest_runs_ledger_is_brought_with_few_requests(host: Host, tmp_pat
     place = tmp_path / "deep" / "ledger.sqlite"
     assert host.fetch(place.parent) == run_of(1)["html_url"]
     assert place.read_bytes() == b"a ledger"
-    assert [path.rpartition("/")[2] for path, _ in host.seen] == ["runs", f"main...{1:040x}", "artifacts", "zip", "9"]
-    assert host.seen[3][1] == "Bearer ghs_secret"
-    assert host.seen[4][1] == ""  # whoever stores the bytes gets no token
+    asked = [path.rpartition("/")[2] for path, _ in host.seen]
+    assert asked == ["runs", "main", f"{TIP}...{1:040x}", "artifacts", "zip", "9"]
+    assert host.seen[4][1] == "Bearer ghs_secret"
+    assert host.seen[5][1] == ""  # whoever stores the bytes gets no token
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_an_older_run_stands_in_for_one_whose_artifact_is_gone(host: Host, tmp_p
     host.artifacts = {n: [] for n in range(1, 9)}
     host.seen.clear()
     assert host.fetch(tmp_path) == ""
-    assert len(host.seen) == 7
+    assert len(host.seen) == 8
 
 
 def test_there_is_no_baseline_workflow(host: Host, tmp_path: Path) -> None:
