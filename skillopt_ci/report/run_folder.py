@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
+import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from skillopt_ci.core.history import Confirmation, Step, TrainResult
@@ -50,15 +52,15 @@ class RunFolder:
 
     def write_step(self, step: Step) -> None:
         """The files of one step: `steps/step_0001/`, or `slow_update/epoch_02/`."""
-        folder = (
-            f"slow_update/epoch_{step.epoch:02d}" if step.kind == "slow_update" else f"steps/step_{step.number:04d}"
-        )
+        folder = _folder_of(step)
         lines = [dump_line(self._clean(self._rollout(r))) for r in step.rollouts]
         self._write(f"{folder}/rollouts.jsonl", "".join(lines))
         self._json(f"{folder}/edits.json", [e.as_json() for e in step.edits])
         self._json(f"{folder}/verdict.json", _verdict(step))
         if step.candidate is not None:
             self._write(f"{folder}/candidate_skill.md", step.candidate.text)
+        else:
+            self._remove(f"{folder}/candidate_skill.md")
 
     def write_meta_notes(self, epoch: int, notes: str, failure: Failure | None = None) -> None:
         """`meta_skill/epoch_02/meta_notes.md`: the optimizer's own memory, and why it gave none where it did not."""
@@ -107,8 +109,10 @@ class RunFolder:
     def _result(self, r: TrainResult) -> None:
         self._json("history.json", [step.as_json() for step in r.steps])
         self._write("best_skill.md", r.best.text)
-        for number, version in enumerate((r.start, *r.versions)):  # v0000 is the start
-            self._write(f"skills/skill_v{number:04d}.md", version.text)
+        versions = [f"skills/skill_v{number:04d}.md" for number in range(len(r.versions) + 1)]  # v0000 is the start
+        for name, version in zip(versions, (r.start, *r.versions), strict=True):
+            self._write(name, version.text)
+        self._keep({*versions, *map(_folder_of, r.steps)})
         rejected = [
             {
                 "op": x.edit.op,
@@ -209,6 +213,17 @@ class RunFolder:
         """Take away what an earlier end of the same run left."""
         self._place(name).unlink(missing_ok=True)
 
+    def _keep(self, names: Collection[str]) -> None:
+        """Of steps and versions only these: the same run may have gone another way, with a ledger that is gone."""
+        for place in (p for kind in ("steps", "slow_update", "skills") for p in (self.path / kind).glob("*_*")):
+            name = place.relative_to(self.path).as_posix()
+            if name in names or not re.fullmatch(r"\w+/(?:step_\d{4,}|epoch_\d{2,}|skill_v\d{4,}\.md)", name):
+                continue
+            try:
+                shutil.rmtree(place) if self._place(name).is_dir() else place.unlink()
+            except OSError as error:
+                raise UsageError(f"{place}: cannot be removed: {error.strerror or error}") from error
+
     def _place(self, name: str) -> Path:
         """Where a file goes. Raises `UsageError` when the way there is a symbolic link."""
         place = self.path
@@ -217,6 +232,10 @@ class RunFolder:
             if place.is_symlink():
                 raise UsageError(f"{place}: is a symbolic link; remove it, or choose another folder with --run-dir")
         return place
+
+
+def _folder_of(step: Step) -> str:
+    return f"slow_update/epoch_{step.epoch:02d}" if step.kind == "slow_update" else f"steps/step_{step.number:04d}"
 
 
 def _object(line: bytes) -> dict[str, object] | None:

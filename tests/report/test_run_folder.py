@@ -173,6 +173,24 @@ def test_an_earlier_proposal_goes_away(tmp_path: Path) -> None:
     assert not (tmp_path / "pull_request.md").exists()
 
 
+def test_steps_and_versions_of_another_way_go_away(tmp_path: Path) -> None:
+    """As where the ledger is gone and the same run is bought again: it ends after fewer steps."""
+    before = fill(tmp_path)
+    mine = tmp_path / "steps/step_notes.txt"
+    mine.write_text("a reviewer's own words")
+    assert {"skills/skill_v0001.md", "steps/step_0001/candidate_skill.md", "steps/step_0003/verdict.json"} <= set(
+        before
+    )
+    step = replace(STEPS[0], action="skip", candidate=None, decision=None)
+    RunFolder(tmp_path, str).write_step(step)
+    shorter = replace(result(), steps=(step,), versions=(), best=result().start, confirmation=None)
+    RunFolder(tmp_path, str).finish(training(shorter), simulated=False)
+    assert [p.name for p in sorted((tmp_path / "steps").iterdir())] == [f"step_{step.number:04d}", mine.name]
+    assert not (tmp_path / f"steps/step_{step.number:04d}/candidate_skill.md").exists()
+    assert [p.name for p in (tmp_path / "skills").iterdir()] == ["skill_v0000.md"]
+    assert list((tmp_path / "slow_update").glob("*")) == []
+
+
 def test_what_a_killed_process_was_writing_goes_away(tmp_path: Path) -> None:
     made = fill(tmp_path)
     for name in ("", "steps/step_0001/", "skills/"):
