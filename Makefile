@@ -35,15 +35,17 @@ bench: .venv/dev.done
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/agents.py
 
-.venv/run.done: pyproject.toml
+.venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
+
+.venv/run.done: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-.venv/dev.done: .venv/run.done
+.venv/dev.done: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+	touch .venv/run.done $@
 
 clean:
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
