@@ -36,7 +36,7 @@ _FIELDS = MappingProxyType(
         "config": CODE,
     }
 )
-_FIELD = re.compile(r'[\s,]*(?:"(?P<quoted>(?:\\["\\]|""|[^"\\]|\\(?!["\\]))*)"\s*(?=,|\Z)|(?P<plain>[^\s,][^,]*))')
+_FIELD = re.compile(r'"(?P<quoted>(?:\\["\\]|""|[^"\\]|\\(?!["\\]))*)"\s*(?=,|\Z)|(?P<plain>[^\s,][^,]*)')
 _ESCAPED = re.compile(r'[\\"](["\\])')
 _FROM_TEXT = re.compile(r"(?P<type>(?:not-)?[a-z][a-z-]*)(?:\((?P<threshold>[0-9.]+)\))?(?::(?P<value>[\s\S]*))?")
 _TYPED = frozenset(
@@ -191,7 +191,7 @@ def _list(base: str, negate: bool, value: object, checks: Checks) -> str:
 
 def _separated(value: str) -> list[str]:
     """Texts between commas, which stand in quotes where they have commas themselves."""
-    fields = (found for found in _FIELD.finditer(value) if found[0])
+    fields = _FIELD.finditer(value)
     return [_ESCAPED.sub(r"\1", f["quoted"]) if f["quoted"] is not None else f["plain"].strip() for f in fields]
 
 

@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from skillopt_ci.suites.foreign import written
 
 LOGIC = "a template with more than plain variables in it"
-_EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _STEPS = re.compile(r"\.?([A-Za-z_]\w*)|\[(?:([0-9]{1,6})|\"([^\"]*)\"|'([^']*)')\]|\.([0-9]{1,6})")
 _NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.\w+|\[[^\]]+\])*")
 
@@ -18,14 +17,15 @@ def render(text: str, values: Mapping[str, object]) -> str | None:
     if "{%" in text or "{#" in text:
         return None
     made: list[str] = []
-    end = 0
-    for match in _EXPRESSION.finditer(text):
-        name = match[1].strip()
+    for before, inner in _pieces(text):
+        made.append(before)
+        if inner is None:
+            break
+        name = inner.strip()
         if not _NAME.fullmatch(name) or name.split(".")[0] == "env":
             return None
-        made += [text[end : match.start()], as_text(_look_up(name, values))]
-        end = match.end()
-    return "".join(made) + text[end:]
+        made.append(as_text(_look_up(name, values)))
+    return "".join(made)
 
 
 def render_all(value: object, values: Mapping[str, object]) -> object:
@@ -62,7 +62,22 @@ def as_javascript(number: float) -> str:
 
 def uses(text: str, key: str) -> bool:
     """Whether a template shows a variable."""
-    return any(re.match(rf"\s*{re.escape(key)}\b", match[1]) for match in _EXPRESSION.finditer(text))
+    return any(re.match(rf"\s*{re.escape(key)}\b", inner) for _, inner in _pieces(text) if inner is not None)
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str | None]]:
+    """What stands before each `{{...}}` and what in it; at last the rest, with None.
+
+    A hyphen inside the braces takes away the white space beside them. No pattern: on braces that never close it would
+    take square time.
+    """
+    end, trims = 0, False
+    while (start := text.find("{{", end)) >= 0 and (close := text.find("}}", start + 2)) >= 0:
+        before, inner = text[end:start], text[start + 2 : close]
+        before = before.lstrip() if trims else before
+        yield (before.rstrip() if inner.startswith("-") else before), inner.removeprefix("-").removesuffix("-")
+        end, trims = close + 2, len(inner) > 1 and inner.endswith("-")
+    yield (text[end:].lstrip() if trims else text[end:]), None
 
 
 def _look_up(name: str, values: Mapping[str, object]) -> object:

@@ -157,6 +157,8 @@ def test_what_a_text_to_look_for_means(written: str, op: str, arg: object) -> No
 def test_a_long_list_in_broken_quotation_marks_is_read_at_once() -> None:
     (task,) = text("promptfoo", config_of("{type: contains-any, value: '\"" + "\\" * 5000 + "'}")).tasks
     assert rules(task) == [("contains_any", ['"' + "\\" * 5000])]
+    (task,) = text("promptfoo", config_of("{type: contains-any, value: 'a" + "," * 100_000 + "'}")).tasks
+    assert rules(task) == [("contains_any", ["a"])]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skillopt_ci.suites.templates import render, render_all
+from skillopt_ci.suites.templates import render, render_all, uses
 
 VALUES = {"a": "x", "n": 4, "b": True, "m": {"k": ["y", {"z": 1}]}, "none": None, "dotted.name": "d"}
 
@@ -10,7 +10,9 @@ VALUES = {"a": "x", "n": 4, "b": True, "m": {"k": ["y", {"z": 1}]}, "none": None
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{{a}} {{ n }} {{- b -}}", "x 4 true"),
+        ("{{a}} {{ n }} {{ b }}", "x 4 true"),
+        ("one\n {{- a }} two {{n -}} \n three {{-a-}} {{n}} {{- a", "onex two 4threex4 {{- a"),
+        ("{{-}}", None),
         ("{{m.k[0]}}{{ m.k[1] }}", 'y{"z": 1}'),
         ("{{missing}}{{m.x.y}}{{m.k[9]}}{{none}}", ""),
         ("{{dotted.name}} {a} }}", "d {a} }}"),
@@ -23,6 +25,13 @@ VALUES = {"a": "x", "n": 4, "b": True, "m": {"k": ["y", {"z": 1}]}, "none": None
 )
 def test_render(text: str, expected: str | None) -> None:
     assert render(text, VALUES) == expected
+
+
+@pytest.mark.parametrize("text", ["{{" * 100_000, "{{ a " * 50_000, "{{" + "a." * 100_000])
+def test_braces_that_never_close_are_plain_text_at_once(text: str) -> None:
+    """A pattern would look for the end from each of them: minutes for a file that a stranger wrote."""
+    assert render(text, VALUES) == text
+    assert not uses(text, "a")
 
 
 def test_structures() -> None:
