@@ -270,6 +270,8 @@ class Ledger:
     def merge(self, other: Path) -> int:
         """Take over what another ledger has and this one has not; returns the number of purchases.
 
+        Of a call that both have paid the answer stays, and their price is kept beside it.
+
         Raises:
             LedgerError: the other file is missing, or no ledger of this version.
         """
@@ -282,7 +284,9 @@ class Ledger:
         finally:
             theirs.close()
         with self._file.transaction():
-            gained = self._file.run_many(_STORE, bought)
+            when = dict(self._file.run("select key, bought_at from purchases"))
+            twice = [(f"{row[0]}/{row[-1]}", *row[1:]) for row in bought if when.get(row[0], row[-1]) != row[-1]]
+            gained = self._file.run_many(_STORE, [*bought, *twice])
             for table, columns in _LOGS.items():
                 ours = set(self._file.run(f"select {columns} from {table}"))  # noqa: S608 - our own names
                 marks = ",".join("?" * (columns.count(",") + 1))

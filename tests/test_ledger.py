@@ -370,7 +370,9 @@ class TestMerge:
             theirs.note_run("r", "l", 1, "started", {})
         with Ledger(tmp_path / "mine.sqlite") as mine:
             mine.once("a", ENTRY, lambda: bought("mine"))
-            assert [mine.merge(other), mine.merge(other)] == [1, 0]
+            before = mine.spent_since(0.0)
+            assert [mine.merge(other), mine.merge(other)] == [2, 0]
+            assert mine.spent_since(0.0) == 3 * before > 0  # both have paid for `a`
             assert [p.value["v"] for key in "ab" if (p := mine.find(key))] == ["mine", "theirs"]
             assert len(mine.failures(9)) == 1
             assert len(mine.run_events("l")) == 1
