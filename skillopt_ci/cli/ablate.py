@@ -74,8 +74,7 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str,
     jobs = [Job(s, task, lab.sample(task, stream, n)) for n in range(runs) for task in tasks for s, stream in sides]
     rollouts = lab.roll_out(jobs, what="without and with the body", keep=work.options.viewer is not None)
     write_view(work, skill, tasks, [(WITH, by_task(rollouts[1::2], tasks)), (WITHOUT, by_task(rollouts[::2], tasks))])
-    ids = [t.id for t in tasks]
-    without, with_it = evaluate(empty.digest, ids, rollouts[::2]), evaluate(full.digest, ids, rollouts[1::2])
+    without, with_it = evaluate(empty.digest, tasks, rollouts[::2]), evaluate(full.digest, tasks, rollouts[1::2])
     comparison = compare(without, with_it, tasks)
     verdict = _verdict(comparison)
     effect = comparison.effect

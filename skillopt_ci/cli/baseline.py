@@ -76,6 +76,6 @@ def _one(work: Work, subject: Subject) -> EvalEntry:
         split="+".join(skill.gate.splits),
         digest=base.digest,
         tokens=base.tokens,
-        evaluation=evaluate(base.digest, [t.id for t in tasks], rollouts, clusters=[t.cluster for t in tasks]),
+        evaluation=evaluate(base.digest, tasks, rollouts),
         rollouts=tuple(rollouts),
     )

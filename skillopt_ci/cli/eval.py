@@ -134,7 +134,7 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> EvalEntry:
         split=split,
         digest=measured.digest,
         tokens=measured.tokens,
-        evaluation=evaluate(measured.digest, [t.id for t in tasks], rollouts, clusters=[t.cluster for t in tasks]),
+        evaluation=evaluate(measured.digest, tasks, rollouts),
         rollouts=tuple(rollouts if keep else unread(rollouts)),
         triggers=lab.triggers(tasks, rollouts),
     )

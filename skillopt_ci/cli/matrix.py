@@ -137,7 +137,8 @@ def _cells(work: Work, subject: Subject, versions: Sequence[Version], wanted: Wa
     meters = [work.meter, work.skill_meter(skill, run)]
     lab = work.workshop.lab(skill, work.progress, run=run, meters=meters)
     place = f"{skill.name} on {skill.target.label}, {skill.harness}"
-    work.console.say(f"{place}: {len(every)} versions and no skill on {len(tasks)} {split} tasks, {wanted.runs} times")
+    several = "the skill" if len(every) == 1 else f"{len(every)} versions of the skill"
+    work.console.say(f"{place}: {several}, and none, on {len(tasks)} {split} tasks, runs of each: {wanted.runs}")
     require_trust(work, skill, tasks, run=run, meters=meters)
     nothing = replace(versions[0].skill, frontmatter="", body="")
     sides = [(nothing, "ablate/empty"), *((s, f"eval/{split}") for s in every.values())]
@@ -145,11 +146,7 @@ def _cells(work: Work, subject: Subject, versions: Sequence[Version], wanted: Wa
         Job(s, task, lab.sample(task, stream, n)) for n in range(wanted.runs) for task in tasks for s, stream in sides
     ]
     rollouts = lab.roll_out(jobs, what=f"{place}: with and without a skill")
-    ids, clusters = [t.id for t in tasks], [t.cluster for t in tasks]
-    scores = {
-        s.digest: evaluate(s.digest, ids, rollouts[at :: len(sides)], clusters=clusters)
-        for at, (s, _) in enumerate(sides)
-    }
+    scores = {s.digest: evaluate(s.digest, tasks, rollouts[at :: len(sides)]) for at, (s, _) in enumerate(sides)}
     without, first = scores[nothing.digest], scores[versions[0].skill.digest]
     cells = [
         Cell(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skillopt_ci.core.stats import wilson
+from skillopt_ci.core.task import Task
 from skillopt_ci.core.trajectory import Trajectory
 
 
@@ -141,15 +142,10 @@ class Evaluation:
         return (planned - self.n_runs) / planned if planned else 0.0
 
 
-def evaluate(
-    skill: str, task_ids: Sequence[str], rollouts: Sequence[Rollout], *, clusters: Sequence[str | None] = ()
-) -> Evaluation:
-    """Group rollouts by task, in the order of `task_ids`; runs of a task keep their order.
-
-    `clusters` are those of the tasks, in the same order.
-    """
-    rows: dict[str, list[float | None]] = {task: [] for task in task_ids}
+def evaluate(skill: str, tasks: Sequence[Task], rollouts: Sequence[Rollout]) -> Evaluation:
+    """Group rollouts by task, in the order of `tasks`; runs of a task keep their order."""
+    rows: dict[str, list[float | None]] = {task.id: [] for task in tasks}
     for rollout in rollouts:
         rows[rollout.sample.task_id].append(rollout.value)
-    values = tuple(tuple(rows[t]) for t in task_ids)
-    return Evaluation(skill=skill, task_ids=tuple(task_ids), values=values, clusters=tuple(clusters))
+    values = tuple(tuple(row) for row in rows.values())
+    return Evaluation(skill=skill, task_ids=tuple(rows), values=values, clusters=tuple(t.cluster for t in tasks))

@@ -33,9 +33,7 @@ def confirm(lab: Lab, start: Skill, best: Skill, tasks: Sequence[Task], *, keep:
         for skill, stream in ((start, START), (best, BEST))
     ]
     rollouts = lab.roll_out(jobs, what="closing comparison on the test split", keep=keep)
-    ids, clusters = [t.id for t in tasks], [t.cluster for t in tasks]
-    of_start = evaluate(start.digest, ids, rollouts[::2], clusters=clusters)
-    of_best = evaluate(best.digest, ids, rollouts[1::2], clusters=clusters)
+    of_start, of_best = evaluate(start.digest, tasks, rollouts[::2]), evaluate(best.digest, tasks, rollouts[1::2])
     return Confirmation(
         start=of_start,
         best=of_best,
@@ -64,8 +62,6 @@ def measure_together(lab: Lab, start: Skill, others: Sequence[Skill], tasks: Seq
         Job(skill, task, lab.sample(task, stream, n)) for n in range(runs) for task in tasks for skill, stream in sides
     ]
     rollouts = lab.roll_out(jobs, what="closing measurement of all final skills on the test split")
-    ids, clusters = [t.id for t in tasks], [t.cluster for t in tasks]
     return {
-        skill.digest: evaluate(skill.digest, ids, rollouts[at :: len(sides)], clusters=clusters)
-        for at, (skill, _) in enumerate(sides)
+        skill.digest: evaluate(skill.digest, tasks, rollouts[at :: len(sides)]) for at, (skill, _) in enumerate(sides)
     }

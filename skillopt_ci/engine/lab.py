@@ -117,8 +117,7 @@ class Lab:
     ) -> Evaluation:
         """Measure a skill on tasks, run by run."""
         jobs = [Job(skill, task, self.sample(task, stream, n)) for n in runs for task in tasks]
-        rollouts = self.roll_out(jobs, what=what)
-        return evaluate(skill.digest, [t.id for t in tasks], rollouts, clusters=[t.cluster for t in tasks])
+        return evaluate(skill.digest, tasks, self.roll_out(jobs, what=what))
 
     def triggers(self, tasks: Sequence[Task], rollouts: Sequence[Rollout]) -> Triggers | None:
         """How often the skill was chosen when it should be; None where no task asks, or nothing chooses (chat)."""

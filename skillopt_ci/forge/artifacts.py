@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
-from urllib.parse import quote
 
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.github import TIMEOUT_SECONDS, GitHub
+from skillopt_ci.forge.repository import Repository
 
 LEDGER = "ledger.sqlite"
 MAX_BYTES = 1024 * 1024 * 1024
@@ -109,18 +109,13 @@ def _runs(api: GitHub, source: Source, branch: str) -> Iterator[Mapping[str, Any
             and path == f".github/workflows/{source.workflow}"
             and str(home).lower() == api.connection.repository.lower()
         ):
-            tip = tip or _tip(api, branch)
+            # By its whole name: a tag may have the short one, too.
+            tip = tip or Repository(api).head(branch) or ""
             if _in_history(api, tip, str(run.get("head_sha") or "")):
                 yield run
             left -= 1
             if not left:
                 return
-
-
-def _tip(api: GitHub, branch: str) -> str:
-    """The commit at the tip of a branch, by its whole name: a tag may have the short one, too. "" without one."""
-    found = api.find(f"{{repo}}/git/ref/heads/{quote(branch, safe='/')}")
-    return str(found["object"]["sha"]) if found else ""
 
 
 def _in_history(api: GitHub, tip: str, sha: str) -> bool:

@@ -78,7 +78,7 @@ def _column(node: Node, path: str, text: str) -> list[str]:
         lines = [line for line in text.split("\n") if line.strip()]
         return lines[1:] if lines and lines[0].strip().lower() == "prompt" else lines
     try:
-        header, *rows = [[cell.strip() for cell in row] for row in csv.reader(StringIO(text, newline=""))]
+        header, *rows = [[cell.strip() for cell in row] for row in csv.reader(StringIO(text, newline=""), strict=True)]
     except csv.Error as error:
         node.report.wrong(f"not a valid table: {error}", path=path)
         return []
@@ -124,7 +124,8 @@ def rows(report: Report, data: bytes) -> list[Node]:
         line = reader.line_num + 1
         for row in reader:
             if any(cell.strip() for cell in row[len(header) :]):
-                report.wrong(f"{len(row)} cells for {len(header)} columns", path=report.path, line=line)
+                words = f"{len(row)} cells for {len(header)} columns; put texts with ',' in quotes"
+                report.wrong(words, path=report.path, line=line)
             elif any(cell.strip() for cell in row):
                 made.append(_row(report, dict(zip(header, row, strict=False)), line))
             line = reader.line_num + 1

@@ -1,6 +1,5 @@
 """What `doctor` says about workflow files."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -206,14 +205,12 @@ def test_a_broken_file_of_ours() -> None:
 
 @pytest.mark.parametrize("levels", [3, 40])
 def test_aliases_that_stand_for_more_than_any_memory_holds(levels: int) -> None:
-    """Few values of which each is long, and more values than are read."""
-    long = "x" * (200_000 if levels == 3 else 1)
+    """Few values of which one is long, written out a gigabyte; and more values than any run could end with."""
+    long = "x" * (2_000_000 if levels == 3 else 1)
     rows = [f"a0: &a0 [{', '.join([long] + ['y'] * 19)}]"]
     rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 20)}]" for n in range(1, levels)]
     job = f"jobs: {{x: {{env: {{a: *a{levels - 1}}}, steps: [{{run: skillopt-ci gate}}]}}}}"
-    began = time.process_time()
     assert check_workflow("x.yml", "\n".join([*rows, job]))[0]
-    assert time.process_time() - began < 10
 
 
 @given(st.text(max_size=200))

@@ -6,7 +6,6 @@ import pty
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -237,7 +236,5 @@ def test_the_skill_that_is_good_already_scores_full(tmp_path: Path) -> None:
 
 
 def test_a_text_of_blank_lines_alone_is_said_in_no_square_of_time(capsys: pytest.CaptureFixture[str]) -> None:
-    began = time.process_time()
-    Console().result("\n \t" * 50_000 + "\n \t::error::x")
-    assert time.process_time() - began < 5
+    Console().result("\n \t" * 400_000 + "\n \t::error::x")  # in square time this takes hours
     assert capsys.readouterr().out.endswith("\n \t: :error::x\n")

@@ -127,7 +127,9 @@ class TestOutcomes:
         def rollout(task: str, outcome: Score | Failure) -> Rollout:
             return Rollout(skill="s", sample=Sample(task_id=task, stream="val"), outcome=outcome)
 
-        got = evaluate("s", ["a", "b", "c"], [rollout("b", failure), rollout("a", score), rollout("a", failure)])
+        source = Source(file="t", line=1)
+        tasks = [Task(id=name, prompt="p", split="val", source=source) for name in "abc"]
+        got = evaluate("s", tasks, [rollout("b", failure), rollout("a", score), rollout("a", failure)])
         assert got.values == ((0.0, None), (None,), ())
         assert got.means == {"a": 0.0, "b": None, "c": None}
         assert (got.mean, got.n_runs) == (0.0, 1)

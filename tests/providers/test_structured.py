@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +79,5 @@ def test_any_answer_is_read_or_asked_again(text: str) -> None:
 
 
 def test_a_fence_that_is_never_closed_takes_no_square_of_time() -> None:
-    answers = Answers("```" + "a" * 200_000, "7")
-    began = time.process_time()
+    answers = Answers("```" + "a" * 2_000_000, "7")  # in square time this takes hours
     assert ask(answers, REQUEST, number) == 7
-    assert time.process_time() - began < 5

@@ -223,6 +223,7 @@ def test_prompts_in_files_of_several_kinds(name: str, content: str, wanted: list
 def test_tables_of_prompts_that_are_wrong() -> None:
     for content, wanted in (
         ("a,b\nc,d\n", "p.csv:1: the table has no column 'prompt'"),
+        ('prompt,b\n"one,c\ntwo,d\n', "p.csv: not a valid table: unexpected end of data"),
         (f"prompt,b\n{'x' * 200_000},c\n", "p.csv: not a valid table: field larger than field limit (131072)"),
     ):
         result = text("promptfoo", "prompts: [file://p.csv]\ntests: [{vars: {a: 1}}]\n", **{"p.csv": content})
@@ -333,7 +334,10 @@ def test_tables_that_are_broken() -> None:
     result = text("promptfoo", content, **{"t.csv": "a,__threshold,__prefix,__odd\n" + "x" * 200_000 + "\n"})
     assert said(result) == ["t.csv:2: not a valid table: field larger than field limit (131072)"]
     result = text("promptfoo", content, **{"t.csv": 'a,__expected\n1,x, y\n2,"z\n3,z\n'})
-    assert said(result) == ["t.csv:2: 3 cells for 2 columns", "t.csv:3: not a valid table: unexpected end of data"]
+    assert said(result) == [
+        "t.csv:2: 3 cells for 2 columns; put texts with ',' in quotes",
+        "t.csv:3: not a valid table: unexpected end of data",
+    ]
     result = text("promptfoo", content, **{"t.csv": "a,__threshold,__prefix,__odd\n1,0.5,> ,z\n\n"})
     assert [t.prompt for t in result.tasks] == ["> p"]
     assert [loss.field for loss in result.losses] == ["__odd"]
