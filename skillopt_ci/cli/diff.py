@@ -149,8 +149,9 @@ def _with_runs(work: Work, skill: ResolvedSkill, tasks: Sequence[Task], version:
         lab = work.workshop.stored_lab(skill, work.progress, until=math.inf, replays=Replays())
         rows = read_stored(lab, one, tasks, range(skill.gate.max_rounds), stream=HEAD)
     runs = {t.id: tuple(r.value for r in row) for t, row in zip(tasks, rows, strict=True) if row}
+    clusters = {t.id: t.cluster for t in tasks if t.cluster is not None}
     says = simulated([skill.target]) if runs else False
-    return replace(version, runs=runs, target=skill.target.label if runs else "", simulated=says)
+    return replace(version, runs=runs, clusters=clusters, target=skill.target.label if runs else "", simulated=says)
 
 
 def _edits(found: Compared) -> list[str]:

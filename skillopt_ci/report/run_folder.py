@@ -142,10 +142,12 @@ class RunFolder:
             self._json("test/verdict.json", {"runs": max(map(len, closing.values), default=0), "tasks": tasks})
             return
         rows = zip(c.start.task_ids, c.start.values, c.best.values, c.comparison.pairs, strict=True)
-        pairs = [
+        pairs: list[dict[str, object]] = [
             {"id": task, "start": _rounded(start), "best": _rounded(best), "outcome": pair.outcome}
             for task, start, best, pair in rows
         ]
+        for pair, cluster in zip(pairs, c.start.clusters, strict=False):  # empty where no task has such company
+            pair.update({} if cluster is None else {"cluster": cluster})
         self._json("test/verdict.json", {"runs": c.runs, "tasks": pairs})
         if self._show_heldout and c.rollouts:
             lines = [dump_line(self._clean(self._rollout(r))) for r in c.rollouts]

@@ -2,14 +2,15 @@
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from skillopt_ci.core.compare import interval_runs
+from skillopt_ci.core.compare import TaskPair, cluster_differences, interval_runs
 from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
-from skillopt_ci.core.stats import Effect, plus_two, wilson_like
+from skillopt_ci.core.stats import Effect, plus_two
 from skillopt_ci.report.jsonout import Json
 from skillopt_ci.report.page.from_run import read_page
 from skillopt_ci.report.page.model import Report, Side, Subject, TaskRow, Values, mean
@@ -25,6 +26,7 @@ class Version:
     Attributes:
         label: what the user named.
         runs: runs of held-out tasks by id; empty when none is known.
+        clusters: by task id what it stands or falls with, of tasks that name it.
         edits: kept edits of the run that made it; None for a version that is not a run's.
         suite: digest of the tasks; None when unknown.
         spend: what the run bought; None for a version that is not a run's.
@@ -34,6 +36,7 @@ class Version:
     skill: Skill
     target: str = ""
     runs: Mapping[str, Values]
+    clusters: Mapping[str, str] = field(default_factory=dict)
     edits: tuple[EditRecord, ...] | None = None
     suite: str | None = None
     spend: Spend | None = None
@@ -75,6 +78,7 @@ def run_version(folder: Path, scrub: Callable[[str], str]) -> Version:
         skill=run.best,
         target=subject.target if subject else "",
         runs=best,
+        clusters={row.id: row.cluster for row in rows if row.cluster is not None},
         edits=kept_edits(run.steps),
         suite=digest if isinstance(digest, str) else None,
         spend=sum((cost.spend for cost in page.costs), Spend()) if page.costs else None,
@@ -92,9 +96,10 @@ def kept_edits(steps: Sequence[Step]) -> tuple[EditRecord, ...]:
 def compare_versions(a: Version, b: Version) -> Compared:
     """Compare two versions on the tasks that both were measured on."""
     shared = [task for task in a.runs if task in b.runs]
-    tasks = tuple(TaskRow(id=task, old=a.runs[task], new=b.runs[task]) for task in shared)
-    measured = [(mean(row.old), mean(row.new)) for row in tasks]
-    differences = [new - old for old, new in measured if old is not None and new is not None]
+    clusters = {**a.clusters, **b.clusters}
+    tasks = tuple(TaskRow(id=t, old=a.runs[t], new=b.runs[t], cluster=clusters.get(t)) for t in shared)
+    pairs = [TaskPair(task_id=row.id, base=mean(row.old), head=mean(row.new)) for row in tasks]
+    differences = cluster_differences(pairs, clusters)
     runs = interval_runs([row.old for row in tasks], [row.new for row in tasks])
     notes = []
     if not tasks:
@@ -202,17 +207,21 @@ def _edits(
 
 
 def _side(label: str, version: Version, tasks: Sequence[TaskRow], *, old: bool) -> Side:
-    values = [row.old if old else row.new for row in tasks]
-    means = [m for v in values if (m := mean(v)) is not None]
-    interval = wilson_like(means)
+    measured = Evaluation(
+        skill=version.skill.digest,
+        task_ids=tuple(row.id for row in tasks),
+        values=tuple(tuple(row.old if old else row.new) for row in tasks),
+        clusters=tuple(row.cluster for row in tasks),
+    )
+    low, high = measured.interval or (None, None)
     return Side(
         label=label,
-        mean=sum(means) / len(means) if means else None,
-        low=interval[0] if interval else None,
-        high=interval[1] if interval else None,
+        mean=measured.mean,
+        low=low,
+        high=high,
         tokens=version.skill.tokens,
         digest=version.skill.digest,
-        runs=sum(v is not None for row in values for v in row) or None,
+        runs=measured.n_runs or None,
     )
 
 

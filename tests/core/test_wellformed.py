@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from hypothesis import given
 
@@ -46,6 +44,5 @@ def test_no_change_is_no_damage(body: str) -> None:
 
 @pytest.mark.parametrize("filler", ["\n", "-\n", "a\n\n"])
 def test_long_texts_of_the_same_line_take_no_square_of_time(filler: str) -> None:
-    began = time.process_time()
-    assert malformed(f"a\n{filler * 8000}", f"b\n{filler * 8000}") is None
-    assert time.process_time() - began < 8  # the square took a minute
+    # The square took a minute for 8,000 lines.
+    assert malformed(f"a\n{filler * 60_000}", f"b\n{filler * 60_000}") is None

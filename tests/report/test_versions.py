@@ -72,6 +72,24 @@ def test_what_makes_a_comparison_shaky_is_said() -> None:
     assert compare_versions(with_file, other).notes == ("bundled files that differ: x.py",)
 
 
+def test_tasks_of_one_cluster_are_one_in_every_interval(tmp_path: Path) -> None:
+    names = [f"t{i}" for i in range(40)]
+    together = {name: f"c{i // 10}" for i, name in enumerate(names)}
+    a = version("a", runs={name: (float(i % 2),) for i, name in enumerate(names)})
+    b = version("b", runs={name: (float(i % 4 > 0),) for i, name in enumerate(names)})
+    apart, one = (compared_json(compare_versions(a, replace(b, clusters=c))) for c in ({}, together))
+    for value in (apart, one):  # the clusters are alike in size: the means are the same
+        assert (value["effect"]["mean"], value["a"]["mean"]) == (0.25, 0.5)  # type: ignore[index]
+    for place in ("effect", "a", "b"):
+        wide, narrow = (v[place]["high"] - v[place]["low"] for v in (one, apart))  # type: ignore[index]
+        assert wide > 1.5 * narrow
+
+    start = replace(BETTER.start, clusters=("c", "c", None, None))
+    folder = write_run(tmp_path / "run", result=result(confirmation=replace(BETTER, start=start)))
+    assert set(run_version(folder, str).clusters.values()) == {"c"}
+    assert len(run_version(folder, str).clusters) == 2
+
+
 def test_edits_that_were_taken_out_again_do_not_count() -> None:
     accepted = step(1, "accept", decision(0.75), (record("a"), record("b"), record("c", "rejected")))
     pruning = replace(step(2, "accept", decision(0.75), (record("b", "pruned"), record("a"))), kind="prune")

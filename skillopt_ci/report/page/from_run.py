@@ -167,7 +167,12 @@ def _tasks(folder: Path, scrub: Callable[[str], str]) -> tuple[TaskRow, ...]:
         return ()
     value = _mapping(read_json(folder, "test/verdict.json"))
     return tuple(
-        TaskRow(id=scrub(_text(item.get("id"))), old=_values(item.get("start")), new=_values(item.get("best")))
+        TaskRow(
+            id=scrub(_text(item.get("id"))),
+            old=_values(item.get("start")),
+            new=_values(item.get("best")),
+            cluster=_text(item.get("cluster")) or None,
+        )
         for item in map(_mapping, _list(value.get("tasks"))[:MAX_TASKS])
     )
 

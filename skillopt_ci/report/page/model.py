@@ -31,11 +31,15 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
-    """A task's runs with the old and the new skill; `new` is empty where only one skill was measured."""
+    """A task's runs with the old and the new skill; `new` is empty where only one skill was measured.
+
+    `cluster` is what the task stands or falls with, where that is known.
+    """
 
     id: str
     old: Values
     new: Values = ()
+    cluster: str | None = None
 
     @property
     def outcome(self) -> Outcome:
