@@ -21,6 +21,7 @@ from skillopt_ci.core.expected import ending_calls
 from skillopt_ci.core.generations import RunRecord, next_generation, read_records, run_id
 from skillopt_ci.core.history import Notes, Rejected, TrainResult
 from skillopt_ci.core.leakage import leakage_of
+from skillopt_ci.core.rejected import still_rejected
 from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits
@@ -97,6 +98,7 @@ def plan_run(
     remembered, memory_digest = read_memory(
         project.root, project.tree, skill.name, read_memory_file(memory_file(memory, skill.name)) if memory else b""
     )
+    remembered = still_rejected(start, remembered)
     if seed is not None:  # from here on as if the configuration said so: the same run either way
         skill = replace(skill, train=skill.train.model_copy(update={"seed": seed}))
     seed = skill.train.seed

@@ -1,8 +1,9 @@
-"""Which edits of a run were not kept: what steps said against an edit may be out of date."""
+"""Which edits were not kept, by a run or before it: what was said against an edit may be out of date."""
 
 from collections.abc import Mapping, Sequence
 
 from skillopt_ci.core.history import NOT_KEPT, EditRecord, Rejected, Step
+from skillopt_ci.core.skill import Skill
 
 
 def stays(steps: Sequence[Step]) -> dict[str, int]:
@@ -39,3 +40,13 @@ def rejected_edits(steps: Sequence[Step]) -> list[Rejected]:
                 own = effect if record.status == "rejected" else None  # the others were never measured on validation
                 found.append(Rejected(edit=record.edit, reason=record.reason or step.reason, effect=own))
     return found
+
+
+def still_rejected(skill: Skill, remembered: Sequence[Rejected]) -> tuple[Rejected, ...]:
+    """Of edits that earlier runs or reviewers rejected those whose text the skill did not get some other way since."""
+    body = _lines(skill.body)
+    return tuple(entry for entry in remembered if (text := _lines(entry.edit.content)) == "\n\n" or text not in body)
+
+
+def _lines(text: str) -> str:
+    return "\n" + "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n"

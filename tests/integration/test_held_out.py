@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.world import call_json, files, write
+from tests.cli.world import call, call_json, files, write
 from tests.loopback import Call, Loopback, Reply, chat_reply
 
 TRAIN = {"epochs": 1, "batch_size": 6, "minibatch_size": 3, "gate": "strict", "edit_budget": {"start": 2, "end": 2}}
@@ -40,18 +40,21 @@ def answer(call: Call) -> Reply:
     return chat_reply(json.dumps(said.get(name, {"reasoning": "", "guidance": "", "notes": "", "order": [1]})))
 
 
+def project(root: Path, server: Loopback, method: str) -> Path:
+    """A project whose target and optimizer are two models of one server."""
+    models = {
+        "providers": {"local": {"type": "openai", "base_url": server.openai_url, "api_key_env": "LOCAL_KEY"}},
+        "target": {"provider": "local", "model": "target"},
+        "optimizer": {"provider": "local", "model": "optimizer"},
+    }
+    write(root, files(sizes=SIZES, train={"method": method, **TRAIN}, **models))
+    return root
+
+
 @pytest.mark.parametrize("method", ["skillopt", "one-shot", "gepa"])
 def test_an_optimizer_never_reads_validation_or_test_tasks(tmp_path: Path, method: str) -> None:
     with Loopback(answer) as server:
-        provider = {"type": "openai", "base_url": server.openai_url, "api_key_env": "LOCAL_KEY"}
-        root = tmp_path / "project"
-        models = {
-            "providers": {"local": provider},
-            "target": {"provider": "local", "model": "target"},
-            "optimizer": {"provider": "local", "model": "optimizer"},
-        }
-        write(root, files(sizes=SIZES, train={"method": method, **TRAIN}, **models))
-        done, value = call_json(root, "train", env={"LOCAL_KEY": "k"})
+        done, value = call_json(project(tmp_path / "p", server, method), "train", env={"LOCAL_KEY": "k"})
         calls = list(server.calls)
     assert done.code == 0, done.err
     asked = [texts(c) for c in calls if c.body["model"] == "optimizer"]
@@ -61,3 +64,19 @@ def test_an_optimizer_never_reads_validation_or_test_tasks(tmp_path: Path, metho
     assert value["skills"][0]["test"] is None
     target = [invoices(texts(c)) for c in calls if c.body["model"] == "target"]
     assert set().union(*target) == {"train", "val"}
+
+
+@pytest.mark.parametrize("method", ["skillopt", "one-shot"])
+def test_what_was_rejected_is_told_to_the_optimizer_alone_until_the_skill_has_it(tmp_path: Path, method: str) -> None:
+    lines = ("- Answer in a short and friendly way.", "- Shout it.")  # the skill says the first
+    entry = {"status": "rejected", "op": "add", "target": "", "reason": "a reviewer closed pull request 1"}
+    with Loopback(answer) as server:
+        root = project(tmp_path / "p", server, method)
+        write(root, {"memory/invoices.jsonl": "\n".join(json.dumps({**entry, "content": line}) for line in lines)})
+        done = call(root, "train", "--memory", str(root / "memory"), env={"LOCAL_KEY": "k"})
+        calls = list(server.calls)
+    assert done.code == 0, done.err
+    told = [texts(c) for c in calls if c.body["model"] == "optimizer"]
+    assert (told != [], all("Shout it." in text for text in told)) == (True, True)
+    assert not any(text.count("friendly way") > 1 for text in told)  # in the skill alone
+    assert not any("Shout it." in texts(c) for c in calls if c.body["model"] == "target")
