@@ -55,9 +55,8 @@ def bare(name: str, url: str) -> None:
         (root / STATE).mkdir()
         lay_out(root, skill_files(skill(), agent.skills_folder))
         scene = Scene(
-            root=root, view=root, prompt=task().prompt, model=MODELS[name], url=url, token=KEY, skills=(skill(),),
-            limits=agent.limits,
-        )  # fmt: skip
+            root=root, view=root, prompt=task().prompt, model=MODELS[name], url=url, token=KEY, skills=(skill(),)
+        )
         call = agent.invocation(scene)
         # No sandbox on this side, neither ours nor Codex's own.
         argv = ["danger-full-access" if word == "workspace-write" else word for word in call.argv]

@@ -7,10 +7,11 @@ import numpy as np
 from gate_worlds import TRAIN_BETA, TRAIN_START, Rng, bootstrap, mcnemar, propose, runs, suite
 
 from skillopt_ci.core.rollout import Evaluation
-from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, GREEDY, STRICT, TrainingRule, next_move
+from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, STRICT, TrainingRule, next_move
 
 CANDIDATES = 30
 PLAIN = TrainingRule(max_rounds=1, min_evidence=0.0, min_accept_round=1, incumbent_runs=1, exact_stop=False)
+GREEDY = TrainingRule(max_rounds=2, min_evidence=0.0)
 RULES = {"strict, all tasks": PLAIN, "strict": STRICT, "confirm": CONFIRM, "careful": CAREFUL, "greedy": GREEDY}
 PEERS = ("McNemar .05", "bootstrap 95%")
 

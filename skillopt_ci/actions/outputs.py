@@ -1,4 +1,4 @@
-"""The files in which a step tells the runner something: GITHUB_OUTPUT, GITHUB_ENV, GITHUB_STEP_SUMMARY."""
+"""The files in which a step tells the runner something: GITHUB_OUTPUT and GITHUB_STEP_SUMMARY."""
 
 import re
 import uuid
@@ -10,7 +10,6 @@ from skillopt_ci.errors import SkilloptError
 
 SUMMARY_BYTES = 1024 * 1024  # of a step; the runner drops a larger summary as a whole
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
-_VARIABLE = re.compile(r"SKILLOPT_CI_[A-Z0-9_]{1,60}")
 _CUT = "\n\n_The summary was cut: a step may have 1 MiB._\n"
 
 
@@ -22,30 +21,19 @@ class RunnerFiles:
     """
 
     output: Path | None = None
-    environment: Path | None = None
     summary: Path | None = None
 
     @classmethod
     def of(cls, env: Mapping[str, str]) -> "RunnerFiles":
         """The files that the runner names."""
-        output, environment, summary = (env.get(f"GITHUB_{name}") for name in ("OUTPUT", "ENV", "STEP_SUMMARY"))
-        return cls(
-            Path(output) if output else None,
-            Path(environment) if environment else None,
-            Path(summary) if summary else None,
-        )
+        output, summary = (env.get(f"GITHUB_{name}") for name in ("OUTPUT", "STEP_SUMMARY"))
+        return cls(Path(output) if output else None, Path(summary) if summary else None)
 
     def set_output(self, name: str, value: str) -> None:
         """Set an output of the step, whatever the value holds."""
         if not _NAME.fullmatch(name):
             raise ValueError(f"not the name of an output: {name!r}")
         _append(self.output, _entry(name, value))
-
-    def set_variable(self, name: str, value: str) -> None:
-        """Set a variable for later steps: only one of ours, and never a text of strangers."""
-        if not _VARIABLE.fullmatch(name):
-            raise ValueError(f"not a variable of this project: {name!r}")
-        _append(self.environment, _entry(name, value))
 
     def add_summary(self, markdown: str) -> None:
         """Add to the job's summary; cut at a line when the step would get more than 1 MiB."""

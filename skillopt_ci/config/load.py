@@ -14,25 +14,9 @@ from skillopt_ci.config.words import looks_like_secret, show
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem
 
-NAMES = ("skillopt.yml", ".github/skillopt.yml")
 VERSION = 1
 Placed = list[tuple[Path, Problem]]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
-
-
-def find_config(tree: Tree) -> str:
-    """The configuration's path in a tree.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    for name in NAMES:
-        if name in tree.glob(name):
-            return name
-    raise ConfigError(
-        f"no configuration: neither {NAMES[0]} nor {NAMES[1]} exists;"
-        " `skillopt-ci init` writes one, --config names another"
-    )
 
 
 def load_config(tree: Tree, path: str) -> Config:

@@ -283,11 +283,6 @@ class Config(Section):
 
     _located: Located = PrivateAttr(default_factory=Located)
 
-    @property
-    def file(self) -> str:
-        """The file it was read from, relative to the root; empty when it was made without one."""
-        return self._located.file
-
     def located(self, source: Located) -> "Config":
         """The same configuration, knowing where its values were written."""
         copy = self.model_copy()

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import combinations
 
 from skillopt_ci.core.noise import words
-from skillopt_ci.core.runs import Pairs, Rows, paired
+from skillopt_ci.core.runs import Pairs
 
 DRAWS = 4000  # of the Monte-Carlo version
 _TIE = 1e-9
@@ -63,17 +63,8 @@ class Tail:
 NO_EVIDENCE = Tail(below=0.0, equal=1.0)
 
 
-def within_task(base: Rows, head: Rows, *, seed: int = 0) -> Tail:
-    """The test over all tasks that were measured on both sides.
-
-    Raises:
-        ValueError: different numbers of tasks, or scores outside [0, 1].
-    """
-    return paired_test(paired(base, head), seed=seed)
-
-
 def paired_test(pairs: Pairs, *, seed: int = 0) -> Tail:
-    """The same over pairs. The order of tasks and of runs does not matter.
+    """The test over all tasks that were measured on both sides. The order of tasks and of runs does not matter.
 
     Scores on a grid (0/1, quarters, twelfths, ...) are convolved exactly while that is cheap; others are dealt 4000
     times by Monte Carlo with `seed`, and the observed deal counts as one more draw, so that p is never 0.

@@ -44,8 +44,3 @@ def next_wave(state: Bound, remaining: int) -> int:
     many at once wastes nothing. A floor of V/16 bounds the number of barriers at a cost of a few rollouts.
     """
     return min(remaining, max(1, state.n_tasks // 16, math.ceil(state.upper_sum - TOLERANCE)))
-
-
-def beats(candidate_mean: float, incumbent_mean: float) -> bool:
-    """Strictly better; a difference of rounding error is a tie, and a tie is rejected."""
-    return candidate_mean > incumbent_mean + TOLERANCE

@@ -107,11 +107,6 @@ class Suite:
         wanted = set(splits)
         return tuple(t for t in self.tasks if t.split in wanted)
 
-    @property
-    def training(self) -> "Suite":
-        """What the trainer may see: train and validation tasks, no test tasks."""
-        return Suite(tasks=self.of(("train", "val")))
-
     @cached_property
     def digest(self) -> str:
         """Identity of the whole suite, whatever the order of its files."""

@@ -52,7 +52,6 @@ class TrainingRule:
 
 CONFIRM = TrainingRule()
 CAREFUL = TrainingRule(max_rounds=4, min_evidence=1.4)
-GREEDY = TrainingRule(max_rounds=2, min_evidence=0.0)
 STRICT = TrainingRule(max_rounds=1, min_evidence=0.0, min_accept_round=1, incumbent_runs=1)
 
 

@@ -26,7 +26,6 @@ class Ration:
         self._beside = beside
         self._taken: set[tuple[str, Sample]] = set()
         self._kept_back = 0
-        self._lifted = False
 
     @property
     def used(self) -> int:
@@ -39,8 +38,6 @@ class Ration:
         Raises:
             BudgetReachedError: fewer are left, less what is kept back.
         """
-        if self._lifted:
-            return
         after = self._taken.union(rollouts)
         if len(after) + self._beside() > self.rollouts - self._kept_back:
             raise BudgetReachedError(
@@ -51,7 +48,3 @@ class Ration:
     def keep_back(self, rollouts: int) -> None:
         """Keep so many for the end; 0 releases them."""
         self._kept_back = rollouts
-
-    def lift(self) -> None:
-        """From here on nothing is counted: the closing measurement is every method's alike."""
-        self._lifted = True

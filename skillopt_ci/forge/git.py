@@ -1,6 +1,5 @@
 """A repository: refs, commits, and the files in them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from skillopt_ci.errors import GitError
@@ -84,10 +83,9 @@ class Git:
         """The address of a remote as it is configured. Raises `GitError` when there is none."""
         return run_git(self.root, "config", "--get", f"remote.{name}.url").decode("utf-8", "replace").strip()
 
-    def is_dirty(self, paths: Sequence[str] = ()) -> bool:
-        """Something among `paths` (everything without any) differs from HEAD, or is untracked and not ignored."""
-        args = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--", *paths)
-        return bool(run_git(self.root, *args))
+    def is_dirty(self) -> bool:
+        """Something differs from HEAD, or is untracked and not ignored."""
+        return bool(run_git(self.root, "status", "--porcelain=v1", "-z", "--untracked-files=all"))
 
     def is_shallow(self) -> bool:
         """History was cut off when it was fetched."""
@@ -100,12 +98,6 @@ class Git:
     def working_tree(self) -> StoredTree:
         """The files as they are now, as git would store them."""
         return StoredTree(self.root)
-
-    def diff(self, base: str, head: str | None, path: str) -> str:
-        """The unified diff of a file between two commits, or from `base` to the working tree (`head` None)."""
-        commits = [self.resolve(base), *([self.resolve(head)] if head else [])]
-        options = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
-        return run_git(self.root, "diff", *options, *commits, "--", path).decode("utf-8", "replace")
 
     def _exists(self, ref: str) -> bool:
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.harnesses.transcript import Transcript
-from skillopt_ci.sandbox.base import HOME, TMP, WORK, Finished
+from skillopt_ci.sandbox.base import HOME, WORK, Finished
 
 if TYPE_CHECKING:  # with it comes the HTTP client, and a check of the configuration needs none
     from skillopt_ci.gateway.passes import Metered
@@ -55,7 +55,6 @@ class Scene:
     url: str
     token: str = field(repr=False)
     skills: tuple[Skill, ...]
-    limits: AgentLimits
 
     @property
     def workspace(self) -> Path:
@@ -71,11 +70,6 @@ class Scene:
     def state(self) -> Path:
         """As the agent sees it."""
         return self.view / STATE
-
-    @property
-    def tmp(self) -> Path:
-        """As the agent sees it."""
-        return self.view / TMP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

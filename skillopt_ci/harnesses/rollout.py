@@ -151,7 +151,6 @@ class AgentHarness:
             url=bench.sandbox.gateway_url(bench.gateway.door),
             token=entered.token,
             skills=skills,
-            limits=agent.limits,
         )
         invocation = agent.invocation(scene)
         set_up(bench.sandbox, root, task.setup, self._limits())

@@ -17,7 +17,6 @@ from skillopt_ci.suites.foreign import Node, Report
 from skillopt_ci.suites.making import Checks, Draft, clean_id, make
 from skillopt_ci.suites.tables import as_node, rows
 
-COLUMNS = ("uid", "question", "answer")
 _FOLDERS = ("", "documents", "treasury_bulletins_parsed/transformed", "parsed_corpus/transformed")
 _ABSENT = "the document is not beside the table: the question is asked without it"
 _KEPT = ("difficulty", "category", "source_docs", "source_files")

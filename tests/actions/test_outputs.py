@@ -10,12 +10,12 @@ from tests.runner.protocol import parse_file, read_summary
 
 
 def files(folder: Path) -> RunnerFiles:
-    names = {"GITHUB_OUTPUT": "output", "GITHUB_ENV": "env", "GITHUB_STEP_SUMMARY": "summary"}
+    names = {"GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary"}
     return RunnerFiles.of({k: str(folder / v) for k, v in names.items()})
 
 
-def written(folder: Path, name: str = "output") -> dict[str, str]:
-    return parse_file((folder / name).read_bytes().decode("utf-8"))
+def written(folder: Path) -> dict[str, str]:
+    return parse_file((folder / "output").read_bytes().decode("utf-8"))
 
 
 @given(st.text() | st.text("a=<\r\n:#[%", max_size=20))
@@ -37,15 +37,6 @@ def test_a_value_cannot_bring_in_another_output(tmp_path: Path) -> None:
 def test_a_name_that_is_none(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="not the name"):
         files(tmp_path).set_output(name, "x")
-
-
-def test_only_variables_of_this_project_are_set(tmp_path: Path) -> None:
-    runner = files(tmp_path)
-    runner.set_variable("SKILLOPT_CI_RUN", "a\nPATH=b")
-    assert written(tmp_path, "env") == {"SKILLOPT_CI_RUN": "a\nPATH=b"}
-    for name in ("PATH", "LD_PRELOAD", "skillopt_ci_x", "SKILLOPT_CI_X\nPATH"):
-        with pytest.raises(ValueError, match="not a variable"):
-            runner.set_variable(name, "x")
 
 
 def test_a_summary_is_added_to_what_is_there(tmp_path: Path) -> None:
@@ -88,7 +79,6 @@ def test_a_fence_that_leaves_no_room_for_its_end(tmp_path: Path) -> None:
 def test_outside_of_a_runner_nothing_is_written() -> None:
     runner = RunnerFiles.of({"GITHUB_OUTPUT": ""})
     runner.set_output("a", "b")
-    runner.set_variable("SKILLOPT_CI_A", "b")
     runner.add_summary("c")
     assert runner == RunnerFiles()
 

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.config.load import find_config, load_config
+from skillopt_ci.config.load import load_config
 from skillopt_ci.errors import ConfigError, Problem
 from tests.config.samples import FULL, MINIMAL, SKILL, load
 from tests.fakes import MemoryTree
@@ -21,7 +21,7 @@ def problems(text: str | bytes) -> list[str]:
 
 def test_the_contracts_file() -> None:
     config = load(FULL)
-    assert config.file == "skillopt.yml"
+    assert config.source.file == "skillopt.yml"
     assert config.budget.month_usd == Decimal("100.1")
     assert config.providers["priced"].price is not None
     assert config.providers["priced"].price.input == Decimal("0.25")
@@ -59,13 +59,6 @@ def test_the_sandbox_is_off_only_when_somebody_says_so(line: str, wanted: str) -
 
 def test_a_harness_is_a_text_or_a_mapping() -> None:
     assert load(MINIMAL + "harness: {type: chat}").harness == load(MINIMAL + "harness: chat").harness
-
-
-def test_find_config() -> None:
-    assert find_config(MemoryTree({"skillopt.yml": b"", ".github/skillopt.yml": b""})) == "skillopt.yml"
-    assert find_config(MemoryTree({".github/skillopt.yml": b""})) == ".github/skillopt.yml"
-    with pytest.raises(ConfigError, match=r"no configuration: neither skillopt\.yml nor \.github/skillopt\.yml exists"):
-        find_config(MemoryTree({"skillopt.yaml": b""}))
 
 
 def test_a_missing_file() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from skillopt_ci.core.permutation import DRAWS, Tail, task_p, within_task
+from skillopt_ci.core.permutation import DRAWS, Tail, paired_test, task_p
+from skillopt_ci.core.runs import Rows, paired
 
 BITS = st.sampled_from([0.0, 1.0])
 QUARTERS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
@@ -19,6 +20,10 @@ def rows(score: st.SearchStrategy[float], runs: int) -> st.SearchStrategy[list[f
 
 def tasks(score: st.SearchStrategy[float]) -> st.SearchStrategy[list[tuple[list[float], list[float]]]]:
     return st.lists(st.tuples(rows(score, 4), rows(score, 3)), min_size=1, max_size=5)
+
+
+def within_task(base: Rows, head: Rows, *, seed: int = 0) -> Tail:
+    return paired_test(paired(base, head), seed=seed)
 
 
 def split(both: list[tuple[list[float], list[float]]]) -> tuple[list[list[float]], list[list[float]]]:

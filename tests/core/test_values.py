@@ -91,12 +91,12 @@ class TestTask:
         assert len(content_id("p", "", ())) == 12
         assert len({content_id("p", "", ()), content_id("p", "c", ()), content_id("p", "", ("a",))}) == 3
 
-    def test_a_suite_shows_the_trainer_no_test_tasks(self) -> None:
+    def test_a_suite_by_splits_and_its_digest(self) -> None:
         tasks = tuple(Task(id=s, prompt=s, source=HERE, split=s) for s in ("test", "train", "val"))  # type: ignore[arg-type]
         suite = Suite(tasks=tasks)
-        assert [t.id for t in suite.training.tasks] == ["train", "val"]
+        assert [t.id for t in suite.of(["train", "val"])] == ["train", "val"]
         assert [t.id for t in suite.of(["test"])] == ["test"]
-        assert suite.digest == Suite(tasks=tasks[::-1]).digest != suite.training.digest
+        assert suite.digest == Suite(tasks=tasks[::-1]).digest != Suite(tasks=tasks[1:]).digest
 
 
 class TestOutcomes:

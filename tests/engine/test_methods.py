@@ -174,8 +174,6 @@ class TestRation:
             made.lab.roll_out(jobs[:1], what="x")
         ration.keep_back(0)
         made.lab.roll_out(jobs[:1], what="x")
-        ration.lift()
-        made.lab.roll_out(jobs, what="x")
         assert ration.used == 5
 
     @pytest.mark.parametrize("count", [20, 33])

@@ -142,18 +142,6 @@ class TestRefs:
         assert not git.is_dirty()
         repo.write("b/new", "x")
         assert git.is_dirty()
-        assert git.is_dirty(["b"])
-        assert not git.is_dirty(["a"])
-        assert not git.is_dirty([":(glob)**"])  # a path is a path, never a pattern
-
-    def test_diff(self, repo: Repo) -> None:
-        base = repo.commit({"a": "one\n"})
-        head = repo.commit({"a": "two\n"})
-        repo.write("a", "three\n")
-        git = git_of(repo)
-        assert "-one\n+two\n" in git.diff(base, head, "a")
-        assert "-one\n+three\n" in git.diff(base, None, "a")
-        assert git.diff(base, head, "b") == ""
 
     def test_hooks_and_helpers_do_not_run(self, repo: Repo) -> None:
         repo.commit({"a": "1"})
@@ -161,10 +149,8 @@ class TestRefs:
         helper = repo.write("helper.sh", f"#!/bin/sh\ntouch '{trace}'\n")
         helper.chmod(0o755)
         repo("config", "core.fsmonitor", str(helper))
-        repo("config", "diff.external", str(helper))
         repo.write("a", "2")
         git = git_of(repo)
-        git.diff("HEAD", None, "a")
         git.is_dirty()
         assert not trace.exists()
 

@@ -8,7 +8,6 @@ from skillopt_ci.report.parts import bounds, gain
 
 SIMULATED = "Simulated models: these figures show that the machinery works, nothing about the quality of a real model."
 _SHAPE = {"good": "✓", "bad": "✗", "unsure": "?", "plain": "–"}
-MAX_CLAIM = 600
 
 
 def masthead(report: Report) -> Html:
