@@ -44,12 +44,11 @@ class EventContext:
         api_url: where its API is, without a slash at the end; `server_url` the same for its pages and git.
         default_branch: short name.
         actor: login of who started it.
-        sha: the commit that the workflow runs at.
         base_ref: short name of the branch that a change is for; `base_sha` its commit when the event was made.
         head_sha: the commit to judge: a pull request's, a merge group's, or the one that a dispatch names.
         pr_number: the pull request that is judged.
-        fork: the pull request's head is in another repository (or in one that was deleted).
-        restricted: no secrets and a read-only token: a fork's pull request, or Dependabot's.
+        restricted: no secrets and a read-only token: Dependabot's pull request, or one whose head is in another
+            repository (or in one that was deleted).
         run_url: the page of this run.
     """
 
@@ -60,12 +59,10 @@ class EventContext:
     server_url: str = "https://github.com"
     default_branch: str = ""
     actor: str = ""
-    sha: str | None = None
     base_ref: str = ""
     base_sha: str | None = None
     head_sha: str | None = None
     pr_number: int | None = None
-    fork: bool = False
     restricted: bool = False
     run_url: str = ""
 
@@ -91,7 +88,6 @@ def read_context(env: Mapping[str, str]) -> EventContext:
         server_url=server,
         default_branch=_branch(_at(payload, "repository", "default_branch") or scheduled),
         actor=_match(_LOGIN, env.get("GITHUB_ACTOR")) or "",
-        sha=_sha(env.get("GITHUB_SHA")),
         run_url=f"{server}/{repository}/actions/runs/{run}" if repository and re.fullmatch("[0-9]{1,20}", run) else "",
     )
     if common.kind == "pull-request":
@@ -119,7 +115,6 @@ def _pull_request(common: EventContext, payload: object) -> EventContext:
         base_sha=_sha(_at(payload, "pull_request", "base", "sha")),
         head_sha=head_sha,
         pr_number=number,
-        fork=fork,
         restricted=fork or _DEPENDABOT in (author, common.actor),
     )
 

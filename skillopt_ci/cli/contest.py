@@ -234,7 +234,6 @@ def write_folders(work: Work, contest: Contest, entries: Sequence[Entry]) -> Non
             continue
         told = TrainEntry(
             name=contest.name,
-            path=contest.path,
             run_id=entry.plan.run_id,
             run_dir=row.run_dir,
             generation=contest.generation,

@@ -112,7 +112,6 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         )
     entry = TrainEntry(
         name=skill.name,
-        path=skill.path,
         run_id=plan.run_id,
         run_dir=_shown(plan),
         generation=plan.generation,

@@ -19,7 +19,7 @@ def composed(skill: Skill, records: Sequence[EditRecord]) -> Candidate:
         made = apply_edits(current, [r.edit for r in group])
         current = made.skill
         resolutions += made.resolutions
-    return Candidate(skill=current, parent=skill.digest, resolutions=tuple(resolutions))
+    return Candidate(skill=current, resolutions=tuple(resolutions))
 
 
 def _step(record: EditRecord) -> int:

@@ -18,12 +18,10 @@ class Drift:
 
     Attributes:
         p: two-sided, within-task permutation test (twice the smaller mid-p).
-        difference: fresh minus stored (1.0 is 100 points); None when no task was measured on both sides.
         drifted: the stored runs must not be compared with anything measured now. True also without a comparison.
     """
 
     p: float
-    difference: float | None
     drifted: bool
 
 
@@ -34,11 +32,10 @@ def drift(stored: Rows, fresh: Rows, *, seed: int = 0) -> Drift:
         ValueError: different numbers of tasks, or scores outside [0, 1].
     """
     pairs = paired(stored, fresh)
-    found = moments(pairs)
-    if found is None:
-        return Drift(p=1.0, difference=None, drifted=True)
+    if not pairs:
+        return Drift(p=1.0, drifted=True)
     p = paired_test(pairs, seed=seed).two_sided
-    return Drift(p=p, difference=found.difference, drifted=p <= LEVEL)
+    return Drift(p=p, drifted=p <= LEVEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,10 +49,9 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A proposed skill: the parent's digest and what became of every edit."""
+    """A proposed skill, and what became of every edit."""
 
     skill: Skill
-    parent: str
     resolutions: tuple[Resolution, ...]
 
     @property
@@ -122,7 +121,7 @@ def apply_edits(skill: Skill, edits: Sequence[Edit]) -> Candidate:
     newline = _newline(skill)
     in_raw = [Range(offsets[r.start], offsets[r.end], r.text.replace("\n", newline)) for r in taken]
     changed = described.with_body(splice(raw, in_raw))
-    return Candidate(skill=changed, parent=skill.digest, resolutions=tuple(resolutions))
+    return Candidate(skill=changed, resolutions=tuple(resolutions))
 
 
 def _described(skill: Skill, described: Skill, edit: Edit) -> Skill:

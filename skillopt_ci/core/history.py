@@ -68,7 +68,6 @@ class Decision:
         n_rollouts: measured runs of the candidate.
         evaluation: its runs; None when it stopped early.
         incumbent: the incumbent's runs, with those that this decision added.
-        rounds: runs of the candidate per task.
         z: evidence across tasks; None before a full round.
     """
 
@@ -81,7 +80,6 @@ class Decision:
     n_rollouts: int
     evaluation: Evaluation | None = None
     incumbent: Evaluation | None = None
-    rounds: int = 1
     z: float | None = None
 
 
@@ -220,7 +218,6 @@ class TrainResult:
     stopped: str
     stopped_by: str = ""
     confirmation: Confirmation | None = None
-    meta_notes: str = ""
     versions: tuple[Skill, ...] = field(default=())
     closing: Evaluation | None = None
     others: tuple[OtherTarget, ...] = ()

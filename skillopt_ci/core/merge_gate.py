@@ -91,7 +91,6 @@ class Look:
         difference: head minus base on this suite (1.0 is 100 points); None as for p.
         se: standard error of the difference from run-to-run noise.
         minimum_detectable_effect: the loss this gate shows with 80% power, given the noise that was measured.
-        conditional_power: chance still to show a loss of max(margin, minimum detectable effect), if it is real.
         n_tasks: tasks measured on both sides.
         missing_base, missing_head: shares of the runs without a result.
     """
@@ -106,7 +105,6 @@ class Look:
     difference: float | None = None
     se: float | None = None
     minimum_detectable_effect: float | None = None
-    conditional_power: float | None = None
     n_tasks: int = 0
 
 
@@ -165,7 +163,6 @@ def look(base: Rows, head: Rows, round_number: int, rule: MergeRule, *, seed: in
         difference=found.difference,
         se=found.se,
         minimum_detectable_effect=detectable,
-        conditional_power=power,
         n_tasks=found.n_tasks,
     )
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from skillopt_ci.core.compare import TOO_MUCH_MISSING, TaskPair, cluster_differences, interval_runs
+from skillopt_ci.core.compare import TOO_MUCH_MISSING, TaskPair, cluster_differences
 from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.rollout import Evaluation
-from skillopt_ci.core.stats import Effect, harmonic_runs, plus_two
+from skillopt_ci.core.stats import harmonic_runs
 from skillopt_ci.core.strict import TOLERANCE, bound, failures_first, next_wave
 
 FEWEST_TASKS = 10  # below, "improved" is not a word to use
@@ -69,7 +69,6 @@ class Move:
         z: evidence, mean difference over its standard error across tasks; None before a full round.
         difference: mean difference over tasks; None before a full round.
         upper_bound: mean the candidate could still reach, where it was rejected within its first round.
-        effect: interval for the population of tasks; None before a full round.
     """
 
     action: Literal["measure", "accept", "reject"]
@@ -80,7 +79,6 @@ class Move:
     z: float | None = None
     difference: float | None = None
     upper_bound: float | None = None
-    effect: Effect | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,8 +221,6 @@ def _judge(
     dropped = (len(candidate.task_ids) - len(pairs)) / len(candidate.task_ids)
     if found is None or dropped > TOO_MUCH_MISSING:
         return Move(action="reject", reason="infrastructure", round=done)
-    runs = interval_runs(incumbent.values, candidate.values)
-    effect = plus_two(cluster_differences(pairs, clusters), runs=runs)
     low, high = boundaries(rule, candidate_runs=_mean_runs(candidate), incumbent_runs=_mean_runs(incumbent))
     last = done >= rule.max_rounds
     action: Literal["accept", "reject"] = "reject"
@@ -238,7 +234,7 @@ def _judge(
         reason = "futile"
     else:
         return _round(incumbent, candidate, done + 1)
-    return Move(action=action, reason=reason, round=done, z=found.z, difference=found.difference, effect=effect)
+    return Move(action=action, reason=reason, round=done, z=found.z, difference=found.difference)
 
 
 def _evidence(incumbent: Evaluation, candidate: Evaluation, clusters: Mapping[str, str | None]) -> _Evidence | None:

@@ -118,7 +118,6 @@ class TrainEntry:
     """
 
     name: str
-    path: str
     run_id: str
     run_dir: str
     generation: int

@@ -110,6 +110,5 @@ def _decision(move: Move, incumbent: Evaluation, candidate: Evaluation, clusters
         n_rollouts=candidate.n_runs,
         evaluation=candidate if complete else None,
         incumbent=incumbent,
-        rounds=move.round,
         z=move.z,
     )

@@ -76,6 +76,5 @@ def result_of(state: State, start_val: Evaluation, stopped: str, stopped_by: str
         steps=state.steps,
         stopped=stopped,
         stopped_by=stopped_by,
-        meta_notes=state.notes,
         versions=state.versions,
     )

@@ -42,10 +42,9 @@ _KEEP = (
 
 
 class Refused(GitError):  # noqa: N818  # an answer of git, not always an error
-    """git ended with another code than 0; `code` and `stderr` say how."""
+    """git ended with another code than 0; `stderr` says why."""
 
     def __init__(self, what: str, code: int, stderr: str) -> None:
-        self.code = code
         self.stderr = stderr
         super().__init__(f"git {what} failed: {_first_line(stderr) or f'exit code {code}'}")
 

@@ -14,13 +14,11 @@ _FILE_MODES = ("100644", "100755")
 
 
 class MayNotOpenError(ForgeError):
-    """The branch is pushed, and the token may not open the pull request; `compare_url` opens it by hand."""
+    """The branch is pushed, and the token may not open the pull request."""
 
     reason = "pull-request-not-permitted"
 
     def __init__(self, branch: str, compare_url: str, settings_url: str) -> None:
-        self.branch = branch
-        self.compare_url = compare_url
         super().__init__(
             f"GitHub Actions is not permitted to create pull requests here. The branch {branch} is kept: open the pull "
             f"request at {compare_url} , or allow it at {SETTING} ({settings_url}) and run this again; an organisation "
@@ -93,7 +91,6 @@ def wish_of(wanted: Publication) -> Wish:
     entry = wanted.base.entries.get(wanted.skill)
     here = entry.sha if entry else ""
     return Wish(
-        skill=wanted.skill,
         fingerprint=marker["fingerprint"],
         run_id=marker["run_id"],
         base_sha=wanted.base.sha,

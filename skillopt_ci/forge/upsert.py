@@ -27,7 +27,6 @@ class Wish:
         base_is_best: the base has the new text already.
     """
 
-    skill: str
     fingerprint: str
     run_id: str
     base_sha: str

@@ -23,7 +23,6 @@ _TAG = re.compile(r"[A-Za-z][\w-]{0,60}")
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    spec: GraderSpec
     grader: Grader
     weight: float
     required: bool
@@ -154,7 +153,7 @@ def _member(
         raise ConfigError(f"{where}: 'weight' must be {_HEAVIEST:,} at most")
     inner = member(written, spec)
     grader = _MAKE[inner.type](inner, judge, depth + 1) if inner.type in COMBINATIONS else build_one(inner, judge)
-    return _Member(inner, grader, float(weight), written.get("required") is True, written.get("hard") is True)
+    return _Member(grader, float(weight), written.get("required") is True, written.get("hard") is True)
 
 
 def _make_all(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -> Grader:

@@ -7,7 +7,7 @@ well. What counts as the skill's own result and what as a failure is decided her
 from collections.abc import Mapping
 from typing import Any
 
-from skillopt_ci.core.trajectory import Message, StopReason, ToolCall, Usage
+from skillopt_ci.core.trajectory import Message, StopReason, ToolCall
 from skillopt_ci.harnesses.transcript import (
     ARGUMENT_CHARS,
     MESSAGE_CHARS,
@@ -56,11 +56,8 @@ def read_claude(stream: str, skills: Mapping[str, str]) -> Transcript:
     return Transcript(
         messages=tuple(draft.messages),
         tool_calls=tuple(draft.calls.values()),
-        usage=None if result is None else _usage(mapping(result.get("usage"))),
-        turns=None if result is None else count(result.get("num_turns")),
         denied=tuple(draft.denied.values()),
         skills_used=tuple(draft.used),
-        skills_offered=tuple(text(s) for s in sequence(begun.get("skills"))) if begun else None,
         served_model=next(iter(models), ""),
         tool_version=text(begun.get("claude_code_version")),
         ended=ended,
@@ -106,15 +103,6 @@ def _answer(draft: Draft, answer: str) -> None:
     """The last message is the answer, also when that is empty and something was said on the way."""
     if not draft.messages or draft.messages[-1].content != answer:
         draft.messages.append(Message(role="assistant", content=clipped(answer, MESSAGE_CHARS)))
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    cached, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
-    return Usage(
-        input_tokens=count(usage.get("input_tokens")) + cached + written,
-        cached_tokens=cached,
-        output_tokens=count(usage.get("output_tokens")),
-    )
 
 
 def _end(result: Mapping[str, Any] | None) -> tuple[StopReason | None, Broken | None]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from skillopt_ci.core.trajectory import Message, StopReason, ToolCall, Usage
+from skillopt_ci.core.trajectory import Message, StopReason, ToolCall
 from skillopt_ci.harnesses.transcript import (
     ARGUMENT_CHARS,
     RESULT_CHARS,
@@ -18,7 +18,6 @@ from skillopt_ci.harnesses.transcript import (
     Transcript,
     as_json,
     clipped,
-    count,
     events,
     http_failure,
     mapping,
@@ -36,7 +35,6 @@ _NETWORK = ("connection failed", "error sending request", "stream disconnected",
 def read_codex(stream: str, skills: Mapping[str, str]) -> Transcript:
     """Read a whole stream; lines that are no event are skipped. `skills` as in `Draft`."""
     draft = Draft(skills)
-    usage: Usage | None = None
     ended: StopReason | None = None
     broken: Broken | None = None
     silent = False  # since the last tool call
@@ -47,7 +45,7 @@ def read_codex(stream: str, skills: Mapping[str, str]) -> Transcript:
             _item(draft, item, done=kind == "item.completed")
             silent = item.get("type") in _TOOLS or (silent and item.get("type") != "agent_message")
         elif kind == "turn.completed":
-            usage, ended, broken = _usage(mapping(event.get("usage"))), "stop", None
+            ended, broken = "stop", None
         elif kind == "turn.failed":
             words = text(mapping(event.get("error")).get("message"))
             ended, broken = _failure(words)
@@ -56,7 +54,6 @@ def read_codex(stream: str, skills: Mapping[str, str]) -> Transcript:
     return Transcript(
         messages=tuple(draft.messages),
         tool_calls=tuple(draft.calls.values()),
-        usage=usage,
         denied=tuple(draft.denied.values()),
         skills_used=tuple(draft.used),
         ended=ended,
@@ -90,14 +87,6 @@ def _output(item: Mapping[str, Any]) -> str:
     said = clipped(text(item.get("aggregated_output")), RESULT_CHARS)
     code = item.get("exit_code")
     return f"{said}\nExit code {code}".lstrip("\n") if isinstance(code, int) and code else said
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    return Usage(
-        input_tokens=count(usage.get("input_tokens")),
-        cached_tokens=count(usage.get("cached_input_tokens")),
-        output_tokens=count(usage.get("output_tokens")),
-    )
 
 
 def _failure(words: str) -> tuple[StopReason | None, Broken | None]:

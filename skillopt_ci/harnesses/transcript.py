@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from skillopt_ci.core.trajectory import Message, StopReason, ToolCall, Usage
+from skillopt_ci.core.trajectory import Message, StopReason, ToolCall
 from skillopt_ci.providers.text import utf8
 
 RESULT_CHARS = 8_000
@@ -31,20 +31,15 @@ class Transcript:
 
     Attributes:
         messages: what the agent said, in order; the last one is its answer when the run ended by itself.
-        usage: of the whole run; None when the stream does not tell.
         denied: names of tools that were refused, one for each time.
         skills_used: names of skills the agent opened, in order, each once.
-        skills_offered: names the agent could choose from; None when the stream does not tell.
         ended: the skill's own end; None with `broken`, or when the stream breaks off.
     """
 
     messages: tuple[Message, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
-    usage: Usage | None = None
-    turns: int | None = None
     denied: tuple[str, ...] = ()
     skills_used: tuple[str, ...] = ()
-    skills_offered: tuple[str, ...] | None = None
     served_model: str = ""
     tool_version: str = ""
     ended: StopReason | None = None

@@ -22,7 +22,6 @@ class Shown:
     task_id: str
     score: float
     before: float | None
-    task: str
     answer: str
     hint: str
 
@@ -32,7 +31,6 @@ class Tried:
     """One rejected edit; `alone` when it was not judged together with others."""
 
     content: str
-    target: str
     alone: bool
 
 
@@ -56,7 +54,6 @@ class Briefing:
     tried: tuple[Tried, ...]
     listed: tuple[Listed, ...]
     limit: int
-    text: str
 
 
 def read_briefing(prompt: str) -> Briefing:
@@ -69,7 +66,6 @@ def read_briefing(prompt: str) -> Briefing:
         tried=tuple(_tried(m[1], m[2]) for m in _REJECTED.finditer(prompt)),
         listed=tuple(_listed(m) for m in _NUMBERED.finditer(edits)),
         limit=int(limit[1]) if limit else 4,
-        text=prompt,
     )
 
 
@@ -86,7 +82,6 @@ def _shown(head: str, body: str) -> Shown:
         task_id=values.get("task", ""),
         score=_number(values.get("after") or values.get("score") or "0"),
         before=None if before is None else _number(before),
-        task=inside(body, "task"),
         answer=inside(body, "answer"),
         hint=inside(body, "grader"),
     )
@@ -97,10 +92,10 @@ def _number(text: str) -> float:
 
 
 def _tried(head: str, body: str) -> Tried:
-    parts = re.match(r"op:[^\n]*\ntarget: (.*?)\ncontent: (.*)", body, re.DOTALL)
-    target, content = parts.groups() if parts else ("", body)
+    parts = re.match(r"op:[^\n]*\ntarget: .*?\ncontent: (.*)", body, re.DOTALL)
+    content = parts[1] if parts else body
     alone = "in its bundle" not in dict(_ATTRIBUTE.findall(head)).get("reason", "")
-    return Tried(content=content.strip(), target=target.strip(), alone=alone)
+    return Tried(content=content.strip(), alone=alone)
 
 
 def _listed(match: re.Match[str]) -> Listed:

@@ -149,7 +149,6 @@ def compared_page(c: Compared) -> Report:
         notes=tuple(notes),
     )
     return Report(
-        kind="Difference",
         title=f"A {c.a.label} and B {c.b.label}",
         tone="plain",
         word="SAME" if same else "DIFFERENT",
@@ -220,7 +219,6 @@ def _side(label: str, version: Version, tasks: Sequence[TaskRow], *, old: bool) 
         low=low,
         high=high,
         tokens=version.skill.tokens,
-        digest=version.skill.digest,
         runs=measured.n_runs or None,
     )
 

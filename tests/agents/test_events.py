@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.core.trajectory import Message, Usage
+from skillopt_ci.core.trajectory import Message
 from skillopt_ci.harnesses.claude_events import read_claude
 from skillopt_ci.harnesses.codex_events import read_codex
 from skillopt_ci.harnesses.transcript import Broken, Transcript, answered, clipped, names_skill, telling_line
@@ -68,15 +68,13 @@ def test_every_recorded_stream_is_looked_at() -> None:
     assert seen == set(NAMES)
 
 
-def test_claude_tools_skills_and_usage() -> None:
+def test_claude_tools_and_skills() -> None:
     got = read("claude-ok")
     assert answer(got) == "The answer is 4."
     assert [(c.name, c.result) for c in got.tool_calls] == [("Skill", "Launching skill: demo-skill"), ("Bash", "hi")]
     assert json.loads(got.tool_calls[1].arguments) == {"command": "echo hi > a.txt; cat a.txt"}
     assert got.skills_used == ("demo-skill",)
-    assert "demo-skill" in (got.skills_offered or ())
-    assert (got.served_model, got.tool_version, got.turns) == ("served-model-2026", "2.1.329", 4)
-    assert got.usage == Usage(input_tokens=360, cached_tokens=60, output_tokens=21)  # three requests of 100 + 20
+    assert (got.served_model, got.tool_version) == ("served-model-2026", "2.1.329")
 
 
 def test_claude_denials_are_told() -> None:
@@ -96,12 +94,11 @@ def test_words_on_the_way_are_no_answer() -> None:
     assert [m.content for m in got.messages] == ["I will run two", ""]
 
 
-def test_codex_tools_skills_and_usage() -> None:
+def test_codex_tools_and_skills() -> None:
     got = read("codex-skill")
     assert got.skills_used == ("demo-skill",)
     assert got.tool_calls[0].name == "command_execution"
     assert "BODYMARK" in got.tool_calls[0].result
-    assert got.usage == Usage(input_tokens=240, cached_tokens=40, output_tokens=14)
     assert read("codex-fail").tool_calls[0].result == "Exit code 3"
     changed = read("codex-patch").tool_calls
     assert [(c.name, json.loads(c.arguments)[0]["kind"], c.result) for c in changed] == [
@@ -119,7 +116,7 @@ def test_a_declined_command_of_codex_is_a_denial() -> None:
 def test_a_stream_that_breaks_off_has_no_end() -> None:
     for name in ("claude-ok", "codex-ok"):
         got = read(name, "\n".join(raw(name).splitlines()[:-1]))
-        assert (got.ended, got.broken, got.usage) == (None, None, None)
+        assert (got.ended, got.broken) == (None, None)
         assert got.tool_calls
 
 

@@ -429,8 +429,6 @@ class TestIdentity:
         assert first.key() == Edit(op="add", target="a", content=" x").key()
         assert first.key() != Edit(op="replace", target="a", content="x").key()
 
-    def test_candidate_names_its_parent(self) -> None:
-        start = skill("a\n")
-        candidate = apply_edits(start, [Edit(op="delete", target="a", content="")])
-        assert candidate.parent == start.digest
+    def test_a_candidate_names_what_was_applied(self) -> None:
+        candidate = apply_edits(skill("a\n"), [Edit(op="delete", target="a", content="")])
         assert candidate.applied == (candidate.resolutions[0].edit,)

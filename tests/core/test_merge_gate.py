@@ -110,8 +110,7 @@ def test_a_gain_too_uncertain_to_pass_is_futile() -> None:
     found = look(base, [[*row[2:], *row[:2]] for row in head], 2, MergeRule(margin=0.01))
     assert found.difference is not None
     assert found.difference > 0
-    assert found.conditional_power is not None
-    assert (found.reason, found.conditional_power < 0.2) in (("futile", True), ("loss-ruled-out", True))
+    assert found.reason in ("futile", "loss-ruled-out")
 
 
 def test_futility_stops_before_the_last_round() -> None:

@@ -325,9 +325,8 @@ def test_a_skill_at_the_root_bundles_its_own_folders_only(repo: Repo) -> None:
 
 
 def test_refused_says_what_git_said(repo: Repo) -> None:
-    with pytest.raises(Refused, match="git cat-file failed: Not a valid object name nope") as told:
+    with pytest.raises(Refused, match="git cat-file failed: Not a valid object name nope"):
         run_git(repo.root, "cat-file", "blob", "nope")
-    assert told.value.code == 128
     with pytest.raises(GitError, match="could not be started"):
         run_git(repo.root, "show", "a\0b")
     with pytest.raises(Refused, match="exit code 1"):

@@ -25,7 +25,7 @@ from skillopt_ci.forge.upsert import (
 
 BOT = "github-actions[bot]"
 MARKER = {"skill": "s", "base_sha": "base", "head_sha": "head", "fingerprint": "f", "policy_sha": "p", "run_id": "run"}
-WISH = Wish(skill="s", fingerprint="f", run_id="run", base_sha="base", base_is_start=True, base_is_best=False)
+WISH = Wish(fingerprint="f", run_id="run", base_sha="base", base_is_start=True, base_is_best=False)
 
 
 def pull(number: int = 1, **changes: object) -> Pull:

@@ -131,7 +131,6 @@ def result(**changes: object) -> TrainResult:
 def training(made: TrainResult | None = None, **changes: object) -> TrainEntry:
     entry = TrainEntry(
         name="invoices",
-        path="skills/invoices/SKILL.md",
         run_id="0123456789abcdef",
         run_dir=".skillopt/runs/0123",
         generation=1,
@@ -154,7 +153,6 @@ LOOK = Look(
     difference=-0.125,
     se=0.05,
     minimum_detectable_effect=0.083,
-    conditional_power=0.9,
     n_tasks=4,
 )
 

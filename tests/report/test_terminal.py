@@ -61,5 +61,5 @@ def test_other_reports_are_lines_too() -> None:
 def test_an_edit_that_waits_is_not_lost() -> None:
     steps = (step(1, "skip", None, (record("waiting"), record("unmatched", "delete"))),)
     subject = Subject(name="a", old=Side(label="Start"), steps=steps)
-    page = Report(kind="Training", title="a", tone="plain", word="", sentence="", simulated=False, subjects=(subject,))
+    page = Report(title="a", tone="plain", word="", sentence="", simulated=False, subjects=(subject,))
     assert "1 not kept, 1 waiting" in terminal(page, 200)

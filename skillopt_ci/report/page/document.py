@@ -95,7 +95,5 @@ def _contents(report: Report, found: Sections) -> Html:
 
 def error_page(title: str, message: str) -> str:
     """The page of a command that ended without a result."""
-    report = Report(
-        kind="Error", title=title, tone="bad", word="NO RESULT", sentence=message, simulated=False, subjects=()
-    )
+    report = Report(title=title, tone="bad", word="NO RESULT", sentence=message, simulated=False, subjects=())
     return document(report)

@@ -47,7 +47,6 @@ def gate_page(report: GateReport, histories: Mapping[str, bytes], *, simulated: 
         if digest
     ]
     return Report(
-        kind="Gate",
         title="Skill gate" + (f": {listed[0].name}" if len(listed) == 1 else ""),
         tone=_TONES.get(report.verdict, "plain"),
         word=WORDS.get(report.verdict or "", "NO VERDICT"),
@@ -72,7 +71,6 @@ def eval_page(report: EvalReport, *, title: str, simulated: bool) -> Report:
     )
     more = len(report.entries) - 3
     return Report(
-        kind="Scores",
         title=title,
         tone="bad" if report.exit_code else "plain",
         word="TOO MUCH MISSING" if report.exit_code else "MEASURED",
@@ -99,13 +97,12 @@ def _verdict(v: SkillVerdict, history: bytes) -> Subject:
     measured = v.comparison is not None
     return Subject(
         name=v.name,
-        path=v.path,
         target=v.target,
         tone=_TONES.get(v.verdict, "plain"),
         word=WORDS.get(v.verdict or "", "NO VERDICT"),
         sentence=plain_line(v),
-        old=_side("Base", v.base, v.base_tokens, v.base_digest),
-        new=_side("Head", v.head, v.head_tokens, v.head_digest),
+        old=_side("Base", v.base, v.base_tokens),
+        new=_side("Head", v.head, v.head_tokens),
         effect=v.comparison.effect if v.comparison else None,
         effect_label="head minus base, for all tasks like these; not adjusted for early stopping" if measured else "",
         suite_effect=v.suite_effect,
@@ -123,11 +120,10 @@ def _verdict(v: SkillVerdict, history: bytes) -> Subject:
 def _scored(e: EvalEntry) -> Subject:
     return Subject(
         name=e.name,
-        path=e.path,
         target=e.target,
         word="",
         sentence=e.message,
-        old=_side(f"Score on {e.split}", e.evaluation, e.tokens, e.digest),
+        old=_side(f"Score on {e.split}", e.evaluation, e.tokens),
         tasks=tuple(
             TaskRow(id=task, old=values)
             for task, values in zip(e.evaluation.task_ids, e.evaluation.values, strict=True)
@@ -138,7 +134,7 @@ def _scored(e: EvalEntry) -> Subject:
     )
 
 
-def _side(label: str, measured: Evaluation | None, tokens: int | None, digest: str | None) -> Side:
+def _side(label: str, measured: Evaluation | None, tokens: int | None) -> Side:
     interval = measured.interval if measured else None
     return Side(
         label=label,
@@ -146,7 +142,6 @@ def _side(label: str, measured: Evaluation | None, tokens: int | None, digest: s
         low=interval[0] if interval else None,
         high=interval[1] if interval else None,
         tokens=tokens,
-        digest=digest or "",
         runs=measured.n_runs if measured else None,
     )
 

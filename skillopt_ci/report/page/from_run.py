@@ -46,7 +46,6 @@ def read_page(folder: Path, scrub: Callable[[str], str]) -> Report:
     except (ValueError, TypeError) as error:
         raise UsageError(f"{folder / 'report.json'}: damaged: {error}") from error
     blank = Report(
-        kind="Training",
         title=title,
         tone="bad",
         word="NOT FINISHED",
@@ -94,7 +93,6 @@ def _finished(folder: Path, run: Run, blank: Report, known: tuple[Json, Json], s
     run = clean_run(run, scrub)
     subject = Subject(
         name=scrub(_text(config.get("name"))),
-        path=scrub(_text(config.get("path"))),
         target=scrub(f"{_text(target.get('provider'))}/{_text(target.get('model'))}"),
         tone=tone,
         word=word,
@@ -143,7 +141,6 @@ def _side(label: str, value: object, tokens: int, tasks: tuple[TaskRow, ...], *,
         low=_number(side.get("low")),
         high=_number(side.get("high")),
         tokens=tokens,
-        digest=_text(side.get("digest")),
         runs=runs or None,
     )
 

@@ -18,14 +18,13 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One version of a skill as it was measured: mean with its 95% interval, rough tokens, digest."""
+    """One version of a skill as it was measured: mean with its 95% interval, rough tokens."""
 
     label: str
     mean: float | None = None
     low: float | None = None
     high: float | None = None
     tokens: int | None = None
-    digest: str = ""
     runs: int | None = None
 
 
@@ -120,7 +119,6 @@ class Subject:
     """
 
     name: str
-    path: str = ""
     target: str = ""
     tone: Tone = "plain"
     word: str = ""
@@ -148,14 +146,12 @@ class Report:
     """A whole page.
 
     Attributes:
-        kind: `Training`, `Gate`, `Scores`.
         message: one line where the outcome needs it.
         facts: (name, value) of commits, digests and versions.
         config: the configuration as JSON text; empty when it is not part of the page.
         policy: (path, unified diff) of rules that the change would bring and that were not in force.
     """
 
-    kind: str
     title: str
     tone: Tone
     word: str
