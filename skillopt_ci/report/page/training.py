@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from skillopt_ci.core.history import EditRecord, Step
 from skillopt_ci.report.edits import became, not_kept, reason_of
 from skillopt_ci.report.page.charts import Kind, Point, legend, score_chart
-from skillopt_ci.report.page.diff import Hunk, difference, edits_of
+from skillopt_ci.report.page.diff import MAX_LINES, Hunk, difference, edits_of
 from skillopt_ci.report.page.markup import Child, Html, anchor, clipped, join, tag
 from skillopt_ci.report.page.model import Subject
 from skillopt_ci.report.page.pieces import NOT_MEASURED, Column, counted, effect_words, score, shut, table
@@ -40,7 +40,10 @@ def changes(subject: Subject, prefix: str, known: Mapping[str, str]) -> list[Chi
             break
     if found.skipped and room > 0:
         rows.append(_gap(found.skipped))
-    if not found.hunks:
+    if found.left_out and room > 0:
+        words = f"{counted(found.left_out, 'more line')} after the first {MAX_LINES:,}: not compared."
+        rows.append(tag("tr", tag("td", words, colspan=4)))
+    elif not found.hunks:
         return [tag("p", "The text did not change.")]
     heads = [tag("th", text, scope="col", colspan=2) for text in (subject.old.label, _label(subject))]
     made: list[Child] = [

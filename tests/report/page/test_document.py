@@ -17,7 +17,7 @@ from skillopt_ci.report.page.from_results import eval_page, gate_page
 from skillopt_ci.report.page.from_run import read_page
 from skillopt_ci.report.page.markup import tag
 from skillopt_ci.report.page.model import Side, Subject
-from skillopt_ci.report.page.training import dropped
+from skillopt_ci.report.page.training import changes, dropped
 from tests.report.page.pages import HISTORY, Reader, sample_gate, sample_scores, train_page, write_run
 from tests.report.samples import (
     BETTER,
@@ -256,6 +256,15 @@ def test_history_lines_that_do_not_fit_are_passed_over(tmp_path: Path) -> None:
 
     RunFolder(folder, str).write_history(b"")
     assert not (folder / "skill_history.jsonl").exists()
+
+
+@pytest.mark.parametrize(("lines", "told"), [(4001, "1 more line after the first 4,000: not compared."), (4000, "")])
+def test_a_change_after_what_is_compared_is_not_called_none(lines: int, told: str) -> None:
+    texts = ("a\n" * lines, "a\n" * 4000)
+    subject = Subject(name="a", old=Side(label="Start"), new=Side(label="Best"), texts=texts)
+    words = Reader(tag("div", changes(subject, "a", {})).markup).words
+    assert ("The text did not change." in words) == (not told)
+    assert told in words
 
 
 def test_an_edit_that_waited_is_told_once() -> None:
