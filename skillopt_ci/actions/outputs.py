@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import SkilloptError
 
 SUMMARY_BYTES = 1024 * 1024  # of a step; the runner drops a larger summary as a whole
@@ -43,7 +44,7 @@ class RunnerFiles:
             used = self.summary.stat().st_size
         except OSError:
             used = 0
-        text = _clean(markdown)
+        text = utf8(markdown)
         _append(self.summary, _fitting(text if text.endswith("\n") else text + "\n", SUMMARY_BYTES - used))
 
 
@@ -67,7 +68,7 @@ def _fitting(text: str, room: int) -> str:
 
 def _entry(name: str, value: str) -> str:
     """`name<<delimiter`, value, delimiter: a value cannot bring in another name, as it cannot know the delimiter."""
-    value = _clean(value)
+    value = utf8(value)
     delimiter = f"ghadelimiter_{uuid.uuid4()}"
     if delimiter in value:  # cannot happen by chance
         raise SkilloptError(f"output {name}: holds the delimiter")
@@ -86,10 +87,6 @@ def _close(text: str) -> str:
         elif mark[1][0] == fence[0] and len(mark[1]) >= len(fence) and not mark[2].strip():
             fence = ""
     return f"{text}\n{fence}" if fence else text
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _append(path: Path | None, text: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from skillopt_ci.core.json_values import mapping
 from skillopt_ci.suites.yaml_items import parse_yaml_document
 
 Level = Literal["ok", "warning", "error"]
@@ -75,12 +76,12 @@ def check_workflow(name: str, text: str, steps: Steps = Steps()) -> tuple[list[F
         return [
             Finding(level="error", what=f"{name} is not valid YAML", fix="repair it; GitHub ignores it")
         ], frozenset()
-    jobs = [_job(str(key), spec) for key, spec in _mapping(_mapping(value).get("jobs")).items()]
+    jobs = [_job(str(key), spec) for key, spec in mapping(mapping(value).get("jobs")).items()]
     ours = [job for job in jobs if job.commands or job.refs]
     if not ours:
         return [], frozenset()
     commands = frozenset().union(*(job.commands for job in ours))
-    whole = _mapping(value)
+    whole = mapping(value)
     found = [*_triggers(name, whole, commands)]
     if "permissions" not in whole:
         fix = "write `permissions: {}` at its top and give every job only what it needs"
@@ -89,7 +90,7 @@ def check_workflow(name: str, text: str, steps: Steps = Steps()) -> tuple[list[F
         )
     for job in ours:
         where = f"{name}, job {job.name}"
-        found += _about_job(where, job, _mapping(whole.get("permissions")))
+        found += _about_job(where, job, mapping(whole.get("permissions")))
         found += _about_call(where, job, whole)
         if job.commands & _MEASURING:
             found += [*_about_steps(where, job, steps), *_about_keys(where, job, whole, steps)]
@@ -99,10 +100,10 @@ def check_workflow(name: str, text: str, steps: Steps = Steps()) -> tuple[list[F
 def _job(name: str, spec: Any) -> _Job:
     commands: set[str] = set()
     refs: list[str] = []
-    held = _mapping(spec)
+    held = mapping(spec)
     steps = held.get("steps")
-    for step in map(_mapping, [held, *(steps if isinstance(steps, list) else [])]):
-        uses, run, given = str(step.get("uses", "")), str(step.get("run", "")), _mapping(step.get("with"))
+    for step in map(mapping, [held, *(steps if isinstance(steps, list) else [])]):
+        uses, run, given = str(step.get("uses", "")), str(step.get("run", "")), mapping(step.get("with"))
         at = _USES.search(uses)
         if at:
             refs.append(at["ref"])
@@ -116,7 +117,7 @@ def _job(name: str, spec: Any) -> _Job:
 def _triggers(name: str, whole: Mapping[str, Any], commands: frozenset[str]) -> Iterator[Finding]:
     # YAML 1.1 reads the key `on` as true.
     on = whole.get("on", whole.get(True))  # type: ignore[call-overload]
-    events = _mapping(on) or dict.fromkeys(on if isinstance(on, list) else [on])
+    events = mapping(on) or dict.fromkeys(on if isinstance(on, list) else [on])
     if "pull_request_target" in events:
         yield Finding(
             level="error",
@@ -125,7 +126,7 @@ def _triggers(name: str, whole: Mapping[str, Any], commands: frozenset[str]) -> 
         )
     if commands & {"gate", "publish"}:
         for event in ("pull_request", "merge_group"):
-            held = _mapping(events.get(event))
+            held = mapping(events.get(event))
             if {"paths", "paths-ignore"} & set(held):
                 yield Finding(
                     level="error",
@@ -142,7 +143,7 @@ def _about_job(where: str, job: _Job, top: Mapping[str, Any]) -> Iterator[Findin
         if not _SHA.fullmatch(ref):
             fix = "pin the 40-digit commit with the version as a comment; a tag can be moved"
             yield Finding(level="warning", what=f"{where}: uses skillopt-ci@{ref[:40]}", fix=fix)
-    held = _mapping(job.spec.get("permissions")) or top
+    held = mapping(job.spec.get("permissions")) or top
     writes = [area for area, level in held.items() if level == "write"]
     if any("/workflows/" in str(job.spec.get("uses", "")) for _ in job.refs):
         return
@@ -168,9 +169,9 @@ def _about_job(where: str, job: _Job, top: Mapping[str, Any]) -> Iterator[Findin
         )
     steps = job.spec.get("steps")
     for step in steps if isinstance(steps, list) else []:
-        if not str(_mapping(step).get("uses", "")).startswith("actions/checkout@"):
+        if not str(mapping(step).get("uses", "")).startswith("actions/checkout@"):
             continue
-        given = _mapping(_mapping(step).get("with"))
+        given = mapping(mapping(step).get("with"))
         if job.commands & set(_HISTORY) and str(given.get("fetch-depth")) != "0":
             fix = "give actions/checkout `fetch-depth: 0`"
             yield Finding(level="error", what=f"{where}: the gate compares commits, and history is cut off", fix=fix)
@@ -186,7 +187,7 @@ def _about_call(where: str, job: _Job, whole: Mapping[str, Any]) -> Iterator[Fin
     if called is None or granted is None or granted == "write-all":
         return
     wanted = CALLED[called[1]]
-    held = dict.fromkeys(wanted, "read") if granted == "read-all" else _mapping(granted)
+    held = dict.fromkeys(wanted, "read") if granted == "read-all" else mapping(granted)
     lacks = [f"`{area}: {level}`" for area, level in wanted.items() if _RANK.get(str(held.get(area)), 0) < _RANK[level]]
     if lacks:
         told = ", ".join(lacks)
@@ -209,7 +210,7 @@ def _about_keys(where: str, job: _Job, whole: Mapping[str, Any], steps: Steps) -
                 continue
             fix = "add it to `env:` of the action's step, from a secret"
         elif known:
-            if secrets == "inherit" or variable in _mapping(secrets):
+            if secrets == "inherit" or variable in mapping(secrets):
                 continue
             fix = f"add `{variable}: ${{{{ secrets.{variable} }}}}` to its `secrets:`"
         else:
@@ -261,7 +262,3 @@ def _text(value: Any) -> str:
             seen.add(id(item))
             todo += reversed(item if isinstance(item, list) else [part for pair in item.items() for part in pair])
     return "\n".join(found)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -4,7 +4,6 @@ It is started outside of the checkout with `python -I`, so that no file of a pul
 changes into the workspace only then. Whatever happens, outputs, annotations and summary are written before it fails.
 """
 
-import json
 import os
 import signal
 import sys
@@ -31,6 +30,7 @@ from skillopt_ci.cli.action_inputs import (
 from skillopt_ci.cli.action_results import CHANGED, OUTPUTS, fallback_summary, lines, outputs
 from skillopt_ci.cli.action_setup import bring_state, find_run, keep_runs, prepare, with_head
 from skillopt_ci.cli.guard import write_json
+from skillopt_ci.core.json_values import parsed_object
 from skillopt_ci.errors import InterruptedRunError, SkilloptError, UsageError
 from skillopt_ci.report.escape import one_line, scrubber
 
@@ -149,10 +149,9 @@ def _early(error: SkilloptError, inputs: Inputs, places: Places) -> Json:
 def _result(path: Path) -> dict[str, object]:
     """What the command wrote with --json; empty when it wrote nothing, or what is no object."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return parsed_object(path.read_bytes()) or {}
+    except OSError:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _tell(world: World, files: RunnerFiles, known: tuple[Inputs, EventContext, Places], value: Json, code: int) -> int:

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import PurePosixPath
 
 from skillopt_ci.actions.commands import annotation, annotations
+from skillopt_ci.core.json_values import items, string
 from skillopt_ci.errors import Problem
 from skillopt_ci.report.escape import md_fence, md_text, one_line
 
@@ -24,23 +25,23 @@ def outputs(value: Json, code: int) -> dict[str, str]:
     `effect` is the effect with the lowest mean among the skills that were measured; `run-dir` are the run folders of
     the skills that are worth a pull request, else of all, a line each.
     """
-    skills = _skills(value)
+    skills = items(value.get("skills"))
     proposing = [s for s in skills if s.get("proposal") is True]
     effects = [e for s in (proposing or skills) if (e := _effect(s)) is not None]
-    folders = [t for s in (proposing or skills) if (t := _text(s.get("run_dir")))]
+    folders = [t for s in (proposing or skills) if (t := string(s.get("run_dir")))]
     proposal = value.get("proposal")
     number = value.get("number")
     numbers = value.get("numbers")
     return {
-        "verdict": _text(value.get("verdict")),
+        "verdict": string(value.get("verdict")),
         # `pr` says what it did: opened, updated, unchanged, rejected, ...
-        "reason": _text(value.get("reason")) or _text(value.get("action")),
+        "reason": string(value.get("reason")) or string(value.get("action")),
         "exit-code": str(code),
         "effect": f"{min(effects):g}" if effects else "",
         "spend-usd": _spent(value, skills),
         "proposal": ("true" if proposal else "false") if isinstance(proposal, bool) else "",
         "run-dir": "\n".join(folders),
-        "pr-url": _text(value.get("url")),
+        "pr-url": string(value.get("url")),
         "pr-number": str(number) if type(number) is int else "",
         "pr-numbers": json.dumps([n for n in numbers if type(n) is int]) if isinstance(numbers, list) else "",
     }
@@ -52,18 +53,18 @@ def lines(value: Json, command: str, code: int, config: str, scrub: Callable[[st
     safe = [_safe(p, scrub) for p in problems]
     told = annotations(safe)
     if code and not any(not p.warning for p in safe):
-        message = one_line(scrub(_text(value.get("message")) or f"exit code {code}"), 1000)
+        message = one_line(scrub(string(value.get("message")) or f"exit code {code}"), 1000)
         told.append(annotation("error", f"skillopt-ci {command}: {message}"))
     return told
 
 
 def fallback_summary(value: Json, command: str, code: int, config: str) -> str:
     """A summary for a command that wrote none: `check`, `pr`, and whatever ended too early."""
-    reason = _text(value.get("reason"))
+    reason = string(value.get("reason"))
     word = "done" if not code else f"exit code {code}{f' ({md_text(reason, 60)})' if reason else ''}"
     blocks = [f"## skillopt-ci {command}: {word}"]
     problems = _problems(value, config)
-    message = _text(value.get("message"))
+    message = string(value.get("message"))
     if message and not problems:
         blocks.append(md_fence(message[:4000]))
     rows = [f"- {'warning: ' if p.warning else ''}{md_text(_place(p), 200)}: {md_text(p.message)}" for p in problems]
@@ -81,13 +82,13 @@ def _problems(value: Json, config: str) -> list[Problem]:
     made = []
     for entry in found if isinstance(found, list) else ():
         if isinstance(entry, dict):
-            file, line, column = _text(entry.get("file")), entry.get("line"), entry.get("column")
+            file, line, column = string(entry.get("file")), entry.get("line"), entry.get("column")
             made.append(
                 Problem(
                     (prefix / file).as_posix() if file else "",
                     line if type(line) is int and line > 0 else 0,
                     column if type(column) is int and column > 0 else 0,
-                    _text(entry.get("message")),
+                    string(entry.get("message")),
                     entry.get("warning") is True,
                 )
             )
@@ -97,13 +98,13 @@ def _problems(value: Json, config: str) -> list[Problem]:
 def _verdicts(value: Json, code: int, config: str) -> list[Problem]:
     """A line a skill that keeps the gate from passing, or that it could not decide about."""
     made = []
-    for skill in _skills(value) if value.get("schema") == "skillopt-ci/gate/1" else []:
-        verdict, reason, effect = skill.get("verdict"), _text(skill.get("reason")), _effect(skill)
+    for skill in items(value.get("skills")) if value.get("schema") == "skillopt-ci/gate/1" else []:
+        verdict, reason, effect = skill.get("verdict"), string(skill.get("reason")), _effect(skill)
         if verdict in ("pass", "not-applicable"):
             continue
         shown = "" if effect is None else f", {100 * effect:+.1f} points"
-        message = f"{_text(skill.get('name'))} on {_text(skill.get('target'))}: {verdict or reason} ({reason}{shown})"
-        prefix = _problems({"problems": [{"file": _text(skill.get("path")), "message": message}]}, config)[0]
+        message = f"{string(skill.get('name'))} on {string(skill.get('target'))}: {verdict or reason} ({reason}{shown})"
+        prefix = _problems({"problems": [{"file": string(skill.get("path")), "message": message}]}, config)[0]
         made.append(Problem(prefix.file, 0, 0, message, warning=code == 0))
     return made
 
@@ -140,12 +141,3 @@ def _effect(skill: Json) -> float | None:
     effect = holder.get("effect")
     mean = effect.get("mean") if isinstance(effect, dict) else None
     return float(mean) if isinstance(mean, int | float) and not isinstance(mean, bool) else None
-
-
-def _skills(value: Json) -> list[Json]:
-    found = value.get("skills")
-    return [s for s in found if isinstance(s, dict)] if isinstance(found, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from skillopt_ci.core.json_values import parsed_objects
 from skillopt_ci.forge.repository import Repository
 from skillopt_ci.forge.status import accept_label, find_acceptance
 
@@ -44,10 +45,6 @@ def accepted_lines(repository: Repository, branch: str, path: str, history: byte
 
 
 def _known(history: bytes) -> Iterator[int]:
-    for line in history.splitlines():
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict) and value.get("status") == STATUS and type(value.get("pull")) is int:
+    for value in parsed_objects(history.splitlines()):
+        if value.get("status") == STATUS and type(value.get("pull")) is int:
             yield value["pull"]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from skillopt_ci.core.json_values import parsed_objects
 from skillopt_ci.forge.proposal import HISTORY_LIMIT, branch_name, history_path
 from skillopt_ci.forge.remote import Pull
 from skillopt_ci.forge.repository import Repository
@@ -42,12 +43,8 @@ def _as_left(pull: Pull, path: str) -> bool:
 
 def _of_run(data: bytes, pull: Pull) -> Iterator[bytes]:
     """The lines of the run that was proposed; what it had accepted is rejected now."""
-    for line in data.splitlines():
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(value, dict) or value.get("run") != pull.marker["run_id"]:
+    for value in parsed_objects(data.splitlines()):
+        if value.get("run") != pull.marker["run_id"]:
             continue
         if value.get("status") == "accepted":
             # Of an edit that was accepted the reviewer's word is about the skill as it was before the run.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from skillopt_ci import __version__
+from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.refusal import ApiError, api_error, error_message
 
@@ -201,7 +202,7 @@ def _next_page(link: str, page: int) -> int:
 def _scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         # A lone surrogate (JSON can escape one) is no text that a host takes.
-        return scrub(value).encode("utf-8", "replace").decode("utf-8")
+        return utf8(scrub(value))
     if isinstance(value, Mapping):
         return {k: _scrubbed(v, scrub) for k, v in value.items()}
     return [_scrubbed(v, scrub) for v in value] if isinstance(value, list | tuple) else value

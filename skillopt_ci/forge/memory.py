@@ -1,6 +1,5 @@
 """A skill's memory across runs: rejected edits of earlier runs, read from the default branch only."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,9 @@ from typing import get_args
 from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.edit import Edit, Op
 from skillopt_ci.core.history import Rejected
+from skillopt_ci.core.json_values import parsed_objects
 from skillopt_ci.core.tree import Below, Tree
+from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import GitError
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.proposal import HISTORY_LIMIT, history_path
@@ -50,12 +51,8 @@ def committed_history(root: Path, tree: Tree, name: str) -> bytes:
 
 def _entries(data: bytes) -> Iterator[tuple[bool, Rejected]]:
     """The lines of a history, and of each whether its edit was kept."""
-    for line in data.splitlines():
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(value, dict) or value.get("status") not in _STATUS or value.get("op") not in get_args(Op):
+    for value in parsed_objects(data.splitlines()):
+        if value.get("status") not in _STATUS or value.get("op") not in get_args(Op):
             continue
         texts = [t for k in ("target", "content", "rationale", "reason") if (t := _text(value.get(k, ""))) is not None]
         if len(texts) < 4:
@@ -75,4 +72,4 @@ def _text(value: object) -> str | None:
     """A text that can be sent and stored: not endless, and without the lone surrogates that JSON can escape."""
     if not isinstance(value, str) or len(value) > MAX_CHARS:
         return None
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return utf8(value)

@@ -14,6 +14,7 @@ from skillopt_ci.core.composed import composed
 from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.edit import Op
 from skillopt_ci.core.history import NOT_AGAIN, NOT_KEPT, EditRecord, Step
+from skillopt_ci.core.json_values import parsed_object
 from skillopt_ci.core.rejected import outdated, stays
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.forge.marker import marker_line
@@ -242,11 +243,8 @@ def _run_line(training: Training) -> list[bytes]:
 
 def _of_run(line: bytes, run_id: str) -> bool:
     """The line was written by this run: publishing again replaces it. What cannot be read stays as it is."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and value.get("run") == run_id
+    value = parsed_object(line)
+    return value is not None and value.get("run") == run_id
 
 
 def _body(sections: Sequence[str]) -> str:

@@ -9,13 +9,14 @@ from typing import Any
 
 import httpx2
 
+from skillopt_ci.core.json_values import count, mapping, parsed_object, string
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError, ProviderDownError
 from skillopt_ci.gateway.passes import Pass, Ticket
 from skillopt_ci.gateway.protocols import COUNT_TOKENS, Tally, error_body, protocol_of
 from skillopt_ci.gateway.upstream import PASSED, Asked
 from skillopt_ci.providers.base import Completion
-from skillopt_ci.providers.sdk import count, mapping, status_failure, string
+from skillopt_ci.providers.sdk import status_failure
 
 _NOTHING = Decimal(0)
 _PASSED_BACK = ("content-type", "retry-after", "retry-after-ms", "x-should-retry", "request-id", "x-request-id")
@@ -118,10 +119,7 @@ class Exchange:
         why = _unfit(asked)
         if why:
             return _refused(400, asked, why)
-        try:
-            body = mapping(json.loads(asked.body))
-        except (ValueError, RecursionError):
-            body = {}
+        body = parsed_object(asked.body) or {}
         model = string(body.get("model"))
         if not model:
             return _refused(400, asked, "the request is no JSON object with a model")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from skillopt_ci.core.json_values import items, mapping, parsed_object, string
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.providers.sdk import items, mapping, string
 from skillopt_ci.providers.usage import anthropic_usage, chat_usage, responses_usage
 
 Protocol = Literal["messages", "responses", "chat"]
@@ -61,7 +61,7 @@ class Tally:
 
     def whole(self, body: bytes) -> None:
         """An answer in one piece."""
-        answer = _object(body)
+        answer = parsed_object(body) or {}
         self.complete = True
         self._note(answer)
         self.usage = self._usage(mapping(answer.get("usage")))
@@ -74,7 +74,7 @@ class Tally:
         self._line = bytearray(rest)
         for line in lines:
             if line.startswith(b"data:"):
-                self._event(_object(bytes(line[5:])))
+                self._event(parsed_object(bytes(line[5:])) or {})
 
     def estimate(self, asked: int) -> Usage:
         """Usage of an answer that broke off: what it said of its input, else four characters a token.
@@ -130,10 +130,3 @@ def _texts(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)
-
-
-def _object(data: bytes) -> Mapping[str, object]:
-    try:
-        return mapping(json.loads(data))
-    except (ValueError, RecursionError):
-        return {}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from skillopt_ci.core.rollout import Check, Score
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
+from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import CallFailedError
 
 QUOTED_CHARS = 200
@@ -20,7 +21,7 @@ SAYS_MORE = "the answer contains an accepted answer but says more: give only the
 
 def clip(text: str, limit: int = QUOTED_CHARS) -> str:
     """One line of at most `limit` characters that can be written as UTF-8."""
-    line = " ".join(text[: 4 * limit].split()).encode("utf-8", "replace").decode("utf-8")
+    line = utf8(" ".join(text[: 4 * limit].split()))
     cut = len(line) > limit or len(text) > 4 * limit
     return line[: limit - 1] + "…" if cut else line
 

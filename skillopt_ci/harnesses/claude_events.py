@@ -7,6 +7,7 @@ well. What counts as the skill's own result and what as a failure is decided her
 from collections.abc import Mapping
 from typing import Any
 
+from skillopt_ci.core.json_values import count, mapping, sequence
 from skillopt_ci.core.trajectory import Message, StopReason, ToolCall
 from skillopt_ci.harnesses.transcript import (
     ARGUMENT_CHARS,
@@ -18,11 +19,8 @@ from skillopt_ci.harnesses.transcript import (
     Transcript,
     as_json,
     clipped,
-    count,
     events,
     http_failure,
-    mapping,
-    sequence,
     text,
 )
 

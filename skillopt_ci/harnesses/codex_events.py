@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from skillopt_ci.core.json_values import mapping, sequence
 from skillopt_ci.core.trajectory import Message, StopReason, ToolCall
 from skillopt_ci.harnesses.transcript import (
     ARGUMENT_CHARS,
@@ -20,8 +21,6 @@ from skillopt_ci.harnesses.transcript import (
     clipped,
     events,
     http_failure,
-    mapping,
-    sequence,
     text,
 )
 

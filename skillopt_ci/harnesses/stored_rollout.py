@@ -7,9 +7,9 @@ from typing import Any, cast, get_args
 
 from skillopt_ci.core.task import Attachment
 from skillopt_ci.core.trajectory import Message, StopReason, ToolCall, Trajectory
+from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import LedgerError
 from skillopt_ci.ledger_records import Purchase
-from skillopt_ci.providers.text import utf8
 
 _STOP_REASONS = frozenset(get_args(StopReason))
 

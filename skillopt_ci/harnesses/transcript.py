@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from skillopt_ci.core.json_values import parsed_objects
 from skillopt_ci.core.trajectory import Message, StopReason, ToolCall
-from skillopt_ci.providers.text import utf8
+from skillopt_ci.core.utf8 import utf8
 
 RESULT_CHARS = 8_000
 ARGUMENT_CHARS = 8_000
@@ -96,35 +97,12 @@ def telling_line(body: str) -> str:
 
 def events(stream: str) -> Iterator[dict[str, Any]]:
     """The JSON objects of a stream, one a line; what is none is left out (a tool may have printed between them)."""
-    for line in stream.split("\n"):
-        if not line.startswith("{"):
-            continue
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(event, dict):
-            yield event
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """The value as a mapping; an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def sequence(value: object) -> list[Any]:
-    """The value as a list; an empty one for anything else."""
-    return value if isinstance(value, list) else []
+    return parsed_objects(line for line in stream.split("\n") if line.startswith("{"))
 
 
 def text(value: object) -> str:
     """The value as a text that can be stored; empty for anything else."""
     return utf8(value) if isinstance(value, str) else ""
-
-
-def count(value: object) -> int:
-    """The value as a number of tokens or turns; 0 for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
 
 
 def as_json(value: object, limit: int) -> str:

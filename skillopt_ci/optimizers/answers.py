@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.prompts import from_data
 from skillopt_ci.providers.base import Schema
 
@@ -82,7 +83,7 @@ def read_edits(value: object) -> list[Edit]:
 def read_reasoning(value: object) -> str:
     """The words that stand beside the edits of a `skill_edits` answer; empty when there are none."""
     said = _mapping(value).get("reasoning")
-    return from_data(_storable(said)).strip() if isinstance(said, str) else ""
+    return from_data(utf8(said)).strip() if isinstance(said, str) else ""
 
 
 def read_descriptions(value: object, old: str) -> list[Edit]:
@@ -110,11 +111,11 @@ def _edit(value: object, number: int) -> Edit:
         text = value.get(key, "")
         if not isinstance(text, str):
             raise ValueError(f"edit {number}: '{key}' must be a string")
-        texts[key] = from_data(_storable(text))
+        texts[key] = from_data(utf8(text))
     evidence = value.get("evidence", [])
     if not isinstance(evidence, list):
         raise ValueError(f"edit {number}: 'evidence' must be a list of task ids")
-    ids = tuple(dict.fromkeys(_storable(str(e)) for e in evidence if isinstance(e, str | int)))
+    ids = tuple(dict.fromkeys(utf8(str(e)) for e in evidence if isinstance(e, str | int)))
     return Edit(op=op, target=texts["target"], content=texts["content"], rationale=texts["rationale"], evidence=ids)
 
 
@@ -136,15 +137,10 @@ def read_text(value: object, key: str, limit: int) -> str:
         raise ValueError(f"'{key}' must be a string")
     if len(text) > limit:
         raise ValueError(f"'{key}' has {len(text)} characters; at most {limit} are allowed")
-    return from_data(_storable(text)).strip()
+    return from_data(utf8(text)).strip()
 
 
 def _mapping(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ValueError("the answer must be a JSON object")
     return value
-
-
-def _storable(text: str) -> str:
-    """Lone surrogates cannot be written as UTF-8; they come from escapes such as \\ud800."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -8,7 +8,9 @@ from typing import Any
 
 import anthropic
 
+from skillopt_ci.core.json_values import items, mapping, string
 from skillopt_ci.core.trajectory import StopReason
+from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.providers.base import Completion, ProviderOptions, Request
 from skillopt_ci.providers.deadline import whole_answer_within
 from skillopt_ci.providers.media import anthropic_content
@@ -16,13 +18,9 @@ from skillopt_ci.providers.sdk import (
     Endpoint,
     checked_url,
     credential,
-    items,
-    mapping,
     read_object,
     status_failure,
-    string,
 )
-from skillopt_ci.providers.text import utf8
 from skillopt_ci.providers.usage import anthropic_usage
 
 _VARIABLE = "ANTHROPIC_API_KEY"

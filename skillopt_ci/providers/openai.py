@@ -8,7 +8,9 @@ from typing import Any
 
 import openai
 
+from skillopt_ci.core.json_values import items, mapping, string
 from skillopt_ci.core.trajectory import StopReason
+from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.providers.base import Completion, ProviderOptions, Request
 from skillopt_ci.providers.deadline import whole_answer_within
@@ -18,13 +20,9 @@ from skillopt_ci.providers.sdk import (
     Endpoint,
     checked_url,
     credential,
-    items,
-    mapping,
     read_object,
     status_failure,
-    string,
 )
-from skillopt_ci.providers.text import utf8
 from skillopt_ci.providers.usage import chat_usage, responses_usage
 
 _CONNECT_SECONDS = 10.0

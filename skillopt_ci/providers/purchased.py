@@ -6,13 +6,13 @@ from typing import cast, get_args
 
 from skillopt_ci.core.media import most_tokens
 from skillopt_ci.core.trajectory import StopReason, Usage
+from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import CallFailedError, ConfigError, LedgerError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.providers.base import Completion, Provider, Request, request_key
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer
-from skillopt_ci.providers.text import utf8
 
 __all__ = ["Meter", "Purchased"]
 

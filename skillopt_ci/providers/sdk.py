@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from skillopt_ci.core.json_values import mapping, string
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError, ConfigError, ProviderDownError
 from skillopt_ci.providers.base import Completion, ProviderOptions
@@ -118,26 +119,6 @@ def read_object(endpoint: Endpoint, body: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise endpoint.malformed("the answer is JSON, but no object; check base_url")
     return value
-
-
-def mapping(value: object) -> Mapping[str, object]:
-    """The value when it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def items(value: object) -> list[Mapping[str, object]]:
-    """The objects of a JSON list; empty when it is none."""
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
-
-
-def string(value: object) -> str:
-    """The value when it is a string, else an empty one."""
-    return value if isinstance(value, str) else ""
-
-
-def count(value: object) -> int:
-    """A token count; 0 for what is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**12 else 0
 
 
 def status_failure(

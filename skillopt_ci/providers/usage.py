@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from skillopt_ci.core.json_values import count, mapping
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.providers.sdk import count, mapping
 
 
 def anthropic_usage(usage: Mapping[str, object]) -> Usage:

@@ -1,6 +1,5 @@
 """The run folder of `train`: readable, derived, the same bytes for the same run."""
 
-import json
 import os
 import re
 import shutil
@@ -9,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from skillopt_ci.core.history import Confirmation, Step, TrainResult
+from skillopt_ci.core.json_values import parsed_objects
 from skillopt_ci.core.rejected import rejected_edits
 from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Score
 from skillopt_ci.core.trajectory import Trajectory
@@ -96,7 +96,7 @@ class RunFolder:
 
         Lines that are no JSON object are left out.
         """
-        lines = [dump_line(self._clean(value)) for line in data.splitlines() if (value := _object(line)) is not None]
+        lines = [dump_line(self._clean(value)) for value in parsed_objects(data.splitlines())]
         if lines:
             self._write("skill_history.jsonl", "".join(lines))
         else:
@@ -238,14 +238,6 @@ class RunFolder:
 
 def _folder_of(step: Step) -> str:
     return f"slow_update/epoch_{step.epoch:02d}" if step.kind == "slow_update" else f"steps/step_{step.number:04d}"
-
-
-def _object(line: bytes) -> dict[str, object] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _rounded(values: tuple[float | None, ...]) -> list[float | None]:

@@ -1,9 +1,8 @@
 """A skill's committed history (`.skillopt/history/NAME.jsonl`) as what a page says of earlier runs."""
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
+from skillopt_ci.core.json_values import parsed_objects, string
 from skillopt_ci.report.page.model import Earlier
 
 MAX_LINES = 5000
@@ -15,10 +14,10 @@ def earlier_runs(data: bytes, *, without: str = "") -> tuple[Earlier, ...]:
     Lines of strangers: what does not fit is passed over. `without` is a run that is left out: the page's own.
     """
     runs: dict[str, Earlier] = {}
-    for place, value in enumerate(_objects(data)):
+    for place, value in enumerate(parsed_objects(data.splitlines()[-MAX_LINES:])):
         run, status = value.get("run"), value.get("status")
         if status == "accepted-by-maintainer":
-            commit, by, why = (_text(value.get(key)) for key in ("commit", "by", "reason"))
+            commit, by, why = (string(value.get(key)) for key in ("commit", "by", "reason"))
             note = f"accepted by {by} against the gate: {why}"
             runs[f"\0{place}"] = Earlier(run=commit[:12], accepted=0, rejected=(), note=note)
         elif isinstance(run, str) and run != without:
@@ -32,26 +31,12 @@ def _with(one: Earlier, value: dict[str, Any]) -> Earlier:
     if status == "accepted":  # only a merge brings such a line: without one its edits are remembered as rejected
         accepted, released = accepted + 1, True
     elif status == "rejected":
-        text = _text(value.get("content")) or _text(value.get("target"))
-        rejected = (*rejected, (text, _text(value.get("reason"))))
+        text = string(value.get("content")) or string(value.get("target"))
+        rejected = (*rejected, (text, string(value.get("reason"))))
     elif status == "run":
         start, best = _score(value.get("start")), _score(value.get("best"))
         released = released or "closed" not in value
     return Earlier(run=one.run, accepted=accepted, rejected=rejected, start=start, best=best, released=released)
-
-
-def _objects(data: bytes) -> Iterator[dict[str, Any]]:
-    for line in data.splitlines()[-MAX_LINES:]:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            yield value
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _score(value: object) -> float | None:

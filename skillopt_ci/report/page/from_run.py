@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from skillopt_ci.core.json_values import mapping, parsed_object, sequence, string
 from skillopt_ci.core.merge_gate import MergeRule
 from skillopt_ci.core.spend import StageCost
 from skillopt_ci.core.stats import Effect
@@ -37,19 +38,19 @@ def read_page(folder: Path, scrub: Callable[[str], str]) -> Report:
         raise UsageError(f"{folder}: config.json or report.json is not what a run writes")
     skills = report.get("skills")
     entry: Json = skills[0] if isinstance(skills, list) and skills and isinstance(skills[0], dict) else {}
-    name = scrub(_text(config.get("name")))
+    name = scrub(string(config.get("name")))
     title = f"Training of {name}"
     spend = entry.get("spend")
     try:
         paid, replayed = (read_spend(spend.get(k)) if isinstance(spend, dict) else None for k in ("paid", "replayed"))
-        costs = tuple(_cost(item) for item in _list(entry.get("costs")))
+        costs = tuple(_cost(item) for item in sequence(entry.get("costs")))
     except (ValueError, TypeError) as error:
         raise UsageError(f"{folder / 'report.json'}: damaged: {error}") from error
     blank = Report(
         title=title,
         tone="bad",
         word="NOT FINISHED",
-        sentence=unfinished_words(scrub(_text(entry.get("message")))),
+        sentence=unfinished_words(scrub(string(entry.get("message")))),
         simulated=report.get("simulated") is True,
         notes=(UNCONFINED_PLAIN,) if report.get("sandbox") == "off" else (),
         paid=paid,
@@ -65,35 +66,35 @@ def read_page(folder: Path, scrub: Callable[[str], str]) -> Report:
 
 def _finished(folder: Path, run: Run, blank: Report, known: tuple[Json, Json], scrub: Callable[[str], str]) -> Report:
     entry, config = known
-    test = _mapping(entry.get("test"))
+    test = mapping(entry.get("test"))
     effect = _effect(test.get("effect"))
     changed = run.best.text != run.start.text
     sentence = outcome_words(
-        scrub(_text(entry.get("stopped"))),
+        scrub(string(entry.get("stopped"))),
         changed=changed,
         confirmed=bool(test),
         proposal=entry.get("proposal") is True,
         effect=effect,
-        against=scrub("; ".join(str(o) for o in _list(entry.get("objections")))),
+        against=scrub("; ".join(str(o) for o in sequence(entry.get("objections")))),
     )
-    mean = _number(_mapping(test.get("start")).get("mean"))
+    mean = _number(mapping(test.get("start")).get("mean"))
     untrained = bool(test) and not changed
     sentence = untrained_words(mean) if untrained else sentence
     tone, word = _word(proposal=entry.get("proposal") is True, changed=changed, confirmed=bool(test))
     tasks = _tasks(folder, scrub)
-    selection = _mapping(entry.get("selection"))
+    selection = mapping(entry.get("selection"))
     opened = test.get("opened")
     notes = []
     if isinstance(opened, int) and opened > 1:
         notes.append(f"The test split of this suite was opened {opened} times: its scores are a little optimistic.")
-    sides = _mapping(test.get("triggers"))
+    sides = mapping(test.get("triggers"))
     notes += trigger_notes(*((name.title(), read_triggers(sides.get(name))) for name in ("start", "best")))
-    target = _mapping(_mapping(config.get("config")).get("target"))
+    target = mapping(mapping(config.get("config")).get("target"))
     talks, left_out = _talks(folder, scrub, {run.start.digest: "the start skill", run.best.digest: "the best skill"})
     run = clean_run(run, scrub)
     subject = Subject(
-        name=scrub(_text(config.get("name"))),
-        target=scrub(f"{_text(target.get('provider'))}/{_text(target.get('model'))}"),
+        name=scrub(string(config.get("name"))),
+        target=scrub(f"{string(target.get('provider'))}/{string(target.get('model'))}"),
         tone=tone,
         word=word,
         sentence=sentence,
@@ -102,18 +103,18 @@ def _finished(folder: Path, run: Run, blank: Report, known: tuple[Json, Json], s
         effect=effect,
         effect_label=_label(test),
         texts=(run.start.text, run.best.text) if changed else None,
-        targets=tuple(_target(item, scrub) for item in map(_mapping, _list(entry.get("targets"))[:MAX_TARGETS])),
+        targets=tuple(_target(item, scrub) for item in map(mapping, sequence(entry.get("targets"))[:MAX_TARGETS])),
         steps=run.steps,
         selection=(_number(selection.get("start")), _number(selection.get("best"))),
         tasks=tasks,
         power=_power(config, tasks),
-        earlier=earlier_runs(_optional(folder, "skill_history.jsonl"), without=_text(config.get("run_id"))),
+        earlier=earlier_runs(_optional(folder, "skill_history.jsonl"), without=string(config.get("run_id"))),
         notes=tuple(notes),
         talks=talks,
         talks_left_out=left_out,
     )
     return replace(
-        blank, tone=tone, word=word, sentence=sentence, subjects=(subject,), message=scrub(_text(entry.get("message")))
+        blank, tone=tone, word=word, sentence=sentence, subjects=(subject,), message=scrub(string(entry.get("message")))
     )
 
 
@@ -133,7 +134,7 @@ def _label(test: Json) -> str:
 
 
 def _side(label: str, value: object, tokens: int, tasks: tuple[TaskRow, ...], *, old: bool) -> Side:
-    side = _mapping(value)
+    side = mapping(value)
     runs = sum(v is not None for row in tasks for v in (row.old if old else row.new))
     return Side(
         label=label,
@@ -146,13 +147,13 @@ def _side(label: str, value: object, tokens: int, tasks: tuple[TaskRow, ...], *,
 
 
 def _target(item: Json, scrub: Callable[[str], str]) -> TargetRow:
-    test = _mapping(item.get("test"))
+    test = mapping(item.get("test"))
     n = test.get("n_tasks")
     return TargetRow(
-        target=scrub(_text(item.get("target"))),
+        target=scrub(string(item.get("target"))),
         trained=item.get("trained") is True,
-        old=_number(_mapping(test.get("start")).get("mean")),
-        new=_number(_mapping(test.get("best")).get("mean")),
+        old=_number(mapping(test.get("start")).get("mean")),
+        new=_number(mapping(test.get("best")).get("mean")),
         effect=_effect(test.get("effect")),
         n_tasks=n if isinstance(n, int) else 0,
     )
@@ -162,21 +163,21 @@ def _tasks(folder: Path, scrub: Callable[[str], str]) -> tuple[TaskRow, ...]:
     """Tasks of the closing comparison; a run that has none has no such file."""
     if not (folder / "test/verdict.json").exists():
         return ()
-    value = _mapping(read_json(folder, "test/verdict.json"))
+    value = mapping(read_json(folder, "test/verdict.json"))
     return tuple(
         TaskRow(
-            id=scrub(_text(item.get("id"))),
+            id=scrub(string(item.get("id"))),
             old=_values(item.get("start")),
             new=_values(item.get("best")),
-            cluster=_text(item.get("cluster")) or None,
+            cluster=string(item.get("cluster")) or None,
         )
-        for item in map(_mapping, _list(value.get("tasks"))[:MAX_TASKS])
+        for item in map(mapping, sequence(value.get("tasks"))[:MAX_TASKS])
     )
 
 
 def _power(config: Json, tasks: tuple[TaskRow, ...]) -> GatePower | None:
-    gate, sizes = _mapping(config.get("gate")), _mapping(_mapping(config.get("suite")).get("tasks"))
-    n = sum(size for split in _list(gate.get("splits")) if isinstance(size := sizes.get(_text(split)), int))
+    gate, sizes = mapping(config.get("gate")), mapping(mapping(config.get("suite")).get("tasks"))
+    n = sum(size for split in sequence(gate.get("splits")) if isinstance(size := sizes.get(string(split)), int))
     base_runs = gate.get("base_runs")
     if not gate or n < 1 or not isinstance(base_runs, int):
         return None
@@ -198,7 +199,7 @@ def _talks(folder: Path, scrub: Callable[[str], str], known: Mapping[str, str]) 
             left_out += 1
             continue
         for line in read_text(folder, place.relative_to(folder).as_posix()).split("\n"):
-            item = _line(line)
+            item = parsed_object(line) or {}
             if not item.get("messages"):
                 continue
             if len(found) >= MAX_TALKS:
@@ -210,25 +211,25 @@ def _talks(folder: Path, scrub: Callable[[str], str], known: Mapping[str, str]) 
 
 def _talk(where: str, item: Json, scrub: Callable[[str], str], known: Mapping[str, str]) -> Talk:
     said: list[tuple[str, str]] = []
-    skill = _text(item.get("skill"))
-    for message in map(_mapping, _list(item.get("messages"))):
-        role, text = _text(message.get("role")), _text(message.get("content"))
+    skill = string(item.get("skill"))
+    for message in map(mapping, sequence(item.get("messages"))):
+        role, text = string(message.get("role")), string(message.get("content"))
         if role == "system" and skill in known:
             text = f"({known[skill]}, {skill[:12]})"
         said.append((role, scrub(text)))
-    for call in map(_mapping, _list(item.get("tool_calls"))):
-        said.append(("tool", scrub(" ".join(_text(call.get(k)) for k in ("name", "arguments", "result")))))
+    for call in map(mapping, sequence(item.get("tool_calls"))):
+        said.append(("tool", scrub(" ".join(string(call.get(k)) for k in ("name", "arguments", "result")))))
     return Talk(
-        where=scrub(f"{where}, {_text(item.get('stream'))}"),
-        task=scrub(_text(item.get("task_id"))),
+        where=scrub(f"{where}, {string(item.get('stream'))}"),
+        task=scrub(string(item.get("task_id"))),
         score=_number(item.get("score")),
-        why=scrub(_text(item.get("why"))),
+        why=scrub(string(item.get("why"))),
         messages=tuple(said),
     )
 
 
 def _facts(config: Json, entry: Json) -> tuple[tuple[str, str], ...]:
-    suite = _mapping(config.get("suite"))
+    suite = mapping(config.get("suite"))
     pairs = (
         ("Run", config.get("run_id")),
         ("Generation", config.get("generation")),
@@ -243,12 +244,12 @@ def _facts(config: Json, entry: Json) -> tuple[tuple[str, str], ...]:
 
 
 def _cost(value: object) -> StageCost:
-    item = _mapping(value)
-    return StageCost(stage=_text(item.get("stage")), model=_text(item.get("model")), spend=read_spend(item))
+    item = mapping(value)
+    return StageCost(stage=string(item.get("stage")), model=string(item.get("model")), spend=read_spend(item))
 
 
 def _effect(value: object) -> Effect | None:
-    item = _mapping(value)
+    item = mapping(value)
     mean, low, high = (_number(item.get(k)) for k in ("mean", "low", "high"))
     if mean is None or low is None or high is None:
         return None
@@ -256,31 +257,12 @@ def _effect(value: object) -> Effect | None:
 
 
 def _values(value: object) -> Values:
-    return tuple(v if v is not None and 0 <= v <= 1 else None for v in map(_number, _list(value)[:1000]))
+    return tuple(v if v is not None and 0 <= v <= 1 else None for v in map(_number, sequence(value)[:1000]))
 
 
 def _optional(folder: Path, name: str) -> bytes:
     return read_text(folder, name).encode() if (folder / name).exists() else b""
 
 
-def _line(line: str) -> Json:
-    try:
-        return _mapping(json.loads(line)) if line.strip() else {}
-    except (ValueError, RecursionError):
-        return {}
-
-
 def _number(value: object) -> float | None:
     return float(value) if type(value) in (int, float) and -1e9 < value < 1e9 else None  # type: ignore[arg-type, operator]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _mapping(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
