@@ -43,6 +43,11 @@ class ConfigError(SkilloptError):
         self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
         super().__init__(problems if isinstance(problems, str) else "\n".join(str(p) for p in self.problems))
 
+    @classmethod
+    def about(cls, path: str, message: str) -> "ConfigError":
+        """One thing wrong in a file as a whole."""
+        return cls([Problem(path, 0, 0, message)])
+
 
 class MissingKeyError(ConfigError):
     """A provider needs a key, and its environment variable is not set."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from skillopt_ci.core.utf8 import utf8
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.errors import SkilloptError
 
 SUMMARY_BYTES = 1024 * 1024  # of a step; the runner drops a larger summary as a whole

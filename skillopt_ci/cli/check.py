@@ -18,6 +18,7 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.skill_rules import check_skill
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import SPLITS, Suite, Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.forge.worktree import passed_over
 from skillopt_ci.graders.build import needs_judge
@@ -59,7 +60,7 @@ def _check(console: Console, options: Options, elsewhere: bool) -> int:
     for row in rows:
         size = "the skill cannot be read" if row["tokens"] is None else f"{row['tokens']} tokens"
         console.result("{name}: {train} train, {val} val, {test} test tasks; {size}".format(**row, size=size))
-    console.result(f"{_count(len(errors), 'error')}, {_count(len(problems) - len(errors), 'warning')}")
+    console.result(f"{plural(len(errors), 'error')}, {plural(len(problems) - len(errors), 'warning')}")
     code = ConfigError.exit_code if errors else 0
     if options.json is not None:
         value = {
@@ -91,9 +92,8 @@ def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem],
     row.update({s: len(suite.of([s])) for s in SPLITS})
     judged = [t for t in suite.tasks if needs_judge(skill.graders if t.graders is None else t.graders)]
     if judged and skill.judge is None:
-        source = judged[0].source
         message = f"its grader asks a judge, and skills[{skill.name}] has no 'judge' model; add one"
-        problems.append(Problem(source.file, source.line, 0, message))
+        problems.append(judged[0].source.problem(message))
     return problems, row, losses, suite
 
 
@@ -118,7 +118,3 @@ def _left_out(project: Project, skill: ResolvedSkill) -> list[Problem]:
         return []
     said = "is a link or a hidden folder: it is not installed with the skill; put the files themselves here"
     return [Problem(path, 0, 0, said, True) for path in passed_over(project.root, folder)]
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

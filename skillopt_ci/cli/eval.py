@@ -20,6 +20,7 @@ from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
 from skillopt_ci.core.task import SPLITS
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.verdict import EvalEntry, EvalReport
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.errors import InconclusiveError
@@ -116,7 +117,7 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> EvalEntry:
     name = digest(["eval", skill.fingerprint(), suite.digest, measured.digest, split])[:16]
     meter = work.skill_meter(skill, name)
     lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])
-    times = f"{runs} run{'' if runs == 1 else 's'} each"
+    times = f"{plural(runs, 'run')} each"
     work.console.say(f"{skill.name} on {skill.target.label}: {len(tasks)} {split} tasks, {times}")
     require_trust(work, skill, tasks, run=name, meters=[work.meter, meter])
     jobs = [Job(measured, t, lab.sample(t, f"eval/{split}", n)) for n in range(runs) for t in tasks]

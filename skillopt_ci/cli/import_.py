@@ -13,6 +13,7 @@ from skillopt_ci.cli.guard import problem_json, run, write_json, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
 from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.errors import ConfigError, Problem, SkilloptError, UsageError
 from skillopt_ci.forge.worktree import WorkTree
 from skillopt_ci.graders.validate import validate
@@ -64,7 +65,7 @@ def _import(console: Console, options: Options, source: TaskSource, output: Path
     files: list[str] = []
     if not errors:
         files = _write([_graded(t, source.grader) for t in found.tasks], output)
-        console.result(f"{_count(len(found.tasks), 'task')} written to {output}; {len(found.losses)} not imported")
+        console.result(f"{plural(len(found.tasks), 'task')} written to {output}; {len(found.losses)} not imported")
     code = ConfigError.exit_code if errors else 0
     if options.json is not None:
         value = {
@@ -82,9 +83,7 @@ def _import(console: Console, options: Options, source: TaskSource, output: Path
 def _unfit(tasks: Sequence[Task]) -> list[Problem]:
     """Graders that a file brings and that would not work: here is the last place that knows its lines."""
     return [
-        Problem(task.source.file, task.source.line, 0, words)
-        for task in tasks
-        for words in (validate(task.graders, task) if task.graders else ())
+        task.source.problem(words) for task in tasks for words in (validate(task.graders, task) if task.graders else ())
     ]
 
 
@@ -104,7 +103,3 @@ def _write(tasks: list[Task], output: Path) -> list[str]:
             raise SkilloptError(f"{place}: cannot be written: {error.strerror}") from error
     write_text(output, written.text)
     return [str(output), *(str(output.parent / name) for name in written.files)]
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

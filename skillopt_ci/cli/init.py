@@ -25,11 +25,11 @@ from skillopt_ci.cli.workflow_files import (
 )
 from skillopt_ci.core.split import SplitWeights
 from skillopt_ci.core.task import SPLITS, STARTER_TAG
+from skillopt_ci.core.texts import plural
 from skillopt_ci.errors import GitError, UsageError
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.worktree import WorkTree
 from skillopt_ci.graders.build import needs_judge
-from skillopt_ci.graders.wording import count
 
 # provider -> (target, optimizer)
 _MODELS = {
@@ -121,7 +121,7 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
     for path, name in names.items():
         if one := found[path]:
             console.say(
-                f"found {' and '.join(one.paths)} ({one.format}, {count(len(one.tasks), 'task')}): it is read as it is"
+                f"found {' and '.join(one.paths)} ({one.format}, {plural(len(one.tasks), 'task')}): it is read as it is"
             )
         else:
             for unread in unread_evaluations(tree, path)[:_FEW]:

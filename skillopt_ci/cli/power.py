@@ -16,6 +16,7 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.merge_gate import USUAL_VARIANCE
 from skillopt_ci.core.power import Power, power
 from skillopt_ci.core.suite_effect import run_variance
+from skillopt_ci.core.texts import plural
 from skillopt_ci.engine.merge import rows_of
 
 
@@ -80,7 +81,7 @@ def power_lines(found: Power) -> list[str]:
     rounds = (
         f"no number of rounds up to 16 shows {wanted} on this suite"
         if found.rounds is None
-        else f"or {found.rounds} round{'' if found.rounds == 1 else 's'} (gate.max_rounds) on this suite"
+        else f"or {plural(found.rounds, 'round')} (gate.max_rounds) on this suite"
     )
     return [
         f"a gate shows losses of {100 * found.minimum_detectable_effect:.1f} points or more (80% power)",

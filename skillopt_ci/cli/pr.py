@@ -20,6 +20,7 @@ from skillopt_ci.cli.remember import remember
 from skillopt_ci.cli.report import newest_proposal, newest_run
 from skillopt_ci.cli.sides import inside
 from skillopt_ci.core.policy import refuse_change
+from skillopt_ci.core.texts import plural
 from skillopt_ci.errors import ForgeError, GitError, UsageError
 from skillopt_ci.forge.accepted import accepted_lines
 from skillopt_ci.forge.commits import format_patches, write_commits
@@ -148,9 +149,7 @@ def _dry_run(job: Job, folder: Path, result: Run, ref: str) -> int:
     place = folder / "pull_request"
     for name in _write(job.git, place, proposal, sha, shas):
         job.console.say(f"wrote {place / name}")
-    job.console.result(
-        f"{len(shas)} commit{'' if len(shas) == 1 else 's'} for branch {proposal.branch}: git am {place}/commits/*"
-    )
+    job.console.result(f"{plural(len(shas), 'commit')} for branch {proposal.branch}: git am {place}/commits/*")
     _leave(job, proposal, {"draft": not result.proposal, "commits": list(shas), "folder": str(place)})
     return 0
 

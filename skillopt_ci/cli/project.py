@@ -95,7 +95,7 @@ def _distractors(tree: Tree, config: str, skill: ResolvedSkill) -> tuple[Skill, 
     for pattern in skill.distractor_paths:
         paths = tree.glob(pattern)
         if not paths:
-            raise ConfigError([Problem(config, 0, 0, f"harness.distractors: no file matches '{clean(pattern, 200)}'")])
+            raise ConfigError.about(config, f"harness.distractors: no file matches '{clean(pattern, 200)}'")
         for path in paths:
             found[skill_name(path)] = read_skill(tree, path, skill_name(path))
     return tuple(s for name, s in sorted(found.items()) if name != skill.name)
@@ -151,7 +151,7 @@ def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Sui
         for message in (*filter(None, in_chat), *validate(specs, task)):
             if message not in said:  # a grader of the whole suite is wrong once, not once a task
                 said.add(message)
-                problems.append(Problem(task.source.file, task.source.line, 0, message))
+                problems.append(task.source.problem(message))
     return suite, problems, losses
 
 
@@ -161,7 +161,7 @@ def _starters(suite: Suite) -> list[Problem]:
     if not found:
         return []
     message = f"{len(found)} starter tasks are still here; replace them by tasks of your own"
-    return [Problem(found[0].source.file, found[0].source.line, 0, message, warning=True)]
+    return [found[0].source.problem(message, warning=True)]
 
 
 def read_suite(console: Console, tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> Suite:

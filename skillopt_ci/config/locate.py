@@ -70,7 +70,7 @@ def locate(data: bytes, file: str) -> Located:
         ConfigError: it cannot be read as YAML, or is too big. Duplicate keys are returned as `problems`.
     """
     if len(data) > MAX_BYTES:
-        raise ConfigError([Problem(file, 0, 0, "the file is larger than 1 MiB, the most a configuration may have")])
+        raise ConfigError.about(file, "the file is larger than 1 MiB, the most a configuration may have")
     text = _decode(data, file)
     loader = _LOADER(text)
     try:
@@ -78,11 +78,11 @@ def locate(data: bytes, file: str) -> Located:
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_syntax(error, text, file)]) from error
     except yaml.YAMLError as error:
-        raise ConfigError([Problem(file, 0, 0, "not valid YAML")]) from error
+        raise ConfigError.about(file, "not valid YAML") from error
     finally:
         loader.dispose()
     if root is None:
-        raise ConfigError([Problem(file, 0, 0, "the file is empty; `skillopt-ci init` writes one to start from")])
+        raise ConfigError.about(file, "the file is empty; `skillopt-ci init` writes one to start from")
     expansion = _Expansion(file)
     value = expansion.plain(root, ())
     return Located(file, value, expansion.keys, expansion.values, tuple(expansion.problems))

@@ -11,6 +11,7 @@ from skillopt_ci.core.blocks import code_blocks, paragraphs
 from skillopt_ci.core.permits import listed, permits
 from skillopt_ci.core.programs import command_in, commands_of, comments_of
 from skillopt_ci.core.readings import literal, plain
+from skillopt_ci.core.texts import lf
 
 _EMPHASIS = re.compile(r"(\*{1,3})(?=[^\s*])([^*\n]+)(?<=\S)\1")
 
@@ -23,7 +24,7 @@ def _read(text: str) -> dict[str, None]:
 @lru_cache(maxsize=64)
 def urls(text: str) -> frozenset[str]:
     """Every URL and link target, whole: another path or host is another URL."""
-    found = (*(url for read in _read(text) for url in addresses(read)), *linked(_lf(text)))
+    found = (*(url for read in _read(text) for url in addresses(read)), *linked(lf(text)))
     return frozenset(url.strip().rstrip(".,;:!?)]>\"'`*_") for url in found)
 
 
@@ -72,7 +73,3 @@ def _lines(text: str, spans: Callable[[str], Sequence[tuple[int, int]]]) -> Iter
             first, last = bisect_right(ends, start), bisect_left(ends, end)
             if first < last:
                 yield " ".join(lines[first : last + 1])
-
-
-def _lf(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -10,6 +10,7 @@ from skillopt_ci.core.description import DescriptionError, description_of, with_
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.place import Range, Spans, UnmatchedError, after_block, append, overlap, splice, whole_lines
 from skillopt_ci.core.skill import Skill, opens_frontmatter
+from skillopt_ci.core.texts import lf
 
 Op = Literal["add", "replace", "delete", "describe"]
 SLOW_START, SLOW_END = "<!-- SLOW_UPDATE_START -->", "<!-- SLOW_UPDATE_END -->"
@@ -141,7 +142,7 @@ def _described(skill: Skill, described: Skill, edit: Edit) -> Skill:
 
 def _check_whole(skill: Skill, before: str, after: str) -> None:
     """Refuse what is right in its place and wrong for the document."""
-    if _protected_texts(before) != _protected_texts(after):
+    if protected_texts(before) != protected_texts(after):
         raise UnmatchedError("would make, change or end a protected region")
     if not skill.frontmatter and opens_frontmatter(after) and not opens_frontmatter(before):
         raise UnmatchedError("would make the body read as frontmatter")
@@ -149,7 +150,8 @@ def _check_whole(skill: Skill, before: str, after: str) -> None:
         raise UnmatchedError("would leave a fence or a comment open to the end of the body")
 
 
-def _protected_texts(body: str) -> list[str]:
+def protected_texts(body: str) -> list[str]:
+    """What edits may not touch, in order."""
     return [body[start:end] for start, end in protected_spans(body)]
 
 
@@ -173,12 +175,8 @@ def _with_lf(raw: str) -> tuple[str, list[int]]:
     return "".join(kept), [*offsets, len(raw)]
 
 
-def _lf(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _resolve(body: str, spans: Spans, edit: Edit) -> Range:
-    target, content = _lf(edit.target), _lf(edit.content)
+    target, content = lf(edit.target), lf(edit.content)
     if edit.op in ("replace", "delete") and not target.strip():
         raise UnmatchedError(f"a {edit.op} needs a target")
     if edit.op in ("add", "replace") and not content.strip():
@@ -225,7 +223,7 @@ def set_slow_update(skill: Skill, guidance: str) -> Skill:
     while any(mark in guidance for mark in _MARKS):  # again: taking one out may join the halves of another
         for mark in _MARKS:
             guidance = guidance.replace(mark, "")
-    inner = newline + _lf(guidance.strip()).replace("\n", newline) + newline
+    inner = newline + lf(guidance.strip()).replace("\n", newline) + newline
     region = _slow_region(body)
     if region:
         return skill.with_body(body[: region.start(1)] + inner + body[region.end(1) :])

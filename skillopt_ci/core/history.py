@@ -56,7 +56,7 @@ class EditRecord:
 def _screening_json(alone: Screening | None) -> dict[str, object] | None:
     if alone is None:
         return None
-    return {"gain": _round(alone.gain), "runs": alone.runs, "evidence": _round(alone.evidence)}
+    return {"gain": round(alone.gain, 6), "runs": alone.runs, "evidence": round(alone.evidence, 6)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +119,10 @@ class Step:
             "action": self.action,
             "reason": self.reason,
             "candidate": self.candidate.digest if self.candidate else None,
-            "val_mean": _rounded(d.mean) if d else None,
-            "val_upper_bound": _rounded(d.upper_bound) if d else None,
+            "val_mean": rounded(d.mean) if d else None,
+            "val_upper_bound": rounded(d.upper_bound) if d else None,
             # A gate may have measured the incumbent again: what it compared with, so that the difference is the effect.
-            "incumbent_val_mean": _round(d.incumbent_mean if d else self.incumbent_mean),
+            "incumbent_val_mean": round(d.incumbent_mean if d else self.incumbent_mean, 6),
             "effect": effect_json(effect),
             "edits": [e.as_json() for e in self.edits],
             "edit_budget": self.edit_budget,
@@ -253,12 +253,9 @@ def effect_json(effect: Effect | None) -> dict[str, float] | None:
     """An effect as {mean, low, high}; None stays null."""
     if effect is None:
         return None
-    return {"mean": _round(effect.mean), "low": _round(effect.low), "high": _round(effect.high)}
+    return {"mean": round(effect.mean, 6), "low": round(effect.low, 6), "high": round(effect.high, 6)}
 
 
-def _round(value: float) -> float:
-    return round(value, 6)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else _round(value)
+def rounded(value: float | None) -> float | None:
+    """As it stands in files and results: not measured stays None."""
+    return None if value is None else round(value, 6)

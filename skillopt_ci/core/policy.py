@@ -11,6 +11,7 @@ from skillopt_ci.core.edit import SLOW_END, SLOW_START, Edit, apply_edits, hand_
 from skillopt_ci.core.readings import decoded
 from skillopt_ci.core.skill import Skill, Trained
 from skillopt_ci.core.statements import repeats
+from skillopt_ci.core.texts import lf
 from skillopt_ci.core.unseen import hidden_characters, unseen, visible
 from skillopt_ci.core.wellformed import malformed
 
@@ -60,9 +61,9 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = 
         return brought
     if edit.op != "add" and made.resolutions[-1].status == "applied" and len(edit.target) > policy.max_edit_chars:
         return f"takes out {len(edit.target)} characters; an edit may take out {policy.max_edit_chars}"
-    if broken := malformed(_lf(now), _lf(after)):
+    if broken := malformed(lf(now), lf(after)):
         return broken
-    return "says what the skill says already" if repeats(_lf(now), _lf(after)) else None
+    return "says what the skill says already" if repeats(lf(now), lf(after)) else None
 
 
 def refuse_description(text: str, old: str, policy: EditPolicy) -> str | None:
@@ -102,7 +103,7 @@ def _hidden(text: str) -> list[str]:
 
 
 def _unseen(text: str) -> frozenset[str]:
-    return unseen(_lf(text)) - _OURS
+    return unseen(lf(text)) - _OURS
 
 
 def _encoded(text: str) -> frozenset[str]:
@@ -130,7 +131,7 @@ def refuse_change(best: Skill, start: Skill, policy: EditPolicy, what: Trained =
         return f"brings hidden characters: {', '.join(hidden[:3])}"
     if brought := _brings("", best.body, start.body, policy):
         return brought
-    if broken := malformed(_lf(start.body), _lf(best.body)):
+    if broken := malformed(lf(start.body), lf(best.body)):
         return broken
     return too_long(best, start, start, policy)
 
@@ -144,10 +145,6 @@ def _refuse_described(best: Skill, start: Skill, policy: EditPolicy) -> str | No
     except DescriptionError as error:
         return str(error)
     return refuse_description(described, description_of(start), policy) if only else "changes more than the description"
-
-
-def _lf(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def too_long(candidate: Skill, skill: Skill, start: Skill, policy: EditPolicy) -> str | None:

@@ -7,7 +7,8 @@ from skillopt_ci.core.digest import digest
 from skillopt_ci.core.likeness import alike_across_splits, plain, same_text
 from skillopt_ci.core.nested import leaves
 from skillopt_ci.core.rubric import parse_rubric
-from skillopt_ci.core.task import GraderSpec, Source, Task
+from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import folded
 from skillopt_ci.errors import Problem
 
 MOST_SHOWN = 10  # findings of one kind that are told one by one
@@ -64,7 +65,9 @@ def _contradictions(tasks: Sequence[Task], graders: Sequence[GraderSpec]) -> lis
             other = first.setdefault(digest([s.identity() for s in specs]), task)
             if other is not task and not _answers(task) & _answers(other):
                 advice = "no answer passes both: correct one, or give each what makes its question another one"
-                found.append(_at(task, f"asks the same as {_named(other)} and expects another answer; {advice}"))
+                found.append(
+                    task.source.problem(f"asks the same as {_named(other)} and expects another answer; {advice}")
+                )
     return _shortened(found, "contradictions")
 
 
@@ -85,19 +88,22 @@ def _leaks(tasks: Sequence[Task]) -> list[Problem]:
             told.add(id(task))
             if not _equal(first, task):
                 found.append(
-                    _at(task, f"asks the same as {_named(first)}, of the split '{first.split}': {advice}", True)
+                    task.source.problem(
+                        f"asks the same as {_named(first)}, of the split '{first.split}': {advice}", warning=True
+                    )
                 )
     for pair in alike_across_splits(tasks):
         if id(pair.task) not in told:
             share = f"{100 * pair.share:.0f}% of its runs of words are those of {_named(pair.other)}"
-            found.append(_at(pair.task, f"{share}, of the split '{pair.other.split}': {advice}", True))
+            found.append(
+                pair.task.source.problem(f"{share}, of the split '{pair.other.split}': {advice}", warning=True)
+            )
     return _shortened(found, "tasks that leak")
 
 
 def _equal(one: Task, other: Task) -> bool:
     """Whether two tasks are the same to the eye: then there is an error already."""
-    return all(" ".join(a.casefold().split()) == " ".join(b.casefold().split())
-               for a, b in ((one.prompt, other.prompt), (one.context, other.context)))  # fmt: skip
+    return all(folded(a) == folded(b) for a, b in ((one.prompt, other.prompt), (one.context, other.context)))
 
 
 def shape_only(spec: GraderSpec) -> bool:
@@ -133,7 +139,7 @@ def _shape_only(tasks: Sequence[Task], graders: Sequence[GraderSpec]) -> list[Pr
             if key not in told:
                 told.add(key)
                 message = "its judge looks at the form of an answer alone, and a wrong answer passes; add a criterion"
-                found.append(_at(task, f"{message} about what it must say", True))
+                found.append(task.source.problem(f"{message} about what it must say", warning=True))
     return _shortened(found, "judges of form alone")
 
 
@@ -141,11 +147,13 @@ def _unreviewed(tasks: Iterable[Task]) -> list[Problem]:
     found: list[Problem] = []
     for task in tasks:
         if task.metadata.get("reviewed") is False or _UNREVIEWED_TAGS & {t.casefold() for t in task.tags}:
-            found.append(_at(task, "is marked as not reviewed; review it, then remove the mark"))
+            found.append(task.source.problem("is marked as not reviewed; review it, then remove the mark"))
         elif _PLACEHOLDER.fullmatch(task.prompt.strip()) or any(
             _TO_DO.fullmatch(t) for t in (task.prompt, *task.expected)
         ):
-            found.append(_at(task, "its prompt or expected answer is a placeholder; write the real one", True))
+            found.append(
+                task.source.problem("its prompt or expected answer is a placeholder; write the real one", warning=True)
+            )
     return _shortened(found, "tasks that nobody reviewed")
 
 
@@ -153,11 +161,10 @@ def always_problems(runs: Sequence[tuple[Task, Sequence[bool]]]) -> list[Problem
     """Tasks that passed, or failed, in every stored run; `runs` are the verdicts of each task's stored runs."""
     known = [(task, row) for task, row in runs if len(row) >= FEWEST_RUNS]
     failing = [
-        _at(
-            task,
+        task.source.problem(
             f"failed in all {len(row)} stored runs: nothing is seen by it; look whether its expected answer and grader "
             "are right, or make it easier",
-            True,
+            warning=True,
         )
         for task, row in known
         if not any(row)
@@ -167,7 +174,7 @@ def always_problems(runs: Sequence[tuple[Task, Sequence[bool]]]) -> list[Problem
     if len(passing) > len(known) / 2:
         task = passing[0][0]
         share = f"{len(passing)} of {len(known)} tasks passed in every stored run ({_names(passing)})"
-        found.append(_at(task, f"{share}: they can show a loss and no gain; add harder ones", True))
+        found.append(task.source.problem(f"{share}: they can show a loss and no gain; add harder ones", warning=True))
     return found
 
 
@@ -177,15 +184,7 @@ def _names(rows: Sequence[tuple[Task, Sequence[bool]]]) -> str:
 
 
 def _named(task: Task) -> str:
-    return f"{task.id!r} at {_place(task.source)}"
-
-
-def _place(source: Source) -> str:
-    return f"{source.file}:{source.line}"
-
-
-def _at(task: Task, message: str, warning: bool = False) -> Problem:
-    return Problem(task.source.file, task.source.line, 0, message, warning)
+    return f"{task.id!r} at {task.source}"
 
 
 def _shortened(found: list[Problem], what: str) -> list[Problem]:

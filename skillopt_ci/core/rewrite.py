@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from skillopt_ci.core.edit import Edit, protected_spans
+from skillopt_ci.core.edit import Edit, protected_spans, protected_texts
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy, refuse_change, too_long
 from skillopt_ci.core.skill import Skill, opens_frontmatter
 from skillopt_ci.core.statements import repeats
+from skillopt_ci.core.texts import lf
 
 
 def editable(skill: Skill) -> str:
     """The text that a rewrite replaces: the body without the protected regions at its end, with LF line ends."""
-    return _lf(skill.body[: _tail(skill.body)]).strip("\n")
+    return lf(skill.body[: _tail(skill.body)]).strip("\n")
 
 
 def rewritten(skill: Skill, text: str) -> Skill:
@@ -21,7 +22,7 @@ def rewritten(skill: Skill, text: str) -> Skill:
 
     A text that says the same gives the same skill, byte for byte.
     """
-    text = _lf(text).strip("\n")
+    text = lf(text).strip("\n")
     if text.strip() == editable(skill).strip():
         return skill
     at = _tail(skill.body)
@@ -45,17 +46,17 @@ def refuse_rewrite(after: Skill, before: Skill, start: Skill, policy: EditPolicy
         return "leaves nothing of the skill"
     if opens_frontmatter(after.body.lstrip("\r\n")):
         return "would read as frontmatter"
-    if _protected(after.body) != _protected(before.body):
+    if protected_texts(after.body) != protected_texts(before.body):
         return "changes a protected region"
     refused = refuse_change(after, before, policy) or too_long(after, before, start, policy)
-    if refused is None and repeats(_lf(before.body), _lf(after.body)):
+    if refused is None and repeats(lf(before.body), lf(after.body)):
         refused = "says what the skill says already"
     return refused or leakage.find(after.body, before.body)
 
 
 def changes(before: Skill, after: Skill, rationale: str = "", evidence: Sequence[str] = ()) -> tuple[Edit, ...]:
     """What a rewrite changed, for people and for the record: one edit for each run of changed lines."""
-    old, new = (_lf(s.body).split("\n") for s in (before, after))
+    old, new = (lf(s.body).split("\n") for s in (before, after))
     found: list[Edit] = []
     for tag, i, j, m, n in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         gone, came = "\n".join(old[i:j]), "\n".join(new[m:n])
@@ -79,11 +80,3 @@ def _tail(body: str) -> int:
             break
         at = start
     return at
-
-
-def _protected(body: str) -> list[str]:
-    return [body[start:end] for start, end in protected_spans(body)]
-
-
-def _lf(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

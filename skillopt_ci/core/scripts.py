@@ -8,7 +8,7 @@ from types import MappingProxyType
 from skillopt_ci.core.nested import COMBINATIONS
 from skillopt_ci.core.task import GraderSpec, Suite, Task
 from skillopt_ci.core.tree import Tree
-from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.errors import ConfigError
 
 SCRIPT = "script"
 _MOST_BYTES = 1024 * 1024
@@ -55,16 +55,12 @@ def _read(paths: Sequence[str], tree: Tree, folder: str) -> dict[str, str]:
         path = posixpath.normpath(posixpath.join(folder, written))
         name = posixpath.basename(path)
         if name in texts:
-            raise _wrong(path, "two files of a script grader have this name")
+            raise ConfigError.about(path, "two files of a script grader have this name")
         data = tree.read(path)
         if len(data) > _MOST_BYTES:
-            raise _wrong(path, "larger than 1 MiB, which a file of a script grader may have")
+            raise ConfigError.about(path, "larger than 1 MiB, which a file of a script grader may have")
         try:
             texts[name] = data.decode("utf-8")
         except UnicodeDecodeError:
-            raise _wrong(path, "not a UTF-8 text, which a file of a script grader must be") from None
+            raise ConfigError.about(path, "not a UTF-8 text, which a file of a script grader must be") from None
     return texts
-
-
-def _wrong(path: str, message: str) -> ConfigError:
-    return ConfigError([Problem(path, 0, 0, message)])

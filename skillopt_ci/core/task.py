@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from skillopt_ci.core.digest import digest
+from skillopt_ci.errors import Problem
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -20,6 +21,13 @@ class Source:
 
     file: str
     line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def problem(self, message: str, *, warning: bool = False) -> Problem:
+        """Something wrong here."""
+        return Problem(self.file, self.line, 0, message, warning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ class Trial:
     @property
     def place(self) -> str:
         """Where the judge is written, for people."""
-        return f"{self.task.source.file}:{self.task.source.line}" if self.task else "the skill's graders"
+        return str(self.task.source) if self.task else "the skill's graders"
 
     def ask_of(self, sample: Sample) -> Task:
         """The task that a sample is an answer to; without a prompt of its own the one it is written at, or none."""

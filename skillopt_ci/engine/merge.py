@@ -10,6 +10,7 @@ from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.runs import Rows, missing_share
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.engine.lab import Job, Lab
 
 HEAD = "head"
@@ -173,7 +174,7 @@ class MergeGate:
         kept = kept or [[] for _ in self._tasks]
         count = sum(map(len, self._runs.stored)) - sum(map(len, kept))
         if count:
-            self._runs.notes.append(f"{count} stored base run{'' if count == 1 else 's'} dropped: {why}")
+            self._runs.notes.append(f"{plural(count, 'stored base run')} dropped: {why}")
             self._runs.stored = kept
 
     def _armed(self) -> list[int]:

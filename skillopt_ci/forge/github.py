@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from skillopt_ci import __version__
-from skillopt_ci.core.utf8 import utf8
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.refusal import ApiError, api_error, error_message
 

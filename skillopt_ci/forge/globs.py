@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.errors import ConfigError
 
 
 def split_path(path: str) -> list[str]:
@@ -13,9 +13,9 @@ def split_path(path: str) -> list[str]:
     """
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if not path.isprintable() or "\\" in path:
-        raise ConfigError([Problem(ascii(path), 0, 0, "not a path; use forward slashes and printable characters")])
+        raise ConfigError.about(ascii(path), "not a path; use forward slashes and printable characters")
     if path.startswith("/") or ".." in parts or not parts:
-        raise ConfigError([Problem(path or "''", 0, 0, "not a path below the root; write it from there, without '..'")])
+        raise ConfigError.about(path or "''", "not a path below the root; write it from there, without '..'")
     return parts
 
 

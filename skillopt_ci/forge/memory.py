@@ -9,8 +9,8 @@ from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.edit import Edit, Op
 from skillopt_ci.core.history import Rejected
 from skillopt_ci.core.json_values import parsed_objects
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.tree import Below, Tree
-from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import GitError
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.proposal import HISTORY_LIMIT, history_path

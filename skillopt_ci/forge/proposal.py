@@ -17,6 +17,7 @@ from skillopt_ci.core.history import NOT_AGAIN, NOT_KEPT, EditRecord, Step
 from skillopt_ci.core.json_values import parsed_object
 from skillopt_ci.core.rejected import outdated, stays
 from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.texts import plural
 from skillopt_ci.forge.marker import marker_line
 
 BODY_LIMIT = 60_000  # the host refuses 65,536; measured in UTF-16 units, as it counts
@@ -198,7 +199,7 @@ def _message(training: Training, step: Step, at: int | None = None) -> str:
     else:
         ops = Counter(edit.op for edit in edits)
         counts = ", ".join(f"{ops[op]} {op}" for op in get_args(Op) if ops[op])
-        what = f"{ops.total()} edit{'' if ops.total() == 1 else 's'} ({counts})" if counts else "edits"
+        what = f"{plural(ops.total(), 'edit')} ({counts})" if counts else "edits"
     lines = [f"skillopt: step {step.number} of {_shown(training.name)}: {what}", ""]
     decision = step.decision
     if decision and decision.mean is not None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from skillopt_ci.core.tree import Tree
-from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.errors import ConfigError
 from skillopt_ci.forge.command import Refused, run_git
 from skillopt_ci.forge.globs import is_pattern, matches, split_path
 from skillopt_ci.forge.worktree import WorkTree, is_lfs
@@ -57,10 +57,10 @@ class GitTree(Tree):
         special = self._special(name)
         if special:
             said = "" if special == name else f"'{special}' "
-            raise _problem(path, said + _MODES[self.entries[special].mode])
+            raise ConfigError.about(path, said + _MODES[self.entries[special].mode])
         entry = self.entries.get(name)
         if entry is None:
-            raise _problem(path, f"no such file in commit {self.sha[:12]}")
+            raise ConfigError.about(path, f"no such file in commit {self.sha[:12]}")
         return _not_lfs(path, run_git(self.root, "cat-file", "blob", entry.oid))
 
     def glob(self, pattern: str, /) -> Sequence[str]:
@@ -124,10 +124,10 @@ class StoredTree(Tree):
             try:
                 run_git(self.root, "update-index", "--add", "--replace", "--", name, env=env)
             except Refused as error:
-                raise _problem(path, f"git cannot store it: {error}") from error
+                raise ConfigError.about(path, f"git cannot store it: {error}") from error
             staged = run_git(self.root, "ls-files", "-s", "-z", "--", name, env=env)
         if not staged:
-            raise _problem(path, "git cannot store it: not a path of the repository's files")
+            raise ConfigError.about(path, "git cannot store it: not a path of the repository's files")
         oid = staged.split(b" ")[1].decode("ascii")
         return _not_lfs(path, run_git(self.root, "cat-file", "blob", oid))
 
@@ -151,9 +151,7 @@ def bundled(tree: Tree, skill_path: str) -> dict[str, bytes]:
 
 def _not_lfs(path: str, data: bytes) -> bytes:
     if is_lfs(data):
-        raise _problem(path, "is stored with Git LFS; skills, tasks and configuration must be plain files in git")
+        raise ConfigError.about(
+            path, "is stored with Git LFS; skills, tasks and configuration must be plain files in git"
+        )
     return data
-
-
-def _problem(path: str, message: str) -> ConfigError:
-    return ConfigError([Problem(path, 0, 0, message)])

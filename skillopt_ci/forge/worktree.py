@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from skillopt_ci.core.tree import Tree
-from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.errors import ConfigError
 from skillopt_ci.forge.globs import is_pattern, matches, split_path
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -29,19 +29,19 @@ class WorkTree(Tree):
         parts = split_path(path)
         status = self._status(path, parts)
         if status is None:
-            raise _error(path, "no such file")
+            raise ConfigError.about(path, "no such file")
         if stat.S_ISDIR(status.st_mode):
-            raise _error(path, "is a folder, not a file")
+            raise ConfigError.about(path, "is a folder, not a file")
         if not stat.S_ISREG(status.st_mode):
-            raise _error(path, "not a regular file")
+            raise ConfigError.about(path, "not a regular file")
         if status.st_size > MAX_FILE_BYTES:
-            raise _error(path, f"{status.st_size} bytes; at most {MAX_FILE_BYTES} are read")
+            raise ConfigError.about(path, f"{status.st_size} bytes; at most {MAX_FILE_BYTES} are read")
         try:
             data = self.root.joinpath(*parts).read_bytes()
         except OSError as error:
-            raise _error(path, f"cannot be read: {error.strerror}") from error
+            raise ConfigError.about(path, f"cannot be read: {error.strerror}") from error
         if is_lfs(data):  # it would be sent in place of the image or the text
-            raise _error(path, "is a pointer of Git LFS, not the file itself: fetch it with `git lfs pull`")
+            raise ConfigError.about(path, "is a pointer of Git LFS, not the file itself: fetch it with `git lfs pull`")
         return data
 
     def glob(self, pattern: str, /) -> Sequence[str]:
@@ -80,10 +80,12 @@ class WorkTree(Tree):
             except FileNotFoundError:
                 return None
             except OSError as error:
-                raise _error(path, f"cannot be read: {error.strerror}") from error
+                raise ConfigError.about(path, f"cannot be read: {error.strerror}") from error
             if stat.S_ISLNK(status.st_mode):
                 link = "/".join(parts[: at + 1])
-                raise _error(path, f"'{link}' is a symbolic link; only files of the repository itself are read")
+                raise ConfigError.about(
+                    path, f"'{link}' is a symbolic link; only files of the repository itself are read"
+                )
         return status
 
 
@@ -118,7 +120,3 @@ def _files(folder: Path, name: str, depth: int | None, hidden: bool) -> Iterator
             continue
         elif depth is None or depth > 1:
             yield from _files(folder / entry.name, inner, None if depth is None else depth - 1, hidden)
-
-
-def _error(path: str, message: str) -> ConfigError:
-    return ConfigError([Problem(path, 0, 0, message)])

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.graders import patterns, wording
@@ -43,12 +44,12 @@ class _Diff:
             said = f"changed what must stay as it is: {', '.join(wording.quoted(n) for n in other[:3])}"
             done.append(Checked(not other, said, said))
         if self.most is not None:
-            said = f"{wording.count(len(lines), 'changed line')}, at most {self.most} are allowed"
+            said = f"{plural(len(lines), 'changed line')}, at most {self.most} are allowed"
             done.append(Checked(len(lines) <= self.most, said, said))
         if self.empty is not None:
             said = "nothing may be changed" if self.empty else "nothing was changed"
             done.append(Checked(bool(changed) != self.empty, said, said))
-        return share(self.spec, done, f"{wording.count(len(changed), 'changed file')} as required")
+        return share(self.spec, done, f"{plural(len(changed), 'changed file')} as required")
 
     def _said(self, met: bool, why: str) -> Checked:
         return Checked(met, why, "the changed lines lack what is required, or have what is not allowed")

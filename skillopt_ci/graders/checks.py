@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec
+from skillopt_ci.core.texts import plural
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import wording
 from skillopt_ci.graders.base import strings
@@ -25,7 +26,7 @@ def share(spec: GraderSpec, done: Sequence[Checked], right: str) -> Score:
     value = (len(done) - len(unmet)) / len(done)
     if not unmet:
         return wording.right(spec, "", right)
-    bare = f"{len(done) - len(unmet)} of {wording.count(len(done), 'check')} passed"
+    bare = f"{len(done) - len(unmet)} of {plural(len(done), 'check')} passed"
     return wording.scored(
         spec,
         value,

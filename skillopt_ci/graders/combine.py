@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from skillopt_ci.core.nested import ABOUT_MEMBER, COMBINATIONS, DEEPEST, member
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.graders import wording
@@ -99,7 +100,7 @@ class _Weighted(_Combined):
         passed = value >= self.threshold - _TOLERANCE and not lacking
         said = f"{value:.2f} of 1 by weight"
         if lacking:
-            said += f"; {wording.count(len(lacking), 'required check')} not passed"
+            said += f"; {plural(len(lacking), 'required check')} not passed"
         # what costs most comes first
         order = sorted(range(len(scores)), key=lambda i: self.members[i].weight * (counted[i] - 1))
         open_ones = [scores[i] for i in order if not scores[i].passed]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import wording
@@ -45,7 +46,7 @@ def _indirect(expected: str, answer: str, wanted: Sequence[Figure], given: Seque
             return "the final answer holds a number where words are wanted"
         return None if _even(expected) == _even(answer) else "the final answer differs from the accepted one"
     if len(_counted(expected, wanted, given)) != len(wanted) and not _as_list(expected, answer):
-        return f"the final answer must hold exactly {wording.count(len(wanted), 'number')}"
+        return f"the final answer must hold exactly {plural(len(wanted), 'number')}"
     return "the final answer holds markup" if _MARKUP.search(answer) else None
 
 

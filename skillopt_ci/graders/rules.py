@@ -7,6 +7,7 @@ from skillopt_ci.core.rollout import Check as Looked
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import wording
@@ -29,7 +30,7 @@ class _Rules:
 
     def _score(self, unmet: Sequence[Unmet]) -> Score:
         total = len(self.checks)
-        said = f"{total - len(unmet)} of {wording.count(total, 'check')} passed"
+        said = f"{total - len(unmet)} of {plural(total, 'check')} passed"
         if not unmet:
             return wording.scored(self.spec, 1.0, True, why=said, hint=said, bare=said)
         why, hint = ("; ".join(dict.fromkeys(words)) for words in ((u.why for u in unmet), (u.hint for u in unmet)))

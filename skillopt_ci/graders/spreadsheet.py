@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from skillopt_ci.core.cells import Area, Cells, areas, comparable, differing, inside
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import Attachment, GraderSpec, Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import wording
@@ -58,7 +59,7 @@ class _Spreadsheet:
             results = [_of_workbook(case, trajectory) for case in self.cases]
         right = sum(not r.why for r in results)
         value = right / len(results)
-        said = f"{right} of {wording.count(len(results), 'test case')} right"
+        said = f"{right} of {plural(len(results), 'test case')} right"
         wrong = [(c, r) for c, r in zip(self.cases, results, strict=True) if r.why]
         many = len(results) > 1
         why = "; ".join((said, *(f"{f'case {c.name}: ' if many else ''}{r.why}" for c, r in wrong)))
@@ -124,7 +125,7 @@ def _compared(case: Case, first_sheet: str, given: Cells, uncomputed: Sequence[s
     if not wrong:
         return _Result()
     at = wrong[0]
-    said = f"{wording.count(len(wrong), 'cell')} wrong, the first at {wording.clip(at, 80)}"
+    said = f"{plural(len(wrong), 'cell')} wrong, the first at {wording.clip(at, 80)}"
     why = f"{said}: expected {_shown(wanted.get(at))}, got {_shown(given.get(at))}"
     if at in uncomputed:
         formula = "it holds a formula that was never computed: write values, or let a spreadsheet program compute it"

@@ -14,6 +14,7 @@ from referencing.exceptions import Unresolvable
 
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.graders import patterns, wording
@@ -96,7 +97,7 @@ class _Json:
         schema = self._violations(value)
         fields = [f for path, wanted in self.fields.items() for f in _field(path, wanted, look_up(value, path))]
         met = total - bool(schema) - len(fields)
-        said = f"{met} of {wording.count(total, 'check')} passed"
+        said = f"{met} of {plural(total, 'check')} passed"
         if met == total:
             return wording.scored(self.spec, 1.0, True, why=said, hint=said, bare=said)
         findings = [*schema, *fields]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import folded, plural
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import patterns, wording
@@ -50,8 +51,8 @@ class _Exact:
         return wording.scored(self.spec, 0.0, False, why=why, hint=self._hint(wanted, answer), bare="wrong")
 
     def _hint(self, wanted: tuple[str, ...], answer: str) -> str:
-        loose = " ".join(answer.casefold().split())
-        if any(loose == " ".join(e.casefold().split()) for e in wanted):
+        loose = folded(answer)
+        if any(loose == folded(e) for e in wanted):
             return "the answer differs from an accepted answer only in white space or in upper and lower case"
         if wording.say_more(wanted, answer):
             return wording.SAYS_MORE
@@ -82,7 +83,7 @@ class _Contains:
             return wording.right(self.spec, answer, f"contains {', '.join(map(wording.quoted, self.values[:3]))}")
         met = len(self.values) - len(missing)
         why = f"does not contain {', '.join(map(wording.quoted, missing[:3]))}"
-        hint = f"{met} of {wording.count(len(self.values), 'required text')} found in the answer"
+        hint = f"{met} of {plural(len(self.values), 'required text')} found in the answer"
         if any(v.casefold() in text.casefold() for v in missing):
             hint += "; one is there in another mix of upper and lower case"
         return wording.scored(self.spec, met / len(self.values), False, why=why, hint=hint, bare=hint.split(";")[0])

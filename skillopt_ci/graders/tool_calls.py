@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from skillopt_ci.core.rollout import Score
 from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import ToolCall, Trajectory
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import patterns, wording
@@ -53,9 +54,9 @@ class _ToolCalls:
             said = f"the tools were not used in the required order: {lacking} did not come, or not in its turn"
             done.append(Checked(lacking is None, said, said))
         if self.most is not None:
-            said = f"{wording.count(len(calls), 'tool call')}, at most {self.most} are allowed"
+            said = f"{plural(len(calls), 'tool call')}, at most {self.most} are allowed"
             done.append(Checked(len(calls) <= self.most, said, said))
-        return share(self.spec, done, f"{wording.count(len(calls), 'tool call')} as required")
+        return share(self.spec, done, f"{plural(len(calls), 'tool call')} as required")
 
 
 def tool_calls(spec: GraderSpec, _judge: JudgeModel | None, /) -> Grader:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from skillopt_ci.core.rollout import Check, Score
 from skillopt_ci.core.task import GraderSpec, Task
+from skillopt_ci.core.texts import folded, plural, utf8
 from skillopt_ci.core.trajectory import Trajectory
-from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import CallFailedError
 
 QUOTED_CHARS = 200
@@ -37,14 +37,9 @@ def either(texts: Sequence[str]) -> str:
     return said if len(texts) <= 3 else f"{said} or {len(texts) - 3} more"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 word`, `2 words`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def size(text: str) -> str:
     """How long a text is: words and characters."""
-    return f"{count(len(text.split()), 'word')} ({count(len(text.strip()), 'character')})"
+    return f"{plural(len(text.split()), 'word')} ({plural(len(text.strip()), 'character')})"
 
 
 def shape(text: str) -> str:
@@ -100,7 +95,7 @@ def _telling_mask(expected: str) -> str | None:
 
 def holds(text: str, part: str) -> bool:
     """Whether `part` occurs in `text` as whole words, whatever the case and white space."""
-    whole, wanted = " ".join(text.casefold().split()), " ".join(part.casefold().split())
+    whole, wanted = folded(text), folded(part)
     at = whole.find(wanted) if wanted else -1
     while at >= 0:
         end = at + len(wanted)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from skillopt_ci.core.task import Attachment
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import Message, StopReason, ToolCall, Trajectory
-from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import LedgerError
 from skillopt_ci.ledger_records import Purchase
 

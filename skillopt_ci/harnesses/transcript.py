@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skillopt_ci.core.json_values import parsed_objects
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import Message, StopReason, ToolCall
-from skillopt_ci.core.utf8 import utf8
 
 RESULT_CHARS = 8_000
 ARGUMENT_CHARS = 8_000

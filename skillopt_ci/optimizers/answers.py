@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from skillopt_ci.core.edit import Edit
-from skillopt_ci.core.utf8 import utf8
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.prompts import from_data
 from skillopt_ci.providers.base import Schema
 

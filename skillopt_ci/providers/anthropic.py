@@ -9,8 +9,8 @@ from typing import Any
 import anthropic
 
 from skillopt_ci.core.json_values import items, mapping, string
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import StopReason
-from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.providers.base import Completion, ProviderOptions, Request
 from skillopt_ci.providers.deadline import whole_answer_within
 from skillopt_ci.providers.media import anthropic_content

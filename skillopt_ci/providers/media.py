@@ -4,8 +4,8 @@ from base64 import b64encode
 
 from skillopt_ci.core.media import PDF, media_type
 from skillopt_ci.core.task import Attachment
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import Message
-from skillopt_ci.core.utf8 import utf8
 
 Part = dict[str, object]
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import cast, get_args
 
 from skillopt_ci.core.media import most_tokens
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import StopReason, Usage
-from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import CallFailedError, ConfigError, LedgerError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_records import Entry, Purchase

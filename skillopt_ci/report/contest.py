@@ -1,8 +1,9 @@
 """Methods compared: JSON (`skillopt-ci/compare/1`), Markdown and JUnit."""
 
 from skillopt_ci.core.contest import Contest, ContestReport, Duel, MethodRow
-from skillopt_ci.core.history import effect_json
+from skillopt_ci.core.history import effect_json, rounded
 from skillopt_ci.core.spend import Spend, format_usd
+from skillopt_ci.core.texts import plural
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.jsonout import Json, marked, side_json, spend_json
 from skillopt_ci.report.junit import Case, junit
@@ -53,7 +54,7 @@ def _row(row: MethodRow) -> Json:
         "test": side_json(r.best.digest, row.test, r.best.tokens) if r else None,
         "effect": effect_json(c.effect) if c else None,
         "confidence_better": None if c is None or c.confidence_better is None else round(c.confidence_better, 6),
-        "selection": {"start": _round(r.start_val.mean), "best": _round(r.best_val_mean)} if r else None,
+        "selection": {"start": rounded(r.start_val.mean), "best": rounded(r.best_val_mean)} if r else None,
         "rollouts": row.rollouts,
         "steps": len(r.steps) if r else None,
         "accepted": len(r.accepted) if r else None,
@@ -106,7 +107,7 @@ def _sections(c: Contest) -> list[str]:
         f"## Methods on {md_text(c.name, 100)}",
         f"{md_text(c.target, 100)}, {md_text(c.harness, 100)}: {sizes['train']} train, {sizes['val']} val and "
         f"{sizes['test']} test tasks, seed {c.seed}, generation {c.generation}. Equal budget: at most {c.rollouts} "
-        f"target rollouts for each search; the closing measurement ({c.runs} run{'' if c.runs == 1 else 's'} a test "
+        f"target rollouts for each search; the closing measurement ({plural(c.runs, 'run')} a test "
         "task) is apart.",
         table(head, [_cells(r) for r in c.rows]),
         "Effect: final skill against the skill as it is (human), same tasks. Selection: validation scores that the "
@@ -188,7 +189,3 @@ def contest_junit(report: ContestReport) -> str:
 def _cost(spend: Spend) -> str:
     usd = "price unknown" if spend.usd is None else f"{format_usd(spend.usd)} USD"
     return f"{spend.calls:,} calls, {usd}"
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from skillopt_ci.core.compare import Comparison
-from skillopt_ci.core.history import Confirmation, TrainResult, effect_json
+from skillopt_ci.core.history import Confirmation, TrainResult, effect_json, rounded
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict, TrainEntry
@@ -115,15 +115,15 @@ def _verdict(v: SkillVerdict) -> Json:
         "head": side_json(v.head_digest, v.head, v.head_tokens),
         "effect": _effect(c),
         "suite_effect": effect_json(v.suite_effect),
-        "p": _round(v.look.p) if v.look else None,
+        "p": rounded(v.look.p) if v.look else None,
         "golden_failed": list(v.golden_failed),
         "golden_armed": v.golden_armed,
         "suspects": list(v.suspects),
-        "minimum_detectable_effect": _round(v.minimum_detectable_effect),
+        "minimum_detectable_effect": rounded(v.minimum_detectable_effect),
         "n_tasks": len(measured) if c else None,
         "n_rollouts": {"base": v.base.n_runs if v.base else 0, "head": v.head.n_runs if v.head else 0},
         "tasks": [
-            {"id": p.task_id, "base": _round(p.base), "head": _round(p.head), "outcome": p.outcome}
+            {"id": p.task_id, "base": rounded(p.base), "head": rounded(p.head), "outcome": p.outcome}
             for p in (c.pairs if c else ())
         ],
     }
@@ -135,7 +135,7 @@ def _details(v: SkillVerdict) -> Json:
     """What a measured comparison has to say besides."""
     return {
         "margin": v.margin,
-        "p_threshold": _round(v.look.threshold) if v.look else None,
+        "p_threshold": rounded(v.look.threshold) if v.look else None,
         "intervals": "not adjusted for early stopping",
         "notes": list(v.notes),
         "test_opened": v.test_opened,
@@ -174,7 +174,7 @@ def _training(entry: TrainEntry) -> Json:
         "accepted": len(r.accepted) if r else None,
         "rejected": len(r.rejected) if r else None,
         "stopped": r.stopped if r else None,
-        "selection": {"start": _round(r.start_val.mean), "best": _round(r.best_val_mean)} if r else None,
+        "selection": {"start": rounded(r.start_val.mean), "best": rounded(r.best_val_mean)} if r else None,
         "test": _test(r, entry.test_opened) if r else None,
         "targets": _targets(entry, r) if r else None,
         "tokens": {"start": r.start.tokens, "best": r.best.tokens} if r else None,
@@ -218,7 +218,7 @@ def _confirmation(result: TrainResult, c: Confirmation, opened: int) -> Json:
         "start": side_json(result.start.digest, c.start, result.start.tokens),
         "best": side_json(result.best.digest, c.best, result.best.tokens),
         "effect": _effect(c.comparison),
-        "confidence_better": _round(c.comparison.confidence_better),
+        "confidence_better": rounded(c.comparison.confidence_better),
         "runs": c.runs,
         "opened": opened,
         **both_json("start", "best", c.triggers),
@@ -236,8 +236,8 @@ def _evaluation(entry: EvalEntry) -> Json:
         **side_json(entry.digest, e, entry.tokens),
         "n_tasks": sum(m is not None for m in e.means.values()),
         "n_rollouts": e.n_runs,
-        "missing_share": _round(e.missing_share),
-        "tasks": [{"id": task, "mean": _round(mean)} for task, mean in e.means.items()],
+        "missing_share": rounded(e.missing_share),
+        "tasks": [{"id": task, "mean": rounded(mean)} for task, mean in e.means.items()],
     }
     value |= triggers_json(entry.triggers)
     return {**value, **({"message": entry.message} if entry.message else {})}
@@ -248,9 +248,9 @@ def side_json(digest: str | None, evaluation: Evaluation | None, tokens: int | N
     interval = evaluation.interval if evaluation else None
     return {
         "digest": digest,
-        "mean": _round(evaluation.mean) if evaluation else None,
-        "low": _round(interval[0]) if interval else None,
-        "high": _round(interval[1]) if interval else None,
+        "mean": rounded(evaluation.mean) if evaluation else None,
+        "low": rounded(interval[0]) if interval else None,
+        "high": rounded(interval[1]) if interval else None,
         "tokens": tokens,
     }
 
@@ -260,12 +260,8 @@ def _effect(comparison: Comparison | None) -> Json | None:
     if effect is None:
         return None
     return {
-        "mean": _round(effect.mean),
-        "low": _round(effect.low),
-        "high": _round(effect.high),
+        "mean": rounded(effect.mean),
+        "low": rounded(effect.low),
+        "high": rounded(effect.high),
         "confidence": effect.confidence,
     }
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from skillopt_ci.core.compare import Comparison
-from skillopt_ci.core.history import effect_json
+from skillopt_ci.core.history import effect_json, rounded
 from skillopt_ci.core.matrix import Cell, Matrix
 from skillopt_ci.core.rollout import Evaluation
+from skillopt_ci.core.texts import plural
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.jsonout import Json, marked, side_json, spend_json
 from skillopt_ci.report.junit import Case, junit
@@ -45,7 +46,7 @@ def _cell(c: Cell) -> Json:
         "effect": effect_json(c.effect.effect),
         "against_first": effect_json(c.against.effect) if c.against else None,
         "n_tasks": sum(p.outcome != "not-measured" for p in c.effect.pairs),
-        "tasks": [{"id": p.task_id, "without": _round(p.base), "with": _round(p.head)} for p in c.effect.pairs],
+        "tasks": [{"id": p.task_id, "without": rounded(p.base), "with": rounded(p.head)} for p in c.effect.pairs],
     }
 
 
@@ -65,7 +66,7 @@ def matrix_summary(matrix: Matrix, *, simulated: bool) -> str:
         "Shown",
     ]
     head += ["Against the first version (pt) [95% CI]"] if several else []
-    runs = f"{matrix.runs} run{'' if matrix.runs == 1 else 's'}"
+    runs = plural(matrix.runs, "run")
     blocks += [
         f"## Skills over targets and harnesses, {md_text(matrix.split)} tasks, {runs} each",
         table([*head, "Tasks", "Tokens"], [_row(c, several=several) for c in matrix.cells]),
@@ -116,7 +117,3 @@ def matrix_junit(matrix: Matrix) -> str:
         for c in matrix.cells
     ]
     return junit("skillopt-ci eval --matrix", cases, {"split": matrix.split})
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)

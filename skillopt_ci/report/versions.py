@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from skillopt_ci.core.compare import TaskPair, cluster_differences, interval_runs
-from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.history import EditRecord, Step, rounded
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
@@ -176,7 +176,7 @@ def compared_json(c: Compared) -> Json:
         "effect": None if effect is None else {k: round(getattr(effect, k), 6) for k in ("mean", "low", "high")},
         "moved": moved if c.tasks else None,
         "tasks": [
-            {"id": r.id, "a": _round(mean(r.old)), "b": _round(mean(r.new)), "outcome": r.outcome, "flaky": r.flaky}
+            {"id": r.id, "a": rounded(mean(r.old)), "b": rounded(mean(r.new)), "outcome": r.outcome, "flaky": r.flaky}
             for r in c.tasks
         ],
         "edits": only,
@@ -230,12 +230,8 @@ def _json(version: Version, tasks: Sequence[TaskRow], *, old: bool) -> Json:
         "name": version.skill.name,
         "digest": version.skill.digest,
         "tokens": side.tokens,
-        "mean": _round(side.mean),
-        "low": _round(side.low),
-        "high": _round(side.high),
+        "mean": rounded(side.mean),
+        "low": rounded(side.low),
+        "high": rounded(side.high),
         "spend": None if version.spend is None else version.spend.as_json(),
     }
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)

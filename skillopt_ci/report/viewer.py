@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 
 from skillopt_ci.core.rollout import Check, Rollout, Score
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.unseen import visible
 from skillopt_ci.report.jsonout import dump
 
@@ -170,7 +171,7 @@ def _benchmark(viewed: Viewed, runs: Sequence[Json], missing: Mapping[str, int])
         "runs": list(runs),
         "run_summary": _summary(viewed.arms, runs),
         "notes": [
-            f"{count} run{'' if count == 1 else 's'} of {configuration} gave no result and is not counted"
+            f"{plural(count, 'run')} of {configuration} gave no result and is not counted"
             for configuration, count in missing.items()
             if count
         ],

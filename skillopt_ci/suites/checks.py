@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.split import count_splits
 from skillopt_ci.core.task import SPLITS, Source, Task
+from skillopt_ci.core.texts import folded
 from skillopt_ci.errors import Problem
 
 FEWEST_VAL, FEWEST_TEST = 20, 50
@@ -18,7 +19,7 @@ def duplicate_ids(tasks: Iterable[Task]) -> list[Problem]:
         first = seen.setdefault(task.id, task.source)
         if first is not task.source:
             advice = "ids must be unique; without one, the content gives it"
-            problems.append(_problem(task, f"the id {task.id!r} is taken by {_at(first)}; {advice}"))
+            problems.append(task.source.problem(f"the id {task.id!r} is taken by {first}; {advice}"))
     return problems
 
 
@@ -31,12 +32,12 @@ def repeated_prompts(tasks: Iterable[Task]) -> list[Problem]:
     problems: list[Problem] = []
     for task in tasks:
         files = sorted(digest(f.identity()) for f in task.files)
-        key = digest([_plain(task.prompt), _plain(task.context), files])
+        key = digest([folded(task.prompt), folded(task.context), files])
         first = seen.setdefault(key, task)
         if first.split != task.split:
-            where = f"'{task.split}' here, '{first.split}' for {first.id!r} at {_at(first.source)}"
+            where = f"'{task.split}' here, '{first.split}' for {first.id!r} at {first.source}"
             advice = "remove one, or give both the same `split`"
-            problems.append(_problem(task, f"the same prompt in two splits: {where}; {advice}"))
+            problems.append(task.source.problem(f"the same prompt in two splits: {where}; {advice}"))
     return problems
 
 
@@ -75,15 +76,3 @@ def sizes(tasks: Sequence[Task], *, where: str, need: Sequence[str]) -> list[Pro
             message = f"{counts[name]} {name} tasks; below {fewest}, {effect}"
             problems.append(Problem(where, 0, 0, message, True))
     return problems
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
-def _at(source: Source) -> str:
-    return f"{source.file}:{source.line}"
-
-
-def _problem(task: Task, message: str) -> Problem:
-    return Problem(task.source.file, task.source.line, 0, message)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.texts import folded
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.suites.base import Loss, ReadResult, decode
@@ -88,7 +89,7 @@ class Report:
 
 def together(tasks: Sequence[Task]) -> tuple[Task, ...]:
     """The tasks; those that ask the same and have no split of their own get one cluster, and so one split."""
-    keys = [digest([" ".join(t.prompt.casefold().split()), t.context, [f.identity() for f in t.files]]) for t in tasks]
+    keys = [digest([folded(t.prompt), t.context, [f.identity() for f in t.files]]) for t in tasks]
     counts = Counter(keys)
     return tuple(
         replace(t, metadata=MappingProxyType({**t.metadata, "cluster": f"asks {key[:12]}"}))

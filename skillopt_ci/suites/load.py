@@ -143,7 +143,7 @@ def _read(tree: Tree, path: str, format_name: str | None) -> tuple[str, ReadResu
     try:
         data = tree.read(path)
         if len(data) > MAX_FILE_BYTES:
-            raise ConfigError([Problem(path, 0, 0, f"{len(data)} bytes; a task file may have {MAX_FILE_BYTES}")])
+            raise ConfigError.about(path, f"{len(data)} bytes; a task file may have {MAX_FILE_BYTES}")
         name = format_name or detect(path, data)
         if name == PART:
             message = "not a suite of tasks but a part of one; name the file it belongs to"

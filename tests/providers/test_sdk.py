@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.json_values import count, items, mapping, string
+from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.core.utf8 import utf8
 from skillopt_ci.errors import CallFailedError, ProviderDownError
 from skillopt_ci.providers.base import Completion
 from skillopt_ci.providers.sdk import Endpoint, status_failure

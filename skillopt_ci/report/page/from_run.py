@@ -11,6 +11,7 @@ from skillopt_ci.core.merge_gate import MergeRule
 from skillopt_ci.core.spend import StageCost
 from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.suite_effect import run_variance
+from skillopt_ci.core.texts import plural
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.page.clean import clean_run
 from skillopt_ci.report.page.earlier import earlier_runs
@@ -130,7 +131,7 @@ def _label(test: Json) -> str:
     n, runs = test.get("n_tasks"), test.get("runs")
     if not isinstance(n, int) or not isinstance(runs, int):
         return ""
-    return f"on {n} held-out tasks, {runs} run{'' if runs == 1 else 's'} per task and skill"
+    return f"on {n} held-out tasks, {plural(runs, 'run')} per task and skill"
 
 
 def _side(label: str, value: object, tokens: int, tasks: tuple[TaskRow, ...], *, old: bool) -> Side:
