@@ -71,7 +71,7 @@ def repository_name(context: EventContext) -> str:
         return context.repository
     git = Git.discover(Path.cwd())
     try:
-        found = _REMOTE.fullmatch(git.remote_url("origin")) if git else None
+        found = _REMOTE.fullmatch(git.origin()) if git else None
     except GitError:
         found = None
     if not found:

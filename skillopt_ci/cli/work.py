@@ -79,13 +79,13 @@ class Work:
 
 
 @contextmanager
-def at_work(console: Console, options: Options, project: Project, limits: Limits | None = None) -> Generator[Work]:
-    """Open everything a spending command needs; `limits` None takes the configuration's.
+def at_work(console: Console, options: Options, project: Project) -> Generator[Work]:
+    """Open everything a spending command needs.
 
     Raises:
         LedgerError: the ledger cannot be used.
     """
-    limits = limits_of(options, project) if limits is None else limits
+    limits = limits_of(options, project)
     secrets = secret_values(project.config, os.environ)
     console.scrub = lambda text: scrub(text, secrets)
     console.unconfined = project.config.sandbox == "off"

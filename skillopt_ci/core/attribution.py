@@ -150,10 +150,10 @@ def _causes(edits: Sequence[int]) -> list[_Cause]:
     return [*alone, *(_Cause(group, form, weight) for group in several for form, weight in FORMS)]
 
 
-def _prior(points: int = 10) -> list[tuple[float, float]]:
+def _prior() -> list[tuple[float, float]]:
     """A beta distribution of a failed task's pass rate, as (rate, weight) in the middle of equal parts."""
     a, b = AGAIN * AGAIN_RUNS, (1 - AGAIN) * AGAIN_RUNS
-    middles = [(n + 0.5) / points for n in range(points)]
+    middles = [(n + 0.5) / 10 for n in range(10)]
     weights = [x ** (a - 1) * (1 - x) ** (b - 1) for x in middles]
     return [(x, w / math.fsum(weights)) for x, w in zip(middles, weights, strict=True)]
 

@@ -25,7 +25,7 @@ class Drift:
     drifted: bool
 
 
-def drift(stored: Rows, fresh: Rows, *, seed: int = 0) -> Drift:
+def drift(stored: Rows, fresh: Rows) -> Drift:
     """Compare stored base runs with a fresh round of the same skill; a gain hides a loss as much as a loss feigns one.
 
     Raises:
@@ -34,7 +34,7 @@ def drift(stored: Rows, fresh: Rows, *, seed: int = 0) -> Drift:
     pairs = paired(stored, fresh)
     if not pairs:
         return Drift(p=1.0, drifted=True)
-    p = paired_test(pairs, seed=seed).two_sided
+    p = paired_test(pairs).two_sided
     return Drift(p=p, drifted=p <= LEVEL)
 
 
@@ -52,7 +52,7 @@ class Confirmation:
     holds: bool
 
 
-def confirm(base: Rows, head: Rows, *, seed: int = 0) -> Confirmation:
+def confirm(base: Rows, head: Rows) -> Confirmation:
     """Whether fresh runs of both sides point the same way as old ones did.
 
     Raises:
@@ -62,7 +62,7 @@ def confirm(base: Rows, head: Rows, *, seed: int = 0) -> Confirmation:
     found = moments(pairs)
     if found is None or max(missing_share(base), missing_share(head)) > TOO_MUCH_MISSING:
         return Confirmation(p=None, holds=False)
-    p = paired_test(pairs, seed=seed).mid_p
+    p = paired_test(pairs).mid_p
     return Confirmation(p=p, holds=found.difference < 0 and p <= CONFIRM_LEVEL)
 
 

@@ -79,9 +79,9 @@ class Git:
         self.resolve(f"refs/heads/{name}")
         return f"refs/heads/{name}"
 
-    def remote_url(self, name: str) -> str:
-        """The address of a remote as it is configured. Raises `GitError` when there is none."""
-        return run_git(self.root, "config", "--get", f"remote.{name}.url").decode("utf-8", "replace").strip()
+    def origin(self) -> str:
+        """The address of `origin` as it is configured. Raises `GitError` when there is none."""
+        return run_git(self.root, "config", "--get", "remote.origin.url").decode("utf-8", "replace").strip()
 
     def is_dirty(self) -> bool:
         """Something differs from HEAD, or is untracked and not ignored."""

@@ -62,7 +62,7 @@ def read_options(given: Mapping[str, object]) -> CommandOptions:
     unknown = sorted(given.keys() - set(_KNOWN))
     if unknown:
         raise ConfigError(f"unknown option '{unknown[0][:60]}' of the harness 'command'; known: {', '.join(_KNOWN)}")
-    run = _argv("run", given.get("run"))
+    run = _argv(given.get("run"))
     if not run:
         raise ConfigError("the harness 'command' needs `run`: the command and its arguments")
     options = CommandOptions(
@@ -152,13 +152,13 @@ def _section(name: str, value: object, known: Sequence[str]) -> Mapping[str, obj
     return value
 
 
-def _argv(name: str, value: object) -> tuple[str, ...]:
+def _argv(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         try:
             return tuple(shlex.split(value))
         except ValueError as error:
-            raise ConfigError(f"`{name}`: {error}") from None
-    return _list(name, value if value is not None else [])
+            raise ConfigError(f"`run`: {error}") from None
+    return _list("run", value if value is not None else [])
 
 
 def _version(value: object) -> str | tuple[str, ...]:

@@ -237,9 +237,9 @@ class Node(Fields):
         made._around = self
         return made
 
-    def as_item(self, name: str = "") -> "Node":
+    def as_item(self) -> "Node":
         """The same mapping as an item of its own: its fields are named from here on."""
-        return Node(self.report, self._document, self._at, name=name, base=len(self._at))
+        return Node(self.report, self._document, self._at, base=len(self._at))
 
 
 def written(value: object) -> str | None:

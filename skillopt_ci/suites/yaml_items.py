@@ -39,12 +39,12 @@ def parse_yaml_list(path: str, text: str, *, loader: Any = LOADER) -> tuple[list
     return items, problems
 
 
-def parse_yaml_document(path: str, text: str, *, loader: Any = LOADER) -> tuple[object, Places, list[Problem]]:
+def parse_yaml_document(path: str, text: str) -> tuple[object, Places, list[Problem]]:
     """The value of a file with one YAML document (null when it is empty), and where everything in it stands."""
     odd = _odd_character(path, text)
     if odd:
         return None, {}, [odd]
-    builder = _Builder(text, loader, record=MAX_DEPTH)
+    builder = _Builder(text, LOADER, record=MAX_DEPTH)
     try:
         return builder.document(), builder.places, []
     except (_YamlError, yaml.MarkedYAMLError) as error:
