@@ -11,7 +11,6 @@ from skillopt_ci.config.access import identity, pricer, provider_options
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.engine.lab import Judged, Lab, Progress
-from skillopt_ci.engine.method import Method
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build
@@ -29,6 +28,7 @@ from skillopt_ci.providers.retrying import Retrying
 from skillopt_ci.providers.stored import Replays, Stored
 
 if TYPE_CHECKING:
+    from skillopt_ci.engine.method import Method
     from skillopt_ci.harnesses.agent import Agent
 
 
@@ -171,7 +171,7 @@ class Workshop:
         of = grader_of(skill.graders, judge, place)
         return lambda task: Noted(of(task), self.ledger, run)
 
-    def method(self, skill: ResolvedSkill, *, run: str, meters: Sequence[Meter]) -> Method:
+    def method(self, skill: ResolvedSkill, *, run: str, meters: Sequence[Meter]) -> "Method":
         """The method a skill is trained with; of another package's optimizer with the usual loop.
 
         Raises:

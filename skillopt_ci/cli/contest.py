@@ -7,7 +7,7 @@ from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.project import read_skill, read_suite
 from skillopt_ci.cli.reserve import Reserve, growth_price
 from skillopt_ci.cli.train import finish_folder, run_config
-from skillopt_ci.cli.training import RUNS, Plan, follow, train_settings
+from skillopt_ci.cli.training import RUNS, Plan, follow, run_folder, train_settings
 from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
@@ -144,7 +144,7 @@ def hold(work: Work, field: Field, entries: Sequence[Entry]) -> Contest:
 def _trained(work: Work, field: Field, entry: Entry, *, sides: int) -> MethodRow:
     plan, own = entry.plan, entry.meters[-1]
     work.console.say(f"{plan.skill.name}: method {entry.name}, at most {field.rollouts} rollouts, run {plan.run_id}")
-    folder = work.run_folder(plan.folder)
+    folder = run_folder(work, plan.folder)
     folder.write_config(run_config(work.project, plan))
     ration = Ration(field.rollouts)
     row = MethodRow(method=entry.name, result=None, run_dir=plan.folder.relative_to(work.project.root).as_posix())

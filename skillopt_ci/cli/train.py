@@ -16,7 +16,7 @@ from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.cli.replay import as_it_was, require_same_end
-from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run
+from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run, run_folder
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
@@ -121,7 +121,7 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         paid=meter.paid,
         replayed=meter.replayed,
     )
-    folder = work.run_folder(plan.folder)
+    folder = run_folder(work, plan.folder)
     folder.write_config(run_config(work.project, plan))
     folder.write_history(committed_history(work.project.root, work.project.tree, skill.name))
     try:
@@ -182,7 +182,7 @@ def _note_end(work: Work, plan: Plan, entry: TrainEntry, result: TrainResult) ->
 def finish_folder(work: Work, plan: Plan, entry: TrainEntry, *, propose: bool = True) -> None:
     """Write what is known at the end of a run; with `propose` the text of a pull request when the skill changed."""
     skill = plan.skill
-    folder = work.run_folder(plan.folder)
+    folder = run_folder(work, plan.folder)
     says = simulated([*skill.targets, skill.optimizer, skill.judge])
     made_by = Provenance(
         target=skill.target.label,

@@ -207,7 +207,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         keep_back=course.keeping(reserve.keep),
         checkpoint=reserve.check,
     )
-    folder = work.run_folder(plan.folder)
+    folder = run_folder(work, plan.folder)
 
     def accepted(skill_now: Skill) -> None:
         reserve.grow(growth_price(skill, skill_now.tokens - plan.start.tokens, answers // 2))
@@ -217,6 +217,12 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     if skill.train.method == HUMAN:
         return baseline(lab, suite, result)
     return view_confirmation(work, skill, suite, closing(lab, others, suite, result, work))
+
+
+def run_folder(work: Work, path: Path) -> RunFolder:
+    """A run folder that shows what the configuration lets it show."""
+    shown = work.project.config.report.show_heldout
+    return RunFolder(path, work.console.scrub, show_heldout=shown, confined=not work.console.unconfined)
 
 
 def follow(work: Work, name: str, folder: RunFolder, steps: Training, accepted: Callable[[Skill], None]) -> TrainResult:

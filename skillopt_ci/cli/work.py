@@ -25,7 +25,6 @@ from skillopt_ci.ledger import Ledger
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.escape import scrub
-from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.sandbox.scratch import lock_folder, unlock_folder
 from skillopt_ci.wiring import Workshop
 
@@ -52,11 +51,6 @@ class Work:
     meter: Meter
     month_usd: Decimal
     progress: PlainProgress
-
-    def run_folder(self, path: Path) -> RunFolder:
-        """A run folder that shows what the configuration lets it show."""
-        shown = self.project.config.report.show_heldout
-        return RunFolder(path, self.console.scrub, show_heldout=shown, confined=not self.console.unconfined)
 
     def limits(self, skill: ResolvedSkill) -> Limits:
         """What a run of this skill may spend."""

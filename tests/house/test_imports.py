@@ -66,6 +66,11 @@ def test_help_loads_neither_an_sdk_nor_the_configuration_nor_the_ledger(tmp_path
     assert found & {*HEAVY, "yaml", "markdown_it", "sqlite3"} == set()
 
 
+def test_a_command_that_writes_no_page_loads_none(tmp_path: Path) -> None:
+    write(tmp_path, files(sizes=(4, 4, 4)))
+    assert [name for name in after_command(tmp_path, "check") if name.startswith("skillopt_ci.report.page")] == []
+
+
 @pytest.mark.parametrize("command", ["check", "plan", "train", "eval"])
 def test_offline_and_simulated_work_loads_no_sdk(tmp_path: Path, command: str) -> None:
     write(tmp_path, files(sizes=(4, 4, 4)))
