@@ -157,17 +157,23 @@ def _member(
     return _Member(grader, float(weight), written.get("required") is True, written.get("hard") is True)
 
 
-def _make_all(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -> Grader:
+def all_of(spec: GraderSpec, judge: JudgeModel | None, /, depth: int = 1) -> Grader:
+    """Every one of `graders` passes; the value is the lowest of theirs."""
     check_options(spec, {"graders": list})
     return _All(_members(spec, judge, depth))
 
 
-def _make_any(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -> Grader:
+def any_of(spec: GraderSpec, judge: JudgeModel | None, /, depth: int = 1) -> Grader:
+    """One of `graders` passes; the value is the highest of theirs. It stops at the first full score."""
     check_options(spec, {"graders": list})
     return _Any(_members(spec, judge, depth))
 
 
-def _make_weighted(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -> Grader:
+def weighted(spec: GraderSpec, judge: JudgeModel | None, /, depth: int = 1) -> Grader:
+    """The mean of `graders` by their `weight` (1; 0 only informs) reaches `threshold` (1.0).
+
+    A member with `required: true` must pass as well; one with `hard: true` counts 1 when it passes, else 0.
+    """
     check_options(spec, {"graders": list, "threshold": (int, float)})
     threshold = spec.options.get("threshold", 1.0)
     if not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
@@ -178,7 +184,11 @@ def _make_weighted(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -
     return _Weighted(members, float(threshold))
 
 
-def _make_within(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -> Grader:
+def within(spec: GraderSpec, judge: JudgeModel | None, /, depth: int = 1) -> Grader:
+    """Every one of `graders` passes what stands between the last `<answer>` tags; the value is the lowest of theirs.
+
+    `tag` (`answer`) names the tags. An answer without them is graded whole.
+    """
     check_options(spec, {"graders": list, "tag": str})
     tag = str(spec.options.get("tag", "answer"))
     if not _TAG.fullmatch(tag):
@@ -186,30 +196,4 @@ def _make_within(spec: GraderSpec, judge: JudgeModel | None, depth: int = 1) -> 
     return _Within(_members(spec, judge, depth), tag)
 
 
-_MAKE = {"all": _make_all, "any": _make_any, "weighted": _make_weighted, "within": _make_within}
-
-
-def all_of(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """Every one of `graders` passes; the value is the lowest of theirs."""
-    return _make_all(spec, judge)
-
-
-def any_of(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """One of `graders` passes; the value is the highest of theirs. It stops at the first full score."""
-    return _make_any(spec, judge)
-
-
-def weighted(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """The mean of `graders` by their `weight` (1; 0 only informs) reaches `threshold` (1.0).
-
-    A member with `required: true` must pass as well; one with `hard: true` counts 1 when it passes, else 0.
-    """
-    return _make_weighted(spec, judge)
-
-
-def within(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """Every one of `graders` passes what stands between the last `<answer>` tags; the value is the lowest of theirs.
-
-    `tag` (`answer`) names the tags. An answer without them is graded whole.
-    """
-    return _make_within(spec, judge)
+_MAKE = {"all": all_of, "any": any_of, "weighted": weighted, "within": within}

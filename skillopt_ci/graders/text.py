@@ -34,7 +34,9 @@ class _Fold:
 
 
 @dataclass(frozen=True, slots=True)
-class _Exact:
+class _Texts:
+    """What the graders of texts have in common: `values` of the suite win over those of the task."""
+
     spec: GraderSpec
     values: tuple[str, ...]
     fold: _Fold
@@ -42,6 +44,9 @@ class _Exact:
     def problem(self, task: Task) -> str | None:
         return None if self.values else wording.no_expected(self.spec, task)
 
+
+@dataclass(frozen=True, slots=True)
+class _Exact(_Texts):
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
         answer = wording.answer_of(trajectory, self.problem(task))
         wanted = self.values or task.expected
@@ -60,14 +65,7 @@ class _Exact:
 
 
 @dataclass(frozen=True, slots=True)
-class _Contains:
-    spec: GraderSpec
-    values: tuple[str, ...]
-    fold: _Fold
-
-    def problem(self, task: Task) -> str | None:
-        return None if self.values else wording.no_expected(self.spec, task)
-
+class _Contains(_Texts):
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
         answer = wording.answer_of(trajectory, self.problem(task))
         text = self.fold(answer)
@@ -90,14 +88,7 @@ class _Contains:
 
 
 @dataclass(frozen=True, slots=True)
-class _StartsWith:
-    spec: GraderSpec
-    values: tuple[str, ...]
-    fold: _Fold
-
-    def problem(self, task: Task) -> str | None:
-        return None if self.values else wording.no_expected(self.spec, task)
-
+class _StartsWith(_Texts):
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
         answer = wording.answer_of(trajectory, self.problem(task))
         wanted = self.values or task.expected
