@@ -11,7 +11,7 @@ from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders.place import Place
 from skillopt_ci.providers.base import Model as JudgeModel
 
-__all__ = ["AllOf", "Grader", "GraderFactory", "JudgeModel", "Sandboxed", "check_options", "strings"]
+__all__ = ["AllOf", "Grader", "GraderFactory", "JudgeModel", "Sandboxed", "check_options", "reaches", "strings"]
 
 
 class Grader(Protocol):
@@ -75,6 +75,11 @@ def check_options(spec: GraderSpec, allowed: Mapping[str, type | tuple[type, ...
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             said = " or ".join(k.__name__ for k in kinds)
             raise ConfigError(f"grader '{spec.type}': option '{key}' must be {said}, not {type(value).__name__}")
+
+
+def reaches(value: float, threshold: float) -> bool:
+    """Whether a score is at its threshold or above, but for rounding errors."""
+    return value >= threshold - 1e-9
 
 
 def strings(spec: GraderSpec, key: str) -> tuple[str, ...]:

@@ -12,12 +12,11 @@ from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.graders import wording
-from skillopt_ci.graders.base import AllOf, Grader, JudgeModel, Sandboxed, check_options
+from skillopt_ci.graders.base import AllOf, Grader, JudgeModel, Sandboxed, check_options, reaches
 from skillopt_ci.graders.build import build_one
 from skillopt_ci.graders.place import Place
 from skillopt_ci.graders.validate import Particular
 
-_TOLERANCE = 1e-9
 _HEAVIEST = 1_000_000_000  # weights that can be summed
 _TAG = re.compile(r"[A-Za-z][\w-]{0,60}")
 
@@ -97,7 +96,7 @@ class _Weighted(_Combined):
         value = math.fsum(m.weight * c for m, c in zip(self.members, counted, strict=True)) / total
         value = min(1.0, max(0.0, value))
         lacking = [m for m, s in zip(self.members, scores, strict=True) if m.required and not s.passed]
-        passed = value >= self.threshold - _TOLERANCE and not lacking
+        passed = reaches(value, self.threshold) and not lacking
         said = f"{value:.2f} of 1 by weight"
         if lacking:
             said += f"; {plural(len(lacking), 'required check')} not passed"

@@ -13,13 +13,12 @@ from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Message, Trajectory
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.graders import wording
-from skillopt_ci.graders.base import Grader, JudgeModel, check_options
+from skillopt_ci.graders.base import Grader, JudgeModel, check_options, reaches
 from skillopt_ci.prompts import as_data, pin, render
 from skillopt_ci.providers.base import Request, Schema
 from skillopt_ci.providers.structured import ask
 
 _MAX_VOTES = 9
-_TOLERANCE = 1e-9
 _SECRET_RUN = 4  # words of the rubric in a row that an advice may not repeat
 
 _CRITERION = {
@@ -113,7 +112,7 @@ class Judge:
 
     def _score(self, task: Task, answer: str, met: Sequence[bool], votes: Sequence[Verdict]) -> Score:
         value = share(self.criteria, met)
-        passed = value >= self.threshold - _TOLERANCE
+        passed = reaches(value, self.threshold)
         # Of the votes, the one that differs least from the majority speaks for all.
         verdict = max(votes, key=lambda v: sum(f.met == yes for f, yes in zip(v.findings, met, strict=True)))
         rows = zip(self.criteria, met, zip(*(v.findings for v in votes), strict=True), strict=True)

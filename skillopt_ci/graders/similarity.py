@@ -11,9 +11,8 @@ from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import wording
-from skillopt_ci.graders.base import Grader, JudgeModel, check_options
+from skillopt_ci.graders.base import Grader, JudgeModel, check_options, reaches
 
-_TOLERANCE = 1e-9
 _LONGEST = 50_000  # characters that are compared: the rest of a longer answer cannot make it alike
 _TOKEN = re.compile(r"[^\W_]+")
 _CHRF_ORDER, _CHRF_BETA = 6, 2
@@ -120,7 +119,7 @@ class _Anls:
 
 
 def _said(spec: GraderSpec, task: Task, answer: str, value: float, threshold: float, said: str) -> Score:
-    passed = value >= threshold - _TOLERANCE
+    passed = reaches(value, threshold)
     why = f"{said} of {wording.quoted(answer)} with {wording.either(task.expected)}"
     if passed:
         return wording.scored(spec, value, True, why=why, hint=said, bare=said)

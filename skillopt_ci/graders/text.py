@@ -11,11 +11,10 @@ from skillopt_ci.core.texts import folded, plural
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.graders import patterns, wording
-from skillopt_ci.graders.base import Grader, JudgeModel, check_options, strings
+from skillopt_ci.graders.base import Grader, JudgeModel, check_options, reaches, strings
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +158,7 @@ class _F1:
         answer = wording.answer_of(trajectory, self.problem(task))
         best = max((overlap(answer, e) for e in task.expected), key=lambda o: o.f1)
         value = min(1.0, best.f1)
-        passed = value >= self.threshold - _TOLERANCE
+        passed = reaches(value, self.threshold)
         said = f"word overlap {value:.2f} (F1)"
         why = f"{said} of {wording.quoted(answer)} with {wording.either(task.expected)}"
         hint = said if passed else f"{said}: {self._hint(task, answer, best)}"
