@@ -46,6 +46,11 @@ skills:
 - All problems are reported at once: `skillopt.yml:14:3: train: unknown key 'batchsize';
   perhaps you meant 'batch_size'?`
 - Secrets never stand in the file: `api_key_env` holds the *name* of an environment variable. `${VAR}` is not expanded.
+- What the SDKs read of the environment (`OPENAI_BASE_URL`, `OPENAI_CUSTOM_HEADERS`, `OPENAI_ORG_ID`,
+  `OPENAI_PROJECT_ID`, `ANTHROPIC_BASE_URL`, `ANTHROPIC_CUSTOM_HEADERS`) goes to the vendor it is named after, or to the
+  gateway that you set in its place: by that variable, or by a `base_url` of the provider `openai` or `anthropic`. A
+  provider under another name with a `base_url` gets none of it, unless its `api_key_env` names the vendor's key. Azure
+  OpenAI gets none of OpenAI's headers.
 - A skill may override `target`, `optimizer`, `judge`, `harness`, `split`, `train`, `gate` and `budget`. Only the keys
   that it sets win; the others are taken from the top level.
 - `path: "skills/*/SKILL.md"` stands for many skills, and `{name}` in `tasks` for the skill's directory name:

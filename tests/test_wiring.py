@@ -110,6 +110,24 @@ class TestProviderOptions:
     def test_the_vendors_key_never_goes_to_another_server(self) -> None:
         assert provider_options(resolved("free").target, {"OPENAI_API_KEY": "k"}).api_key is None
 
+    def test_headers_of_the_environment_go_where_the_key_goes(self) -> None:
+        env = {
+            "OPENAI_API_KEY": "k", "LOCAL_KEY": "l", "AZURE_OPENAI_API_KEY": "a", "ANTHROPIC_API_KEY": "c",
+            "OPENAI_CUSTOM_HEADERS": "X-Team: red\nno header\n Authorization:  Bearer t:1 \r",
+            "OPENAI_ORG_ID": "org", "OPENAI_PROJECT_ID": "", "ANTHROPIC_CUSTOM_HEADERS": "X-Team: blue",
+        }  # fmt: skip
+        sent = {"OpenAI-Organization": "org", "X-Team": "red", "Authorization": "Bearer t:1"}
+        assert provider_options(resolved("openai").target, env).headers == sent
+        gateway = {**env, "OPENAI_BASE_URL": "http://gateway/v1"}
+        assert provider_options(resolved("openai").target, gateway).headers == sent
+        assert provider_options(resolved("anthropic").target, env).headers == {"X-Team": "blue"}
+        for provider in ("local", "free", "azure-openai", "mine"):
+            assert provider_options(resolved(provider).target, env).headers == {}
+        # Another name with the vendor's own key: it is meant for that server, too.
+        named = TEXT.replace("LOCAL_KEY", "OPENAI_API_KEY")
+        assert provider_options(resolved("local", named).target, env).headers == sent
+        assert "Bearer" not in repr(provider_options(resolved("openai").target, env))
+
     def test_simulated_needs_nothing(self) -> None:
         options = provider_options(resolved().target, {})
         assert (options.type, options.api_key, options.noise, options.latency_ms) == ("simulated", None, 0.0, 0.0)
@@ -127,6 +145,8 @@ def test_secrets_are_the_values_of_every_variable_that_can_hold_one() -> None:
     assert secret_values(config(), env) == ("a", "c", "b")
     assert secret_values(None, env) == ("a", "c")
     assert secret_values(config(), {}) == ()
+    headers = {"OPENAI_CUSTOM_HEADERS": "Authorization: Bearer d\nX-Team: red\nX-Api-Key: e\nCookie:"}
+    assert secret_values(None, headers) == ("d", "e")
 
 
 @pytest.mark.parametrize(

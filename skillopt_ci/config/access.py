@@ -1,6 +1,7 @@
 """How models are reached: key, address and price, of the configuration and of the environment; what is secret of it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from skillopt_ci.config.resolve import ModelRef
 from skillopt_ci.config.schema import Config
@@ -17,6 +18,12 @@ _URL_VARIABLES = {
     "anthropic": "ANTHROPIC_BASE_URL",
 }
 _VERSION_VARIABLES = {"azure-openai": "OPENAI_API_VERSION"}
+# Headers that the SDKs send along: lines of `Name: value`, and those that a variable of their own holds.
+_HEADER_VARIABLES = {"openai": "OPENAI_CUSTOM_HEADERS", "anthropic": "ANTHROPIC_CUSTOM_HEADERS"}
+_ACCOUNT_VARIABLES = {
+    "openai": {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"},
+}
+_CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 # Set where the ledger becomes an artifact; the second may hold a secret of its own to seal it with.
 SEAL_VARIABLE, SEAL_KEY_VARIABLE = "SKILLOPT_CI_SEAL", "SKILLOPT_CI_LEDGER_KEY"
 # Other secrets of a CI job that must not leave the process through a message or a file.
@@ -27,7 +34,11 @@ def secret_values(config: Config | None, env: Mapping[str, str]) -> tuple[str, .
     """Values that must never leave the process: of every variable that can hold a key."""
     named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
     variables = [*_KEY_VARIABLES.values(), SEAL_KEY_VARIABLE, *_OTHER_SECRETS, *named]
-    return tuple(dict.fromkeys(env[v] for v in variables if env.get(v)))
+    # Of `Bearer abc` the secret is the last word.
+    sent = [
+        value.split()[-1] for kind in _HEADER_VARIABLES for name, value in _headers(kind, env) if _secret(name, value)
+    ]
+    return tuple(dict.fromkeys([*(env[v] for v in variables if env.get(v)), *sent]))
 
 
 def ledger_seal(config: Config | None, env: Mapping[str, str]) -> Seal:
@@ -65,6 +76,7 @@ def provider_options(ref: ModelRef, env: Mapping[str, str]) -> ProviderOptions:
         base_url=base_url,
         api=entry.api,
         api_version=entry.api_version or env.get(_VERSION_VARIABLES.get(entry.type, ""), "") or None,
+        headers=dict(_headers(_meant_for(ref), env)),
         timeout_seconds=entry.timeout_seconds,
         noise=entry.noise,
         latency_ms=entry.latency_ms,
@@ -81,6 +93,31 @@ def key_variable(ref: ModelRef) -> str | None:
     """The variable that must hold a model's key; None when none has to be set."""
     entry = ref.entry
     return entry.api_key_env or (None if entry.base_url is not None else _KEY_VARIABLES.get(entry.type))
+
+
+def _meant_for(ref: ModelRef) -> str:
+    """The kind whose settings in the environment a provider gets: that of the key it names, else its own.
+
+    A server that was given another name gets none of its kind's, as it gets no key: they are meant for the vendor.
+    """
+    entry = ref.entry
+    named = next((kind for kind, variable in _KEY_VARIABLES.items() if variable == entry.api_key_env), "")
+    return named or (entry.type if entry.base_url is None or ref.provider == entry.type else "")
+
+
+def _headers(kind: str, env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The headers that an SDK would take from the environment."""
+    for name, variable in _ACCOUNT_VARIABLES.get(kind, {}).items():
+        if env.get(variable):
+            yield name, env[variable]
+    for line in env.get(_HEADER_VARIABLES.get(kind, ""), "").split("\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            yield name.strip(), value.strip()
+
+
+def _secret(name: str, value: str) -> bool:
+    return bool(value and _CREDENTIAL.search(name))
 
 
 def _key(ref: ModelRef, env: Mapping[str, str], *, own_server: bool) -> str | None:

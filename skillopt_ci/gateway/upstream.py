@@ -47,6 +47,7 @@ class Upstream:
         self._base = (checked_url(options) or _ADDRESSES[options.type]).rstrip("/")
         host = urlsplit(self._base).hostname or ""
         self.endpoint = Endpoint(name=options.name, host=host, variable=variable, secret=self._key)
+        self._headers = {name.lower(): value for name, value in options.headers.items()}
         self.timeout_seconds = options.timeout_seconds
         self._client = httpx2.Client(
             timeout=httpx2.Timeout(options.timeout_seconds, connect=min(_CONNECT_SECONDS, options.timeout_seconds)),
@@ -62,6 +63,7 @@ class Upstream:
             headers.setdefault("anthropic-version", "2023-06-01")
         else:
             headers |= {"authorization": f"Bearer {self._key}"}
+        headers |= self._headers
         # An address for OpenAI clients ends in /v1, one for Anthropic's does not.
         path = asked.path if self.kind == "anthropic" else asked.path.removeprefix("/v1")
         url = self._base + path + (f"?{asked.query}" if asked.query else "")

@@ -48,6 +48,7 @@ def make(options: ProviderOptions) -> "AnthropicProvider":
     client = anthropic.Anthropic(
         api_key=key, base_url=checked_url(options), timeout=timeout, max_retries=0, http_client=http_client
     )
+    client._custom_headers = options.headers  # in place of ANTHROPIC_CUSTOM_HEADERS, which goes to every address
     return AnthropicProvider(client, options, key)
 
 

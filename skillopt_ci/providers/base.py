@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from skillopt_ci.core.digest import digest
@@ -59,7 +60,10 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderOptions:
-    """How to reach a provider. `api_key` is the secret itself, never shown in a repr, a record or a message."""
+    """How to reach a provider. `api_key` is the secret itself, never shown in a repr, a record or a message.
+
+    `headers` go with every request. Nothing else of the environment does, whatever an SDK reads there by itself.
+    """
 
     name: str
     type: str
@@ -67,6 +71,7 @@ class ProviderOptions:
     base_url: str | None = None
     api: Literal["chat", "responses"] = "chat"
     api_version: str | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     timeout_seconds: float = 120.0
     noise: float = 0.05
     latency_ms: float = 0.0

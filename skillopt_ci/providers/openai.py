@@ -93,6 +93,9 @@ class OpenAIProvider:
     """One client, safe for threads. Answers are read as plain JSON: what a stranger's server sends may be anything."""
 
     def __init__(self, client: openai.OpenAI, options: ProviderOptions, variable: str) -> None:
+        # In place of OPENAI_CUSTOM_HEADERS, OPENAI_ORG_ID and OPENAI_PROJECT_ID, which the SDK sends to every address.
+        client.organization = client.project = None
+        client._custom_headers = options.headers
         self._client = client
         self._timeout_seconds = options.timeout_seconds
         self._endpoint = Endpoint(

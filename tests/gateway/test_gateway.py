@@ -53,6 +53,15 @@ def test_a_message_goes_through_with_the_real_key() -> None:
         assert w.meter.paid.usage == entry.metered.usage
 
 
+def test_headers_of_the_provider_go_along() -> None:
+    headers = {"X-Team": "red", "anthropic-beta": "ours"}
+    with world(lambda _: messages_reply("hello"), "anthropic", headers=headers) as w:
+        with claude(w, w.enter()) as client:
+            say(client)
+        (call,) = w.server.calls
+    assert (call.headers["x-team"], call.headers["anthropic-beta"], call.headers["x-api-key"]) == ("red", "ours", KEY)
+
+
 def test_a_streamed_message() -> None:
     with world(lambda _: anthropic_stream(), "anthropic") as w:
         entry = w.enter()

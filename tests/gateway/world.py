@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from skillopt_ci.core.spend import Limits
@@ -47,11 +48,19 @@ class World:
 
 
 @contextmanager
-def world(handler: Handler, kind: str = "openai", limits: Limits = Limits(), timeout: float = 20) -> Iterator[World]:  # noqa: B008
+def world(
+    handler: Handler,
+    kind: str = "openai",
+    limits: Limits = Limits(),  # noqa: B008
+    timeout: float = 20,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[World]:
     """Everything up, and down again."""
     with Loopback(handler) as server, Gateway(port=True) as gateway:
         url = server.openai_url if kind == "openai" else server.url
-        options = ProviderOptions(name="p", type=kind, api_key=KEY, base_url=url, timeout_seconds=timeout)
+        options = ProviderOptions(
+            name="p", type=kind, api_key=KEY, base_url=url, timeout_seconds=timeout, headers=headers
+        )
         upstream = Upstream(options)
         try:
             yield World(server, gateway, upstream, Meter(limits, ["r"]))

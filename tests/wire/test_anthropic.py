@@ -30,6 +30,19 @@ def test_messages_sends_what_was_asked_and_reads_usage() -> None:
     }
 
 
+def test_what_the_sdk_reads_by_itself_goes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Theirs: secret\nAuthorization: Bearer theirs")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "theirs")
+    with Loopback(lambda _: messages_reply("4")) as server:
+        for headers in ({}, {"X-Ours": "1"}):
+            with connected(server, "anthropic", headers=headers) as provider:
+                provider.complete(request())
+        plain, ours = (call.headers for call in server.calls)
+    assert plain["authorization"] == ours["authorization"] == f"Bearer {KEY}"
+    assert "x-theirs" not in {*plain, *ours}
+    assert ours["x-ours"] == "1"
+
+
 def test_what_is_written_to_the_cache_is_input_with_a_price_of_its_own() -> None:
     usage = {"input_tokens": 100, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 900, "output_tokens": 7}
     body = {"type": "message", "content": [{"type": "text", "text": "4"}], "stop_reason": "end_turn", "usage": usage}

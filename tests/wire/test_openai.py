@@ -314,6 +314,30 @@ def test_the_usual_key_never_goes_to_an_endpoint_of_ones_own(monkeypatch: pytest
         assert server.calls[0].headers["authorization"] == "Bearer unused"
 
 
+def test_what_the_sdk_reads_by_itself_goes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "OPENAI_CUSTOM_HEADERS", "X-Theirs: secret\nAuthorization: Bearer theirs\nContent-Type: text/csv"
+    )
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-theirs")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-theirs")
+    headers = {"X-Ours": "1", "OpenAI-Organization": "org-ours"}
+    with Loopback(lambda _: chat_reply("4")) as server:
+        for kind, options in (("openai", {}), ("azure-openai", {"api_version": "v1"})):
+            for more in ({}, {"headers": headers}):
+                with connected(server, kind, **options, **more) as provider:
+                    provider.complete(request())
+        plain, ours, azure, azure_ours = (call.headers for call in server.calls)
+    assert plain["authorization"] == ours["authorization"] == f"Bearer {KEY}"
+    assert azure["api-key"] == azure_ours["api-key"] == KEY
+    assert "authorization" not in azure
+    for sent in (plain, ours, azure, azure_ours):
+        assert "theirs" not in " ".join(sent.values())
+        assert not {"x-theirs", "openai-project"} & set(sent)
+        assert sent["content-type"] == "application/json"
+    assert (ours["x-ours"], ours["openai-organization"]) == ("1", "org-ours")
+    assert "openai-organization" not in plain
+
+
 def test_the_sdks_own_variables_are_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     with Loopback(scripted(chat_reply("4"))) as server:
         monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
