@@ -14,7 +14,7 @@ from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.harnesses.base import AgentKind
 
-_ROLES = ("target", "optimizer", "judge")
+ROLES = ("target", "optimizer", "judge")
 _OPENAI = ("openai", "azure-openai")
 # Keys of a provider entry that only some built-in kinds read; other packages' kinds may read all of them.
 _ONLY = {
@@ -36,7 +36,7 @@ def check(config: Config) -> list[tuple[Path, Problem]]:
 def _found(config: Config) -> Iterator[tuple[Path, str]]:
     for name, entry in config.providers.items():
         yield from _provider(name, entry)
-    for role in _ROLES:
+    for role in ROLES:
         yield from _provider_name(config, getattr(config, role), (role,))
     yield from _targets(config, config, ())
     yield from _harness(config.harness, ("harness",))
@@ -70,7 +70,7 @@ def _provider_name(config: Config, chosen: TargetModel | None, path: Path) -> It
 
 def _skill(config: Config, skill: SkillEntry, path: Path) -> Iterator[tuple[Path, str]]:
     yield from _targets(config, skill, path)
-    for role in _ROLES:
+    for role in ROLES:
         yield from _provider_name(config, getattr(skill, role), (*path, role))
         if role != "target" or not chosen_targets(config, skill):
             yield from _complete(config, skill, role, path)

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from skillopt_ci.config.locate import Located, Path
 from skillopt_ci.config.words import clean, looks_like_secret, show, wanted
-from skillopt_ci.core.suggestion import suggest
+from skillopt_ci.core.suggestion import closest, suggest
 from skillopt_ci.errors import Problem
 
 
@@ -47,13 +47,27 @@ def explain(errors: list[ErrorDetails], model: type[BaseModel], source: Located)
     return [(tuple(e["loc"]), _explain(e, schema, source)) for e in errors]
 
 
+def meant(errors: list[ErrorDetails], model: type[BaseModel]) -> dict[Path, Path]:
+    """Unknown keys that are probably misspelt, and the keys that they probably are, as paths."""
+    schema = model.model_json_schema()
+    unknown: list[Path] = [tuple(e["loc"]) for e in errors if e["type"] == "extra_forbidden"]
+    close = {path: closest(str(path[-1]), _known(schema, path)) for path in unknown}
+    return {path: (*path[:-1], key) for path, key in close.items() if key}
+
+
+def _known(schema: Mapping[str, Any], path: Path) -> list[str]:
+    """The keys that may stand where one stands."""
+    return list(_mapping(schema, _at(schema, path[:-1])).get("properties", {}))
+
+
 def _explain(error: ErrorDetails, schema: Mapping[str, Any], source: Located) -> Problem:
     path: Path = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
         key = str(path[-1])
-        known = list(_mapping(schema, _at(schema, path[:-1])).get("properties", {}))
         words = "unknown key" if looks_like_secret(key) else f"unknown key '{clean(key)}'"
-        return source.problem(path, prefixed(source, path[:-1], words + suggest(key, known)), at_key=True)
+        return source.problem(
+            path, prefixed(source, path[:-1], words + suggest(key, _known(schema, path))), at_key=True
+        )
     if error["type"] == "missing":
         words = f"the key '{path[-1]}' is missing"
         return source.problem(path[:-1], prefixed(source, path[:-1], words))

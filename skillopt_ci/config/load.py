@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from skillopt_ci.config.checks import check
-from skillopt_ci.config.explain import errors_of, explain, prefixed
+from skillopt_ci.config.checks import ROLES, check
+from skillopt_ci.config.explain import errors_of, explain, meant, prefixed
 from skillopt_ci.config.locate import Located, Path, locate
 from skillopt_ci.config.not_built import take_planned
 from skillopt_ci.config.schema import Config
@@ -28,49 +28,74 @@ def load_config(tree: Tree, path: str) -> Config:
     source = locate(tree.read(path), path)
     _check_root(source)
     placed = [*_variables(source), *take_planned(source)]
-    config = _validated(source, placed)
+    said = [path for path, _ in placed]
+    config = _validated(source, placed, said)
     if config is not None:
-        placed += _unsaid(check(config), placed)
+        placed += _unsaid(check(config), said)
     problems = [*source.problems, *(problem for _, problem in placed)]
     if config is None or problems:
         raise ConfigError(sorted(dict.fromkeys(problems)))
     return config
 
 
-def _validated(source: Located, placed: Placed) -> Config | None:
-    """The configuration, as far as it can be used for further checks; what is wrong is added to `placed`.
+def _validated(source: Located, placed: Placed, said: list[Path]) -> Config | None:
+    """The configuration, as far as it can be used for further checks; what is wrong is added to `placed`, and where
+    that is to `said`.
 
-    What has errors is taken out and the rest is validated again, so that one mistake does not hide another.
+    What has errors is taken out and the rest is validated again, so that one mistake does not hide another. A key that
+    is probably misspelt gets the name that it probably has, so that nothing is said to be missing for it.
     """
     for again in range(3):
         try:
             return Config.model_validate(source.value).located(source)
         except ValidationError as error:
             details = errors_of(error)
-            placed += _unsaid(explain(details, Config, source), placed)
+            renamed = {old: new for old, new in meant(details, Config).items() if _rename(source.value, old, new)}
+            said += renamed.values()
+            found = _unsaid(explain(details, Config, source), said)
+            placed += found
+            said += [path for path, _ in found]
             for detail in details:
                 _take_out(source.value, detail["loc"], whole=bool(again))
     return None
 
 
 def _take_out(value: Any, path: Path, *, whole: bool) -> None:
-    """Remove the key at `path`; with `whole`, what holds it, or put a stand-in for the skill it belongs to."""
+    """Remove the key at `path`; with `whole`, what holds it. Skills, models and providers get a stand-in."""
     if whole and path[0] == "skills" and len(path) > 1:
         value["skills"][path[1]] = {"path": "SKILL.md", "tasks": ["stand-in"]}
         return
     path = path[:-1] if whole else path
-    holder: Any = value
+    holder = _holder(value, path)
+    if holder is None or path[-1] not in holder:
+        return
+    del holder[path[-1]]
+    if path[0] == "providers" and len(path) == 2:
+        holder[path[-1]] = {"type": "simulated"}
+    elif path[-1] in ROLES and (len(path) == 1 or (path[0] == "skills" and len(path) == 3)):
+        holder[path[-1]] = {"provider": "simulated", "model": "stand-in"}
+
+
+def _rename(value: Any, old: Path, new: Path) -> bool:
+    """Give a key another name; whether that name was free."""
+    holder = _holder(value, old)
+    if holder is None or old[-1] not in holder or new[-1] in holder:
+        return False
+    holder[new[-1]] = holder.pop(old[-1])
+    return True
+
+
+def _holder(value: Any, path: Path) -> dict[Any, Any] | None:
+    """The mapping that the key at a path stands in."""
     part: Any
     for part in path[:-1]:
-        holder = holder[part] if isinstance(holder, dict | list) else None
-    if isinstance(holder, dict) and path:
-        holder.pop(path[-1], None)
+        value = value[part] if isinstance(value, dict | list) else None
+    return value if isinstance(value, dict) and path else None
 
 
-def _unsaid(found: Placed, said: Placed) -> Placed:
+def _unsaid(found: Placed, said: list[Path]) -> Placed:
     """The problems that are not about what was complained of already, or about what holds it or lies in it."""
-    paths = [path for path, _ in said]
-    return [(path, p) for path, p in found if not any(path[: len(q)] == q[: len(path)] for q in paths)]
+    return [(path, p) for path, p in found if not any(path[: len(q)] == q[: len(path)] for q in said)]
 
 
 def _check_root(source: Located) -> None:

@@ -203,6 +203,49 @@ def test_one_wrong_line(line: str, problem: str) -> None:
     assert said.startswith(problem) if problem.endswith(": ") else said == problem
 
 
+def test_nothing_is_said_to_be_missing_for_a_key_that_is_misspelt() -> None:
+    text = """\
+version: 1
+taget: {provider: local, model: m}
+provders: {local: {type: openai, base_url: "http://h/v1"}}
+juge: {provider: local, model: m}
+skills:
+  - {path: a/SKILL.md, tasks: [t], graders: [{type: judge}]}
+  - {pth: b/SKILL.md, taks: [t], train: {target: 3}}
+"""
+    *told, last = problems(text)
+    assert told == [
+        "skillopt.yml:2:1: unknown key 'taget'; perhaps you meant 'target'?",
+        "skillopt.yml:3:1: unknown key 'provders'; perhaps you meant 'providers'?",
+        "skillopt.yml:4:1: unknown key 'juge'; perhaps you meant 'judge'?",
+        "skillopt.yml:7:6: skills[b]: unknown key 'pth'; perhaps you meant 'path'?",
+        "skillopt.yml:7:23: skills[b]: unknown key 'taks'; perhaps you meant 'tasks'?",
+    ]
+    assert last.startswith("skillopt.yml:7:42: skills[b].train: unknown key 'target'; known: ")
+    own = "{path: a/SKILL.md, tasks: [t], targts: [{provider: openai, model: m}]}"
+    assert problems(f"version: 1\nskills:\n  - {own}\n") == [
+        "skillopt.yml:3:36: skills[a]: unknown key 'targts'; perhaps you meant 'targets'?"
+    ]
+
+
+@pytest.mark.parametrize("written", ["openai", "{provider: {a: 1}, model: m}"])
+def test_a_target_that_is_wrong_is_not_missing(written: str) -> None:
+    (found,) = problems(f"version: 1\ntarget: {written}\nskills:\n  - {{path: a/SKILL.md, tasks: [t]}}\n")
+    assert found.startswith("skillopt.yml:2:")
+
+
+def test_a_provider_that_is_wrong_is_there() -> None:
+    assert problems(MINIMAL.replace("simulated", "local") + "providers: {local: 3}\n") == [
+        "skillopt.yml:5:20: providers.local: must be a mapping of keys to values, not 3"
+    ]
+
+
+def test_a_key_that_is_there_under_both_names_is_checked() -> None:
+    text = MINIMAL.replace("model: ", "modl: x, model: [1], was: ")
+    assert problems(text)[0].startswith("skillopt.yml:2:31: target: unknown key 'modl'; perhaps you meant 'model'")
+    assert any("target.model: must be a text" in p for p in problems(text))
+
+
 # (the skill's entry, the problem without its file)
 ENTRIES = [
     ("{tasks: [t.jsonl]}", "4:5: skills[0]: the key 'path' is missing"),
