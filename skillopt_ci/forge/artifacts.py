@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -23,7 +24,7 @@ _MEMBER = re.compile(r"ledger\.sqlite(?:-wal)?|memory/[A-Za-z0-9][A-Za-z0-9._-]{
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _EVENTS = ("push", "schedule", "workflow_dispatch")
 _RUNS = 20
-_TRIED = 3
+TRIED = 3
 _MEMBERS = 1000
 _CHUNK = 1024 * 1024
 # What zipfile raises for an archive whose bytes were changed; encryption and unknown methods are a RuntimeError.
@@ -99,31 +100,45 @@ def _runs(api: GitHub, source: Source, branch: str) -> Iterator[Mapping[str, Any
     """Finished runs that may be believed, the newest first."""
     where = f"{{repo}}/actions/workflows/{source.workflow}/runs"
     listed = api.find(where, branch=branch, status="completed", per_page=_RUNS)
-    left, tip = _TRIED, ""
+    left, history = TRIED, History(api, branch)
     for run in (listed or {}).get("workflow_runs") or ():
         path = str(run.get("path") or "").partition("@")[0]
-        home = (run.get("head_repository") or {}).get("full_name")
-        if (
-            run.get("head_branch") == branch
-            and run.get("event") in _EVENTS
-            and path == f".github/workflows/{source.workflow}"
-            and str(home).lower() == api.connection.repository.lower()
-        ):
-            # By its whole name: a tag may have the short one, too.
-            tip = tip or Repository(api).head(branch) or ""
-            if _in_history(api, tip, str(run.get("head_sha") or "")):
+        if path == f".github/workflows/{source.workflow}" and history.may_have(run):
+            if history.has(run):
                 yield run
             left -= 1
             if not left:
                 return
 
 
-def _in_history(api: GitHub, tip: str, sha: str) -> bool:
-    """The branch has the commit. `head_branch` may also be a tag of that name, on a commit that nobody reviewed."""
-    if not tip or not _SHA.fullmatch(sha):
-        return False
-    found = api.find(f"{{repo}}/compare/{tip}...{sha}")
-    return isinstance(found, dict) and found.get("status") in ("identical", "behind")
+class History:
+    """Whether workflow runs are a branch's own: of its commits, started by an event that no pull request can make."""
+
+    def __init__(self, api: GitHub, branch: str) -> None:
+        self._api = api
+        self._branch = branch
+
+    def may_have(self, run: Mapping[str, Any]) -> bool:
+        """By its own words the run is the branch's. In pull requests from it the workflow file is not the branch's."""
+        home = (run.get("head_repository") or {}).get("full_name")
+        return (
+            run.get("head_branch") == self._branch
+            and run.get("event") in _EVENTS
+            and str(home).lower() == self._api.connection.repository.lower()
+        )
+
+    def has(self, run: Mapping[str, Any]) -> bool:
+        """The branch has its commit. `head_branch` may also be a tag of that name, on a commit that nobody reviewed."""
+        sha = str(run.get("head_sha") or "")
+        if not self._tip or not _SHA.fullmatch(sha):
+            return False
+        found = self._api.find(f"{{repo}}/compare/{self._tip}...{sha}")
+        return isinstance(found, dict) and found.get("status") in ("identical", "behind")
+
+    @cached_property
+    def _tip(self) -> str:
+        """By the branch's whole name: a tag may have the short one, too."""
+        return Repository(self._api).head(self._branch) or ""
 
 
 def download_artifact(api: GitHub, name: str, artifact: int, file: IO[bytes], limit: int = MAX_BYTES) -> None:

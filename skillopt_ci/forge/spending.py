@@ -1,7 +1,8 @@
 """What other runs of the repository have spent this month: records that they left as artifacts.
 
 An artifact of a pull request's run can be written by the pull request: its record counts for that run alone, and only
-ever raises the sum. A fork's run has no key and has spent nothing, so what it left is not looked at.
+ever raises the sum. So does one of a run that only has the default branch's name: of a tag, or of a pull request from
+that branch. A fork's run has no key and has spent nothing, so what it left is not looked at.
 """
 
 import zipfile
@@ -12,12 +13,12 @@ from typing import Any
 
 from skillopt_ci.core.spending import MAX_BYTES, SpendRecord, parse_record
 from skillopt_ci.errors import ForgeError
-from skillopt_ci.forge.artifacts import BROKEN, download_artifact
+from skillopt_ci.forge.artifacts import BROKEN, TRIED, History, download_artifact
 from skillopt_ci.forge.github import PER_PAGE, GitHub
 
 ARTIFACT = "skillopt-spend"
 RECORD = "spend.json"
-MOST_IN_A_GATE = 8  # with everything else of a gate below 25 requests
+MOST_IN_A_GATE = 8  # with everything else of a gate at most 30 requests
 MOST = 60  # where a run of the default branch adds up what the others left
 _PAGES = {MOST_IN_A_GATE: 2, MOST: 10}
 
@@ -33,11 +34,12 @@ class Spending:
 def read_spending(api: GitHub, branch: str, month: str, *, most: int, own: int = 0) -> Spending:
     """Read the records of a month, at most so many.
 
-    The newest record of a run of the default branch says what was recorded before; the rest is read one by one.
+    The newest record of a run of the default branch says what was recorded before, and is believed about other runs;
+    the rest is read one by one.
 
     Args:
         api: of the repository.
-        branch: the default branch: records of its runs are believed about other runs too.
+        branch: the default branch.
         month: like 2026-11.
         most: artifacts that are downloaded, `MOST` or `MOST_IN_A_GATE`.
         own: the workflow run that asks; what earlier attempts of it left comes first.
@@ -47,12 +49,15 @@ def read_spending(api: GitHub, branch: str, month: str, *, most: int, own: int =
     """
     until = month
     found: list[Mapping[str, Any]] = []
+    looked: dict[int, bool] = {}
+    history = History(api, branch)
     records: dict[int, SpendRecord] = {}
     for page in range(1, _PAGES[most] + 1):
         listed = api.get("{repo}/actions/artifacts", name=ARTIFACT, per_page=PER_PAGE, page=page)["artifacts"]
         found += [a for a in listed if _counts(a, month)]
-        believed = next((a for a in found if _branch(a) == branch), None)
-        if believed is not None and not records:
+        named = (a for a in found if _branch(a) == branch)
+        believed = None if records else next((a for a in named if _is_its_own(api, history, _run(a), looked)), None)
+        if believed is not None:
             records[believed["id"]] = _record(api, believed["id"])
             until = max(until, records[believed["id"]].until)
         if len(listed) < PER_PAGE or str(listed[-1].get("created_at")) < until:
@@ -67,10 +72,18 @@ def read_spending(api: GitHub, branch: str, month: str, *, most: int, own: int =
             unread += 1
             continue
         record = records[number] = records.get(number) or _record(api, number)
-        total += record if _branch(artifact) == branch else record.only(_run(artifact))
+        total += record.only(_run(artifact))
         if not unread and _run(artifact) != own:  # in the order of time, so nothing older is left
             until = artifact["created_at"]
     return Spending(record=SpendRecord(months=total.months, until=until if until != month else ""), unread=unread)
+
+
+def _is_its_own(api: GitHub, history: History, number: int, looked: dict[int, bool]) -> bool:
+    """A run is the branch's own. Only the first few are looked at: whoever makes more of them gains nothing."""
+    if number not in looked and len(looked) < TRIED:
+        run = api.find(f"{{repo}}/actions/runs/{number}") or {}
+        looked[number] = history.may_have(run) and history.has(run)
+    return looked.get(number, False)
 
 
 def _run(artifact: Mapping[str, Any]) -> int:

@@ -59,6 +59,7 @@ class ArtifactHost:
         self.artifacts: dict[int, list[dict[str, Any]]] = {}
         self.data = zipped({"ledger.sqlite": b"a ledger"})
         self.records: list[dict[str, Any]] = []  # artifacts of the whole repository, the newest first
+        self.run_of_record: dict[int, dict[str, Any]] = {}
         self.stored: dict[int, bytes] = {}  # archives of single artifacts
         self.status = {"zip": 302, "store": 200, "list": 200}
         self.status_of: dict[str, str] = {}  # how commits stand to the default branch, where it does not have them
@@ -105,6 +106,9 @@ class ArtifactHost:
             # By its short name the branch is mistaken for the tag, as it may be.
             status = self.status_of.get(head, "behind") if base == TIP else "identical"
             self._send(request, 200, json.dumps({"status": status}).encode())
+        elif parts[-2] == "runs":
+            run = self.run_of_record.get(int(parts[-1]))
+            self._send(request, 200 if run else 404, json.dumps(run or {"message": "Not Found"}).encode())
         elif parts[-1] == "runs":
             found = self.runs
             text = json.dumps({"total_count": 1, "workflow_runs": found}).encode()
@@ -140,8 +144,9 @@ class ArtifactHost:
         finally:
             api.close()
 
-    def spent(self, run: int, text: str, at: str, *, branch: str = "topic", home: int = 1) -> int:
+    def spent(self, run: int, text: str, at: str, *, branch: str = "topic", home: int = 1, event: str = "push") -> int:
         """A run has left a record of what it spent, at a time like 2026-11-20T10:00:00Z; returns the artifact's id."""
+        self.run_of_record[run] = run_of(run, head_branch=branch, event=event)
         number = 1000 + len(self.records)
         workflow_run = {"id": run, "head_branch": branch, "repository_id": 1, "head_repository_id": home}
         made = {"id": number, "name": "skillopt-spend", "expired": False, "created_at": at}

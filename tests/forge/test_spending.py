@@ -50,7 +50,7 @@ def test_what_pull_requests_and_the_default_branch_left_is_added_up(host: Artifa
     host.spent(9, record(r9="1"), at(3))
     found = read(host)
     assert (found.record.total(MONTH), found.record.until, found.unread) == (Decimal("3.5"), at(3), 0)
-    assert requests(host) == 4
+    assert requests(host) == 4 + 3  # of the run, of the branch, of how they stand
 
 
 def test_what_the_default_branch_has_added_up_is_not_read_again(host: ArtifactHost) -> None:
@@ -62,7 +62,7 @@ def test_what_the_default_branch_has_added_up_is_not_read_again(host: ArtifactHo
     host.spent(41, record(r41="1"), at(41))
     host.seen.clear()
     assert read(host).record.total(MONTH) == Decimal(31)
-    assert requests(host) <= 1 + 3
+    assert requests(host) <= 1 + 3 + 3
 
 
 def test_too_many_for_a_gate_are_counted_and_added_up_later(host: ArtifactHost) -> None:
@@ -81,6 +81,28 @@ def test_a_pull_request_cannot_speak_for_others_nor_hide_them(host: ArtifactHost
     host.spent(8, record(until="2026-11-30T00:00:00Z", r7="50", r8="1"), at(2))
     found = read(host)
     assert (found.record.total(MONTH), found.record.until) == (Decimal(3), at(2))
+
+
+@pytest.mark.parametrize("which", ["tag", "pull request", "gone"])
+def test_the_name_of_the_default_branch_is_not_enough(host: ArtifactHost, which: str) -> None:
+    """A run of a tag of that name, or of a pull request from the branch: its workflow file is then the other one's."""
+    host.spent(7, record(r7="2"), at(1))
+    host.spent(8, record(r8="3", r7="2"), at(2), branch="main")
+    event = "pull_request" if which == "pull request" else "push"
+    host.spent(9, record(until="2026-11-30T00:00:00Z", r9="1", r8="100"), at(3), branch="main", event=event)
+    host.status_of = {f"{9:040x}": "ahead"} if which == "tag" else {}
+    if which == "gone":
+        del host.run_of_record[9]
+    found = read(host)
+    assert (found.record.total(MONTH), found.record.until) == (Decimal(6), at(3))
+
+
+def test_many_runs_of_that_name_are_not_looked_at(host: ArtifactHost) -> None:
+    host.spent(7, record(r7="2"), at(1), branch="main")
+    for n in range(8, 14):
+        host.spent(n, record(until="2026-11-30T00:00:00Z"), at(n), branch="main", event="pull_request")
+    assert read(host).record.total(MONTH) == 2
+    assert requests(host) == 1 + 3 + 7
 
 
 @pytest.mark.parametrize(

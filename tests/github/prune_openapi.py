@@ -22,6 +22,7 @@ OPERATIONS = {
     f"{R}/actions/artifacts": ("get",),
     f"{R}/actions/artifacts/{{artifact_id}}/{{archive_format}}": ("get",),
     f"{R}/actions/permissions/workflow": ("get",),
+    f"{R}/actions/runs/{{run_id}}": ("get",),
     f"{R}/actions/runs/{{run_id}}/artifacts": ("get",),
     f"{R}/actions/workflows/{{workflow_id}}/runs": ("get",),
     f"{R}/branches/{{branch}}": ("get",),
