@@ -49,14 +49,22 @@ class Git:
         return found.decode("ascii").strip()
 
     def merge_base(self, one: str, other: str) -> str:
-        """The commit where two lines of history part. Raises `GitError` when they share none."""
+        """The commit where `other` left `one`; the tip of `one` where several commits are as near to both.
+
+        Two merges of the same commits have them all in common: what one merge left out, and the other has, would be no
+        change seen from one of them, and yet be taken back when both are merged.
+
+        Raises:
+            GitError: they share none.
+        """
         first, second = self.resolve(one), self.resolve(other)
         try:
-            found = run_git(self.root, "merge-base", "--end-of-options", first, second)
+            found = run_git(self.root, "merge-base", "--all", "--end-of-options", first, second)
         except Refused as refused:
             where = f"'{one}' and '{other}' have no common commit"
             raise GitError(where + (_DEEPEN if self.is_shallow() else "")) from refused
-        return found.decode("ascii").split()[0]
+        bases = found.decode("ascii").split()
+        return bases[0] if len(bases) == 1 else first
 
     def default_branch(self) -> str:
         """The default branch as a ref to resolve: origin's own word, else origin/main, origin/master, main, master."""

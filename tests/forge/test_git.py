@@ -101,6 +101,20 @@ class TestRefs:
         repo.commit({"c": "1"})
         assert git_of(repo).merge_base("main", "topic") == base
 
+    def test_of_several_merge_bases_none_is_taken(self, repo: Repo) -> None:
+        repo.commit({"a": "1"})
+        repo("branch", "better")
+        one = repo.commit({"b": "1"})
+        repo("checkout", "-q", "better")
+        two = repo.commit({"a": "2"})
+        repo("checkout", "-q", "main")
+        repo("merge", "-q", "--no-edit", "better")
+        # A merge of the same two that leaves out what one of them brought.
+        repo("branch", "evil", repo("commit-tree", "-p", one, "-p", two, "-m", "merge", f"{one}^{{tree}}").strip())
+        assert set(repo("merge-base", "--all", "main", "evil").split()) == {one, two}
+        assert git_of(repo).merge_base("main", "evil") == git_of(repo).resolve("main")
+        assert git_of(repo).merge_base("evil", "main") == git_of(repo).resolve("evil")
+
     def test_no_merge_base(self, repo: Repo) -> None:
         repo.commit({"a": "1"})
         repo("checkout", "-q", "--orphan", "other")
