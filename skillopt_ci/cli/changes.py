@@ -37,7 +37,7 @@ def find_changes(sides: Sides, project: Project, names: Sequence[str]) -> tuple[
     """
     head, unreadable = head_skills(sides)
     configured = None if unreadable else {s.path for s in head}
-    changes = [_change(sides, skill, configured) for skill in project.skills]
+    changes = [_as_merged(sides, _change(sides, skill, configured)) for skill in project.skills]
     taken = {c.skill.path for c in changes} | {_moved_to(sides, c) for c in changes}
     changes += [_new(sides, skill) for skill in head if skill.path not in taken]
     require_names(names, [c.skill.name for c in changes])
@@ -68,14 +68,31 @@ def _change(sides: Sides, skill: ResolvedSkill, configured: set[str] | None) -> 
     head = _read(sides.head, path, skill.name) if path else None
     if head is None or (configured is not None and path not in configured):
         reason = "policy-changed"
-    elif base.digest == head.digest:
-        reason = "unchanged"
-    elif base.body == head.body and skill.harness == "chat":
-        # Chat sends the body only: nothing the target sees has changed.
-        reason = "body-unchanged"
     else:
-        reason = ""
+        reason = _alike(base, head, skill.harness)
     return Change(skill=skill, base=base, head=head, reason=reason)
+
+
+def _as_merged(sides: Sides, change: Change) -> Change:
+    """The change, or what merging it would do to the branch's skill when the head by itself shows none.
+
+    git follows a file that the branch has moved meanwhile: an edit of the file at its old place arrives at the new one.
+    """
+    skill = change.skill
+    if not change.reason or change.reason == "policy-changed" or sides.merged is None or skill.path in sides.conflicts:
+        return change
+    tip, merged = (_read(tree, skill.path, skill.name) for tree in (sides.policy, sides.merged))
+    if tip is None or merged is None or tip.digest == merged.digest:  # None: the head has moved it itself
+        return change
+    return Change(skill=skill, base=tip, head=merged, reason=_alike(tip, merged, skill.harness))
+
+
+def _alike(base: Skill, head: Skill, harness: str) -> str:
+    """Why there is nothing to compare, empty when there is."""
+    if base.digest == head.digest:
+        return "unchanged"
+    # Chat sends the body only: nothing the target sees has changed.
+    return "body-unchanged" if base.body == head.body and harness == "chat" else ""
 
 
 def _new(sides: Sides, skill: ResolvedSkill) -> Change:

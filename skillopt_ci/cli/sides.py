@@ -16,6 +16,8 @@ class Sides:
     """Both sides of a gate.
 
     Attributes:
+        merged: the head merged into the branch that it is for, where that has gone on and git can say; `conflicts` are
+            files that cannot be merged.
         policy: the tree that configuration, tasks and graders are read from; `policy_sha` is its commit, None for a
             working tree that differs from its commit.
         config_path: the configuration's path on the policy side; None when there is none: first adoption.
@@ -32,6 +34,8 @@ class Sides:
     policy: Tree
     head: Tree
     config_path: str | None
+    merged: Tree | None = None
+    conflicts: frozenset[str] = frozenset()
 
     def project(self) -> Project:
         """The project as the policy side has it. Raises `ConfigError`, with the commit named in every place."""
@@ -79,7 +83,12 @@ def find_sides(
     found = [n for n in _config_names(options, root) if n in policy.glob(n)]
     if head_policy and not found:
         raise UsageError("--with-head-policy: the head has no configuration to take rules from")
+    # Up to date with its branch, the head is what a merge would be.
+    merge = git.merged(policy_sha, head_commit) if base is None and head_sha and base_sha != policy_sha else None
+    prefix = f"{folder}/" if folder else ""
     return Sides(
+        merged=Below(merge[0], folder) if merge else None,
+        conflicts=frozenset(p.removeprefix(prefix) for p in merge[1]) if merge else frozenset(),
         root=root,
         base_ref=base_ref,
         base_sha=base_sha,

@@ -27,6 +27,10 @@ _OPTIONS = (
     "i18n.logOutputEncoding=utf-8",
     "-c",
     "gc.auto=0",
+    "-c",
+    "merge.renames=true",
+    "-c",
+    "merge.directoryRenames=false",
 )
 # Where a user's own settings are found; every other GIT_* variable could move the repository, its index or objects.
 _KEEP = (
@@ -42,10 +46,12 @@ _KEEP = (
 
 
 class Refused(GitError):  # noqa: N818  # an answer of git, not always an error
-    """git ended with another code than 0; `stderr` says why."""
+    """git ended with another code than 0; `code`, `stderr` and `stdout` say how."""
 
-    def __init__(self, what: str, code: int, stderr: str) -> None:
+    def __init__(self, what: str, code: int, stderr: str, stdout: bytes = b"") -> None:
+        self.code = code
         self.stderr = stderr
+        self.stdout = stdout
         super().__init__(f"git {what} failed: {_first_line(stderr) or f'exit code {code}'}")
 
 
@@ -91,7 +97,7 @@ def run_git(root: Path, *args: str, stdin: bytes = b"", env: Mapping[str, str] |
     except (OSError, ValueError) as error:  # ValueError: a zero byte in an argument
         raise GitError(f"git {what} could not be started: {error}; is git installed?") from error
     if done.returncode:
-        raise Refused(what, done.returncode, done.stderr.decode("utf-8", "replace"))
+        raise Refused(what, done.returncode, done.stderr.decode("utf-8", "replace"), done.stdout)
     return done.stdout
 
 

@@ -66,6 +66,22 @@ class Git:
         bases = found.decode("ascii").split()
         return bases[0] if len(bases) == 1 else first
 
+    def merged(self, one: str, other: str) -> tuple[GitTree, frozenset[str]] | None:
+        """The files of two commits merged, and which of them conflict; nothing is checked out.
+
+        None where git is older than 2.38, which cannot say.
+        """
+        first, second = self.resolve(one), self.resolve(other)
+        options = ("--write-tree", "--name-only", "--no-messages", "-z")
+        try:
+            found = run_git(self.root, "merge-tree", *options, first, second)
+        except Refused as refused:
+            if refused.code != 1:
+                return None
+            found = refused.stdout
+        tree, *conflicts = found.decode("utf-8", "surrogateescape").split("\0")
+        return GitTree(self.root, tree.strip()), frozenset(conflicts)
+
     def default_branch(self) -> str:
         """The default branch as a ref to resolve: origin's own word, else origin/main, origin/master, main, master."""
         candidates = list(_DEFAULTS)

@@ -322,6 +322,39 @@ def test_a_branch_that_began_before_the_skill_did_is_not_to_blame(tmp_path: Path
     assert (code, value["verdict"], value["reason"]) == (0, "not-applicable", "unchanged")
 
 
+@pytest.mark.parametrize("also", ["", "moves", "conflicts"])
+def test_an_edit_of_a_skill_that_was_moved_meanwhile_is_judged(tmp_path: Path, also: str) -> None:
+    """git brings it to where the skill is now, though the head has no such file."""
+    skill = {**json.loads(config())["skills"][0], "path": "skills/*/SKILL.md"}
+    made = repository(tmp_path / "repo", skill=GOOD, sizes=(1, 1, 30), providers=QUIET, skills=[skill])
+    made.commit({"README.md": "one\n"})
+    made("switch", "-q", "-c", "stale")
+    if also == "moves":
+        made("mv", "skills/invoices", "skills/bills")
+    readme = "two\n" if also == "conflicts" else "one\n"
+    made.commit({"skills/bills/SKILL.md" if also == "moves" else PATH: SKILL, "README.md": readme})
+    made("switch", "-q", "main")
+    made("mv", "skills/invoices", "skills/bills")
+    made.commit({"README.md": "three\n"})
+    made("switch", "-q", "stale")
+    code, value, _ = judged(made.root)
+    assert (code, value["verdict"]) == (1, "regression")
+    assert [s["name"] for s in value["skills"] if s["verdict"] == "regression"] == ["bills"]
+
+
+def test_a_skill_that_only_moves_on_a_stale_branch_is_unchanged(tmp_path: Path) -> None:
+    skill = {**json.loads(config())["skills"][0], "path": "skills/*/SKILL.md"}
+    made = repository(tmp_path / "repo", skill=GOOD, sizes=(1, 1, 30), providers=QUIET, skills=[skill])
+    made("switch", "-q", "-c", "stale")
+    made("mv", "skills/invoices", "skills/bills")
+    made.commit({})
+    made("switch", "-q", "main")
+    made.commit({"other.md": "one\n"})
+    made("switch", "-q", "stale")
+    code, value, _ = judged(made.root)
+    assert (code, value["reason"]) == (0, "unchanged")
+
+
 # --- refs, trees, repositories
 
 
