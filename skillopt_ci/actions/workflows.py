@@ -133,6 +133,13 @@ def _triggers(name: str, whole: Mapping[str, Any], commands: frozenset[str]) -> 
                     what=f"{name}: {event} has a path filter, so a required status stays open when it does not match",
                     fix="take the filter away: the gate itself says that no skill changed, and buys nothing",
                 )
+        types = _mapping(events.get("pull_request")).get("types")
+        if "pull_request" in events and not (isinstance(types, list) and "edited" in types):
+            what = f"{name}: a pull request that is pointed to another branch keeps the status of the one before"
+            fix = (
+                "take the events and the `if:` of the present workflows/standalone-gate.yml (or of what `init` writes)"
+            )
+            yield Finding(level="warning", what=what, fix=fix)
         if "pull_request" in events and "merge_group" not in events:
             fix = "add `merge_group:` before you turn a merge queue on"
             yield Finding(level="warning", what=f"{name}: a merge queue would wait for ever for the gate", fix=fix)

@@ -38,8 +38,8 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 class Place:
     """What is published about. `sha` empty: the result says which commit, or the pull request's head is meant.
 
-    `read_only`: the token may not write (a fork's pull request): nothing is posted. `rules`: the branch whose rules a
-    dispatch took; empty where the event itself says what the change is for.
+    `read_only`: the token may not write (a fork's pull request): nothing is posted. `rules`: the branch whose rules
+    the gate took, which the pull request must still be for; empty when it is not known.
     """
 
     sha: str
@@ -109,7 +109,7 @@ def _place(context: EventContext, sha: str | None, number: int | None) -> Place:
         number=number if named else context.pr_number,
         run_url=context.run_url,
         read_only=context.restricted and not named,
-        rules=context.base_ref if context.kind == "dispatch" and not named else "",
+        rules=context.base_ref if context.pr_number is not None and not named else "",
     )
 
 
@@ -168,7 +168,7 @@ def _final(console: Console, repository: Repository, place: Place, path: Path) -
 
 
 def _require_same_branch(repository: Repository, pull: Pull | None, place: Place) -> None:
-    """A dispatch judges by the rules of the branch that it was started on, which must be the pull request's base.
+    """A gate judges by the rules of one branch, which the pull request must be for: its author can name another one.
 
     Raises:
         UsageError: it is for another one; then the status is an error.
@@ -178,8 +178,8 @@ def _require_same_branch(repository: Repository, pull: Pull | None, place: Place
     said = f"The pull request is for {pull.base_ref}: start the gate on that branch"
     post_status(repository, place.sha, "error", said, place.run_url)
     raise UsageError(
-        f"#{pull.number} is for the branch '{pull.base_ref}', and the gate was started on '{place.rules}', whose rules "
-        f"it took: start it with --ref {pull.base_ref}"
+        f"#{pull.number} is for the branch '{pull.base_ref}', and this gate took the rules of '{place.rules}': "
+        f"start it with --ref {pull.base_ref}"
     )
 
 

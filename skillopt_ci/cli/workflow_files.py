@@ -22,7 +22,7 @@ name: skillopt gate
 
 on:
   pull_request: # without a path filter: a required status must always come
-    types: [opened, synchronize, reopened, ready_for_review]
+    types: [opened, synchronize, reopened, ready_for_review, edited] # edited: its branch may be another one now
   merge_group:
   workflow_dispatch: # for the head of a fork's pull request, after a maintainer has reviewed it
     inputs:
@@ -37,8 +37,12 @@ on:
 
 permissions: {}
 
+# The author of a pull request cannot cancel what a maintainer has started; another title cancels nothing.
 concurrency:
-  group: skillopt-gate-${{ github.event.pull_request.number || inputs.pr || github.ref }}
+  group: >-
+    skillopt-gate-${{ github.event_name }}-${{
+    github.event.action == 'edited' && !github.event.changes.base && github.run_id
+    || github.event.pull_request.number || inputs.pr || github.ref }}
   cancel-in-progress: true # a new push makes the old head's result useless
 
 jobs:

@@ -14,7 +14,7 @@ SHA = "a" * 40
 USES = f"skillopt-ci/skillopt-ci@{SHA}"
 CHECKOUT = f"actions/checkout@{SHA}"
 GOOD = f"""
-on: {{pull_request: , merge_group: , workflow_dispatch: }}
+on: {{pull_request: {{types: [opened, edited]}}, merge_group: , workflow_dispatch: }}
 permissions: {{}}
 jobs:
   measure:
@@ -52,8 +52,10 @@ def test_other_people_s_files(text: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "wanted"),
     [
-        ("pull_request:", "pull_request_target:", "error: x.yml: pull_request_target runs a stranger's change"),
-        ("pull_request:", "pull_request: {paths: [skills/**]}", "error: x.yml: pull_request has a path filter"),
+        ("pull_request: {", "pull_request_target: {", "error: x.yml: pull_request_target runs a stranger's change"),
+        ("pull_request: {", "pull_request: {paths: [skills/**], ", "error: x.yml: pull_request has a path filter"),
+        (", edited", "", "warning: x.yml: a pull request that is pointed to another branch keeps the status"),
+        ("{types: [opened, edited]}", "", "warning: x.yml: a pull request that is pointed to another branch keeps"),
         (" merge_group: ,", "", "warning: x.yml: a merge queue would wait for ever"),
         ("permissions: {}\n", "", "warning: x.yml: the token has the repository's default permissions"),
         (USES, "skillopt-ci/skillopt-ci@v1", "warning: x.yml, job measure: uses skillopt-ci@v1"),

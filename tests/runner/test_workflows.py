@@ -159,6 +159,31 @@ def test_a_dispatch_judges_by_the_branch_that_it_was_started_on(hub: Hub, starte
         assert "start it with --ref release" in jobs["publish"].raw
 
 
+@pytest.mark.parametrize(
+    ("changes", "states"),
+    [({"base": {"ref": {"from": "release"}}}, ["pending", "failure"]), ({"title": {"from": "old"}}, [])],
+)
+def test_a_pull_request_for_another_branch_is_judged_anew(hub: Hub, changes: dict[str, Any], states: list[str]) -> None:
+    """Its commit had a status by the rules of the branch before; of new words nothing starts."""
+    number, sha = hub.pull({PATH: SKILL})
+    event = hub.event(number, sha)
+    event.payload |= {"action": "edited", "changes": changes}
+    jobs = hub("gate", event)
+    assert [state for _, state in hub.states] == states
+    assert set(results(jobs).values()) == ({"success", "failure"} if states else {"skipped"})
+
+
+def test_a_run_for_the_branch_before_is_no_success_when_it_is_run_again(hub: Hub) -> None:
+    hub.hub.store.git("branch", "-f", "release", "main")
+    number, sha = hub.pull({PATH: GOOD})
+    event = hub.event(number, sha)
+    event.payload["pull_request"]["base"]["ref"] = event.base_ref = "release"
+    jobs = hub("gate", event)
+    assert (jobs["measure"].result, jobs["publish"].result) == ("success", "failure")
+    assert hub.states == [(sha, "pending"), (sha, "error")]
+    assert f"#{number} is for the branch 'main', and this gate took the rules of 'release'" in jobs["publish"].raw
+
+
 def test_a_merge_group(hub: Hub) -> None:
     _, sha = hub.pull({PATH: GOOD + "- Be brief.\n"})
     jobs = hub("gate", Event("merge_group", _named(merge_group(sha, hub.base)), sha=sha))
