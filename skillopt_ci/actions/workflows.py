@@ -133,7 +133,7 @@ def _triggers(name: str, whole: Mapping[str, Any], commands: frozenset[str]) -> 
                     what=f"{name}: {event} has a path filter, so a required status stays open when it does not match",
                     fix="take the filter away: the gate itself says that no skill changed, and buys nothing",
                 )
-        types = _mapping(events.get("pull_request")).get("types")
+        types = mapping(events.get("pull_request")).get("types")
         if "pull_request" in events and not (isinstance(types, list) and "edited" in types):
             what = f"{name}: a pull request that is pointed to another branch keeps the status of the one before"
             fix = (
