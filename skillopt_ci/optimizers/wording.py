@@ -11,7 +11,7 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.trajectory import ToolCall, Trajectory
 from skillopt_ci.optimizers.base import Longitudinal
-from skillopt_ci.optimizers.reading import Reading, cause, level
+from skillopt_ci.optimizers.reading import Reading, level
 from skillopt_ci.prompts import as_data
 
 READ_TOKENS = 6000  # of trajectories in one prompt, about
@@ -63,11 +63,11 @@ def rollouts_text(readings: Sequence[Reading]) -> str:
 
 def groups_text(readings: Sequence[Reading]) -> str:
     """What recurs among failures, in the grader's words, the most frequent first; empty when nothing does."""
-    found = {cause(_score(r.rollout).hint): r for r in reversed(readings) if r.alike > 1}
-    recurring = sorted(found.values(), key=lambda r: -r.alike)
-    if not recurring or not any(_score(r.rollout).hint.strip() for r in recurring):
+    found = {r.shared: r.alike for r in readings if r.alike > 1 and r.shared.strip()}
+    if not found:
         return ""
-    lines = [f"- {r.alike} times: {attribute(trimmed(_score(r.rollout).hint, 200))}" for r in recurring]
+    recurring = sorted(found.items(), key=lambda item: -item[1])
+    lines = [f"- {times} times: {attribute(trimmed(words, 200))}" for words, times in recurring]
     return "\n".join(["What recurs among all failures of this batch:", "<grader>", *lines, "</grader>"])
 
 

@@ -9,7 +9,7 @@ from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.trajectory import ToolCall
 from skillopt_ci.optimizers import wording
-from skillopt_ci.optimizers.reading import Reading, level
+from skillopt_ci.optimizers.reading import Reading, level, minibatches
 from skillopt_ci.prompts import as_data, from_data
 from tests.optimizers.samples import SKILL, edits, evidence, optimizer, pair, rejected, rollout, task
 
@@ -84,18 +84,34 @@ def test_what_passed_another_time_is_shown_beside_the_failure() -> None:
     assert 'skill="an earlier one"' in other
 
 
+def recurring(*hints: str) -> list[str]:
+    given = evidence([0] * len(hints), minibatch=len(hints))
+    given = replace(given, rollouts=tuple(rollout(f"t{n}", 0.0, hint=h) for n, h in enumerate(hints)))
+    [batch] = minibatches(given)
+    return wording.groups_text(batch.readings).splitlines()[2:-1]
+
+
 def test_recurring_failures_are_counted_in_the_graders_words() -> None:
-    told = wording.groups_text(
-        [
-            Reading(task("a"), rollout("a", 0.0, hint='has "x" and 12 words'), alike=2),
-            Reading(task("b"), rollout("b", 0.0, hint='has "y" and 9 words'), alike=2),
-            Reading(task("c"), rollout("c", 0.0, hint="too long"), alike=3),
-            Reading(task("d"), rollout("d", 0.0, hint="all its own"), alike=1),
-        ]
+    long = ["too long"] * 3
+    assert recurring('has "x" and 12 words', 'has "y" and 9 words', *long, "all its own") == [
+        "- 3 times: too long",
+        "- 2 times: has '...' and ... words",
+    ]
+    assert recurring("", "") == []
+    assert recurring("all its own", "and another") == []
+
+
+def test_what_failures_are_about_is_not_said_of_others() -> None:
+    """Two that miss one section and two that miss another are not four that miss the first."""
+    missing = [f'missing section "{name}" (1 of 2 checks passed)' for name in ("Total", "Payer", "Total", "Payer")]
+    assert recurring(*missing, 'missing section "Date" (1 of 2 checks passed)', 'Missing section "Sum" (0 of 2)') == [
+        "- 2 times: missing section 'Total' (1 of 2 checks passed)",
+        "- 2 times: missing section 'Payer' (1 of 2 checks passed)",
+    ]
+    one_each = recurring(
+        'missing section "Date" (1 of 2 checks passed)', 'missing section "Sum" (0 of 2 checks passed)'
     )
-    assert told.splitlines()[2:4] == ["- 3 times: too long", "- 2 times: has 'x' and 12 words"]
-    assert "all its own" not in told
-    assert wording.groups_text([Reading(task("a"), rollout("a", 0.0, hint=""), alike=2)]) == ""
+    assert one_each == ["- 2 times: missing section '...' (... of ... checks passed)"]
 
 
 def test_only_the_newest_rejected_edits_are_shown() -> None:
