@@ -40,14 +40,14 @@ def record(task: Task, rollout: Rollout) -> Mapping[str, str]:
     shown = task.prompt + (f"\n\n{task.context}" if task.context else "")
     trajectory = rollout.trajectory
     answer = trajectory.answer if trajectory else ""
-    steps = wording.done_text(trajectory) if trajectory else ""
+    steps = wording.fitted(wording.done_parts(trajectory), TEXT_CHARS) if trajectory else ""
     score = rollout.outcome
     feedback = "No result."
     if isinstance(score, Score):
         feedback = f"Score {score.value:.2f} of 1. {wording.trimmed(score.hint, wording.HINT_CHARS)}"
     return {
         "Inputs": wording.trimmed(shown, TEXT_CHARS),
-        **({"Steps": wording.trimmed(steps, TEXT_CHARS)} if steps else {}),
+        **({"Steps": steps} if steps else {}),
         "Generated Outputs": wording.trimmed(answer, TEXT_CHARS),
         "Feedback": feedback,
     }

@@ -19,6 +19,8 @@ HINT_CHARS = 800
 LAST_CALLS = 6
 CALL_CHARS = 600
 DIFF_CHARS = 4000
+LEAST_CHARS = 60  # of a text, and of one step of an agent, however little room there is
+_NOTE_CHARS = 40  # that say how much is left out
 REJECTED_SHOWN = 20
 EARLIER_SHOWN = 8
 EDIT_CHARS = 400
@@ -112,7 +114,7 @@ class _Texts:
     """What is shown of a trajectory, as data and not trimmed yet; only the grader's words are kept whole."""
 
     task: str
-    steps: str
+    steps: tuple[str, ...]
     answer: str
     grader: str
     earlier: str
@@ -123,14 +125,14 @@ class _Texts:
         trajectory = rollout.trajectory
         return cls(
             task=as_data(shown),
-            steps=as_data(done_text(trajectory)) if trajectory else "",
+            steps=tuple(map(as_data, done_parts(trajectory))) if trajectory else (),
             answer=as_data(trajectory.answer) if trajectory else "",
             grader=as_data(trimmed(_score(rollout).hint, HINT_CHARS)),
             earlier=as_data(earlier.trajectory.answer) if earlier and earlier.trajectory else "",
         )
 
     def lines(self, limit: int) -> list[str]:
-        steps = ["<steps>", trimmed(self.steps, limit), "</steps>"] if self.steps else []
+        steps = ["<steps>", fitted(self.steps, limit), "</steps>"] if self.steps else []
         return [
             "<task>",
             trimmed(self.task, limit),
@@ -146,7 +148,8 @@ class _Texts:
 def _limit(texts: Sequence[_Texts]) -> int:
     """Characters that each text of a prompt may have."""
     total = 4 * READ_TOKENS - sum(len(t.grader) for t in texts)
-    return max(60, level([len(part) for t in texts for part in (t.task, t.steps, t.answer, t.earlier)], total))
+    lengths = [len(part) for t in texts for part in (t.task, "\n".join(t.steps), t.answer, t.earlier)]
+    return max(LEAST_CHARS, level(lengths, total))
 
 
 def _earlier(reading: Reading, text: _Texts, limit: int) -> list[str]:
@@ -157,30 +160,41 @@ def _earlier(reading: Reading, text: _Texts, limit: int) -> list[str]:
     return [f'<earlier score="{score:.2f}" skill="{which} one">', trimmed(text.earlier, limit), "</earlier>"]
 
 
-def done_text(trajectory: Trajectory) -> str:
+def done_parts(trajectory: Trajectory) -> list[str]:
     """What an agent did: its tool calls, tools that were refused, and what it changed in its workspace."""
-    parts = [steps_text(trajectory.tool_calls)]
+    parts = steps_parts(trajectory.tool_calls)
     if trajectory.denied:
         parts.append(f"refused: {', '.join(dict.fromkeys(trajectory.denied))}")
     if trajectory.diff:
         parts.append(f"changes:\n{trimmed(trajectory.diff, DIFF_CHARS)}")
-    return "\n".join(part for part in parts if part)
+    return parts
 
 
-def steps_text(calls: Sequence[ToolCall]) -> str:
+def steps_parts(calls: Sequence[ToolCall]) -> list[str]:
     """An agent's tool calls: the last ones, and before them those that went wrong; the others are counted."""
-    lines: list[str] = []
+    parts: list[str] = []
     left_out = 0
     for number, call in enumerate(calls, 1):
         if number <= len(calls) - LAST_CALLS and not _WENT_WRONG.search(call.result):
             left_out += 1
             continue
         if left_out:
-            lines.append(f"[... {left_out} calls without an error left out ...]")
+            parts.append(f"[... {left_out} calls without an error left out ...]")
             left_out = 0
-        said = trimmed(call.result.strip(), CALL_CHARS)
-        lines.append(f"{number}. {call.name} {trimmed(call.arguments, CALL_CHARS)}\n-> {said}")
-    return "\n".join(lines)
+        parts.append(f"{number}. {call.name} {trimmed(call.arguments, CALL_CHARS)}")
+        parts.append(f"-> {trimmed(call.result.strip(), CALL_CHARS)}")
+    return parts
+
+
+def fitted(parts: Sequence[str], limit: int) -> str:
+    """Parts in about `limit` characters, the longest cut first: last steps and errors stay beside a long change."""
+    whole = "\n".join(parts)
+    if len(whole) <= limit:
+        return whole
+    lengths = [len(part) for part in parts]
+    longest = level(lengths, limit)
+    cut = level(lengths, limit - _NOTE_CHARS * sum(length > longest for length in lengths))
+    return trimmed("\n".join(trimmed(part, max(LEAST_CHARS, cut)) for part in parts), limit)
 
 
 def rejected_text(rejected: Sequence[Rejected]) -> str:

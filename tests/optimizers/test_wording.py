@@ -63,7 +63,7 @@ def test_an_agents_last_steps_and_what_went_wrong_are_kept() -> None:
     calls = [ToolCall(name="bash", arguments=f"step {n}", result="fine") for n in range(1, 20)]
     calls[3] = ToolCall(name="bash", arguments="rm x", result="Permission denied: rm is not allowed")
     calls[5] = ToolCall(name="read", arguments="y.txt", result="x" * 5000 + " No such file")
-    told = wording.steps_text(calls)
+    told = "\n".join(wording.steps_parts(calls))
     assert "4. bash rm x\n-> Permission denied" in told
     assert "6. read y.txt" in told
     assert "[... 3 calls without an error left out ...]\n4." in told
@@ -74,6 +74,30 @@ def test_an_agents_last_steps_and_what_went_wrong_are_kept() -> None:
     assert made.trajectory is not None
     made = replace(made, trajectory=replace(made.trajectory, tool_calls=tuple(calls)))
     assert f"<steps>\n{told}\n</steps>\n<answer>" in wording.rollouts_text([Reading(task("t"), made)])
+
+
+def test_last_steps_and_errors_stay_beside_a_long_change() -> None:
+    """An agent that wrote files has a long diff: it must not push out what it did before it ended."""
+    calls = [ToolCall(name="bash", arguments=f"step {n}", result="o" * 600) for n in range(1, 21)]
+    calls[9] = ToolCall(name="bash", arguments="make it", result="ERROR of ten: no such file")
+    calls[19] = ToolCall(name="bash", arguments="the last step", result="z" * 300)
+    readings = []
+    for number in range(8):
+        made = rollout(f"t{number}", 0.0, "a" * 1500)
+        assert made.trajectory is not None
+        did = replace(made.trajectory, tool_calls=tuple(calls), diff="+ a new line\n" * 300, denied=("WebFetch",))
+        readings.append(Reading(task(f"t{number}", "p" * 1500), replace(made, trajectory=did)))
+    shown = wording.rollouts_text(readings)
+    for wanted in (
+        "10. bash make it",
+        "no such file",
+        "20. bash the last step",
+        "refused: WebFetch",
+        "changes:\n+ a new",
+    ):
+        assert shown.count(wanted) == 8
+    assert len(shown) < 4 * wording.READ_TOKENS + 8 * 300
+    assert all(f"\n{n}. bash step" in shown for n in range(15, 20))
 
 
 def test_what_passed_another_time_is_shown_beside_the_failure() -> None:
