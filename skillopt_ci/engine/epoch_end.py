@@ -6,6 +6,7 @@ from dataclasses import replace
 from skillopt_ci.core.edit import Edit, set_slow_update, slow_update_text
 from skillopt_ci.core.history import EditRecord, Notes, Step
 from skillopt_ci.core.policy import refuse, refuse_change, too_long
+from skillopt_ci.core.rejected import stays
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import epoch_order
 from skillopt_ci.core.skill import Skill
@@ -18,6 +19,7 @@ from skillopt_ci.optimizers.base import Longitudinal
 
 SAMPLE = 20
 LINE_CHARS = 300
+ALONE_SHOWN = 20
 
 
 def slow_update_step(bench: Bench, state: State, before: Skill, epoch: int) -> Step:
@@ -84,7 +86,10 @@ def meta_notes(bench: Bench, state: State, epoch: int) -> Notes:
 
 
 def history_text(steps: Sequence[Step]) -> str:
-    """Every gated step in a few lines, with scores rounded: what was in its candidate, what became of it."""
+    """Every gated step in a few lines, with scores rounded: what was in its candidate, what became of it.
+
+    Then the newest edits that were rejected alone, with what was found.
+    """
     lines = []
     for step in steps:
         if step.decision is None:
@@ -93,7 +98,19 @@ def history_text(steps: Sequence[Step]) -> str:
         change = f", {100 * effect.mean:+.0f} points" if effect else ""
         lines.append(f"Step {step.number}, {step.kind}: {step.action} ({step.reason}{change})")
         lines += [_line(r.edit) for r in step.edits if r.status in ("kept", "rejected")]
-    return "\n".join(lines) or "(nothing was gated yet)"
+    return "\n".join([*lines, *_alone(steps)]) or "(nothing was gated yet)"
+
+
+def _alone(steps: Sequence[Step]) -> list[str]:
+    """Edits that were tried on their own tasks and not kept, each once with the last word on it."""
+    kept = stays(steps)
+    found: dict[str, EditRecord] = {}
+    for record in (r for step in steps for r in step.edits if r.status == "rejected-alone"):
+        found.pop(record.edit.key(), None)  # the newest stands last
+        found[record.edit.key()] = record
+    newest = [r for key, r in found.items() if key not in kept][-ALONE_SHOWN:]
+    lines = [f"{_line(r.edit)} ({r.reason})" for r in newest]
+    return ["Rejected alone, on their own tasks:", *lines] if lines else []
 
 
 def _line(edit: Edit) -> str:

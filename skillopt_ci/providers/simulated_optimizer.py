@@ -188,6 +188,8 @@ def meta_notes(prompt: str) -> dict[str, object]:
     for line in prompt.split("\n"):
         if step := re.match(r"Step \d+, \w+: (accept|reject|skip)\b", line):
             into = kept if step[1] == "accept" else rejected if step[1] == "reject" else None
+        elif line.startswith("Rejected alone"):
+            into = rejected
         elif into is not None and line.startswith("- ["):
             into.append(line[2:])
     parts = [

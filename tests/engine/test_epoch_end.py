@@ -13,7 +13,7 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.epoch_end import LINE_CHARS, SAMPLE
 from skillopt_ci.errors import CallFailedError
-from tests.engine.bench import FRONT, Script, Scripted, add, bench, holds, named, run, skill, tasks
+from tests.engine.bench import FRONT, RULE, Script, Scripted, add, bench, holds, named, run, skill, tasks
 
 MIXED = tasks("a1", "b1", "c1", "d1")
 # Epoch 1 finds nothing, epoch 2 learns "a": only then is there something to compare.
@@ -206,3 +206,19 @@ def test_a_history_without_gated_steps_says_so() -> None:
     optimizer = Scripted([[]], notes=["n"])
     run(bench(optimizer, epochs=3, train=named("a", 2)), skill("x\n"))
     assert optimizer.meta[0][1] == "(nothing was gated yet)"
+
+
+def test_the_history_tells_what_was_rejected_alone() -> None:
+    """Where edits are screened, most that fail never reach the gate: notes about them need to know."""
+    told_of = {"- q": ("a0", "b1"), "- a": ("a0", "a1"), "- b": ("b0",)}
+    optimizer = Scripted([[replace(add(text), evidence=tasks) for text, tasks in told_of.items()]], notes=["n"])
+    train = (*named("a", 4), *named("b", 4))
+    val = (*train, *named("c", 4))
+    settings = {"train": train, "val": val, "batch_size": 8, "screen": RULE, "slow_update": False}
+    result, _ = run(bench(optimizer, epochs=3, **settings), skill("x\n"))
+    told = optimizer.meta[0][1].split("\n")
+    alone = [r for s in result.steps for r in s.edits if r.status == "rejected-alone"]
+    assert {r.edit.content for r in alone} == {"- q"}
+    at = told.index("Rejected alone, on their own tasks:")
+    assert set(told[1:at]) == {"- [add] - a", "- [add] - b"}
+    assert told[at + 1 :] == [f"- [add] - q ({alone[0].reason})"]
