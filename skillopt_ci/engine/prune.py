@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from skillopt_ci.core.costs import PRUNE_ROUNDS, PRUNE_RUNS
 from skillopt_ci.core.edit import Edit, apply_edits
-from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.history import EditRecord, EditStatus, Step
 from skillopt_ci.core.rollout import Failure
-from skillopt_ci.core.screening import Screening, spread
+from skillopt_ci.core.screening import spread
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.strict import TOLERANCE
@@ -68,7 +68,9 @@ def prune_step(bench: Bench, state: State, epoch: int) -> Step:
 
 def prune_again(bench: Bench, state: State, last: Step) -> Step | None:
     """Try the better half of a removal that was not accepted; None when there is no half."""
-    records = [r for r in last.edits if r.status == "undecided"]
+    records = [
+        replace(r, reason=r.reason.removeprefix(f"{last.reason}: ")) for r in last.edits if r.status == "undecided"
+    ]
     if last.action != "reject" or not records:
         return None
     return _gated(bench, state, state.blank_step(last.epoch, "prune", 0), records, bench.spent())
@@ -92,10 +94,15 @@ def _suspects(bench: Bench, state: State, blank: Step) -> tuple[list[EditRecord]
         for (i, _, _), rollout in zip(wanted, rollouts, strict=True):
             values[i].append(rollout.value)
         waiting = [i for i in waiting if (mean := _mean(values[i])) is not None and abs(mean - enough) < UNCLEAR]
-    found = {i: Screening(gain=mean, runs=len(row)) for i, row in enumerate(values) if (mean := _mean(row)) is not None}
-    passing = [i for i, alone in found.items() if alone.gain + TOLERANCE >= enough]
-    order = sorted(passing, key=lambda i: (-found[i].gain, len(lines[i][0].evidence)))
-    return [EditRecord(edit=lines[i][0], status="kept", screening=found[i]) for i in order], blank
+    found = {i: mean for i, row in enumerate(values) if (mean := _mean(row)) is not None}
+    passing = [i for i, mean in found.items() if mean + TOLERANCE >= enough]
+    order = sorted(passing, key=lambda i: (-found[i], len(lines[i][0].evidence)))
+    return [EditRecord(edit=lines[i][0], status="kept", reason=_without(found[i], values[i])) for i in order], blank
+
+
+def _without(mean: float, values: Sequence[float | None]) -> str:
+    runs = sum(v is not None for v in values)
+    return f"its own tasks score {100 * mean:.0f} without it ({runs} run{'' if runs == 1 else 's'})"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -128,12 +135,8 @@ def _gated(bench: Bench, state: State, blank: Step, suspects: list[EditRecord], 
     half = len(suspects) // 2
     records = []
     for at, record in enumerate(suspects):
-        if shorter:
-            records.append(replace(record, status="pruned", reason=decision.reason))
-        elif unknown or at < half:
-            records.append(replace(record, status="undecided", reason=decision.reason))
-        else:
-            records.append(replace(record, status="kept", reason=decision.reason))
+        status: EditStatus = "pruned" if shorter else "undecided" if unknown or at < half else "kept"
+        records.append(replace(record, status=status, reason=f"{decision.reason}: {record.reason}"))
     return replace(
         blank,
         action="accept" if shorter else "skip" if unknown else "reject",

@@ -67,6 +67,7 @@ def test_the_longer_skill_stays_when_it_shows_that_it_is_better() -> None:
     assert (result.steps[1].action, result.steps[1].reason) == ("reject", "the longer skill is better")
     assert {r.status for r in result.steps[1].edits} == {"undecided", "kept"}
     assert "- q" in result.best.body or "- r" in result.best.body
+    assert {r.reason.count("without it") for s in result.steps[1:] for r in s.edits} == {1}
     assert step.decision is not None
     assert all(r.status != "rejected" for s in result.steps[1:] for r in s.edits)
 
@@ -74,8 +75,9 @@ def test_the_longer_skill_stays_when_it_shows_that_it_is_better() -> None:
 def test_what_was_pruned_is_remembered_as_an_edit_that_was_not_kept() -> None:
     result, step, _ = trained(edit("- a", "a0", "a1"), edit("- q", "a2"))
     assert [(r.edit.op, r.edit.content, r.reason, r.effect) for r in rejected_edits(result.steps)] == [
-        ("add", "- q", "no worse with less text", None)
+        ("add", "- q", "no worse with less text: its own tasks score 100 without it (4 runs)", None)
     ]
+    assert [r.screening for r in step.edits] == [None]  # what its tasks score without it is no gain
     assert step.as_json()["kind"] == "prune"
 
 
