@@ -9,6 +9,8 @@ from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.statements import items, statements
 
 _NUMBER = re.compile(r"\d+")
+# A rule that goes on with one of these says something else than the rule without.
+_TURNS = frozenset({"not", "never", "no", "unless", "except", "only", "without", "instead", "but", "if", "when"})
 
 
 def merge_by_rule(reads: Sequence[Sequence[Edit]]) -> list[Edit]:
@@ -113,7 +115,13 @@ def _same(one: Edit, other: Edit) -> bool:
     if statements(one.content) == statements(other.content):
         return True
     first, second = sorted((_plain(one.content), _plain(other.content)), key=len)
-    return len(first) > 20 and second.startswith(first) and _NUMBER.findall(first) == _NUMBER.findall(second)
+    return len(first) > 20 and _goes_on(first, second) and _NUMBER.findall(first) == _NUMBER.findall(second)
+
+
+def _goes_on(first: str, second: str) -> bool:
+    """Whether the second says what the first does, and adds to it."""
+    rest = second.removeprefix(first)
+    return rest != second and not rest[:1].isalnum() and not _TURNS & set(re.findall(r"\w+", rest))
 
 
 def _plain(text: str) -> str:

@@ -42,6 +42,16 @@ def test_the_same_said_twice_is_one_edit_with_counted_support() -> None:
     assert merged[0].target == "a"
 
 
+def test_a_rule_that_goes_on_and_turns_is_another_rule() -> None:
+    said = "- Round amounts to two decimals"
+    for more in (" unless the task gives three", ", never to whole ones", " only when asked"):
+        merged = merge_by_rule(each(edit("add", "", said), edit("add", "", f"{said}{more}.")))
+        assert [e.support for e in merged] == [1, 1], more
+    euros = ("- Write every amount in EUR", "- Write every amount in Euros")
+    merged = merge_by_rule(each(*(edit("add", "", text) for text in euros)))
+    assert [e.support for e in merged] == [1, 1]  # a word is not its beginning
+
+
 def test_items_of_a_list_that_others_add_too_are_edits_of_their_own() -> None:
     merged = merge_by_rule(
         each(
