@@ -54,10 +54,18 @@ _UNASKED = (
     rf"(?:is|are)\s+(?:needed|required|necessary){_ENDS}",
     rf"\b(?:skip|ignore|bypass|suppress)\s+(?:\w+\s+){{0,2}}?"
     rf"(?:{_CONSENT}\s+{_ASKED}\b|(?:permissions?|confirmations?){_ENDS})",
-    r"\b(?:do\s+not|don['’]t|never|no\s+need\s+to|without)\s+ask(?:ing)?\b[^.!?\n]{0,30}"
+    rf"\b(?:do\s+not|don['’]t|never|no\s+need\s+to|without)\s+(?:ask|wait(?:ing)?\s+for\s+{_CONSENT}|asking)\b[^.!?\n]{{0,30}}"
     r"\bbefore\s+(?:you\s+)?(?:run|us|call|execut|invok)\w*",
 )
-_PERMISSION = re.compile("|".join((*_KEYS, *_GRANTS, *_UNASKED)), re.IGNORECASE | re.MULTILINE)
+# What is asked of people in prompts and dialogs, answered once for all.
+_ANSWERED = (
+    rf"\b(?:approve|allow|accept|permit|authori[sz]e)\s+{_WORDS}{{0,2}}?(?:tool|shell|bash|terminal)\s+"
+    r"(?:calls?|uses?|usage|commands?|requests?|prompts?)\b",
+    rf"\b(?:approve|accept|confirm|dismiss|(?:answer|say|reply)\s+yes\s+to)\s+{_WORDS}{{0,2}}?"
+    r"(?:permission\s+requests?|(?:permission|approval|confirmation)\s+(?:prompts?|dialogs?))\b",
+    rf"\bauto(?:matically\s+|[- ])approve\s+{_WORDS}{{0,2}}?commands?\b",
+)
+_PERMISSION = re.compile("|".join((*_KEYS, *_GRANTS, *_UNASKED, *_ANSWERED)), re.IGNORECASE | re.MULTILINE)
 # A key and what it grants on the line below.
 _LISTED = re.compile(
     r"^[ \t]*(?:[-*][ \t]*)?[\"']?(?:tools|permissions)[\"']?[ \t]*:[ \t]*\n"

@@ -43,6 +43,12 @@ _ASKED_FOR = (
     rf"\b(?:run|execute|invoke)\s+(?:the\s+command\s+)?[`\"']?(?-i:{_PROGRAM})\s+[\w./~-]",
     rf"\b(?:run|execute|invoke)\s+(?:the\s+command\s+)?[`\"']?(?-i:{_PRODUCT})\s+(?:-\w|[\w-]*(?:[/=$~]|[.:]\w))",
 )
+# A script by its name behind what runs it is a command wherever it stands; "run make clean" is, too.
+_SCRIPTS = (
+    r"(?-i:\b(?:python[\d.]*|node|deno|bun|perl|ruby|php|pwsh|powershell|(?:ba|z|da)?sh)\s+(?:run\s+)?"
+    r"[\w./~-]*\w\.(?:py|[cm]?[jt]s|p[lm]|rb|php|ps1|(?:ba|z)?sh)\b)(?!\()",
+    r"\b(?:run|execute|invoke)\s+(?:the\s+command\s+)?[`\"']?(?-i:make)\s+(?!sure\b)[\w-]+",
+)
 _SHELL_SIGNS = (
     r"^[\s>*+-]*\$\s+(?!\d)[\w./~]*[a-z/]",
     r"\$\(\s*[./~]*[a-z][\w./-]+(?:\s[^)\n]{0,400})?\)(?![\^_$])",  # $(ab)^2$ is a formula
@@ -55,7 +61,9 @@ _SHELL_SIGNS = (
     r"(?:^|[\s`\"'\[])--[a-z][\w-]*",  # a long switch is a command's, whatever its name
     r"\bos\.(?:system|popen|exec\w+)\(|\b__import__\(|\bsubprocess\.\w+\(|\bshutil\.rmtree\(|\bchild_process\b|\bexecSync\(",
 )
-_COMMAND = re.compile("|".join((*_INSTALLS, *_CHANGES, *_ASKED_FOR, *_SHELL_SIGNS)), re.IGNORECASE | re.MULTILINE)
+_COMMAND = re.compile(
+    "|".join((*_INSTALLS, *_CHANGES, *_ASKED_FOR, *_SCRIPTS, *_SHELL_SIGNS)), re.IGNORECASE | re.MULTILINE
+)
 # What stands in code and is called as commands are. A label is none: "node count: 3".
 _CALL = re.compile(
     r"\s*(?:[$>%#]\s+)?(?![\w ]+:(?:\s|$))(?:[A-Za-z_]\w*=\S*\s+)*"
