@@ -10,6 +10,7 @@ from skillopt_ci.core.description import DescriptionError, description_of, with_
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.place import Range, Spans, UnmatchedError, after_block, append, overlap, splice, whole_lines
 from skillopt_ci.core.skill import Skill, opens_frontmatter
+from skillopt_ci.core.statements import statements
 from skillopt_ci.core.texts import lf
 
 Op = Literal["add", "replace", "delete", "describe"]
@@ -37,6 +38,11 @@ class Edit:
     def key(self) -> str:
         """Identity of what it does, whatever was said about it."""
         return digest([self.op, self.target.strip(), self.content.strip()])
+
+    def advice(self) -> str:
+        """Identity of what it asks for: of what is added neither the place, the markers nor filling words count."""
+        said = statements(self.content) if self.op == "add" else None
+        return digest(["advice", sorted([*words] for words in said.elements())]) if said else self.key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

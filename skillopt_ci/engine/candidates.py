@@ -17,7 +17,7 @@ from skillopt_ci.engine.state import State
 class Rules:
     """What a candidate is held to. `start` is the skill that the run began with: growth is counted from it.
 
-    `remembered`: keys of edits that earlier runs or reviewers rejected for the incumbent as it is, with the reason.
+    `remembered`: what earlier runs or reviewers rejected for the incumbent as it is (`Edit.advice`), with the reason.
     """
 
     start: Skill
@@ -83,7 +83,7 @@ def _vetted(skill: Skill, record: EditRecord, before: Sequence[EditRecord], rule
     attempt = apply_edits(shown, [*beside, edit])
     resolution = attempt.resolutions[-1]
     refused = refuse(edit, shown, rules.policy, beside) or _leaks(attempt, edit, skill, rules)
-    refused = refused or rules.remembered.get(edit.key())
+    refused = refused or rules.remembered.get(edit.advice())
     if refused is None and resolution.status == "unmatched":
         return replace(record, status="unmatched", reason=resolution.reason)
     if refused is None and attempt.skill.digest == skill.digest:

@@ -198,9 +198,9 @@ class State:
 
     @property
     def not_again(self) -> dict[str, str]:
-        """Keys of edits that earlier runs or reviewers rejected for the skill as it is, with the reason."""
+        """What earlier runs or reviewers rejected for the skill as it is (`Edit.advice`), with the reason."""
         now = text_digest(self.skill.text)
-        return {r.edit.key(): NOT_AGAIN + r.reason for r in self.rejected if r.earlier and r.base == now}
+        return {r.edit.advice(): NOT_AGAIN + r.reason for r in self.rejected if r.earlier and r.base == now}
 
     def blank_step(self, epoch: int, kind: StepKind, budget: int) -> Step:
         """The next step before anything happened: skipped, nothing gated, nothing spent."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import NOT_AGAIN, Rejected, TrainResult
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.forge.memory import read_memory
@@ -54,6 +55,27 @@ def test_what_was_rejected_by_itself_is_not_bought_again_for_the_same_skill(tmp_
     assert not any("nothing" in body for body, _ in second.seen)  # nor shown to a target in any other way
     assert optimizer.asked[0][1].rejected == remembered
     assert written(again, lines).count(b"- nothing") == 1  # memory has it already
+
+
+@pytest.mark.parametrize(
+    ("said", "bought"),
+    [
+        (add("- nothing", "x"), False),
+        (add("Nothing."), False),
+        (add("* Always nothing!"), False),
+        (add("- nothing else"), True),
+        (add("- not nothing"), True),
+        (add("- nothing\n- more"), True),
+        (Edit(op="replace", target="x", content="- nothing"), True),
+    ],
+)
+def test_the_same_advice_in_another_place_or_form_is_not_bought_again(said: Edit, bought: bool, tmp_path: Path) -> None:
+    remembered = read(tmp_path, written(trained(START, "- nothing")[0]))
+    harness = Script()
+    made = bench(Scripted([[said]]), harness, train=TASKS, val=TASKS, slow_update=False, meta_notes=False)
+    (step,) = run(made, START, remembered)[0].steps
+    assert (step.edits[0].status != "refused") == bought
+    assert any("othing" in body for body, _ in harness.seen) == bought
 
 
 def test_for_a_changed_skill_it_is_shown_and_may_be_tried(tmp_path: Path) -> None:
