@@ -26,7 +26,8 @@ from skillopt_ci.core.unanswered import unanswered
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import BudgetReachedError, GitError, InconclusiveError, ProviderDownError, UsageError
 from skillopt_ci.forge.git import Git
-from skillopt_ci.forge.memory import committed_history
+from skillopt_ci.forge.memory import MOST_BYTES, committed_history
+from skillopt_ci.forge.proposal import history_path
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.jsonout import train_json
 from skillopt_ci.report.junit import train_junit
@@ -123,7 +124,7 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     )
     folder = run_folder(work, plan.folder)
     folder.write_config(run_config(work.project, plan))
-    folder.write_history(committed_history(work.project.root, work.project.tree, skill.name))
+    folder.write_history(_memory(work, skill.name))
     try:
         with as_it_was(work, plan, meter):
             if not work.ledger.replay_only:
@@ -149,6 +150,18 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"
     )
     return entry
+
+
+def _memory(work: Work, name: str) -> bytes:
+    """What is committed of earlier runs; nothing where it is too large to be read, which is told."""
+    data = committed_history(work.project.root, work.project.tree, name)
+    if len(data) <= MOST_BYTES:
+        return data
+    work.console.warn(
+        f"{name}: warning: {history_path(name)} is larger than {MOST_BYTES} bytes and is not read: what earlier runs "
+        "rejected may be bought again; keep its newest lines"
+    )
+    return b""
 
 
 def _with_end(work: Work, plan: Plan) -> Plan:

@@ -17,6 +17,7 @@ from skillopt_ci.forge.proposal import HISTORY_LIMIT, history_path
 
 MOST = 1000  # edits; the optimizer is shown the newest of them
 MAX_CHARS = 8000
+MOST_BYTES = 4 * HISTORY_LIMIT
 _STATUS = ("rejected", "accepted")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -28,7 +29,7 @@ def read_memory(root: Path, tree: Tree, name: str, more: bytes = b"") -> tuple[t
     branch of somebody else's must not steer training. A line that does not fit is passed over; a file over the size
     limit is not read at all. `more` are further lines that the user of the command named.
     """
-    parts = [data for data in (committed_history(root, tree, name), more) if len(data) <= 4 * HISTORY_LIMIT]
+    parts = [data for data in (committed_history(root, tree, name), more) if len(data) <= MOST_BYTES]
     data = b"\n".join(parts) if more else b"".join(parts)
     entries = list(_entries(data))
     taken = {entry.edit.key(): at for at, (kept, entry) in enumerate(entries) if kept}

@@ -94,13 +94,20 @@ class RunFolder:
     def write_history(self, data: bytes) -> None:
         """`skill_history.jsonl`: what was committed of earlier runs when this one began; nothing when that is nothing.
 
-        Lines that are no JSON object are left out.
+        Lines that are no JSON object, or hold a number that JSON does not have, are left out.
         """
-        lines = [dump_line(self._clean(value)) for value in parsed_objects(data.splitlines())]
+        told = (self._told(value) for value in parsed_objects(data.splitlines()))
+        lines = [line for line in told if line is not None]
         if lines:
             self._write("skill_history.jsonl", "".join(lines))
         else:
             self._remove("skill_history.jsonl")
+
+    def _told(self, value: dict[str, object]) -> str | None:
+        try:
+            return dump_line(self._clean(value))
+        except (ValueError, RecursionError):
+            return None
 
     def write_page(self) -> None:
         """`report.html`, from the other files of the folder."""

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Rejected
 from skillopt_ci.errors import ConfigError
-from skillopt_ci.forge.memory import MAX_CHARS, MOST, read_memory
-from skillopt_ci.forge.proposal import HISTORY_LIMIT, Training, history_lines, history_path
+from skillopt_ci.forge.memory import MAX_CHARS, MOST, MOST_BYTES, read_memory
+from skillopt_ci.forge.proposal import Training, history_lines, history_path
 from skillopt_ci.optimizers.wording import rejected_text
 from tests.fakes import MemoryTree
 from tests.forge.repo import Repo
@@ -115,7 +115,7 @@ def test_text_that_cannot_be_sent_is_made_fit(tmp_path: Path) -> None:
 
 
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
-    assert memory(tmp_path, line() + " " * (4 * HISTORY_LIMIT)) == ((), "")
+    assert memory(tmp_path, line() + " " * MOST_BYTES) == ((), "")
 
 
 @given(

@@ -400,3 +400,23 @@ def test_an_edit_that_carries_a_held_out_answer_never_reaches_a_target(tmp_path:
     assert told["- Give the value."][0] == "rejected-alone"
     assert any("- Give the value." in text for text in sent)
     assert not any(answer in text for text in sent)
+
+
+@pytest.mark.parametrize("bad", ['{"effect": NaN}', '{"effect": 1e999}', '{"run": -Infinity, "status": "run"}'])
+def test_a_memory_with_numbers_that_json_does_not_have_stops_nothing(tmp_path: Path, bad: str) -> None:
+    good = json.dumps({"status": "rejected", "op": "add", "content": "c", "run": "r"})
+    write(tmp_path / "p", {**files(sizes=(4, 4, 4)), ".skillopt/history/invoices.jsonl": f"{bad}\n{good}\n"})
+    entry = train(tmp_path / "p")
+    assert (tmp_path / "p" / entry["run_dir"] / "skill_history.jsonl").read_text() == json.dumps(
+        json.loads(good), sort_keys=True
+    ) + "\n"
+
+
+def test_a_memory_too_large_to_be_read_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    line = json.dumps({"status": "rejected", "op": "add", "content": "c" * 5000, "run": "r"}) + "\n"
+    memory = line * (17 * 1024 * 1024 // len(line))
+    write(tmp_path / "p", {**files(sizes=(4, 4, 4)), ".skillopt/history/invoices.jsonl": memory})
+    done, value = call_json(tmp_path / "p", "train")
+    assert done.code == 0
+    assert ".skillopt/history/invoices.jsonl is larger than" in done.err
+    assert not (tmp_path / "p" / value["skills"][0]["run_dir"] / "skill_history.jsonl").exists()
