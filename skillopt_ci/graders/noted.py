@@ -14,7 +14,10 @@ from skillopt_ci.ledger_records import Entry
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A grader whose own failures are logged; a judge's calls and scripts log theirs. `run`: for whom it grades."""
+    """A grader whose own failures are logged, and a judge's answers that are no verdict; calls and scripts log theirs.
+
+    `run`: for whom it grades.
+    """
 
     grader: Grader
     ledger: Ledger
@@ -25,7 +28,7 @@ class Noted:
         try:
             return self.grader.grade(task, trajectory)
         except CallFailedError as error:
-            if error.kind == "grader" and not self.ledger.replay_only:
+            if error.kind in ("grader", "malformed") and not self.ledger.replay_only:
                 entry = Entry(kind="grade", run=self.run, stream="", label=f"task {task.id}, its graders")
                 self.ledger.fail(digest({"kind": "grade", "task": task.id}), entry, error.kind, error.message)
             raise

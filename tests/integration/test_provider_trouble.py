@@ -108,6 +108,20 @@ def test_a_task_that_always_fails_is_missing_and_not_zero(tmp_path: Path, status
     assert str(status) in told[0]
 
 
+def test_a_judge_whose_answers_are_no_verdict_is_told(tmp_path: Path) -> None:
+    with Loopback(lambda call: chat_reply("fine")) as server:
+        root = project(tmp_path / "p", server, sizes=(1, 20, 1), judge={"provider": "models", "model": "j"})
+        suite = json.loads((root / "skillopt.yml").read_text())
+        suite["skills"][0]["graders"] = [{"type": "judge", "rubric": "It is polite."}]
+        write(root, {"skillopt.yml": json.dumps(suite)})
+        done, value = call_json(root, "eval", env=ENV)
+    assert (done.code, value["skills"][0]["missing_share"]) == (3, 1)
+    assert "`skillopt-ci ledger failures` says why" in value["message"]
+    told = call(root, "ledger", "failures").out.splitlines()
+    assert told
+    assert all("its graders: malformed: judge of t0" in line and "not the wanted JSON, twice" in line for line in told)
+
+
 def test_too_many_that_fail_are_infrastructure(tmp_path: Path) -> None:
     with Loopback(failing(400, "INV-0009", "INV-0010")) as server:
         root = project(tmp_path / "p", server, sizes=(1, 20, 1))
