@@ -27,6 +27,7 @@ from skillopt_ci.forge.refusal import SETTING
 from skillopt_ci.forge.settings import Settings, read_settings
 from skillopt_ci.forge.status import CONTEXT
 from skillopt_ci.harnesses.present import package, require
+from skillopt_ci.report.escape import one_line
 from skillopt_ci.sandbox.bubblewrap import STEP, preflight
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "error": "error  "}
@@ -61,7 +62,8 @@ def _doctor(console: Console, options: Options, offline: bool, login: str) -> in
         found += _settings(console, login, project)
     for finding in found:
         if finding.level != "ok" or not options.quiet:
-            console.result(f"{_MARKS[finding.level]} {finding.what}" + (f": {finding.fix}" if finding.fix else ""))
+            said = f"{finding.what}: {finding.fix}" if finding.fix else finding.what
+            console.result(f"{_MARKS[finding.level]} {one_line(said, 1000)}")
     code = UsageError.exit_code if any(f.level == "error" for f in found) else 0
     if options.json is not None:
         findings = [{"level": f.level, "what": f.what, "fix": f.fix} for f in found]

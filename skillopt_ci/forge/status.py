@@ -68,8 +68,12 @@ def find_acceptance(repository: Repository, pull: Pull, sha: str) -> tuple[Accep
         return None, f"the label {label} has no description: it must say why"
     actor = ""
     for event in repository.api.pages(f"{{repo}}/issues/{pull.number}/events"):
-        if event.get("event") == "labeled" and (event.get("label") or {}).get("name") == label:
+        if (event.get("label") or {}).get("name") != label:
+            continue
+        if event.get("event") == "labeled":
             actor = str((event.get("actor") or {}).get("login", ""))
+        elif event.get("event") == "unlabeled":
+            actor = ""  # a word that was taken back; who added it again may be beyond what can be listed
     if not actor:
         return None, f"who added the label {label} cannot be found out"
     try:

@@ -529,6 +529,15 @@ class TestDoctor:
         done, _ = here("doctor", "--offline", "--quiet")
         assert (done.code, done.out) == (0, "")
 
+    def test_a_name_in_a_workflow_makes_no_line_of_its_own(self, here: Here) -> None:
+        place = here.root / ".github/workflows"
+        place.mkdir(parents=True)
+        steps = "[{uses: skillopt-ci/skillopt-ci@v1, with: {command: gate}}]"
+        (place / "gate.yml").write_text(f'on: push\njobs: {{"a\\n\\e[2Kok all is well": {{steps: {steps}}}}}\n')
+        done, _ = here("doctor", "--offline")
+        assert "warning gate.yml, job a ok all is well: uses skillopt-ci@v1" in done.out
+        assert all(line.startswith(("ok  ", "warning", "error  ")) for line in done.out.splitlines())
+
     def test_workflows_that_install_no_sandbox(self, here: Here) -> None:
         place = here.root / ".github/workflows"
         place.mkdir(parents=True)

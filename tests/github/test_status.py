@@ -138,6 +138,15 @@ class TestAcceptance:
         found, _ = self.accepted(here, "mallory")
         assert found is None
 
+    def test_a_word_that_was_taken_back_does_not_count_behind_a_thousand_events(self, here: World) -> None:
+        store, label = here.hub.store, accept_label(head(here))
+        store.roles.update({"octo": "admin", "mallory": "triage"})
+        self.accepted(here, "octo")
+        store.events.append({**store.events[-1], "id": store.new_id(), "event": "unlabeled"})
+        store.events += [{**store.events[-1], "id": store.new_id(), "label": "noise"} for _ in range(1000)]
+        store.pulls[1].labels.clear()
+        assert self.accepted(here, "mallory") == (None, f"who added the label {label} cannot be found out")
+
     def test_nobody_added_it(self, here: World) -> None:
         here.hub.store.labels[accept_label(head(here))] = "why"
         here.hub.store.pulls[1].labels.append(accept_label(head(here)))
