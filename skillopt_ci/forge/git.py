@@ -1,5 +1,6 @@
 """A repository: refs, commits, and the files in them."""
 
+import re
 from pathlib import Path
 
 from skillopt_ci.errors import GitError
@@ -7,6 +8,8 @@ from skillopt_ci.forge.command import Refused, available, run_git
 from skillopt_ci.forge.tree import GitTree, StoredTree
 
 _DEEPEN = "; this is a shallow clone: fetch the whole history (in a workflow: actions/checkout with `fetch-depth: 0`)"
+# What git itself takes for nothing else: a commit's whole name, where the work stands, a ref's whole name.
+_PLAIN = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?$|HEAD\b|@|refs/")
 _DEFAULTS = ("refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master")
 
 
@@ -36,12 +39,20 @@ class Git:
         return cls(Path(top.decode("utf-8", "surrogateescape").rstrip("\n")))
 
     def resolve(self, ref: str) -> str:
-        """The commit a ref stands for, as its full object name. Raises `GitError` when there is no such commit."""
+        """The commit a ref stands for, as its full object name; of a branch and a tag of one name the branch's.
+
+        Whoever may push a tag could else call it `origin/main`, and decide by it what holds.
+
+        Raises:
+            GitError: there is no such commit.
+        """
         shown = "".join(c if c.isprintable() else "?" for c in ref)[:200]
         if not ref or ref.startswith("-") or any(c.isspace() or c == "\0" for c in ref):
             raise GitError(f"'{shown}' is not a name of a commit")
+        named = () if _PLAIN.match(ref) else (f"refs/heads/{ref}", f"refs/remotes/{ref}")
+        exact = next((name for name in named if self._exists(name)), ref)
         try:
-            found = run_git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+            found = run_git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{exact}^{{commit}}")
         except Refused as refused:
             if ref == "HEAD":
                 raise GitError("the repository has no commit yet; commit something first") from refused

@@ -93,6 +93,27 @@ class TestRefs:
         with pytest.raises(GitError, match="no commit yet"):
             git_of(repo).resolve("HEAD")
 
+    def test_a_tag_does_not_stand_for_a_branch(self, repo: Repo, tmp_path: Path) -> None:
+        good = repo.commit({"a": "1"})
+        bad = repo.commit({"a": "2"})
+        repo("tag", "origin/main", bad)
+        repo("tag", "origin/HEAD", bad)
+        repo("tag", "main", bad)
+        repo("tag", "v1", bad)
+        repo("reset", "-q", "--hard", good)
+        repo("clone", "-q", repo.root.as_uri(), str(tmp_path / "clone"))
+        for root in (repo.root, tmp_path / "clone"):
+            git = Git(root)
+            assert git.resolve(git.default_branch()) == good
+            assert git.resolve(git.branch("main")) == good
+            assert git.resolve("main") == git.tree("main").sha == good
+            assert git.merge_base("main", "HEAD") == good
+            assert (git.resolve("v1"), git.resolve(bad[:12]), git.resolve("main^0")) == (bad, bad, good)
+        assert Git(tmp_path / "clone").resolve("origin/main") == good
+        # A branch that is called like a commit is not that commit.
+        repo("branch", bad, good)
+        assert git_of(repo).resolve(bad) == bad
+
     def test_merge_base(self, repo: Repo) -> None:
         base = repo.commit({"a": "1"})
         repo("checkout", "-q", "-b", "topic")
