@@ -286,6 +286,9 @@ def test_a_baseline_of_the_default_branch_only(hub: Hub) -> None:
     assert (hub.folder / "run-0/artifacts/skillopt-baseline/ledger.sqlite").is_file()
     elsewhere = Event("workflow_dispatch", _named(dispatch()), sha=hub.base, ref_name="topic")
     assert results(hub("baseline", elsewhere)) == {"baseline": "skipped"}
+    tag = Event("workflow_dispatch", _named(dispatch()), sha=hub.base, tag=True)  # its name is the branch's
+    assert results(hub("baseline", tag)) == {"baseline": "skipped"}
+    assert set(results(hub("train", tag)).values()) == {"skipped"}
 
 
 def _named(payload: dict[str, Any]) -> dict[str, Any]:

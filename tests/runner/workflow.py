@@ -41,6 +41,12 @@ class Event:
     sha: str
     base_ref: str = ""
     ref_name: str = "main"
+    tag: bool = False  # `ref_name` is a tag's
+
+    @property
+    def ref(self) -> str:
+        """Its whole name."""
+        return f"refs/{'tags' if self.tag else 'heads'}/{self.ref_name}"
 
 
 class WorkflowRun:
@@ -67,7 +73,7 @@ class WorkflowRun:
             contexts: dict[str, Any] = {
                 "github": {
                     "event_name": event.name, "event": event.payload, "sha": event.sha, "base_ref": event.base_ref,
-                    "ref_name": event.ref_name, "token": token,
+                    "ref": event.ref, "token": token,
                 },
                 "inputs": self.inputs,
                 "secrets": self.secrets,
@@ -97,7 +103,7 @@ class WorkflowRun:
         workspace = folder / "workspace"
         workspace.mkdir(parents=True)
         env = {k: fill(v, contexts) for k, v in spec.get("env", {}).items()}
-        env |= {**self.env, "GITHUB_REF_NAME": event.ref_name, "GITHUB_REF": f"refs/heads/{event.ref_name}"}
+        env |= {**self.env, "GITHUB_REF_NAME": event.ref_name, "GITHUB_REF": event.ref}
         runner = job(folder, workspace, event.name, event.payload, env=env)
         contexts |= {"runner": {"temp": str(runner.temp)}, "steps": {}}
         result = JobResult("success")
