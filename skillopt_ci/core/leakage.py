@@ -142,13 +142,15 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
     secret = {gram for gram, count in answers.items() if count <= (rare if len(gram) > 1 else label(len(tasks)))}
     runs = {gram for gram in secret if len(gram) > 1 or gram[0].isdigit()}
     runs |= {gram for text in criteria for gram in telling(text) if len(gram) >= SHORT}
+    wanted = _wanted(tasks, nouns=german)
+    runs |= {(said,) for said in wanted if said.isdigit()}
     if german:
         runs |= divided(tasks, full_names)[0]
     patterns = {part for text in criteria if _META.search(text) for part in (text, _ANCHORS.sub("", text))}
     sources = {gram for text in patterns for gram in pieces(signs(text), 2 * RUN) if len(gram) >= 4}
     unspaced = _unspaced(tasks, graders, visible)
     found = {text: names(text, nouns=german) for text in _texts(tasks)}
-    rare_names = _names(tasks, visible, {gram[0] for gram in secret - runs} | _files(tasks), found)
+    rare_names = _names(tasks, visible, {gram[0] for gram in secret - runs} | _files(tasks) | wanted, found)
     own = [Own(t, _answers(t, graders), frozenset(rare_names & (found[t.prompt] | found[t.context]))) for t in tasks]
     hashes = {hash(g) for g in runs} | quotes
     hashes -= {hash(g) for text in visible for size in {len(g) for g in runs} | {RUN} for g in grams(words(text), size)}
@@ -163,6 +165,17 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
         ),
         short=short_answers(own, visible),
     )
+
+
+def _wanted(tasks: Sequence[Task], *, nouns: bool) -> set[str]:
+    """Names, codes and numbers in hidden criteria of single tasks: what their answers must say, as expected ones do."""
+    found = Counter[str]()
+    for task in tasks:
+        texts = [text for spec in task.graders or () for text in hidden_texts(spec)]
+        said = {name for text in texts for name in names(text, nouns=nouns)}
+        said |= {word for text in texts for word in words(text) if word.isdigit() and telling(word)}
+        found.update(said)
+    return {said for said, count in found.items() if count <= label(len(tasks))}
 
 
 def _unspaced(tasks: Sequence[Task], graders: Sequence[GraderSpec], visible: Sequence[str]) -> set[tuple[str, ...]]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -394,3 +396,41 @@ def test_a_line_after_halves_that_are_known_is_looked_at_in_linear_time() -> Non
     assert LONG.find("\n".join(lines), known) is None
     blank = "- one\n" + "\n" * 4000
     assert LONG.find(f"{blank}- two\n" * 2, blank) is None
+
+
+def with_own_rubric(number: int) -> Task:
+    """A task of the usual form of evals.json: what its answer must say stands in a rubric of its own."""
+    wanted = (
+        ("Marlow", "Quillport", "Hazel Ostrander", "Winslow")[number % 4]
+        if number < 4
+        else f"Bren{'abcdefgh'[number % 8]}"
+    )
+    rubric = [
+        f"The answer names {wanted} as the agent.",
+        f"It states a fee of {3001 + 37 * number} EUR, and at most 1200 words.",
+        f'The output contains "order_{number}_total" and a section Findings.',
+    ]
+    spec = GraderSpec(type="judge", options={"rubric": rubric})
+    return replace(
+        task(number, "test", "", prompt=f"Who is the agent of contract {number}?"), expected=(), graders=(spec,)
+    )
+
+
+@pytest.mark.parametrize("graders", [(), GRADERS])
+def test_what_a_rubric_of_a_single_task_wants_is_an_answer(graders: tuple[GraderSpec, ...]) -> None:
+    lint = leakage_of([with_own_rubric(n) for n in range(1, 12)], graders, BODY)
+    for text in (
+        "The agent is usually Quillport.",
+        "The fee is 3,038 EUR.",
+        "End with `order_5_total`.",
+        "Ask Winslow.",
+    ):
+        assert lint.find(f"{BODY}- {text}\n", BODY), text
+    # What the rubrics of all have, and limits, are no single task's.
+    for text in ("Add a section Findings.", "Write at most 1200 words.", "State the fee in EUR.", "Name the agent."):
+        assert lint.find(f"{BODY}- {text}\n", BODY) is None, text
+    told = [
+        replace(t, graders=tuple(replace(s, hidden=False) for s in t.graders or ()))
+        for t in map(with_own_rubric, range(1, 12))
+    ]
+    assert leakage_of(told, graders, BODY).find("The agent is usually Quillport.", BODY) is None
