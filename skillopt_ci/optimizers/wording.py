@@ -210,7 +210,7 @@ def rejected_text(rejected: Sequence[Rejected]) -> str:
         return ""
     parts = ["These edits were tried before and not kept. Do not propose them, or the same in other words, again."]
     for item in shown:
-        effect = "not measured" if item.effect is None else f"{100 * item.effect:+.1f} points"
+        effect = "not measured on validation" if item.effect is None else f"{100 * item.effect:+.1f} points"
         parts += [
             f'<rejected effect="{effect}" reason="{attribute(trimmed(item.reason, EDIT_CHARS))}">',
             as_data(edit_text(item.edit)),

@@ -148,7 +148,7 @@ def test_only_the_newest_rejected_edits_are_shown() -> None:
 def test_effects_are_rounded_and_what_was_not_measured_says_so() -> None:
     told = wording.rejected_text([rejected("a", effect=-0.0512345), rejected("b", effect=None)])
     assert 'effect="-5.1 points" reason="not better"' in told
-    assert 'effect="not measured"' in told
+    assert 'effect="not measured on validation"' in told
 
 
 def test_what_earlier_runs_and_reviewers_rejected_keeps_its_place_and_nothing_is_told_twice() -> None:
