@@ -165,7 +165,7 @@ def shows_nothing(found: Sequence[Screening], rule: ScreenRule) -> bool:
 def why_not(found: Screening, rule: ScreenRule) -> str:
     """Why an edit is rejected alone: it gained too little, or its last run left open whether it helps."""
     gain = f"{100 * found.gain:+.0f} points on {found.runs} runs of its own train tasks"
-    gain += ", against what they score again without it"
+    gain += f", against what they score again without it (taken as {100 * AGAIN:.0f} to begin with)"
     if found.evidence <= -math.log(UNLIKELY):
         return f"it gained too little: {gain}" + ("; luck, or other edits, explain it better" if found.gain > 0 else "")
     one, other = ("help", "luck") if found.evidence > 0 else ("luck", "help")

@@ -51,7 +51,7 @@ def test_odds_below_what_is_enough_at_the_end_hold_there_too() -> None:
 
 def test_why_an_edit_is_not_kept_is_no_praise() -> None:
     """One whose runs looked good, but not surely so, says that it stayed uncertain."""
-    did = "on 24 runs of its own train tasks, against what they score again without it"
+    did = "on 24 runs of its own train tasks, against what they score again without it (taken as 25 to begin with)"
     assert why_not(Screening(gain=0.03, runs=24, evidence=-math.log(4)), RULE) == (
         f"it gained too little: +3 points {did}; luck, or other edits, explain it better"
     )

@@ -52,6 +52,7 @@ def test_what_helps_its_tasks_is_gated_and_the_rest_is_rejected_alone() -> None:
     assert min(shown["- a"].gain, shown["- b"].gain) > 0.5
     assert shown["- q"].gain < 0
     why = "-34 points on 2 runs of its own train tasks, against what they score again without it"
+    why += " (taken as 25 to begin with)"
     assert step.edits[-1].reason == f"it gained too little: {why}"
     assert result.best_val_mean == 1
     seen = screens(harness)
