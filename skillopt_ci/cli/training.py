@@ -19,7 +19,7 @@ from skillopt_ci.config.schema import Train
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.expected import ending_calls
 from skillopt_ci.core.generations import RunRecord, next_generation, read_records, run_id
-from skillopt_ci.core.history import Notes, Rejected, TrainResult
+from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
 from skillopt_ci.core.leakage import leakage_of
 from skillopt_ci.core.rejected import still_rejected
 from skillopt_ci.core.screening import ScreenRule
@@ -35,7 +35,7 @@ from skillopt_ci.errors import ConfigError, UsageError
 from skillopt_ci.forge.memory import read_memory
 from skillopt_ci.graders.build import judge_calls
 from skillopt_ci.providers.purchased import Meter
-from skillopt_ci.report.edits import reason_words
+from skillopt_ci.report.edits import reason_of
 from skillopt_ci.report.run_folder import RunFolder
 
 RUNS = ".skillopt/runs"
@@ -243,7 +243,7 @@ def follow(work: Work, name: str, folder: RunFolder, steps: Training, accepted: 
             # A step that paid nothing was bought before: by this run before it was interrupted, or by another one.
             paid, before = work.meter.paid.calls, paid
             note = ", replayed" if event.cost.calls and paid == before else ""
-            work.console.say(step_line(event.as_json()) + note)
+            work.console.say(step_line(event) + note)
             if event.number == 1 and event.incumbent_mean == 0:
                 work.console.warn(
                     f"{name}: warning: no validation task scored anything with the skill as it is: if graders or "
@@ -281,8 +281,9 @@ def limit_text(limits: Limits, name: str | None) -> str | None:
     return None if value is None else str(value)
 
 
-def step_line(step: dict[str, object]) -> str:
+def step_line(done: Step) -> str:
     """One line of progress for a step, from its record."""
+    step = done.as_json()
     val, bound, before = step["val_mean"], step["val_upper_bound"], step["incumbent_val_mean"]
     shown = f"{100 * before:.1f}" if isinstance(before, float) else "?"
     if isinstance(val, float):
@@ -292,5 +293,4 @@ def step_line(step: dict[str, object]) -> str:
     kind = {"edit": "edits", "slow_update": "slow update", "rewrite": "whole skill"}.get(
         str(step["kind"]), str(step["kind"])
     )
-    reason = reason_words(str(step["reason"]))
-    return f"step {step['step']} (epoch {step['epoch']}, {kind}): {step['action']}, {reason}; val {shown}"
+    return f"step {step['step']} (epoch {step['epoch']}, {kind}): {step['action']}, {reason_of(done)}; val {shown}"

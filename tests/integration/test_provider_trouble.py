@@ -201,7 +201,7 @@ def test_an_optimizer_without_json_is_no_training_without_improvement(tmp_path: 
         assert "no step got an answer that could be used, which says nothing about the skill" in done.out
         assert "not the wanted JSON, twice" in done.out
         assert "| no result |" not in done.out
-        assert "skip, no result; val 0.0" in done.err
+        assert "skip, 2 reflect without a result (malformed); val 0.0" in done.err
         assert done.err.count("no validation task scored anything with the skill as it is") == 1
         bought = len(server.calls)
         assert call(root, "train", "--generation", "1", env=ENV).code == 3
