@@ -30,7 +30,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 NEAR = 0.15  # of the likely calls a run may be off
 LARGE = 40  # train tasks from which on a suite is counted with the large ones
 OWN = [name for name in os.environ if name.startswith(("SKILLOPT_CI_", "GITHUB_"))]  # of who runs this: kept out
-ENDED = "calls that were planned are left"
+ENDED = "calls of target and optimizer that were planned are left"
 SKILL = """---
 name: invoice-fields
 description: Reads one field of an invoice. Use when somebody asks for something that stands on an invoice.

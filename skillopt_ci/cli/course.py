@@ -39,7 +39,7 @@ class Course:
         if result.stopped_by != LIMIT:
             return result
         words = (
-            f"too few of the {self._ends_at} calls that were planned are left; the next `train` starts the next run, "
-            "and a larger train.over_plan or a budget.calls makes runs longer"
+            f"too few of the {self._ends_at} calls of target and optimizer that were planned are left; the next "
+            "`train` starts the next run, and a larger train.over_plan or a budget.calls makes runs longer"
         )
         return replace(result, stopped=words, stopped_by="")

@@ -24,6 +24,7 @@ from skillopt_ci.core.method_costs import method_calls
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import SPLITS, Suite
+from skillopt_ci.graders.build import judge_calls
 
 MOST = 0.9  # of the tasks pass: the other case that is told where nobody knows
 GENERATIONS = 3  # of the configured seed, whose first validation is looked up
@@ -84,10 +85,11 @@ def expectation(
     if skill.train.method != "skillopt":
         return None, None
     known, val = outlook(project, skill, start, suite), len(suite.of(["val"]))
+    judged = judge_calls(skill.graders, suite.tasks) / len(suite.tasks)
 
     def limited(expected: Expected) -> Expected:
         end = planned_end(skill, suite, expected.likely, limits)
-        return within(expected, limits[0].calls, val=val) if end is None else by_plan(expected, end)
+        return within(expected, limits[0].calls, val=val, judged=judged) if end is None else by_plan(expected, end)
 
     easy = None if known.if_most_pass is None else limited(known.if_most_pass).likely
     told: dict[str, object] = {
@@ -130,7 +132,7 @@ def expectation_words(expected: Mapping[str, Any], val: int, *, chat: bool) -> l
         f"{expected['low']} {least}, {expected['high']} when every epoch finds as much to try as the first",
     ]
     if expected["ends_at"] is not None:
-        lines.append(f"it ends at {expected['ends_at']} calls at the latest (train.over_plan)")
+        lines.append(f"it ends at {expected['ends_at']} {what} at the latest (train.over_plan)")
     passing, earlier = expected["pass_rate"], expected["earlier_runs"]
     if earlier:
         lines.append(f"earlier runs with these settings took {', '.join(map(str, earlier))}")

@@ -91,13 +91,15 @@ def by_earlier_runs(expected: Expected, calls: Sequence[int]) -> Expected:
     return replace(expected, low=low, likely=round(median(calls)), high=high)
 
 
-def within(expected: Expected, limit: int | None, *, val: int) -> Expected:
+def within(expected: Expected, limit: int | None, *, val: int, judged: float = 0.0) -> Expected:
     """The same where `limit` calls are all that a run may buy; `val` are the validation tasks.
 
-    A run keeps two validations back for edits that still wait when it ends, and mostly spends one of them.
+    A run keeps two validations back for edits that still wait when it ends, and mostly spends one of them. The limit
+    counts calls of the judge, too: `judged` of them for a rollout.
     """
     if limit is None:
         return expected
+    limit = floor(limit / (1 + (1 - expected.reading) * judged))
     high = min(expected.high, limit)
     if expected.likely <= limit - val:
         return replace(expected, high=high)

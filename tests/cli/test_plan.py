@@ -165,6 +165,19 @@ def test_plan_without_an_optimizer_or_with_a_judge(root: Path) -> None:
     assert "judge: " in done.out
 
 
+def test_plan_counts_the_judge_where_a_budget_of_calls_does(root: Path) -> None:
+    skill = {**json.loads(config())["skills"][0], "graders": [{"type": "judge", "rubric": "Is it right?", "votes": 3}]}
+    judged: dict[str, Any] = {"judge": {"provider": "models", "model": "j"}, "skills": [skill]}
+    write(root, {CONFIG: config(**judged)})
+    free = planned(root)
+    limit = 2 * free["expected_calls"]["likely"]
+    write(root, {CONFIG: config(**judged, budget={"calls": limit})})
+    row = planned(root)
+    assert row["expected_calls"]["limited"]
+    assert row["expected_calls"]["high"] <= limit / 3.5
+    assert limit / 2 < row["train_likely"]["calls"] <= limit < free["train_likely"]["calls"]
+
+
 def test_plan_tells_the_likely_cost_before_the_bound(root: Path) -> None:
     write(root, {CONFIG: config(target=MINI, optimizer=MINI, providers=None)})
     done, value = call_json(root, "plan")

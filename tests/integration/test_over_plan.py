@@ -14,7 +14,7 @@ from tests.cli.world import CONFIG, GOOD, bytes_of, call, call_json, config, fil
 from tests.integration.process import finish, purchases, start
 
 TRAIN = {k: v for k, v in json.loads(config())["train"].items() if k != "over_plan"} | {"seed": 1, "epochs": 4}
-ENDED = "calls that were planned are left"
+ENDED = "calls of target and optimizer that were planned are left"
 SPEND = {"report.json", "report.md", "report.html", "pull_request.md", "config.json"}
 
 
@@ -51,7 +51,8 @@ def root(tmp_path: Path) -> Path:
 
 def test_it_ends_there_is_finished_and_the_next_one_begins(root: Path) -> None:
     said = planned(root)
-    assert f"it ends at {said['ends_at']} calls at the latest (train.over_plan)" in call(root, "plan").out
+    end = f"it ends at {said['ends_at']} calls of target and optimizer at the latest (train.over_plan)"
+    assert end in call(root, "plan").out
     assert said["likely"] < said["high"] <= said["ends_at"] < 1.2 * said["likely"]
     done, value = call_json(root, "train")
     (entry,) = value["skills"]
