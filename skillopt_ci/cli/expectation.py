@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from skillopt_ci.cli.estimates import AGENT_TURNS
 from skillopt_ci.cli.project import Project
 from skillopt_ci.cli.shape import shape_of
 from skillopt_ci.cli.stored import calls_by_ledger, verdicts_by_ledger
@@ -85,11 +86,11 @@ def expectation(
     if skill.train.method != "skillopt":
         return None, None
     known, val = outlook(project, skill, start, suite), len(suite.of(["val"]))
-    judged = judge_calls(skill.graders, suite.tasks) / len(suite.tasks)
+    calls = (1 if skill.harness == "chat" else AGENT_TURNS) + judge_calls(skill.graders, suite.tasks) / len(suite.tasks)
 
     def limited(expected: Expected) -> Expected:
         end = planned_end(skill, suite, expected.likely, limits)
-        return within(expected, limits[0].calls, val=val, judged=judged) if end is None else by_plan(expected, end)
+        return within(expected, limits[0].calls, val=val, calls=calls) if end is None else by_plan(expected, end)
 
     easy = None if known.if_most_pass is None else limited(known.if_most_pass).likely
     told: dict[str, object] = {

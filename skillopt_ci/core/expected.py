@@ -91,15 +91,15 @@ def by_earlier_runs(expected: Expected, calls: Sequence[int]) -> Expected:
     return replace(expected, low=low, likely=round(median(calls)), high=high)
 
 
-def within(expected: Expected, limit: int | None, *, val: int, judged: float = 0.0) -> Expected:
+def within(expected: Expected, limit: int | None, *, val: int, calls: float = 1.0) -> Expected:
     """The same where `limit` calls are all that a run may buy; `val` are the validation tasks.
 
     A run keeps two validations back for edits that still wait when it ends, and mostly spends one of them. The limit
-    counts calls of the judge, too: `judged` of them for a rollout.
+    counts every call that a rollout takes, an agent's and the judge's: `calls` of them.
     """
     if limit is None:
         return expected
-    limit = floor(limit / (1 + (1 - expected.reading) * judged))
+    limit = floor(limit / (expected.reading + (1 - expected.reading) * calls))
     high = min(expected.high, limit)
     if expected.likely <= limit - val:
         return replace(expected, high=high)

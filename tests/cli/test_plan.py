@@ -178,6 +178,15 @@ def test_plan_counts_the_judge_where_a_budget_of_calls_does(root: Path) -> None:
     assert limit / 2 < row["train_likely"]["calls"] <= limit < free["train_likely"]["calls"]
 
 
+def test_plan_knows_that_a_rollout_of_an_agent_is_many_calls_of_a_budget(root: Path) -> None:
+    write(root, {CONFIG: config(harness={"type": "codex"})})
+    limit = 3 * planned(root)["expected_calls"]["likely"]
+    write(root, {CONFIG: config(harness={"type": "codex"}, budget={"calls": limit})})
+    row = planned(root)
+    assert row["expected_calls"]["limited"]
+    assert limit / 2 < row["train_likely"]["calls"] <= limit
+
+
 def test_plan_tells_the_likely_cost_before_the_bound(root: Path) -> None:
     write(root, {CONFIG: config(target=MINI, optimizer=MINI, providers=None)})
     done, value = call_json(root, "plan")
