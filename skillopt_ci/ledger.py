@@ -231,10 +231,11 @@ class Ledger:
                 totals[stream, model] = totals.get((stream, model), Spend()) + one
         return tuple(StageCost(stage=s, model=m, spend=spend) for (s, m), spend in sorted(totals.items()))
 
-    def sizes(self, role: Role) -> dict[str, tuple[int, Usage]]:
-        """By model that answered in a role: answers (of agents rollouts) whose tokens are known, and those tokens."""
+    def sizes(self, role: Role, *, agents: bool = False) -> dict[str, tuple[int, Usage]]:
+        """By model that answered in a role: answers (of `agents` rollouts) whose tokens are known, and those tokens."""
         given = {"optimizer": "stream = 'optimizer'", "judge": "stream = 'judge'"}
-        others = f"stream not in ('optimizer', 'judge', '{GRADE}')"
+        kind = "like 'rollout%'" if agents else "= 'call'"
+        others = f"stream not in ('optimizer', 'judge', '{GRADE}') and kind {kind}"
         sums = "count(*), sum(input_tokens), sum(cached_tokens), sum(output_tokens)"
         rows = self._file.run(
             f"select served_model, {sums} from purchases where output_tokens > 0 "  # noqa: S608

@@ -58,7 +58,8 @@ def _plan(console: Console, options: Options) -> int:
         ends = _tighter(limits, whole)  # a skill's own limits do not lift those of the command
         usd, month = (None if each is None else str(each) for each in (ends.usd, ends.month_usd))
         budget = {"usd": usd, "calls": ends.calls, "minutes": ends.minutes, "month_usd": month}
-        estimate = Estimate(skill=skill, suite=suite, start=start, sizes=sizes_by_ledger(project))
+        sizes = sizes_by_ledger(project, agents=skill.harness != "chat")
+        estimate = Estimate(skill=skill, suite=suite, start=start, sizes=sizes)
         rows.append({**_row(estimate, calls, likely), "expected_calls": usual, "budget": budget})
     for row in rows:
         _show(console, row)

@@ -59,14 +59,14 @@ def verdicts_by_ledger(
     return found
 
 
-def sizes_by_ledger(project: Project) -> dict[Role, dict[str, tuple[int, Usage]]]:
+def sizes_by_ledger(project: Project, *, agents: bool) -> dict[Role, dict[str, tuple[int, Usage]]]:
     """By role and model what answers took, see `Ledger.sizes`; nothing without a ledger that can be read."""
     path = ledger_path(project.root)
     if not path.is_file():
         return {}
     try:
         with Ledger(path, replay_only=True) as ledger:
-            return {role: ledger.sizes(role) for role in ROLES}
+            return {role: ledger.sizes(role, agents=agents) for role in ROLES}
     except LedgerError:
         return {}
 

@@ -187,6 +187,19 @@ def test_plan_knows_that_a_rollout_of_an_agent_is_many_calls_of_a_budget(root: P
     assert limit / 2 < row["train_likely"]["calls"] <= limit
 
 
+def test_plan_takes_no_answers_of_chat_for_rollouts_of_an_agent(root: Path) -> None:
+    roles: dict[str, Any] = {"target": MINI, "optimizer": MINI, "providers": None}
+    write(root, {CONFIG: config(**roles, harness={"type": "codex"})})
+    before = planned(root)
+    answers(root, MINI["model"], 20, Usage(input_tokens=90, output_tokens=5))
+    assert planned(root) == before
+    answers(root, MINI["model"], 20, Usage(input_tokens=90_000, output_tokens=5_000), calls=6)
+    assert planned(root)["known_sizes"] == {"target": 20}
+    write(root, {CONFIG: config(**roles)})
+    row = planned(root)
+    assert row["train"]["target"]["output_tokens"] == 5 * row["train"]["target"]["calls"]
+
+
 def test_plan_tells_the_likely_cost_before_the_bound(root: Path) -> None:
     write(root, {CONFIG: config(target=MINI, optimizer=MINI, providers=None)})
     done, value = call_json(root, "plan")

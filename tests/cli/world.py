@@ -160,4 +160,5 @@ def answers(root: Path, model: str, count: int, usage: Usage, *, stream: str = "
     bought = Purchase(value={}, usage=usage, usd=Decimal(0), served_model=model, calls=calls)
     with Ledger(root / ".skillopt/ledger.sqlite") as ledger:
         for n in range(count):
-            ledger.once(f"{model} {stream} {n}", Entry(kind="call", run="r", stream=stream, label="l"), lambda: bought)
+            entry = Entry(kind="call" if calls == 1 else "rollout", run="r", stream=stream, label="l")
+            ledger.once(f"{model} {stream} {n} {calls}", entry, lambda: bought)
