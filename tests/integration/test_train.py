@@ -194,9 +194,9 @@ def test_a_run_that_confirmed_another_skill_at_a_budgets_end_says_that_the_test_
     tmp_path: Path,
 ) -> None:
     write(tmp_path, files(concurrency=8))
-    stopped = train(tmp_path, "--max-calls", "120")
-    again = train(tmp_path, "--max-calls", "120")
-    done = train(tmp_path, "--max-calls", "300")
+    stopped = train(tmp_path, "--seed", "2", "--max-calls", "150")
+    again = train(tmp_path, "--seed", "2", "--max-calls", "150")
+    done = train(tmp_path, "--seed", "2", "--max-calls", "300")
     assert done["best"] != stopped["best"]
     assert [entry["test"]["opened"] for entry in (stopped, again, done)] == [1, 1, 2]
     report = (tmp_path / done["run_dir"] / "report.md").read_text(encoding="utf-8")
@@ -211,7 +211,7 @@ def test_a_budget_that_cannot_cover_the_confirmation_is_refused_before_anything_
 
 
 def test_a_stopped_run_still_has_its_confirmation_and_report(root: Path) -> None:
-    stopped = train(root, "--max-calls", "120")
+    stopped = train(root, "--max-calls", "130")
     assert stopped["exit_code"] == 4
     assert stopped["accepted"] == 1
     assert stopped["test"]["n_tasks"] == 12
@@ -277,7 +277,7 @@ def test_a_replay_ends_where_the_budget_ended_the_run(tmp_path: Path, share: flo
 
 
 def test_a_replay_without_a_call_of_the_run_is_no_end_by_its_budget(root: Path) -> None:
-    first = train(root, "--max-calls", "120")
+    first = train(root, "--max-calls", "130")
     assert (first["exit_code"], first["accepted"]) == (4, 1)
     with closing(sqlite3.connect(root / ".skillopt/ledger.sqlite")) as ledger:
         ledger.execute("delete from purchases where stream = 'optimizer'")
@@ -288,7 +288,7 @@ def test_a_replay_without_a_call_of_the_run_is_no_end_by_its_budget(root: Path) 
 
 
 def test_a_replay_of_a_run_of_an_older_version_says_that_its_budget_ended_it(root: Path) -> None:
-    assert train(root, "--max-calls", "120")["exit_code"] == 4
+    assert train(root, "--max-calls", "130")["exit_code"] == 4
     with closing(sqlite3.connect(root / ".skillopt/ledger.sqlite")) as ledger:
         old = json.dumps({"stopped_by": "calls", "limit": "120"})
         ledger.execute("update runs set detail = ? where event = 'finished'", (old,))
