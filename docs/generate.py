@@ -17,7 +17,6 @@ import click
 
 from skillopt_ci.cli.main import COMMANDS, cli
 from skillopt_ci.config.json_schema import json_schema
-from skillopt_ci.config.not_built import PLANNED
 from skillopt_ci.config.words import wanted
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.errors import ConfigError
@@ -42,7 +41,7 @@ skills:
     graders: [{type: exact}]
 ```
 
-- Keys that are not known are errors, and so are keys of features that are not built yet (listed at the end).
+- Keys that are not known are errors.
 - All problems are reported at once: `skillopt.yml:14:3: train: unknown key 'batchsize';
   perhaps you meant 'batch_size'?`
 - Secrets never stand in the file: `api_key_env` holds the *name* of an environment variable. `${VAR}` is not expanded.
@@ -69,13 +68,7 @@ def page() -> str:
         described = schema["$defs"][model]
         parts += [f"\n## `{title}`\n\n{described['description']}", f" {place}" if place else "", "\n\n"]
         parts += _table(schema, described)
-    parts += ["\n## Not built yet\n\nThese are planned, and refused until they work: "]
-    parts += [", ".join(f"`{_planned(p.key, p.values)}`" for p in PLANNED), ".\n"]
     return "".join(parts)
-
-
-def _planned(key: str, values: tuple[str, ...]) -> str:
-    return key.replace(".*", "") + (f": {' | '.join(values)}" if values else "")
 
 
 def _sections(schema: dict[str, Any], holder: str = "", prefix: str = "") -> Iterator[tuple[str, str, str]]:

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from skillopt_ci.config.checks import ROLES, check
 from skillopt_ci.config.explain import errors_of, explain, meant, prefixed
 from skillopt_ci.config.locate import Located, Path, locate
-from skillopt_ci.config.not_built import take_planned
 from skillopt_ci.config.schema import Config
 from skillopt_ci.config.words import looks_like_secret, show
 from skillopt_ci.core.tree import Tree
@@ -27,7 +26,7 @@ def load_config(tree: Tree, path: str) -> Config:
     """
     source = locate(tree.read(path), path)
     _check_root(source)
-    placed = [*_variables(source), *take_planned(source)]
+    placed = _variables(source)
     said = [path for path, _ in placed]
     config = _validated(source, placed, said)
     if config is not None:

@@ -1,8 +1,4 @@
-"""The shape of skillopt.yml: frozen models that hold only what is built.
-
-What `contracts` names and is not built yet stands in `not_built.py`, so that the JSON Schema made from these models
-is truthful. Models refuse unknown keys.
-"""
+"""The shape of skillopt.yml: frozen models that refuse unknown keys."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
