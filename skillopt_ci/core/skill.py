@@ -15,6 +15,7 @@ from skillopt_ci.errors import ConfigError, Problem
 
 Trained = Literal["body", "description"]
 """The part of a skill that is trained."""
+MAX_BYTES = 1_000_000  # of a skill's file
 
 _OPEN = re.compile(r"\A\ufeff?---[ \t]*\r?\n")
 _CLOSE = re.compile(r"^---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
@@ -116,7 +117,9 @@ def parse_frontmatter(frontmatter: str) -> dict[str, object]:
 
 
 def decode_skill(data: bytes, *, path: str) -> str:
-    """The text of a skill file. Raises `ConfigError` with the byte's line when it is not UTF-8."""
+    """The text of a skill file. Raises `ConfigError`: too large to be one, or not UTF-8 (with the byte's line)."""
+    if len(data) > MAX_BYTES:  # it would be sent, and paid for, with every call
+        raise ConfigError([Problem(path, 1, 1, f"{len(data):,} bytes; a skill has at most {MAX_BYTES:,}")])
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

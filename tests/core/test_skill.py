@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.core.skill import Skill, estimate_tokens, opens_frontmatter, parse_frontmatter, parse_skill, split_text
+from skillopt_ci.core.skill import (
+    MAX_BYTES,
+    Skill,
+    estimate_tokens,
+    opens_frontmatter,
+    parse_frontmatter,
+    parse_skill,
+    split_text,
+)
 from skillopt_ci.errors import ConfigError
 from tests.core.bodies import REAL
 
@@ -117,6 +125,12 @@ def test_any_frontmatter_is_a_mapping_or_a_value_error(inner: str) -> None:
 def test_invalid_utf8_names_line_and_column() -> None:
     with pytest.raises(ConfigError, match=r"^a/SKILL.md:2:3: not valid UTF-8 \(byte 0xff\)"):
         parse_skill(b"ab\ncd\xffe", path="a/SKILL.md", name="a")
+
+
+def test_a_file_that_is_too_large_is_no_skill() -> None:
+    assert len(parse_skill(b"a" * MAX_BYTES, path="a/SKILL.md", name="a").body) == MAX_BYTES
+    with pytest.raises(ConfigError, match=r"^a/SKILL.md:1:1: 1,000,001 bytes; a skill has at most 1,000,000$"):
+        parse_skill(b"a" * (MAX_BYTES + 1), path="a/SKILL.md", name="a")
 
 
 def test_unclosed_frontmatter_is_an_error() -> None:

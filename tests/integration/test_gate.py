@@ -189,6 +189,15 @@ def test_a_refused_key_is_no_verdict(silent: tuple[Repo, Loopback]) -> None:
     assert KEY not in json.dumps(value)
 
 
+def test_a_skill_too_large_to_be_one_is_refused_before_anything_is_bought(silent: tuple[Repo, Loopback]) -> None:
+    made, server = silent
+    write(made.root, {PATH: GOOD + "- Mind the gap.\n" * 70_000})
+    code, value, case = judged(made.root)
+    assert (code, value["verdict"], [child.tag for child in case]) == (2, None, ["error"])
+    assert "a skill has at most 1,000,000" in value["message"]
+    assert server.calls == []
+
+
 def test_a_shown_loss_counts_also_when_the_budget_ends_the_next_skill(tmp_path: Path) -> None:
     entry = json.loads(config())["skills"][0]
     other = {**entry, "path": "skills/other/SKILL.md", "budget": {"calls": 3}}
