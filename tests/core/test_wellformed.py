@@ -45,4 +45,4 @@ def test_no_change_is_no_damage(body: str) -> None:
 @pytest.mark.parametrize("filler", ["\n", "-\n", "a\n\n"])
 def test_long_texts_of_the_same_line_take_no_square_of_time(filler: str) -> None:
     # The square took a minute for 8,000 lines.
-    assert malformed(f"a\n{filler * 60_000}", f"b\n{filler * 60_000}") is None
+    assert malformed(f"a\n{filler * 20_000}", f"b\n{filler * 20_000}") is None
