@@ -12,6 +12,7 @@ from skillopt_ci.core.screening import spread
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.strict import TOLERANCE
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.training_gate import STRICT, TrainingRule
 from skillopt_ci.engine.decide import decide, empty, fitting_rule
 from skillopt_ci.engine.lab import Job
@@ -102,7 +103,7 @@ def _suspects(bench: Bench, state: State, blank: Step) -> tuple[list[EditRecord]
 
 def _without(mean: float, values: Sequence[float | None]) -> str:
     runs = sum(v is not None for v in values)
-    return f"its own tasks score {100 * mean:.0f} without it ({runs} run{'' if runs == 1 else 's'})"
+    return f"its own tasks score {100 * mean:.0f} without it ({plural(runs, 'run')})"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
