@@ -23,6 +23,7 @@ _HEADER_VARIABLES = {"openai": "OPENAI_CUSTOM_HEADERS", "anthropic": "ANTHROPIC_
 _ACCOUNT_VARIABLES = {
     "openai": {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"},
 }
+_LEAST_SECRET = 8  # characters
 _CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 # Set where the ledger becomes an artifact; the second may hold a secret of its own to seal it with.
 SEAL_VARIABLE, SEAL_KEY_VARIABLE = "SKILLOPT_CI_SEAL", "SKILLOPT_CI_LEDGER_KEY"
@@ -34,9 +35,12 @@ def secret_values(config: Config | None, env: Mapping[str, str]) -> tuple[str, .
     """Values that must never leave the process: of every variable that can hold a key."""
     named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
     variables = [*_KEY_VARIABLES.values(), SEAL_KEY_VARIABLE, *_OTHER_SECRETS, *named]
-    # Of `Bearer abc` the secret is the last word.
     sent = [
-        value.split()[-1] for kind in _HEADER_VARIABLES for name, value in _headers(kind, env) if _secret(name, value)
+        word
+        for kind in _HEADER_VARIABLES
+        for name, value in _headers(kind, env)
+        if _CREDENTIAL.search(name)
+        for word in _secret_words(value)
     ]
     return tuple(dict.fromkeys([*(env[v] for v in variables if env.get(v)), *sent]))
 
@@ -116,8 +120,10 @@ def _headers(kind: str, env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield name.strip(), value.strip()
 
 
-def _secret(name: str, value: str) -> bool:
-    return bool(value and _CREDENTIAL.search(name))
+def _secret_words(value: str) -> list[str]:
+    """Of `Bearer abc` the last word; of a cookie each value that is long enough to be one."""
+    long = [part for part in re.split(r"[\s;,=]+", value) if len(part) >= _LEAST_SECRET]
+    return list(dict.fromkeys([*value.split()[-1:], *long]))
 
 
 def _key(ref: ModelRef, env: Mapping[str, str], *, own_server: bool) -> str | None:
