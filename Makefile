@@ -1,19 +1,14 @@
 # Nothing but Python 3.11+, git and make is needed: everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-# Whole runs of commands, agents and pages, and games counted by the thousand: tracing their lines takes three times as
-# long, and the other tests cover 97% of the package without them.
-UNTRACED := tests/agents tests/browser tests/integration tests/runner \
-  tests/core/test_calibrate.py tests/providers/test_simulated_training.py
-
 .PHONY: demo test lint docs bench clean
 
 demo: .venv/run.done
 	$(BIN)/python examples/demo/run.py
 
 test: .venv/dev.done
-	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term $(UNTRACED:%=--ignore=%)
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(UNTRACED)
+	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term -m 'not untraced and not hypothesis'
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'untraced or hypothesis'
 
 lint: .venv/dev.done
 	$(BIN)/ruff check

@@ -30,7 +30,10 @@ def optimizer(asked: Call) -> Reply:
 
 
 def model(name: str, command: str = "") -> Any:
-    """An agent that opens the skill, does what it says and no more; and the optimizer."""
+    """An agent that opens the skill and does what it says and no more, or gives a command instead; and the optimizer.
+
+    It gives the command again and again: Codex does not wait for one that takes longer than some seconds.
+    """
     home = f"/rollout/state/{'claude' if name == 'claude-code' else 'codex'}/skills/order-totals"
 
     def handler(asked: Call) -> Reply:
@@ -40,7 +43,7 @@ def model(name: str, command: str = "") -> Any:
         shown = "awk '{ printf \"%.2f\\n\", $1 }'" if "two decimals" in texts(asked) else "cat"
         if turn == 0:
             return reply(asked, shell(name, f"cat {home}/SKILL.md"))
-        if turn == 1:
+        if turn == 1 or command:
             return reply(asked, shell(name, command or f"sh {home}/scripts/total.sh orders.csv | {shown} > total.txt"))
         return reply(asked, says("The total is in total.txt."))
 

@@ -159,7 +159,7 @@ def hanging(root: Path, env: dict[str, str], place: Path) -> tuple[subprocess.Po
 
 
 def waited(true: Any, otherwise: str) -> None:
-    for _ in range(600):
+    for _ in range(3000):  # however slow the machine is
         if true():
             return
         time.sleep(0.05)

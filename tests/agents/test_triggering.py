@@ -81,14 +81,13 @@ def test_triggering_is_measured_and_the_description_trained(name: str, tmp_path:
     need_sandbox()
     with Loopback(choosing(name)) as server:
         repo = project(tmp_path, name)
-        sizes = {"train": 1, "val": 2, "test": 2}
-        rows = [request(split, n, w) for split, count in sizes.items() for w in REQUESTS for n in range(count)]
+        rows = [request(split, 0, word) for split in ("train", "val", "test") for word in REQUESTS]
         asking(repo, name, rows, train={"what": "description"})
         env = environment(name, server, tmp_path)
         done, value = call_json(repo.root, "eval", "--split", "test", env=env)
         assert done.code == 0, done.err
         found = value["skills"][0]["triggers"]
-        assert (found["chosen"], found["missed"], found["false_alarms"], found["left"]) == (2, 2, 0, 4)
+        assert (found["chosen"], found["missed"], found["false_alarms"], found["left"]) == (1, 1, 0, 2)
         assert (found["precision"]["value"], found["recall"]["value"]) == (1.0, 0.5)
         assert 0 < found["recall"]["low"] < 0.5 < found["recall"]["high"] < 1
         assert "precision 100.0 [" in done.out.replace("\\", "")
