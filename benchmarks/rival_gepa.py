@@ -28,8 +28,9 @@ def reflect(prompt: Any) -> str:
 
 
 def judge(_data: Any, response: str) -> EvaluationResult:
-    done = bool(re.search("was done", response))
-    return EvaluationResult(score=float(done), feedback="Right." if done else "The order was not carried out.")
+    done, parts = bool(re.search("was done", response)), re.findall(r"Part \d+ is (complete|open)", response)
+    score = parts.count("complete") / len(parts) if parts else float(done)
+    return EvaluationResult(score=score, feedback="Right." if done else "The order was not carried out.")
 
 
 def orders(split: str, count: int) -> list[dict[str, Any]]:

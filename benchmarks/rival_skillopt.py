@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 job = json.load(sys.stdin)
+METRIC = (
+    "soft" if job["model"].startswith(("graded", "rubric")) else "hard"
+)  # parts of an order count where it has some
 
 import skillopt.prompts  # noqa: E402
 from skillopt.datasets.base import BatchSpec, SplitDataLoader  # noqa: E402
@@ -84,7 +87,7 @@ class World(EnvAdapter):
     ) -> list[dict[str, Any]]:
         results = [self._one(item, skill_content, Path(out_dir)) for item in env_manager]
         if self.start_score is None:  # the first thing that the trainer asks for: the start skill on validation
-            self.start_score = sum(r["hard"] for r in results) / len(results)
+            self.start_score = sum(r[METRIC] for r in results) / len(results)
         return results
 
     def get_task_types(self) -> list[str]:
@@ -95,7 +98,7 @@ class World(EnvAdapter):
             raise SpentError
         self.rollouts += 1
         answer = complete(skill, item["prompt"])
-        done = bool(re.search("was done", answer))
+        done, parts = bool(re.search("was done", answer)), re.findall(r"Part \d+ is (complete|open)", answer)
         said = [{"role": "user", "content": item["prompt"]}, {"role": "assistant", "content": answer}]
         kept = folder / "predictions" / item["id"]
         kept.mkdir(parents=True, exist_ok=True)
@@ -104,7 +107,7 @@ class World(EnvAdapter):
         return {
             "id": item["id"],
             "hard": int(done),
-            "soft": float(done),
+            "soft": parts.count("complete") / len(parts) if parts else float(done),
             "n_turns": 1,
             "task_description": item["prompt"],
             "task_type": "order",
@@ -140,7 +143,7 @@ def settings(folder: Path) -> dict[str, Any]:
         "use_slow_update": True,
         "slow_update_samples": 20,
         "use_meta_skill": True,
-        "gate_metric": "hard",
+        "gate_metric": METRIC,
         "use_gate": True,
         "sel_env_num": job["val"],
         "test_env_num": 0,

@@ -28,6 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from graded_world import DONE, PARTS
 from training_world import running
 
 from skillopt_ci.cli.training import train_settings
@@ -126,10 +127,19 @@ def orders(split: Split, count: int) -> tuple[Task, ...]:
     )
 
 
+def grading(model: str) -> GraderSpec:
+    """How the orders of a world are graded: done or not, or the share of their parts."""
+    kind = model.split("-", maxsplit=1)[0]
+    if kind in PARTS:
+        checks = [{"op": "contains", "arg": DONE.format(n)} for n in range(1, PARTS[kind] + 1)]
+        return GraderSpec(type="rules", options={"checks": checks})
+    return GraderSpec(type="regex", options={"pattern": "was done"})
+
+
 def ours(url: str, model: str, settings: TrainSettings) -> Found:
     provider = Counted(url)
     target = Model(provider=provider, model=model, temperature=1.0, max_output_tokens=4096)
-    grader = build([GraderSpec(type="regex", options={"pattern": "was done"})], None)
+    grader = build([grading(model)], None)
     # One at a time: the n-th answer to a prompt is then the same in every run of the benchmark.
     pool = Pool(1)
     lab = Lab(Chat(target), lambda _task: grader, pool, Silence(), settings.replica)

@@ -63,6 +63,10 @@ class World:
             from drawn_world import DrawnWorld
 
             return DrawnWorld(seed=int(seed), kind=kind)
+        if kind in ("graded", "rubric"):
+            from graded_world import GradedWorld
+
+            return GradedWorld(seed=int(seed), noise=float(noise), kind=kind)
         return cls(seed=int(seed), noise=float(noise), kind=kind)
 
     def needs(self, order: str) -> frozenset[str]:
@@ -96,6 +100,10 @@ class World:
         else:
             done = float(self.needs(order) <= said and not said & self.harmed_by(order))
         return done * (1 - self.noise) + (1 - done) * self.noise
+
+    def outcome(self, skill: str, order: str, draw: random.Random) -> str:
+        """What a run says of an order."""
+        return f"The order {order} was {'done' if draw.random() < self.chance(skill, order) else 'not done'}."
 
     def _logit(self, said: set[str], order: str) -> float:
         kind, logit = self._kind(order), self._draw("base", order).gauss(-1.2, 1)
@@ -170,8 +178,7 @@ class Server:
             else:
                 self.optimizer_characters[model] += len(system) + len(user)
         if asked:
-            done = draw.random() < world.chance(system, asked[1])
-            return f"The order {asked[1]} was {'done' if done else 'not done'}."
+            return world.outcome(system, asked[1], draw)
         return _optimize(world, f"{system}\n\n{user}", draw)
 
 
