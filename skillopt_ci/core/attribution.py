@@ -1,5 +1,7 @@
 """Attribution: which of the edits that stood in a text explain how the runs of a task came out?
 
+What is said of a task here holds of each of its checks, too, where they are read one by one (`measures`).
+
 Edits are tried together, so that one run tells of several of them. A task is mended by none of those that answer it, or
 by up to three: `each` mends a part of what the others leave, or only all `together`, or `either` as much as the other.
 How likely each of these makes the task's runs is counted out, whatever the task does without any edit; what an edit
@@ -11,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
+
+from skillopt_ci.core.measures import Measure
 
 Form = Literal["each", "together", "either"]
 # The forms in which several edits may mend a task, with their weights; and what is mended of it together, or by either.
@@ -24,7 +28,7 @@ HELPS = 0.5  # of the edits are taken to help
 AGAIN, AGAIN_RUNS = 0.25, 3
 ROUNDS = 3  # of telling tasks what the others say
 _LEAST = 0.01
-Factors = Mapping[str, float]
+Factors = Mapping[Measure, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +51,19 @@ class _Cause:
 class TaskRuns:
     """The runs of one task, and how likely each cause makes them at each rate at which it may pass by itself."""
 
-    def __init__(self, edits: Sequence[int], share: float) -> None:
+    def __init__(self, edits: Sequence[int], share: float, again: float = AGAIN) -> None:
         """Nothing was run yet.
 
         Args:
             edits: those that answer the task.
             share: part of what the task loses that an edit mends.
+            again: what the task is taken to score when run again, above 0 and below 1.
         """
         self._share = share
+        self._rates = _rates(again)
         self._edits = tuple(edits)
         self._causes = _causes(self._edits)
-        self._likely = [[weight for _, weight in _RATES] for _ in self._causes]
+        self._likely = [[weight for _, weight in self._rates] for _ in self._causes]
 
     def add(self, present: frozenset[int], value: float) -> None:
         """Count a run with these edits in the text; a score between 0 and 1 counts as so much of a pass."""
@@ -65,7 +71,7 @@ class TaskRuns:
         for cause, row in zip(self._causes, self._likely, strict=True):
             left = cause.left(present, self._share)
             if left not in by_left:
-                passes = [1 - left * (1 - rate) for rate, _ in _RATES]
+                passes = [1 - left * (1 - rate) for rate, _ in self._rates]
                 by_left[left] = [p**value * (1 - p) ** (1 - value) for p in passes]
             row[:] = [old * new for old, new in zip(row, by_left[left], strict=True)]
         most = max(map(max, self._likely))
@@ -97,8 +103,8 @@ class TaskRuns:
 
 
 def explained(
-    runs: Mapping[str, TaskRuns], tasks: Mapping[int, Sequence[str]], kept: frozenset[int]
-) -> dict[int, dict[str, float]]:
+    runs: Mapping[Measure, TaskRuns], tasks: Mapping[int, Sequence[Measure]], kept: frozenset[int]
+) -> dict[int, dict[Measure, float]]:
     """Per edit and task: how many times likelier the task's runs are if the edit mends it than if it does not.
 
     Args:
@@ -109,11 +115,9 @@ def explained(
     found = {edit: dict.fromkeys(own, 1.0) for edit, own in tasks.items()}
     answered = {task: [edit for edit, own in tasks.items() if task in own] for task in runs}
     for _ in range(ROUNDS):
-        told: dict[int, dict[str, float]] = {edit: {} for edit in tasks}
+        told: dict[int, dict[Measure, float]] = {edit: {} for edit in tasks}
         for task, counted in runs.items():
-            chances = {
-                edit: _chance([f for other, f in found[edit].items() if other != task]) for edit in answered[task]
-            }
+            chances = {edit: _chance(task, found[edit]) for edit in answered[task]}
             for edit, factor in counted.factors(chances, kept).items():
                 told[edit][task] = factor
         found = told
@@ -121,8 +125,11 @@ def explained(
 
 
 def evidence(factors: Factors) -> float:
-    """Natural logarithm of how many times likelier the runs of its tasks are if an edit helps, in a part of them."""
-    return math.log(math.fsum(_by_part(list(factors.values()))) / len(PARTS))
+    """Natural logarithm of how many times likelier the runs of its tasks are if an edit helps, in a part of them.
+
+    Of each it mends some one thing, or the one check that several of them have.
+    """
+    return math.log(math.fsum(weight * row for _, weight, rows in _cases(factors) for row in rows))
 
 
 def _ratio(one: float, other: float) -> float:
@@ -130,17 +137,42 @@ def _ratio(one: float, other: float) -> float:
     return min(max(one / other, 1 / _MOST), _MOST) if other else _MOST
 
 
-def _by_part(factors: Sequence[float]) -> list[float]:
-    return [math.prod(part * f + 1 - part for f in factors) for part in PARTS]
+def _cases(factors: Factors) -> list[tuple[str | None, float, list[float]]]:
+    """What an edit may mend, how likely that is, and, by the part of its tasks, how likely the runs are then.
+
+    Some one thing in each task (None), or a check that several tasks have: the one is as likely as the others together.
+    More than one thing of a task is never counted: its checks share the luck of a run.
+    """
+    checks: dict[str, list[float]] = {}
+    tasks: dict[str, list[float]] = {}
+    for measure, factor in factors.items():
+        tasks.setdefault(measure.task, []).append(factor)
+        if measure.check is not None:
+            checks.setdefault(measure.check, []).append(factor)
+    common = {check: own for check, own in checks.items() if len(own) > 1}
+    listed: list[tuple[str | None, float, list[float]]] = [
+        (None, 1 / 2 if common else 1, [math.fsum(own) / len(own) for own in tasks.values()]),
+        *((check, 1 / 2 / len(common), own) for check, own in common.items()),
+    ]
+    return [
+        (check, weight / len(PARTS), [math.prod(part * f + 1 - part for f in own) for part in PARTS])
+        for check, weight, own in listed
+    ]
 
 
-def _chance(factors: Sequence[float]) -> float:
-    """Chance that an edit mends one more task, by what it does on these."""
-    rows = _by_part(factors)
-    mean = math.fsum(rows) / len(rows)
+def _chance(measure: Measure, own: Factors) -> float:
+    """Chance that an edit mends one thing, by what it does on other tasks."""
+    cases = _cases({other: f for other, f in own.items() if other.task != measure.task})
+    mean = math.fsum(weight * row for _, weight, rows in cases for row in rows)
     helps = HELPS * mean / (HELPS * mean + 1 - HELPS)
-    part = math.fsum(p * row for p, row in zip(PARTS, rows, strict=True)) / math.fsum(rows)
-    return min(max(helps * part, _LEAST), 1 - _LEAST)
+    things = sum(other.task == measure.task for other in own)
+    mended = math.fsum(
+        weight * part * row / (things if check is None else 1)
+        for check, weight, rows in cases
+        if check in (None, measure.check)
+        for part, row in zip(PARTS, rows, strict=True)
+    )
+    return min(max(helps * mended / mean, _LEAST), 1 - _LEAST)
 
 
 def _causes(edits: Sequence[int]) -> list[_Cause]:
@@ -150,13 +182,12 @@ def _causes(edits: Sequence[int]) -> list[_Cause]:
     return [*alone, *(_Cause(group, form, weight) for group in several for form, weight in FORMS)]
 
 
-def _prior() -> list[tuple[float, float]]:
+def _rates(again: float) -> list[tuple[float, float]]:
     """A beta distribution of a failed task's pass rate, as (rate, weight) in the middle of equal parts."""
-    a, b = AGAIN * AGAIN_RUNS, (1 - AGAIN) * AGAIN_RUNS
+    a, b = again * AGAIN_RUNS, (1 - again) * AGAIN_RUNS
     middles = [(n + 0.5) / 10 for n in range(10)]
     weights = [x ** (a - 1) * (1 - x) ** (b - 1) for x in middles]
     return [(x, w / math.fsum(weights)) for x, w in zip(middles, weights, strict=True)]
 
 
-_RATES = _prior()
 _SMALL, _MOST = 1e-100, 1e15

@@ -20,6 +20,7 @@ UNLIKELY = 1.5  # an edit is dropped when luck explains its runs this many times
 ENOUGH = 8.0  # and kept after its last run when mending explains them this many times better
 # Screening is given up when so many edits were tried in vain, and so many more for each that did well.
 IN_VAIN = 24
+MOST_AGAIN = 0.95  # that a failed task is taken to score when run again
 HALF = 0.5
 REPEATS = "another edit of the step does as much for its tasks, and beside that it was not seen to help"
 Verdict = Literal["keep", "reject", "more"]
@@ -63,11 +64,13 @@ class Screening:
         gain: mean over the runs with it of the score less what the task scores without it.
         runs: how many gave a result.
         evidence: natural logarithm of how many times better than luck mending explains them.
+        taken: mean of what its tasks were taken to score without it, before that was known.
     """
 
     gain: float
     runs: int
     evidence: float = 0.0
+    taken: float = AGAIN
 
 
 def tasks_of(evidence: Sequence[str], failed: Sequence[str], rule: ScreenRule, *, seed: int) -> list[str]:
@@ -114,21 +117,27 @@ def promises_most(factors: Mapping[str, float], trials: Sequence[Trial]) -> str:
     return min(factors, key=lambda task: (task not in known, -factors[task], ran.count(task)))
 
 
-def gain_of(edit: int, trials: Sequence[Trial]) -> tuple[float, int] | None:
-    """Mean score with an edit less that without it, task by task, and the runs with it; None without a result.
+def again(score: float) -> float:
+    """What a failed task is taken to score when run again, before that is known: what it scored, a quarter at least."""
+    return min(max(score, AGAIN), MOST_AGAIN)
 
-    What a task scores without it starts from what failed tasks usually do.
+
+def gain_of(edit: int, trials: Sequence[Trial], taken: Mapping[str, float]) -> Screening | None:
+    """Mean score with an edit less that without it, task by task; None without a result. Its evidence is not known yet.
+
+    What a task scores without it starts from what it is `taken` to score.
     """
     with_it = [(task, v) for task, present, v in trials if v is not None and edit in present]
     if not with_it:
         return None
-    without = {task: (AGAIN * AGAIN_RUNS, AGAIN_RUNS) for task, _ in with_it}
+    without = {task: (taken[task] * AGAIN_RUNS, AGAIN_RUNS) for task, _ in with_it}
     for task, present, value in trials:
         if value is not None and edit not in present and task in without:
             total, n = without[task]
             without[task] = (total + value, n + 1)
     gains = [v - without[task][0] / without[task][1] for task, v in with_it]
-    return math.fsum(gains) / len(gains), len(gains)
+    starts = math.fsum(taken[task] for task, _ in with_it) / len(with_it)
+    return Screening(gain=math.fsum(gains) / len(gains), runs=len(gains), taken=starts)
 
 
 def verdict(found: Screening | None, *, last: bool, rule: ScreenRule) -> Verdict:
@@ -165,7 +174,7 @@ def shows_nothing(found: Sequence[Screening], rule: ScreenRule) -> bool:
 def why_not(found: Screening, rule: ScreenRule) -> str:
     """Why an edit is rejected alone: it gained too little, or its last run left open whether it helps."""
     gain = f"{100 * found.gain:+.0f} points on {found.runs} runs of its own train tasks"
-    gain += f", against what they score again without it (taken as {100 * AGAIN:.0f} to begin with)"
+    gain += f", against what they score again without it (taken as {100 * found.taken:.0f} to begin with)"
     if found.evidence <= -math.log(UNLIKELY):
         return f"it gained too little: {gain}" + ("; luck, or other edits, explain it better" if found.gain > 0 else "")
     one, other = ("help", "luck") if found.evidence > 0 else ("luck", "help")

@@ -2,17 +2,19 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from skillopt_ci.core.attribution import TaskRuns, evidence, explained
+from skillopt_ci.core.attribution import AGAIN, TaskRuns, evidence, explained
 from skillopt_ci.core.history import EditRecord
-from skillopt_ci.core.rollout import Rollout
+from skillopt_ci.core.measures import Measure, measures
+from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.screening import (
     Screening,
     ScreenRule,
     Trial,
     Verdict,
+    again,
     chosen,
     enough,
     gain_of,
@@ -31,6 +33,7 @@ class Looks:
     """The edits of a step under screening, by their place in `records`: the tasks that each answers, and what came.
 
     Attributes:
+        failed: how the failed tasks came out.
         earlier: runs of this step that were taken before.
         trials: every run that counts; `taken` are those that were taken here.
         wanted: runs that are taken for the sake of an edit, the first look with them.
@@ -44,6 +47,7 @@ class Looks:
     tasks: dict[int, list[str]]
     rule: ScreenRule
     seed: int
+    failed: Mapping[str, Score]
     earlier: Sequence[Rollout] = ()
     trials: list[Trial] = field(default_factory=list)
     taken: list[Rollout] = field(default_factory=list)
@@ -52,22 +56,27 @@ class Looks:
     words: dict[int, Verdict] = field(default_factory=dict)
     kept: list[int] = field(default_factory=list)
     repeats: set[int] = field(default_factory=set)
-    _runs: dict[str, TaskRuns] = field(default_factory=dict)
+    _measures: dict[str, tuple[Measure, ...]] = field(default_factory=dict)
+    _taken: dict[str, float] = field(default_factory=dict)
+    _runs: dict[Measure, TaskRuns] = field(default_factory=dict)
     _ran: Counter[tuple[str, str]] = field(default_factory=Counter)
     _before: int = 0
-    _factors: dict[int, dict[str, float]] = field(default_factory=dict)
+    _factors: dict[int, dict[Measure, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with what earlier steps found of the text that the edits stand beside."""
         self.wanted = {i: len(own) for i, own in self.tasks.items()}
         for task in dict.fromkeys(t for own in self.tasks.values() for t in own):
-            self._runs[task] = TaskRuns([i for i, own in self.tasks.items() if task in own], self.rule.share)
+            edits, taken = [i for i, own in self.tasks.items() if task in own], again(self.failed[task].value)
+            self._taken[task], self._measures[task] = taken, measures(task, self.failed[task])
+            for measure in self._measures[task]:
+                self._runs[measure] = TaskRuns(edits, self.rule.share, AGAIN if measure.check else taken)
         working = self.state.working.digest
         for r in (*(r for s in self.state.steps for r in s.rollouts), *self.earlier):
             if r.sample.stream == SCREEN:
                 self._ran[r.skill, r.sample.task_id] += 1
-                if r.skill == working and r.sample.task_id in self._runs:
-                    self._count((r.sample.task_id, frozenset()), r.value)
+                if r.skill == working and r.sample.task_id in self._measures:
+                    self._count((r.sample.task_id, frozenset()), r)
         self._before = len(self.trials)
 
     @property
@@ -78,7 +87,7 @@ class Looks:
     def first(self) -> list[Place]:
         """The first look: every task with some of the edits that answer it, then with the others."""
         places: list[Place] = []
-        for task in self._runs:
+        for task in self._measures:
             left = frozenset(i for i in self.tasks if task in self.tasks[i])
             some = self._next(task) or self._fitting(task, left)
             while some:
@@ -89,14 +98,14 @@ class Looks:
 
     def more(self) -> list[Place]:
         """A further look: for every open edit the task that tells most of it, once for all edits that want it."""
-        wanted = [promises_most(self._factors[i], self.trials) for i in self.open]
+        wanted = [promises_most(self._by_task(i), self.trials) for i in self.open]
         for i in self.open:
             self.wanted[i] += 1
         return [(task, self._next(task)) for task in dict.fromkeys(wanted)]
 
     def all_of_them(self) -> list[Place]:
         """Every task with all edits in the text."""
-        return [(task, self._fitting(task, frozenset(self.tasks))) for task in self._runs]
+        return [(task, self._fitting(task, frozenset(self.tasks))) for task in self._measures]
 
     def run(self, bench: Bench, places: Sequence[Place]) -> None:
         """Take these runs, and decide what they decide."""
@@ -110,7 +119,7 @@ class Looks:
         rollouts = bench.lab.roll_out(jobs, what=f"screening of {len(self.open)} edits")
         self.taken += rollouts
         for place, rollout in zip(places, rollouts, strict=True):
-            self._count(place, rollout.value)
+            self._count(place, rollout)
         self._judge()
 
     def _next(self, task: str) -> frozenset[int]:
@@ -130,11 +139,21 @@ class Looks:
                 fit = tried
         return frozenset(fit)
 
-    def _count(self, place: Place, value: float | None) -> None:
+    def _count(self, place: Place, rollout: Rollout) -> None:
         task, present = place
-        self.trials.append((task, present, value))
-        if value is not None:
-            self._runs[task].add(present, value)
+        self.trials.append((task, present, rollout.value))
+        if isinstance(rollout.outcome, Score):
+            for measure in self._measures[task]:
+                self._runs[measure].add(present, measure.of(rollout.outcome))
+
+    def _explained(self, kept: Sequence[int]) -> dict[int, dict[Measure, float]]:
+        """What the runs so far say of every edit, beside those that stay."""
+        own = {i: [measure for task in tasks for measure in self._measures[task]] for i, tasks in self.tasks.items()}
+        return explained(self._runs, own, frozenset(kept))
+
+    def _by_task(self, edit: int) -> dict[str, float]:
+        """Of every task of an edit what speaks most for it."""
+        return {task: max(self._factors[edit][m] for m in self._measures[task]) for task in self.tasks[edit]}
 
     def _judge(self) -> None:
         """Keep what is clear, the surest first, as beside it others may be needless; then reject what is."""
@@ -146,17 +165,16 @@ class Looks:
             self._weigh()
         for i in [i for i in self.open if self._verdict(i) == "reject"]:
             self.words[i] = "reject"
-            alike = explained(self._runs, self.tasks, frozenset())[i] if self.kept else self._factors[i]
+            alike = self._explained(())[i] if self.kept else self._factors[i]
             if evidence(alike) >= math.log(enough(self.rule)) > self._evidence(i):
                 self.repeats.add(i)
 
     def _weigh(self) -> None:
         """What the runs so far show of every edit that is open."""
-        self._factors = explained(self._runs, self.tasks, frozenset(self.kept))
+        self._factors = self._explained(self.kept)
         for i in self.open:
-            gain = gain_of(i, self.trials)
-            shown = evidence(self._factors[i])
-            self.found[i] = None if gain is None else Screening(gain=gain[0], runs=gain[1], evidence=shown)
+            found = gain_of(i, self.trials, self._taken)
+            self.found[i] = None if found is None else replace(found, evidence=evidence(self._factors[i]))
 
     def _verdict(self, edit: int) -> Verdict:
         with_it = sum(edit in present for _, present, _ in self.trials)

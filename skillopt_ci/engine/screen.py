@@ -32,15 +32,15 @@ def screen(
     known = {r.edit.key(): r for r in state.rejected_alone}
     records = _within([known.get(r.edit.key(), r) if r.status == "kept" else r for r in records], budget)
     failed, rule, seed = _failed(state, batch), bench.settings.screen, bench.settings.seed
-    tasks = {i: tasks_of(r.edit.evidence, failed, rule, seed=seed) for i, r in enumerate(records) if _open(r)}
-    looks = Looks(state, records, tasks, rule, seed)
+    tasks = {i: tasks_of(r.edit.evidence, list(failed), rule, seed=seed) for i, r in enumerate(records) if _open(r)}
+    looks = Looks(state, records, tasks, rule, seed, failed)
     run(bench, looks)
     taken = looks.taken
     first = list(tasks)[:budget]
     if len(first) > 1 and "keep" not in looks.words.values() and not any(_sure(r) for r in records):
         evidence = [task for i in first for task in records[i].edit.evidence]
-        own = tasks_of(evidence, failed, rule, seed=seed)
-        group = Looks(state, records, dict.fromkeys(first, own), rule, seed, earlier=looks.taken)
+        own = tasks_of(evidence, list(failed), rule, seed=seed)
+        group = Looks(state, records, dict.fromkeys(first, own), rule, seed, failed, earlier=looks.taken)
         run(bench, group, together=True)
         taken = [*taken, *group.taken]
         looks.words |= group.words
@@ -66,13 +66,13 @@ def _within(records: Sequence[EditRecord], budget: int) -> list[EditRecord]:
     return found
 
 
-def _failed(state: State, batch: Sequence[Rollout]) -> list[str]:
-    """The train tasks that did not pass when they were last tried, those of the batch first."""
+def _failed(state: State, batch: Sequence[Rollout]) -> dict[str, Score]:
+    """The train tasks that did not pass when they were last tried, and how, those of the batch first."""
     last = {r.sample.task_id: r for s in state.steps for r in s.rollouts if r.sample.stream.startswith("train/")}
     last |= {r.sample.task_id: r for r in batch}
     now = {r.sample.task_id for r in batch}
     order = sorted(last, key=lambda task: task not in now)
-    return [t for t in order if isinstance(o := last[t].outcome, Score) and not o.passed]
+    return {t: o for t in order if isinstance(o := last[t].outcome, Score) and not o.passed}
 
 
 def _open(record: EditRecord) -> bool:

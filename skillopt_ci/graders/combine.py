@@ -108,6 +108,9 @@ class _Weighted(_Combined):
             passed=passed,
             why="; ".join((said, *(s.why for s in open_ones))),
             hint="; ".join(dict.fromkeys((said, *(s.hint for s in open_ones)))),
+            checks=tuple(
+                c for m, s in zip(self.members, scores, strict=True) if m.weight or m.required for c in s.checks
+            ),
         )
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.attribution import AGAIN, AGAIN_RUNS, WHOLE, TaskRuns, evidence, explained
+from skillopt_ci.core.measures import Measure
 
 EDITS = (0, 1, 2)
 NONE: frozenset[int] = frozenset()
@@ -33,8 +34,8 @@ def test_one_edit_on_one_task_is_a_bayes_factor() -> None:
     idle = sum(w * q**2 for w, q in zip(prior, rates, strict=True))
     table = counted([(one(0), 1.0), (one(0), 1.0), (NONE, 0.0)], (0,))
     assert table.factors({0: 0.4}, NONE) == {0: pytest.approx(mended / idle)}
-    found = explained({"t": table}, {0: ["t"]}, NONE)
-    assert found == {0: {"t": pytest.approx(mended / idle)}}
+    found = explained({Measure("t"): table}, {0: [Measure("t")]}, NONE)
+    assert found == {0: {Measure("t"): pytest.approx(mended / idle)}}
     parts = (0.25, 0.5, 0.75, 1)
     assert evidence(found[0]) == pytest.approx(math.log(sum(p * mended / idle + 1 - p for p in parts) / 4))
 
@@ -125,20 +126,42 @@ def test_what_does_no_more_than_an_edit_that_is_kept_mends_nothing() -> None:
 def test_what_an_edit_does_on_other_tasks_tells_whether_it_is_the_cause_here() -> None:
     """Both stood in the one run of `t`; only the first mends its other tasks."""
     both = counted([(one(0, 1), 1.0)], (0, 1))
-    good = {name: counted([(one(0), 1.0), (NONE, 0.0)] * 2, (0,)) for name in "ab"}
-    bad = {name: counted([(one(1), 0.0), (NONE, 0.0)] * 2, (1,)) for name in "cd"}
-    tasks = {0: ["t", "a", "b"], 1: ["t", "c", "d"]}
-    found = explained({"t": both, **good, **bad}, tasks, NONE)
-    assert found[0]["t"] > 1.4 * found[1]["t"]
+    good = {Measure(name): counted([(one(0), 1.0), (NONE, 0.0)] * 2, (0,)) for name in "ab"}
+    bad = {Measure(name): counted([(one(1), 0.0), (NONE, 0.0)] * 2, (1,)) for name in "cd"}
+    shared = Measure("t")
+    found = explained({shared: both, **good, **bad}, {0: [shared, *good], 1: [shared, *bad]}, NONE)
+    assert found[0][shared] > 1.4 * found[1][shared]
     assert evidence(found[0]) > math.log(5)
     assert evidence(found[1]) < -math.log(1.5)
 
 
 def test_an_edit_that_mends_a_part_of_its_tasks_is_not_lost_among_the_others() -> None:
     """As where most of them need something else, too."""
-    idle = {name: counted([(one(0), 0.0)], (0,)) for name in "bcd"}
+    idle = {Measure(name): counted([(one(0), 0.0)], (0,)) for name in "bcd"}
     mends = counted([(one(0), 1.0)] * 4 + [(NONE, 0.0)] * 3, (0,))
-    assert evidence(explained({"a": mends, **idle}, {0: ["a", "b", "c", "d"]}, NONE)[0]) > math.log(3)
+    assert evidence(explained({Measure("a"): mends, **idle}, {0: [Measure("a"), *idle]}, NONE)[0]) > math.log(3)
+
+
+def test_one_check_that_passes_in_every_task_tells_more_than_another_in_each() -> None:
+    def shown(*passed: str) -> float:
+        runs = {
+            Measure(f"t{n}", c): counted([(one(0), float(c == word)), (NONE, 0.0)] * 2, (0,))
+            for n, word in enumerate(passed)
+            for c in "wxyz"
+        }
+        return evidence(explained(runs, {0: list(runs)}, NONE)[0])
+
+    assert shown(*"xxxx") > shown(*"wxyz") + math.log(8)
+    assert shown(*"wxyz") > shown(*"xx") - math.log(2)  # it may mend another one in each
+    assert shown(*"----") < -math.log(1.5)
+
+
+def test_checks_of_a_task_share_the_luck_of_a_run() -> None:
+    """A run in which all pass at once is one piece of luck, however many they are."""
+    lucky = counted([(one(0), 1.0), (NONE, 0.0)], (0,))
+    several = {Measure("t", c): lucky for c in "wxyz"}
+    alone = explained({Measure("t"): lucky}, {0: [Measure("t")]}, NONE)[0]
+    assert evidence(explained(several, {0: list(several)}, NONE)[0]) == pytest.approx(evidence(alone), abs=0.01)
 
 
 def test_many_edits_of_one_task_are_counted_all_the_same() -> None:
@@ -151,8 +174,8 @@ def test_many_edits_of_one_task_are_counted_all_the_same() -> None:
 def test_any_number_of_runs_gives_a_figure() -> None:
     """Neither too small to be told from nothing nor too large to be multiplied."""
     runs = [(one(0), 1.0), (one(1, 2), 0.0), (NONE, 0.0)] * 600
-    tasks = {edit: ["s", "t", "u"] for edit in EDITS}
-    found = explained(dict.fromkeys("stu", counted(runs)), tasks, NONE)
+    tasks = [Measure(name) for name in "stu"]
+    found = explained(dict.fromkeys(tasks, counted(runs)), dict.fromkeys(EDITS, tasks), NONE)
     assert all(math.isfinite(evidence(row)) for row in found.values())
     assert evidence(found[0]) > 30
     assert max(evidence(found[1]), evidence(found[2])) < -1.9  # they might still mend other tasks than these

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillopt_ci.core.attribution import AGAIN
 from skillopt_ci.core.screening import (
     Screening,
     ScreenRule,
     Trial,
+    again,
     chosen,
     gain_of,
     promises_most,
@@ -19,6 +21,7 @@ from skillopt_ci.core.screening import (
 )
 
 RULE = ScreenRule(runs=3, odds=50, company=6)
+TAKEN = {"a": AGAIN, "b": 0.5, "c": 0.8}
 EDITS = st.sets(st.sampled_from([0, 1, 2, 3])).map(frozenset)
 TRIALS = st.lists(st.tuples(st.sampled_from("abc"), EDITS, st.none() | st.floats(0, 1)), max_size=12)
 
@@ -68,12 +71,12 @@ def test_why_an_edit_is_not_kept_is_no_praise() -> None:
 
 
 def test_what_could_not_be_measured_is_left_to_the_gate() -> None:
-    assert gain_of(0, [trial("a", {0}, None), trial("a", {1}, 1.0)]) is None
+    assert gain_of(0, [trial("a", {0}, None), trial("a", {1}, 1.0)], TAKEN) is None
     assert verdict(None, last=False, rule=RULE) == "keep"
 
 
 def test_a_gain_is_counted_task_by_task_beside_the_runs_without_the_edit() -> None:
-    """What a task does without starts from three runs of which a quarter passed."""
+    """What a task does without starts from three runs with the score that it is taken to have."""
     runs = [
         trial("a", {0}, 1.0),
         trial("a", {0, 1}, None),
@@ -82,16 +85,26 @@ def test_a_gain_is_counted_task_by_task_beside_the_runs_without_the_edit() -> No
         trial("b", set(), None),
         trial("c", set(), 1.0),  # the edit was never tried on it
     ]
-    assert gain_of(0, runs) == (pytest.approx((1 - 0.75 / 3 + 0.5 - 1.25 / 4) / 2), 2)
+    found, same = gain_of(0, runs, TAKEN), gain_of(0, runs, {**TAKEN, "b": AGAIN})
+    assert found is not None
+    assert same is not None
+    assert (found.gain, found.runs) == (pytest.approx((1 - 0.75 / 3 + 0.5 - 2.0 / 4) / 2), 2)
+    assert (same.gain, same.runs) == (pytest.approx((1 - 0.75 / 3 + 0.5 - 1.25 / 4) / 2), 2)
+    assert (found.taken, same.taken) == (pytest.approx((AGAIN + 0.5) / 2), AGAIN)
+    assert "(taken as 38 to begin with)" in why_not(found, RULE)
+
+
+def test_a_failed_task_is_taken_to_score_what_it_scored_and_a_quarter_at_least() -> None:
+    assert [again(v) for v in (0.0, 0.2, 0.25, 0.6, 1.0)] == [AGAIN, AGAIN, 0.25, 0.6, 0.95]
 
 
 @given(TRIALS, st.sampled_from("abc"))
 def test_the_more_often_a_task_passes_without_an_edit_the_less_it_gains(runs: list[Trial], task: str) -> None:
-    now, less = gain_of(0, runs), gain_of(0, [*runs, trial(task, {1}, 1.0)])
+    now, less = gain_of(0, runs, TAKEN), gain_of(0, [*runs, trial(task, {1}, 1.0)], TAKEN)
     assert (now is None) == (less is None)
     if now and less:
-        assert less[1] == now[1] == sum(v is not None and 0 in present for _, present, v in runs)
-        assert -1 <= less[0] <= now[0] <= 1
+        assert less.runs == now.runs == sum(v is not None and 0 in present for _, present, v in runs)
+        assert -1 <= less.gain <= now.gain <= 1
 
 
 @given(TRIALS, st.integers(0, 3))

@@ -67,6 +67,13 @@ def test_a_required_member_must_pass_whatever_the_mean() -> None:
     assert grade(spec("weighted", graders=members, threshold=0.5), "alpha beta gamma").passed
 
 
+def test_the_checks_are_those_of_the_members_that_count() -> None:
+    members = [{**A, "weight": 2}, {**B, "weight": 0}, {**B, "weight": 0, "required": True}]
+    got = grade(spec("weighted", graders=members), "alpha")
+    assert [c.passed for c in got.checks] == [True, False]
+    assert grade(spec("weighted", graders=members[:2]), "alpha").checks == got.checks[:1]
+
+
 def test_what_weighs_most_is_said_first() -> None:
     members = [{**B, "weight": 1}, {**A, "weight": 5}]
     why = grade(spec("weighted", graders=members), "none").why
