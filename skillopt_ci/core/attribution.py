@@ -29,6 +29,7 @@ AGAIN, AGAIN_RUNS = 0.25, 3
 ROUNDS = 3  # of telling tasks what the others say
 _LEAST = 0.01
 Factors = Mapping[Measure, float]
+_Case = tuple[str | None, float, list[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +106,26 @@ class TaskRuns:
 def explained(
     runs: Mapping[Measure, TaskRuns], tasks: Mapping[int, Sequence[Measure]], kept: frozenset[int]
 ) -> dict[int, dict[Measure, float]]:
-    """Per edit and task: how many times likelier the task's runs are if the edit mends it than if it does not.
+    """Per edit and measure: how many times likelier its runs are if the edit mends it than if it does not.
 
     Args:
-        runs: by task.
-        tasks: those that each edit answers.
+        runs: by task, or by each of its checks.
+        tasks: the measures of those that each edit answers.
         kept: edits that stay: what does no more than one of them mends nothing.
     """
     found = {edit: dict.fromkeys(own, 1.0) for edit, own in tasks.items()}
-    answered = {task: [edit for edit, own in tasks.items() if task in own] for task in runs}
+    by_task: dict[str, list[Measure]] = {}
+    for measure in runs:
+        by_task.setdefault(measure.task, []).append(measure)
+    answered = {task: [edit for edit, own in tasks.items() if all_of[0] in own] for task, all_of in by_task.items()}
     for _ in range(ROUNDS):
         told: dict[int, dict[Measure, float]] = {edit: {} for edit in tasks}
-        for task, counted in runs.items():
-            chances = {edit: _chance(task, found[edit]) for edit in answered[task]}
-            for edit, factor in counted.factors(chances, kept).items():
-                told[edit][task] = factor
+        for task, all_of in by_task.items():
+            elsewhere = {e: _cases({m: f for m, f in found[e].items() if m.task != task}) for e in answered[task]}
+            for measure in all_of:
+                chances = {e: _chance(measure.check, len(all_of), cases) for e, cases in elsewhere.items()}
+                for edit, factor in runs[measure].factors(chances, kept).items():
+                    told[edit][measure] = factor
         found = told
     return found
 
@@ -137,7 +143,7 @@ def _ratio(one: float, other: float) -> float:
     return min(max(one / other, 1 / _MOST), _MOST) if other else _MOST
 
 
-def _cases(factors: Factors) -> list[tuple[str | None, float, list[float]]]:
+def _cases(factors: Factors) -> list[_Case]:
     """What an edit may mend, how likely that is, and, by the part of its tasks, how likely the runs are then.
 
     Some one thing in each task (None), or a check that several tasks have: the one is as likely as the others together.
@@ -150,7 +156,7 @@ def _cases(factors: Factors) -> list[tuple[str | None, float, list[float]]]:
         if measure.check is not None:
             checks.setdefault(measure.check, []).append(factor)
     common = {check: own for check, own in checks.items() if len(own) > 1}
-    listed: list[tuple[str | None, float, list[float]]] = [
+    listed: list[_Case] = [
         (None, 1 / 2 if common else 1, [math.fsum(own) / len(own) for own in tasks.values()]),
         *((check, 1 / 2 / len(common), own) for check, own in common.items()),
     ]
@@ -160,16 +166,14 @@ def _cases(factors: Factors) -> list[tuple[str | None, float, list[float]]]:
     ]
 
 
-def _chance(measure: Measure, own: Factors) -> float:
-    """Chance that an edit mends one thing, by what it does on other tasks."""
-    cases = _cases({other: f for other, f in own.items() if other.task != measure.task})
+def _chance(check: str | None, things: int, cases: Sequence[_Case]) -> float:
+    """Chance that an edit mends this of the things that a task has, by what it does on other tasks."""
     mean = math.fsum(weight * row for _, weight, rows in cases for row in rows)
     helps = HELPS * mean / (HELPS * mean + 1 - HELPS)
-    things = sum(other.task == measure.task for other in own)
     mended = math.fsum(
-        weight * part * row / (things if check is None else 1)
-        for check, weight, rows in cases
-        if check in (None, measure.check)
+        weight * part * row / (things if case is None else 1)
+        for case, weight, rows in cases
+        if case in (None, check)
         for part, row in zip(PARTS, rows, strict=True)
     )
     return min(max(helps * mended / mean, _LEAST), 1 - _LEAST)
