@@ -9,7 +9,8 @@ Run: python benchmarks/training.py [--seeds 10501-10520] [--worlds latent-0.1,..
 Seeds up to 260, 501 to 624, 5001 to 5240 and 8501 to 9000 were used while the method was developed; 1001 to 1024, 2001
 to 2024, 3001 to 3024, 6001 to 6060, 7001 to 7126, 9101 to 9340, 9501 to 9530, 9701 to 9708, 10201 to 10208 and 10301 to
 10320 to measure it on the way; 9401 to 9460, 10001 to 10040, 10101 to 10160 and 10401 to 10460, too. The tables of
-docs/training.md are from 10501 to 10560, and from 10101 to 10120 and 10001 to 10040 where mechanisms are left out.
+docs/training.md are from 10501 to 10560 and 10601 to 10620, and from 10101 to 10120 and 10001 to 10040 where mechanisms
+are left out.
 They are no evidence any more.
 """
 
@@ -55,7 +56,10 @@ from skillopt_ci.providers.openai import make
 BUDGET, TRAIN, VAL, TEST = 800, 80, 40, 100
 START = "# Orders\n\nCarry out every order with care.\n"
 CONFIDENCE = 0.9
-WORLDS = ("latent-0.1", "drawn-0", "soft-0.1", "latent-0", "additive-0.1", "mixed-0.1", "placebo-0.2")
+WORLDS = (
+    "latent-0.1", "drawn-0", "soft-0.1", "latent-0", "additive-0.1", "mixed-0.1", "graded-0.1", "rubric-0.1",
+    "placebo-0.2",
+)  # fmt: skip
 DEFAULT = train_settings(Train(), "1/1")
 NO_SCREEN = ScreenRule(runs=0)
 ARMS: Mapping[str, TrainSettings] = {

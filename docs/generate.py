@@ -124,8 +124,8 @@ _COMMANDS = """# Commands
 
 <!-- Written by docs/generate.py from the commands themselves. Do not edit. -->
 
-Words for people go to stderr (live progress on a terminal, plain lines in a log), results to stdout. `--json` writes
-the whole result, also when the command fails. `NO_COLOR` is honoured.
+Words for people go to stderr (live progress on a terminal, plain lines in a log), results to stdout: plain text at a
+terminal, Markdown in a pipe. `--json` writes the whole result, also when the command fails. `NO_COLOR` is honoured.
 
 ## Exit codes
 

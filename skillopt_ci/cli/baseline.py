@@ -51,7 +51,7 @@ def _baseline(console: Console, options: Options) -> int:
         json=value,
         summary=summary,
         junit=eval_junit(report),
-        page=lambda: eval_page(report, title="Stored runs of the base", simulated=says),
+        pages=lambda: [eval_page(report, title="Stored runs of the base", simulated=says)],
         shown=summary,
     )
     return report.exit_code

@@ -93,7 +93,7 @@ def _eval(console: Console, options: Options, split: str, runs: int) -> int:
         json=eval_json(report, simulated=says),
         summary=summary,
         junit=junit,
-        page=lambda: eval_page(report, title="Skill scores", simulated=says),
+        pages=lambda: [eval_page(report, title="Skill scores", simulated=says)],
         shown=summary,
     )
     return report.exit_code

@@ -144,7 +144,7 @@ def _leave(
         json=value,
         summary=summary,
         junit=gate_junit(report),
-        page=lambda: gate_page(report, histories or {}, simulated=says),
+        pages=lambda: [gate_page(report, histories or {}, simulated=says)],
         shown=summary,
     )
     return report.exit_code

@@ -1,7 +1,9 @@
 """Where results go: --json, --junit, --summary, the job summary of a runner, and stdout."""
 
 import os
-from collections.abc import Callable, Mapping
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +26,19 @@ def leave_results(
     json: Mapping[str, object],
     summary: str,
     junit: str | None = None,
-    page: "Callable[[], Report] | None" = None,
+    pages: "Callable[[], Sequence[Report]] | None" = None,
     shown: str,
 ) -> None:
     """Show the result, then write everything that was asked for. Secrets are taken out of all of it.
 
-    `page` makes the HTML page, for commands that have one; it is only made when it was asked for.
+    `pages` makes the pages that a command has; --html writes the first. A person at a terminal reads them, in plain
+    text, instead of what is `shown` elsewhere: Markdown is for where it is shown as a page.
     """
+    if pages is not None and sys.stdout.isatty():
+        from skillopt_ci.report.terminal import terminal
+
+        width = shutil.get_terminal_size((120, 24)).columns
+        shown = "\n\n".join(terminal(page, width) for page in pages())
     if console.unconfined:
         json, summary, shown = {**json, "sandbox": "off"}, f"{UNCONFINED}\n\n{summary}", f"{UNCONFINED}\n{shown}"
         junit = junit and with_property(junit, "sandbox", "off")
@@ -39,10 +47,10 @@ def leave_results(
         write_json(options.json, json, console.scrub)
     if options.junit is not None and junit is not None:
         write_output(options.junit, console.scrub(junit))
-    if options.html is not None and page is not None:
+    if options.html is not None and pages is not None:
         from skillopt_ci.report.page.document import document
 
-        made = page()
+        made = pages()[0]
         if console.unconfined:
             made = replace(made, notes=(UNCONFINED_PLAIN, *made.notes))
         write_output(options.html, console.scrub(document(made)))
@@ -67,3 +75,10 @@ def append(path: Path, text: str) -> None:
             file.write(text if text.endswith("\n") else text + "\n")
     except OSError as error:
         raise SkilloptError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def run_pages(folders: Iterable[Path], scrub: Callable[[str], str]) -> "list[Report]":
+    """The pages of finished runs, read from their folders."""
+    from skillopt_ci.report.page.from_run import read_page
+
+    return [read_page(folder, scrub) for folder in folders]

@@ -12,7 +12,7 @@ from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending, viewer_option
-from skillopt_ci.cli.output import leave_results
+from skillopt_ci.cli.output import leave_results, run_pages
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.cli.replay import as_it_was, require_same_end
@@ -91,7 +91,16 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
     summary = train_summary(entries, simulated=says)
     value = train_json(entries, exit_code=code, simulated=says)
     page = train_summary(entries, simulated=says, charts=True)
-    leave_results(console, options, json=value, summary=page, junit=train_junit(entries), shown=summary)
+    ended = all(e.result is not None for e in entries)
+    leave_results(
+        console,
+        options,
+        json=value,
+        summary=page,
+        junit=train_junit(entries),
+        pages=(lambda: run_pages([p.folder for p in plans], console.scrub)) if ended else None,
+        shown=summary,
+    )
     return code
 
 

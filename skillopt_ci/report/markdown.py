@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from skillopt_ci.core.own_result import without_answer
 from skillopt_ci.core.rollout import Evaluation
-from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import SIMULATED, bounds, capped, gain, ids, points, spending, table
 from skillopt_ci.report.training import pull_request_sections, train_summary
 from skillopt_ci.report.triggering import triggers_line
-from skillopt_ci.report.verdicts import WORDS, reader_notes, verdict_words
+from skillopt_ci.report.verdicts import WORDS, power_words, reader_notes, suite_words, verdict_words
 
 __all__ = ["eval_summary", "gate_summary", "pull_request_sections", "train_summary", "verdict_line"]
 
@@ -59,31 +58,17 @@ def _about(v: SkillVerdict, name: str) -> list[str]:
     lines = reader_notes(v, md_text, ids)
     passes_some = v.base is None or v.base.mean != 0  # where nothing passes, nothing can be lost
     if v.minimum_detectable_effect is not None and v.margin is not None and passes_some:
-        line = f"This suite shows losses of {points(v.minimum_detectable_effect)} pt or more (80% power)"
-        if v.minimum_detectable_effect > v.margin:
-            line += (
-                f", the margin is {points(v.margin)} pt: more tasks, more base runs or a larger margin would suit it"
-            )
-        lines.append(f"{line}.")
+        lines.append(power_words(v.minimum_detectable_effect, v.margin))
     return [f"{name}: {line}" for line in lines]
 
 
 def _policy(report: GateReport) -> list[str]:
     """What the head does to the rules it is not judged by."""
-    blocks = [f"- {_suite_line(s)}" for s in report.suite_edits]
+    blocks = [f"- {suite_words(s, md_text, ids)}" for s in report.suite_edits]
     blocks = ["\n".join(blocks)] if blocks else []
     for path, diff in report.policy_diffs:
         blocks += [f"{md_text(path, 200)}:", md_fence(diff, "diff")]
     return ["### Policy changed: not in force, and not run", *blocks] if blocks else []
-
-
-def _suite_line(edits: SuiteEdits) -> str:
-    name = f"tasks of {md_text(edits.skill, 100)}"
-    if edits.unreadable:
-        return f"{name}: cannot be read as they would be: {md_text(edits.unreadable, 300)}"
-    changed = [f"{i} ({', '.join(fields)})" for i, fields in edits.changed]
-    named = (("added", edits.added), ("removed", edits.removed), ("changed", changed))
-    return f"{name}: " + "; ".join(f"{word} ({len(found)}): {ids(found)}" for word, found in named if found)
 
 
 def eval_summary(report: EvalReport, *, simulated: bool) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from textwrap import wrap
 
 from skillopt_ci.core.history import Step
 from skillopt_ci.core.spend import Spend, format_usd
@@ -9,6 +10,7 @@ from skillopt_ci.report.edits import reason_of
 from skillopt_ci.report.escape import one_line
 from skillopt_ci.report.page.model import Outcome, Report, Side, Subject, mean
 from skillopt_ci.report.parts import SIMULATED, bounds, gain, points
+from skillopt_ci.report.verdicts import power_words
 
 _BARS = "▁▂▃▄▅▆▇█"
 MAX_NAMED = 12  # tasks
@@ -69,6 +71,8 @@ def _subject(s: Subject, width: int, *, named: bool) -> list[str]:
         lines.append(f"{gain(s.effect.mean)} points, 95% interval {bounds(s.effect)}{one_line(label, 200)}")
     lines.append(" -> ".join(_side(side) for side in (s.old, s.new) if side is not None))
     lines += [one_line(note, 300) for note in s.notes]
+    if s.power is not None and s.old.mean != 0:  # where nothing passes, nothing can be lost
+        lines += wrap(power_words(s.power.looks[-1][1], s.power.margin), max(width, 40))
     lines += _steps(s, width)
     lines += _tasks(s, width)
     return lines

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from skillopt_ci.core.merge_gate import MergeRule, unseen_loss
+from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.verdict import SkillVerdict
 from skillopt_ci.report.parts import MAX_IDS, gain, points
 
@@ -91,3 +92,21 @@ def _p(v: SkillVerdict) -> str:
         return "p not measured"
     shown = "p<0.0001" if v.look.p < 0.0001 else f"p={v.look.p:.4f}"
     return f"{shown} ({'<=' if v.look.p <= v.look.threshold else '>'} {v.look.threshold:.4f})"
+
+
+def power_words(shown: float, margin: float) -> str:
+    """What losses a gate can show on a suite, from 0 to 1, beside its margin."""
+    line = f"This suite shows losses of {points(shown)} pt or more (80% power)"
+    if shown > margin:
+        line += f", the margin is {points(margin)} pt: more tasks, more base runs or a larger margin would suit it"
+    return f"{line}."
+
+
+def suite_words(edits: SuiteEdits, text: Callable[[str], str], ids: Callable[[Sequence[str]], str]) -> str:
+    """What a change does to the tasks of a skill; `text` and `ids` escape what strangers wrote."""
+    name = f"tasks of {text(edits.skill)}"
+    if edits.unreadable:
+        return f"{name}: cannot be read as they would be: {text(edits.unreadable)}"
+    changed = [f"{i} ({', '.join(fields)})" for i, fields in edits.changed]
+    named = (("added", edits.added), ("removed", edits.removed), ("changed", changed))
+    return f"{name}: " + "; ".join(f"{word} ({len(found)}): {ids(found)}" for word, found in named if found)

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.main import COMMANDS, cli
 from tests.cli.world import CONFIG, GOOD, PATH, TASKS, call, call_json, config, files, write
+from tests.forge.repo import Repo
 from tests.integration.process import environment, run
 from tests.loopback import Loopback, chat_reply, error_reply, scripted
 
@@ -49,7 +50,7 @@ def in_terminal(root: Path, *args: str, **env: str) -> str:
             break
         shown += piece
     os.close(ours)
-    assert process.wait(timeout=30) in (0, 2)
+    assert process.wait(timeout=30) in (0, 1, 2)
     return shown.decode("utf-8", "replace")
 
 
@@ -71,6 +72,34 @@ def test_live_progress_is_for_terminals(root: Path) -> None:
     assert "\x1b[" not in dumb
     out = run(root, "eval")
     assert "\x1b" not in out[1] + out[2]
+
+
+def test_a_person_reads_words_and_a_file_markdown(root: Path) -> None:
+    for args in (["eval"], ["baseline"], ["train"]):
+        shown, out = in_terminal(root, *args, "--quiet"), run(root, *args, "--quiet")[1]
+        assert "**Simulated models:**" in out
+        assert "Simulated models: these figures" in shown
+        assert "| --- |" not in shown
+        assert "\\_" not in shown
+    assert "Skill scores: MEASURED" in in_terminal(root, "eval", "--quiet")
+    assert "validation by step" in in_terminal(root, "train", "--generation", "1", "--quiet")
+
+
+def test_a_gate_at_a_terminal_says_what_changes_and_what_the_suite_can_show(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "p")
+    write(repo.root, files())
+    repo("add", "-A")
+    repo("commit", "-qm", "start")
+    repo("checkout", "-qb", "change")
+    write(repo.root, {PATH: "---\nname: n\ndescription: d\n---\n\nSay nothing.\n"})
+    lines = (repo.root / TASKS).read_text(encoding="utf-8").splitlines()
+    write(repo.root, {TASKS: "".join(f"{line}\n" for line in lines[1:])})
+    shown = " ".join(in_terminal(repo.root, "gate", "--base", "main", "--quiet").split())
+    assert re.search(r"Skill gate: \S+: (FAIL|INCONCLUSIVE)", shown)
+    assert "Not in force: tasks of " in shown
+    assert "removed (1): " in shown
+    assert "This suite shows losses of " in shown
+    assert "| --- |" not in shown
 
 
 def test_quiet_leaves_results_and_errors(root: Path) -> None:

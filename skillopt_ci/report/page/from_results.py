@@ -10,7 +10,7 @@ from skillopt_ci.report.page.model import Report, Side, Subject, Talk, TaskRow, 
 from skillopt_ci.report.page.power import power_of
 from skillopt_ci.report.parts import points
 from skillopt_ci.report.triggering import trigger_notes
-from skillopt_ci.report.verdicts import WORDS, plain_ids, plain_line, reader_notes
+from skillopt_ci.report.verdicts import WORDS, plain_ids, plain_line, reader_notes, suite_words
 
 MAX_TALKS = 1500
 _TONES: dict[str | None, Tone] = {"pass": "good", "regression": "bad", "inconclusive": "unsure"}
@@ -33,6 +33,7 @@ def gate_page(report: GateReport, histories: Mapping[str, bytes], *, simulated: 
         notes.append("Judged by the head's own rules and tasks (--with-head-policy): a trial, not a gate.")
     if report.policy_changed:
         notes.append(f"Changed here and not yet in force: {', '.join(report.policy_changed[:50])}.")
+    notes += [f"Not in force: {suite_words(edits, str, plain_ids)}." for edits in report.suite_edits]
     facts = (
         ("Base", report.base_ref),
         ("Base commit", report.base_sha),

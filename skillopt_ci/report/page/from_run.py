@@ -88,6 +88,8 @@ def _finished(folder: Path, run: Run, blank: Report, known: tuple[Json, Json], s
     notes = []
     if isinstance(opened, int) and opened > 1:
         notes.append(f"The test split of this suite was opened {opened} times: its scores are a little optimistic.")
+    if (stopped := scrub(string(entry.get("stopped")))) and stopped not in sentence:
+        notes.append(f"Ended: {stopped}.")
     sides = mapping(test.get("triggers"))
     notes += trigger_notes(*((name.title(), read_triggers(sides.get(name))) for name in ("start", "best")))
     target = mapping(mapping(config.get("config")).get("target"))
