@@ -70,7 +70,7 @@ class Looks:
             edits, taken = [i for i, own in self.tasks.items() if task in own], again(self.failed[task].value)
             self._taken[task], self._measures[task] = taken, measures(task, self.failed[task])
             for measure in self._measures[task]:
-                self._runs[measure] = TaskRuns(edits, self.rule.share, AGAIN if measure.check else taken)
+                self._runs[measure] = TaskRuns(edits, self.rule.share, taken if measure.check is None else AGAIN)
         working = self.state.working.digest
         for r in (*(r for s in self.state.steps for r in s.rollouts), *self.earlier):
             if r.sample.stream == SCREEN:
