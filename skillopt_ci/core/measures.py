@@ -24,9 +24,9 @@ class Measure:
         return float(all(said)) if said else score.value
 
 
-def measures(task: str, failed: Score | None) -> tuple[Measure, ...]:
-    """What a task is read by that came out like this when it failed; None where that is not known."""
-    if failed is None or len(failed.checks) == 1:
+def measures(task: str, failed: Score) -> tuple[Measure, ...]:
+    """What a task is read by that came out like this when it failed."""
+    if len(failed.checks) == 1:
         return (Measure(task),)
     found = dict.fromkeys(c.text for c in failed.checks if not c.passed)
     return tuple(Measure(task, text) for text in found)[:MOST] or (Measure(task),)

@@ -1,6 +1,6 @@
 """A skill's body written anew as a whole: what may be rewritten, what a rewrite may bring, what it changed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
@@ -54,22 +54,62 @@ def refuse_rewrite(after: Skill, before: Skill, start: Skill, policy: EditPolicy
     return refused or leakage.find(after.body, before.body)
 
 
+def leave_out(skill: Skill, text: str, rejected: Collection[str]) -> tuple[str, tuple[Edit, ...]]:
+    """A rewrite's text without what was rejected for this skill, and what was left out of it.
+
+    That is a change, or a single line of what it brings, that asks for the same as a rejected edit.
+
+    Args:
+        skill: that is rewritten.
+        text: in place of what is editable.
+        rejected: `Edit.advice` of every rejected edit.
+    """
+    if not rejected:
+        return text, ()
+    old, new = editable(skill).split("\n"), lf(text).strip("\n").split("\n")
+    lines: list[str] = []
+    found: list[Edit] = []
+    for gone, came, above in _hunks(old, new):
+        whole = _edit(gone, came, above)
+        if whole is None:
+            lines += came
+        elif whole.advice() in rejected:
+            found.append(whole)
+            lines += gone
+        else:
+            again = [line for line in came if line not in gone and _added(line).advice() in rejected]
+            found += map(_added, again)
+            lines += [line for line in came if line not in again]
+    return "\n".join(lines), tuple(found)
+
+
 def changes(before: Skill, after: Skill, rationale: str = "", evidence: Sequence[str] = ()) -> tuple[Edit, ...]:
     """What a rewrite changed, for people and for the record: one edit for each run of changed lines."""
     old, new = (lf(s.body).split("\n") for s in (before, after))
-    found: list[Edit] = []
-    for tag, i, j, m, n in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        gone, came = "\n".join(old[i:j]), "\n".join(new[m:n])
-        if tag == "equal" or not (gone.strip() or came.strip()):
-            continue
-        if not gone.strip():
-            above = next((line for line in reversed(old[:i]) if line.strip()), "")
-            found.append(Edit(op="add", target=above, content=came.strip("\n")))
-        elif not came.strip():
-            found.append(Edit(op="delete", target=gone.strip("\n"), content=""))
-        else:
-            found.append(Edit(op="replace", target=gone.strip("\n"), content=came.strip("\n")))
-    return tuple(replace(e, rationale=rationale, evidence=tuple(evidence)) for e in found)
+    found = [_edit(gone, came, above) for gone, came, above in _hunks(old, new)]
+    return tuple(replace(e, rationale=rationale, evidence=tuple(evidence)) for e in found if e is not None)
+
+
+def _hunks(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[str], str]]:
+    """Runs of lines that are the same or differ: those of the old text, of the new one, and the old line above them."""
+    for _, i, j, m, n in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        yield old[i:j], new[m:n], next((line for line in reversed(old[:i]) if line.strip()), "")
+
+
+def _edit(old: Sequence[str], new: Sequence[str], above: str) -> Edit | None:
+    """The edit that makes new lines of old ones; None where they are the same, or blank."""
+    gone, came = "\n".join(old), "\n".join(new)
+    if gone == came or not (gone.strip() or came.strip()):
+        return None
+    if not gone.strip():
+        return Edit(op="add", target=above, content=came.strip("\n"))
+    if not came.strip():
+        return Edit(op="delete", target=gone.strip("\n"), content="")
+    return Edit(op="replace", target=gone.strip("\n"), content=came.strip("\n"))
+
+
+def _added(line: str) -> Edit:
+    return Edit(op="add", target="", content=line.strip())
 
 
 def _tail(body: str) -> int:

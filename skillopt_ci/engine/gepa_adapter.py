@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from gepa.core.adapter import EvaluationBatch, GEPAAdapter
 
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
-from skillopt_ci.core.rewrite import refuse_rewrite, rewritten
-from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Sample
+from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.rewrite import leave_out, refuse_rewrite, rewritten
+from skillopt_ci.core.rollout import Failure, Rollout, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.lab import Job
-from skillopt_ci.engine.state import Workbench
+from skillopt_ci.engine.state import State, Workbench
 from skillopt_ci.errors import CallFailedError, InconclusiveError, SkilloptError
 from skillopt_ci.optimizers.gepa_reflection import Reflection, record
+from skillopt_ci.optimizers.wording import rejected_text
 
 COMPONENT = "skill"
 TRAIN, SEARCH = "train/1", "val/search"
@@ -39,36 +41,46 @@ class SkillAdapter(GEPAAdapter[Task, Rollout, None]):
 
     Attributes:
         pool: candidates with a whole validation, in gepa's order, the start first.
-        refused: candidates that were not measured, with the reason.
+        refused: candidates that policy refused and that were not measured, with the reason.
+        again: what was left out of candidates, as it was rejected before, by `Edit.advice`.
         rollouts: taken so far.
         fatal: what ended the search early; gepa swallows some errors, so every further call raises it again.
     """
 
     propose_new_texts = None
 
-    def __init__(self, bench: Workbench, start: Skill, start_val: Evaluation, reflection: Reflection) -> None:
+    def __init__(self, bench: Workbench, state: State, reflection: Reflection) -> None:
+        """Begin with the start skill, its validation and what earlier runs rejected."""
         self._bench = bench
-        self._start_val = start_val
-        self._start = start
+        self._state = state
+        self._start_val = state.val
+        self._start = state.start
         self._reflection = reflection
         self._taken: Counter[tuple[str, str, str]] = Counter()
         self._train = {t.id for t in bench.train}
         self._asked = 0
         self.pool: list[Scored] = []
         self.refused: dict[str, tuple[Skill, str]] = {}
+        self.again: dict[str, Edit] = {}
         self.failures: list[Failure] = []
         self.rollouts = 0
         self.fatal: SkilloptError | None = None
 
     def evaluate(self, batch: list[Task], candidate: dict[str, str], capture_traces: bool = False) -> Batch:
-        """Scores of a candidate on train tasks, or on validation tasks; zeros for one that the policy refuses."""
-        skill = rewritten(self._start, candidate[COMPONENT])
-        if skill.digest != self._start.digest:
-            reason = refuse_rewrite(skill, self._start, self._start, self._bench.settings.policy, self._bench.leakage)
-            if reason:
-                self.refused.setdefault(skill.digest, (skill, reason))
-                nothing = [None] * len(batch)
-                return EvaluationBatch(outputs=nothing, scores=[0.0] * len(batch), num_metric_calls=0)
+        """Scores of a candidate on train tasks, or on validation tasks; zeros for one that may not be measured.
+
+        What was rejected for the start skill is left out of it; one that brings nothing else is not measured again.
+        """
+        text, again = leave_out(self._start, candidate[COMPONENT], self._state.not_again)
+        self.again |= {edit.advice(): edit for edit in again}
+        skill = rewritten(self._start, text)
+        changed, policy = skill.digest != self._start.digest, self._bench.settings.policy
+        reason = refuse_rewrite(skill, self._start, self._start, policy, self._bench.leakage) if changed else None
+        if reason:
+            self.refused.setdefault(skill.digest, (skill, reason))
+        if reason or (again and not changed):
+            nothing = [None] * len(batch)
+            return EvaluationBatch(outputs=nothing, scores=[0.0] * len(batch), num_metric_calls=0)
         whole = [t.id for t in batch] == [t.id for t in self._bench.val]
         if whole and not self.pool:  # gepa begins with the start skill, which was measured
             rollouts, scores = [], _filled(list(self._start_val.means.values()))
@@ -84,11 +96,13 @@ class SkillAdapter(GEPAAdapter[Task, Rollout, None]):
     def make_reflective_dataset(
         self, candidate: dict[str, str], eval_batch: Batch, components_to_update: list[str]
     ) -> Mapping[str, Sequence[Mapping[str, str]]]:
-        """What the reflection reads: train trajectories, failures that gave no result left out."""
+        """What the reflection reads: train trajectories with a result, and what was rejected before."""
         del candidate
         tasks = {t.id: t for t in self._bench.train}
         shown = [r for r in eval_batch.trajectories or () if r.value is not None]
         records = [record(tasks[r.sample.task_id], r) for r in shown]  # a KeyError for whatever is no train task
+        if rejected := rejected_text(self._state.rejected):
+            records.append({"Rejected before": rejected})
         return dict.fromkeys(components_to_update, records)
 
     def reflect(self, prompt: object) -> str:

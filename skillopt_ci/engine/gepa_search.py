@@ -41,7 +41,7 @@ def gepa_search(bench: Workbench, model: Model, start: Skill, remembered: Sequen
     state = State(start=start, skill=start, val=val, mean=mean, rejected=tuple(remembered))
     if perfect(state):
         return result_of(state, val, NOTHING_LEFT, "")
-    adapter = SkillAdapter(bench, start, val, Reflection(model, bench.settings.replica))
+    adapter = SkillAdapter(bench, state, Reflection(model, bench.settings.replica))
     stopped, stopped_by = "gepa's search is over", ""
     gate = gate_rollouts(len(bench.val), bench.settings.rule.max_rounds)
     try:
@@ -130,7 +130,9 @@ def _gate_step(bench: Workbench, state: State, adapter: SkillAdapter, before: Sp
     """gepa's best candidate before our gate. The step's cost is that of the whole search."""
     blank = replace(state.blank_step(1, "rewrite", 1), failures=tuple(adapter.failures))
     best = adapter.best().skill if adapter.pool else state.skill
+    again = state.remembered(adapter.again.values())
     if best.digest == state.skill.digest:
-        return skipped(bench, blank, "gepa found nothing better", before)
-    blank = replace(blank, edits=tuple(EditRecord(edit=e, status="kept") for e in changes(state.skill, best, "gepa")))
+        return skipped(bench, replace(blank, edits=again), "gepa found nothing better", before)
+    kept = tuple(EditRecord(edit=e, status="kept") for e in changes(state.skill, best, "gepa"))
+    blank = replace(blank, edits=(*kept, *again))
     return gated(bench, state, blank, best, before)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from skillopt_ci.core.history import EditRecord, Rejected, Step
-from skillopt_ci.core.rewrite import changes, refuse_rewrite, rewritten
+from skillopt_ci.core.rewrite import changes, leave_out, refuse_rewrite, rewritten
 from skillopt_ci.core.rollout import Failure, Score
 from skillopt_ci.core.schedule import epoch_order
 from skillopt_ci.core.skill import Skill
@@ -65,13 +65,15 @@ def _rewrite_step(bench: Workbench, state: State, rewriter: Rewriter) -> Step:
     except CallFailedError as error:
         failure = Failure(stage="rewrite", kind=error.kind, message=error.message)
         return skipped(bench, replace(blank, failures=(*failures, failure)), "infrastructure", before)
-    candidate = rewritten(state.skill, rewrite.text)
+    text, again = leave_out(state.skill, rewrite.text, state.not_again)
+    known = state.remembered(again)
+    candidate = rewritten(state.skill, text)
     if candidate.digest == state.skill.digest:
-        return skipped(bench, blank, "no edits proposed", before)
+        return skipped(bench, replace(blank, edits=known), "no edits proposed", before)
     edits = changes(state.skill, candidate, rewrite.rationale, [r.sample.task_id for r in failed])
     refused = refuse_rewrite(candidate, state.skill, state.start, settings.policy, bench.leakage)
     if refused:
         records = tuple(EditRecord(edit=e, status="refused", reason=refused) for e in edits)
-        return skipped(bench, replace(blank, edits=records), f"refused by policy: {refused}", before)
-    blank = replace(blank, edits=tuple(EditRecord(edit=e, status="kept") for e in edits))
+        return skipped(bench, replace(blank, edits=(*records, *known)), f"refused by policy: {refused}", before)
+    blank = replace(blank, edits=(*(EditRecord(edit=e, status="kept") for e in edits), *known))
     return gated(bench, state, blank, candidate, before)

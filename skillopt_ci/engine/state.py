@@ -1,12 +1,12 @@
 """What the training loop works with, and its state: a fold over its steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from skillopt_ci.core.composed import composed
 from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.digest import text_digest
-from skillopt_ci.core.edit import Candidate
+from skillopt_ci.core.edit import Candidate, Edit
 from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Rejected, Step, StepKind
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
@@ -201,6 +201,11 @@ class State:
         """What earlier runs or reviewers rejected for the skill as it is (`Edit.advice`), with the reason."""
         now = text_digest(self.skill.text)
         return {r.edit.advice(): NOT_AGAIN + r.reason for r in self.rejected if r.earlier and r.base == now}
+
+    def remembered(self, edits: Iterable[Edit]) -> tuple[EditRecord, ...]:
+        """Records of edits that were left out, as they are `not_again` to be tried."""
+        known = self.not_again
+        return tuple(EditRecord(edit=e, status="refused", reason=known[e.advice()]) for e in edits)
 
     def blank_step(self, epoch: int, kind: StepKind, budget: int) -> Step:
         """The next step before anything happened: skipped, nothing gated, nothing spent."""

@@ -8,7 +8,6 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, get_args
 
-from skillopt_ci.core.attribution import AGAIN
 from skillopt_ci.core.edit import Edit, Op
 from skillopt_ci.core.history import Action, Decision, EditRecord, EditStatus, Step, StepKind
 from skillopt_ci.core.rollout import Failure
@@ -181,8 +180,7 @@ def _edit(item: Mapping[str, Any]) -> EditRecord:
 
 def _screening(item: Mapping[str, Any]) -> Screening:
     evidence = _finite(item.get("evidence", 0.0))
-    taken = _finite(item.get("taken", AGAIN))
-    return Screening(gain=_finite(item["gain"]), runs=int(item["runs"]), evidence=evidence, taken=taken)
+    return Screening(gain=_finite(item["gain"]), runs=int(item["runs"]), evidence=evidence)
 
 
 def read_spend(value: object) -> Spend:

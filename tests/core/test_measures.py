@@ -21,7 +21,7 @@ def test_a_task_is_read_by_the_checks_that_failed() -> None:
 
 def test_one_check_says_no_more_than_the_score() -> None:
     """Which may be partial where the check is met or not."""
-    assert measures("t", score(("a", False))) == measures("t", score()) == measures("t", None) == (Measure("t"),)
+    assert measures("t", score(("a", False))) == measures("t", score()) == (Measure("t"),)
     assert Measure("t").of(score(("a", False), value=0.75)) == 0.75
 
 

@@ -1,10 +1,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.core.edit import PROTECT_END, PROTECT_START, SLOW_END, SLOW_START, apply_edits
+from skillopt_ci.core.edit import PROTECT_END, PROTECT_START, SLOW_END, SLOW_START, Edit, apply_edits
 from skillopt_ci.core.leakage import Leakage, leakage_of
 from skillopt_ci.core.policy import EditPolicy
-from skillopt_ci.core.rewrite import changes, editable, refuse_rewrite, rewritten
+from skillopt_ci.core.rewrite import changes, editable, leave_out, refuse_rewrite, rewritten
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import GraderSpec, Source, Task
 
@@ -89,3 +89,36 @@ class TestChanges:
 
     def test_blank_lines_are_no_change(self) -> None:
         assert changes(skill("- a\n\n\n"), skill("- a\n")) == ()
+
+
+def advice(op: str, target: str, content: str) -> str:
+    return Edit(op=op, target=target, content=content).advice()  # type: ignore[arg-type]
+
+
+def test_what_was_rejected_is_left_out_of_a_rewrite_line_by_line() -> None:
+    before = skill("# T\n\n- one\n- two\n")
+    known = {advice("add", "", "- Be brief."), advice("delete", "- two", "")}
+    text, left_out = leave_out(before, "# T\n\n- one\n- two\n- more\n- Be brief.\n- most", known)
+    assert text == "# T\n\n- one\n- two\n- more\n- most"
+    assert [(e.op, e.content) for e in left_out] == [("add", "- Be brief.")]
+    text, left_out = leave_out(before, "# T\n\n- one", known)
+    assert text == "# T\n\n- one\n- two"
+    assert [(e.op, e.target) for e in left_out] == [("delete", "- two")]
+    assert leave_out(skill("- Be brief.\n"), "- Be brief.\n- x", known) == ("- Be brief.\n- x", ())  # it has that
+
+
+LINES = st.lists(st.sampled_from(["# T", "", "- one", "- two", "- three", "four"]), max_size=8)
+
+
+@given(LINES, LINES, st.sets(st.sampled_from(["- one", "- two", "- three", "four"])))
+def test_nothing_else_is_left_out(old: list[str], new: list[str], said: set[str]) -> None:
+    before, text = skill("\n".join(old)), "\n".join(new)
+    assert leave_out(before, text, ()) == (text, ())
+    known = {advice("add", "", line) for line in said}
+    kept, left_out = leave_out(before, text, known)
+    assert {e.advice() for e in left_out} <= known
+    if not left_out:
+        assert rewritten(before, kept).text == rewritten(before, text).text
+    gone = sum(len([line for line in e.content.split("\n") if line]) for e in left_out)
+    assert sum(map(bool, kept.split("\n"))) == sum(map(bool, new)) - gone
+    assert leave_out(before, kept, known)[1] == ()

@@ -2,12 +2,14 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from skillopt_ci.core.history import Notes, Step, TrainResult
+from skillopt_ci.core.digest import text_digest
+from skillopt_ci.core.history import NOT_AGAIN, Notes, Rejected, Step, TrainResult
 from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
@@ -18,7 +20,7 @@ from skillopt_ci.engine.ration import Ration
 from skillopt_ci.errors import BudgetReachedError, CallFailedError, InconclusiveError, ProviderDownError, UsageError
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.base import Model, Request
-from tests.engine.bench import Script, Scripted, bench, holds, lab, skill, tasks
+from tests.engine.bench import Script, Scripted, add, bench, holds, lab, skill, tasks
 from tests.optimizers.samples import Answer, Answers
 
 TRAIN = tasks(*(f"{w}{n}" for w in "abcd" for n in range(3)))
@@ -39,9 +41,11 @@ def model(answer: Answer = writes) -> tuple[Model, Answers]:
     return Model(provider=provider, model="m", temperature=None, max_output_tokens=999), provider
 
 
-def run(made: Any, played: Model, start: Skill = START) -> tuple[TrainResult, list[Step | Notes]]:
+def run(
+    made: Any, played: Model, start: Skill = START, remembered: Sequence[Rejected] = ()
+) -> tuple[TrainResult, list[Step | Notes]]:
     told: list[Step | Notes] = []
-    steps = gepa_search(made, played, start)
+    steps = gepa_search(made, played, start, remembered)
     while True:
         try:
             told.append(next(steps))
@@ -116,6 +120,28 @@ def test_a_candidate_that_breaks_policy_is_never_run_and_named() -> None:
         "gepa found nothing better",
     ]
     assert {body for body, _ in harness.seen} == {START.body}
+
+
+def test_what_was_rejected_for_this_skill_is_shown_and_never_run_again() -> None:
+    base = text_digest(START.text)
+    known = [Rejected(edit=add(f"- {w}"), effect=None, reason="no", base=base, earlier=True) for w in "bq"]
+    harness, (played, provider) = Script(), model()
+    result, told = run(workbench(harness), played, remembered=known)
+    assert not any("- b" in body for body, _ in harness.seen)
+    assert {"- c", "- d"} & set(result.best.body.split("\n"))
+    (step,) = told
+    assert isinstance(step, Step)
+    assert [(r.edit.content, r.reason) for r in step.edits if r.status == "refused"] == [("- b", f"{NOT_AGAIN}no")]
+    prompts = [r.messages[0].content for r in provider.requests]
+    assert prompts
+    assert all("Rejected before" in p and "- q" in p for p in prompts)
+    assert "Rejected before" not in "".join(r.messages[0].content for r in _asked_without_memory())
+
+
+def _asked_without_memory() -> list[Request]:
+    played, provider = model()
+    run(workbench(), played)
+    return provider.requests
 
 
 def test_a_perfect_start_asks_nothing() -> None:

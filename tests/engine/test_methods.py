@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from skillopt_ci.core.history import Notes, Step, TrainResult
+from skillopt_ci.core.digest import text_digest
+from skillopt_ci.core.history import NOT_AGAIN, Notes, Rejected, Step, TrainResult
 from skillopt_ci.core.leakage import leakage_of
 from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
@@ -23,6 +24,12 @@ from tests.engine.bench import Script, Scripted, add, bench, holds, lab, named, 
 MIXED = tasks("a1", "b1", "c1", "d1")
 
 
+def rejected(start: Skill, content: str) -> Rejected:
+    """What an earlier run rejected by itself for a skill."""
+    edit = add(content)
+    return Rejected(edit=edit, effect=None, reason="it did nothing", base=text_digest(start.text), earlier=True)
+
+
 class Writer:
     """A rewriter that gives the text it was made with, or raises it; keeps what it was given."""
 
@@ -37,9 +44,11 @@ class Writer:
         return Rewrite(text=self._text, rationale="because")
 
 
-def run(method: Method, made: Workbench, start: Skill) -> tuple[TrainResult, list[Step | Notes]]:
+def run(
+    method: Method, made: Workbench, start: Skill, remembered: Sequence[Rejected] = ()
+) -> tuple[TrainResult, list[Step | Notes]]:
     told: list[Step | Notes] = []
-    steps = method(made, start, ())
+    steps = method(made, start, remembered)
     while True:
         try:
             told.append(next(steps))
@@ -65,6 +74,31 @@ class TestOneShot:
         [(shown, evidence)] = writer.asked
         assert shown.body == "# T\n\n- a\n"
         assert {r.sample.task_id for r in evidence.rollouts} == {"b1", "c1", "d1"}  # failures alone
+
+    def test_what_was_rejected_for_this_skill_is_left_out_of_the_rewrite(self) -> None:
+        start, harness = skill("- a\n"), Script()
+        known = rejected(start, "- q")
+        result, [step] = run(with_rewriter(Writer("- a\n- q\n- b")), workbench(harness), start, [known])
+        assert isinstance(step, Step)
+        assert result.best.body == "- a\n- b\n"
+        assert [(r.edit.content, r.status, r.reason) for r in step.edits] == [
+            ("- b", "kept", ""),
+            ("- q", "refused", f"{NOT_AGAIN}it did nothing"),
+        ]
+        assert not any("- q" in body for body, _ in harness.seen)
+
+    def test_a_rewrite_that_brings_nothing_else_is_not_measured(self) -> None:
+        start, harness = skill("- a\n"), Script()
+        result, [step] = run(with_rewriter(Writer("- a\n- q")), workbench(harness), start, [rejected(start, "- q")])
+        assert isinstance(step, Step)
+        assert (result.changed(), step.action, step.reason) == (False, "skip", "no edits proposed")
+        assert [r.status for r in step.edits] == ["refused"]
+        assert {body for body, _ in harness.seen} == {start.body}
+
+    def test_for_another_skill_it_may_be_tried(self) -> None:
+        known = rejected(skill("- other\n"), "- b")
+        result, _ = run(with_rewriter(Writer("- a\n- b")), workbench(), skill("- a\n"), [known])
+        assert result.best.body == "- a\n- b\n"
 
     def test_a_rewrite_that_is_no_better_is_rejected_and_remembered(self) -> None:
         result, [step] = run(with_rewriter(Writer("- q")), workbench(), skill("- a\n"))
