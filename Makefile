@@ -7,8 +7,8 @@ demo: .venv/run.done
 	$(BIN)/python examples/demo/run.py
 
 test: .venv/dev.done
-	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term -m 'not untraced and not hypothesis'
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'untraced or hypothesis'
+	$(BIN)/python -m pytest -n 4 --dist load --maxschedchunk 1 --cov --cov-report=term -m 'not untraced and not hypothesis'
+	$(BIN)/python -m pytest -n 4 --dist load --maxschedchunk 1 -m 'untraced or hypothesis'
 
 lint: .venv/dev.done
 	$(BIN)/ruff check

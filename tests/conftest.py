@@ -19,18 +19,27 @@ settings.load_profile("default")
 # Tracing lines takes up to four times as long: whole runs of commands, agents and pages, what counts games by the
 # thousand and, by their own mark, property tests are run without it. The others cover the package.
 UNTRACED = (
-    "agents", "browser", "house", "integration", "runner", "core/test_calibrate.py", "core/test_power.py",
-    "engine/test_giving_up.py", "engine/test_simulated_run.py", "github/test_story.py",
-    "providers/test_simulated_training.py",
+    "agents", "browser", "house", "integration", "runner", "actions/test_install.py", "cli/test_judge_trust.py",
+    "cli/test_missing_agents.py", "core/test_boundaries.py", "core/test_calibrate.py", "core/test_merge_gate.py",
+    "core/test_power.py", "core/test_wellformed.py", "engine/test_giving_up.py", "engine/test_simulated_run.py",
+    "github/test_story.py", "providers/test_simulated_training.py",
+)  # fmt: skip
+# The longest tests begin first: one that begins last would be waited for alone.
+LONGEST = (
+    "browser/test_pages.py", "integration/test_kill.py", "agents/test_triggering.py", "agents/test_example.py",
+    "runner/test_action.py", "runner/test_workflows.py", "integration/test_methods_killed.py",
+    "integration/test_own_benchmarks.py", "providers/test_simulated_training.py", "actions/test_install.py",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is run without tracing."""
-    places = [Path(__file__).parent / name for name in UNTRACED]
+    """Mark what is run without tracing, and put the longest tests first."""
+    here = Path(__file__).parent
     for item in items:
-        if any(item.path.is_relative_to(place) for place in places):
+        if any(item.path.is_relative_to(here / name) for name in UNTRACED):
             item.add_marker("untraced")
+    first = {here / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
 
 
 # Commands read these. A test that means one sets it; all others see the same on a laptop and on a CI service.
