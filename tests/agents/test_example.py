@@ -16,6 +16,7 @@ from tests.agents.models import texts
 from tests.agents.outside import untouched
 from tests.agents.world import KEY, need_sandbox, tools
 from tests.cli.world import call, call_json
+from tests.forge.repo import Repo
 from tests.loopback import Loopback
 
 
@@ -46,6 +47,9 @@ def test_the_example_is_trained_and_gated(name: str, tmp_path: Path) -> None:
             again, value = call_json(repo.root, "train", "--generation", "1", *more, env=without)
             assert (again.code, len(server.calls), value["skills"][0]["spend"]["paid"]["calls"]) == (0, asked, 0)
 
+        keeps_no_key(repo)
+        if name == "claude-code":  # gated in test_triggering: every run of it takes seconds of a core
+            return
         path = repo.root / "skills/order-totals/SKILL.md"
         start = path.read_text()
         path.write_text(best)
@@ -59,10 +63,13 @@ def test_the_example_is_trained_and_gated(name: str, tmp_path: Path) -> None:
         assert (done.code, value["verdict"]) == (1, "regression")
         again, replayed = call_json(repo.root, "gate", "--replay-only", env=without)
         assert (again.code, replayed["skills"]) == (1, value["skills"])
-
-        kept = b"".join(p.read_bytes() for p in (repo.root / ".skillopt").rglob("*") if p.is_file())
-        assert KEY.encode() not in kept
         assert repo("status", "--porcelain").split() == ["M", "skills/order-totals/SKILL.md"]
+        keeps_no_key(repo)
+
+
+def keeps_no_key(repo: Repo) -> None:
+    kept = b"".join(p.read_bytes() for p in (repo.root / ".skillopt").rglob("*") if p.is_file())
+    assert KEY.encode() not in kept
 
 
 def test_a_provider_that_speaks_another_protocol_is_refused_before_anything_is_asked(tmp_path: Path) -> None:

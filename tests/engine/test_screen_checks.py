@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import pytest
-
 from skillopt_ci.core.digest import fraction
 from skillopt_ci.core.history import EditStatus
 from skillopt_ci.core.rollout import Sample, Score
@@ -66,9 +64,7 @@ def test_in_the_share_alone_it_is_lost_in_the_luck_of_the_others() -> None:
     assert "kept" not in statuses(Bare(RULES)).values()
 
 
-@pytest.mark.parametrize("kind", ["rules", "several"])
-def test_checks_of_several_graders_are_read_like_those_of_one(kind: str) -> None:
+def test_checks_of_several_graders_are_read_like_those_of_one() -> None:
     """Where all must pass, a task with one check more is as failed as before: only the check tells."""
     several = build([GraderSpec(type="contains", options={"values": w}) for w in WORDS], None)
-    found = statuses(RULES if kind == "rules" else several)
-    assert {line for line, status in found.items() if status != "rejected-alone"} == set(HELPS)
+    assert {line for line, status in statuses(several).items() if status != "rejected-alone"} == set(HELPS)
