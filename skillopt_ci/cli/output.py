@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,14 +32,11 @@ def leave_results(
 ) -> None:
     """Show the result, then write everything that was asked for. Secrets are taken out of all of it.
 
-    `pages` makes the pages that a command has; --html writes the first. A person at a terminal reads them, in plain
-    text, instead of what is `shown` elsewhere: Markdown is for where it is shown as a page.
+    `pages` makes the pages that a command has; --html writes the first. A person at a terminal reads them in plain
+    text, or else what is `shown` without its markup: Markdown is for where it is shown as a page.
     """
-    if pages is not None and sys.stdout.isatty():
-        from skillopt_ci.report.terminal import terminal
-
-        width = shutil.get_terminal_size((120, 24)).columns
-        shown = "\n\n".join(terminal(page, width) for page in pages())
+    if sys.stdout.isatty():
+        shown = _for_a_person(shown, pages)
     if console.unconfined:
         json, summary, shown = {**json, "sandbox": "off"}, f"{UNCONFINED}\n\n{summary}", f"{UNCONFINED}\n{shown}"
         junit = junit and with_property(junit, "sandbox", "off")
@@ -62,6 +60,21 @@ def leave_results(
             append(Path(runner), console.scrub(summary))
         except SkilloptError as error:  # nobody asked for it: no reason to fail
             console.warn(f"warning: {error}")
+
+
+def _for_a_person(shown: str, pages: "Callable[[], Sequence[Report]] | None") -> str:
+    """A result as plain text, as wide as the terminal."""
+    width = shutil.get_terminal_size((120, 24)).columns
+    if pages is not None:
+        from skillopt_ci.report.terminal import terminal
+
+        return "\n\n".join(terminal(page, width) for page in pages())
+    from rich.console import Console as Screen
+    from rich.markdown import Markdown
+
+    text = StringIO()
+    Screen(file=text, width=width, color_system=None).print(Markdown(shown, hyperlinks=False))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def append(path: Path, text: str) -> None:
