@@ -32,6 +32,8 @@ class TrainingRule:
         min_accept_round: no acceptance before this round.
         incumbent_runs: runs of the incumbent per task before anything is decided.
         exact_stop: measure the tasks the incumbent failed first, and stop when nothing could make the candidate better.
+        benefit: z-value by which a candidate may lie below the incumbent in its first round, half of it in its second,
+            and so on, and be measured again all the same, up to `max_rounds`; with it there is no exact stop.
 
     Raises:
         ValueError: a setting outside its range.
@@ -42,10 +44,13 @@ class TrainingRule:
     min_accept_round: int = 2
     incumbent_runs: int = 2
     exact_stop: bool = True
+    benefit: float = 0.0
 
     def __post_init__(self) -> None:
         if self.max_rounds < 1 or self.incumbent_runs < 1 or not 1 <= self.min_accept_round <= self.max_rounds:
             raise ValueError("rounds and runs must be 1 or more, and min_accept_round at most max_rounds")
+        if self.benefit < 0:
+            raise ValueError(f"benefit must be 0 or more, not {self.benefit}")
         if self.min_evidence < 0 or self.min_evidence == 1:
             raise ValueError(f"min_evidence must be 0 or more and not 1, not {self.min_evidence}")
 
@@ -173,7 +178,7 @@ def _first_round(
 ) -> Move:
     """The first round comes in waves: failures first, or in random order with interim looks on a large suite."""
     missing = _short(candidate, 1)
-    if not rule.exact_stop:
+    if not rule.exact_stop or rule.benefit:
         return Move(action="measure", reason="", round=1, candidate=missing)
     before, after = incumbent.means, candidate.means
     known = [(task, mean) for task, mean in before.items() if mean is not None]
@@ -223,11 +228,14 @@ def _judge(
         return Move(action="reject", reason="infrastructure", round=done)
     low, high = boundaries(rule, candidate_runs=_mean_runs(candidate), incumbent_runs=_mean_runs(incumbent))
     last = done >= rule.max_rounds
+    again = rule.benefit > 0 and not last and found.z > -rule.benefit / done
     action: Literal["accept", "reject"] = "reject"
-    if found.difference <= TOLERANCE:
+    if found.difference <= TOLERANCE and not again:
         reason = "not better"
     elif (last and found.z >= rule.min_evidence) or (done >= rule.min_accept_round and found.z >= high):
         action, reason = "accept", "better on validation"
+    elif again:
+        return _round(incumbent, candidate, done + 1)
     elif last:
         reason = "not enough evidence"
     elif found.z <= low:

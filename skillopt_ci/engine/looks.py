@@ -18,11 +18,13 @@ from skillopt_ci.core.screening import (
     chosen,
     enough,
     gain_of,
+    helps,
     promises_most,
     verdict,
 )
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.engine.state import Bench, State
+from skillopt_ci.errors import BudgetReachedError
 
 SCREEN = "screen"
 Place = tuple[str, frozenset[int]]  # a task, and the edits in the text that it is run with
@@ -40,6 +42,7 @@ class Looks:
         found: what the runs show of an edit, None where none gave a result; `words` is what follows.
         kept: edits that did well, in the order in which that showed.
         repeats: edits that one of those makes needless.
+        cut: what ended the looks before all was decided.
     """
 
     state: State
@@ -55,6 +58,7 @@ class Looks:
     found: dict[int, Screening | None] = field(default_factory=dict)
     words: dict[int, Verdict] = field(default_factory=dict)
     kept: list[int] = field(default_factory=list)
+    cut: BudgetReachedError | None = None
     repeats: set[int] = field(default_factory=set)
     _measures: dict[str, tuple[Measure, ...]] = field(default_factory=dict)
     _taken: dict[str, float] = field(default_factory=dict)
@@ -122,6 +126,11 @@ class Looks:
             self._count(place, rollout)
         self._judge()
 
+    def end(self, reached: BudgetReachedError) -> None:
+        """Decide what can be decided without any further run."""
+        self.cut = reached
+        self._judge()
+
     def _next(self, task: str) -> frozenset[int]:
         """The edits of the next run of a task; those that did well always stand in the text."""
         stay = frozenset(i for i in self.tasks if self.words.get(i) == "keep" and task in self.tasks[i])
@@ -179,6 +188,8 @@ class Looks:
     def _verdict(self, edit: int) -> Verdict:
         with_it = sum(edit in present for _, present, _ in self.trials)
         last = with_it >= self.rule.most_with or self.wanted[edit] >= self.rule.most_runs
+        if self.cut and not last:
+            return "keep" if (found := self.found[edit]) is not None and helps(found, self.rule) else "more"
         if not with_it and not last:  # others took its place in the text so far
             return "more"
         return verdict(self.found[edit], last=last, rule=self.rule)
@@ -189,8 +200,14 @@ class Looks:
 
 
 def run(bench: Bench, looks: Looks, *, together: bool = False) -> None:
-    """Look until every edit is decided on; the first look has some of them in a text and then the others, or all."""
-    if looks.open:
-        looks.run(bench, looks.all_of_them() if together else looks.first())
-    while looks.open:
-        looks.run(bench, looks.more())
+    """Look until every edit is decided on; the first look has some of them in a text and then the others, or all.
+
+    Where the budget ends before that, what is known by then decides: edits that help so far are kept, others stay open.
+    """
+    try:
+        if looks.open:
+            looks.run(bench, looks.all_of_them() if together else looks.first())
+        while looks.open:
+            looks.run(bench, looks.more())
+    except BudgetReachedError as reached:
+        looks.end(reached)

@@ -9,11 +9,14 @@ from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.screening import REPEATS, ScreenRule, tasks_of, why_not
 from skillopt_ci.engine.looks import Looks, run
 from skillopt_ci.engine.state import Bench, State
+from skillopt_ci.errors import BudgetReachedError
+
+CUT = "the budget ended its screening before it was clear whether it helps"
 
 
 def screen(
     bench: Bench, state: State, records: Sequence[EditRecord], batch: Sequence[Rollout], budget: int
-) -> tuple[list[EditRecord], tuple[Rollout, ...]]:
+) -> tuple[list[EditRecord], tuple[Rollout, ...], BudgetReachedError | None]:
     """Try each edit that is `kept` so far on its own tasks, and keep those that help them, the best first.
 
     All runs of a look are taken side by side, so that what is bought depends on no order. When none helps, the first of
@@ -27,7 +30,8 @@ def screen(
         budget: edits that the step may keep; `SCREENED` times as many are tried.
 
     Returns:
-        The records, those that were kept by step and gain; and the rollouts that were taken.
+        The records, those that were kept by step and gain; the rollouts that were taken; and the budget's end, if that
+        left edits undecided.
     """
     known = {r.edit.key(): r for r in state.rejected_alone}
     records = _within([known.get(r.edit.key(), r) if r.status == "kept" else r for r in records], budget)
@@ -37,19 +41,20 @@ def screen(
     run(bench, looks)
     taken = looks.taken
     first = list(tasks)[:budget]
-    if len(first) > 1 and "keep" not in looks.words.values() and not any(_sure(r) for r in records):
+    cut = looks.cut
+    if not cut and len(first) > 1 and "keep" not in looks.words.values() and not any(_sure(r) for r in records):
         evidence = [task for i in first for task in records[i].edit.evidence]
         own = tasks_of(evidence, list(failed), rule, seed=seed)
         group = Looks(state, records, dict.fromkeys(first, own), rule, seed, failed, earlier=looks.taken)
         run(bench, group, together=True)
-        taken = [*taken, *group.taken]
+        taken, cut = [*taken, *group.taken], group.cut
         looks.words |= group.words
         looks.found |= group.found
         looks.repeats |= group.repeats
     found = [_judged(r, i, looks, rule) if i in tasks else r for i, r in enumerate(records)]
     # What waits stands before what was read beside it; of one step the best first.
     kept = sorted((r for r in found if r.status == "kept"), key=lambda r: (r.proposed, -gain(r)))
-    return [*kept, *(r for r in found if r.status != "kept")], tuple(taken)
+    return [*kept, *(r for r in found if r.status != "kept")], tuple(taken), cut
 
 
 def _within(records: Sequence[EditRecord], budget: int) -> list[EditRecord]:
@@ -91,8 +96,10 @@ def gain(record: EditRecord) -> float:
 
 
 def _judged(record: EditRecord, index: int, looks: Looks, rule: ScreenRule) -> EditRecord:
-    found = looks.found[index]
-    if looks.words[index] == "keep" or found is None:
+    found, word = looks.found.get(index), looks.words.get(index, "more")
+    if word == "more":
+        return replace(record, status="undecided", reason=CUT, screening=found)
+    if word == "keep" or found is None:
         return replace(record, screening=found)
     reason = REPEATS if index in looks.repeats else why_not(found, rule)
     return replace(record, status="rejected-alone", reason=reason, screening=found)

@@ -16,10 +16,21 @@ from skillopt_ci.engine.decide import decide, fitting_rule
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.engine.screen import gain, screen
 from skillopt_ci.engine.state import Bench, State, Workbench
+from skillopt_ci.errors import BudgetReachedError
 from skillopt_ci.optimizers.base import Proposal
 
+CUT = "the budget ended the screening"
 WAITS = "waits to be gated with more edits"
 NONE_HELPED = "no edit helped its own tasks"
+
+
+class CutShortError(BudgetReachedError):
+    """The budget ended a step in its screening; what was found by then is in `step`."""
+
+    def __init__(self, step: Step, reached: BudgetReachedError) -> None:
+        """The same end, with the step."""
+        super().__init__(str(reached), limit=reached.limit)
+        self.step = step
 
 
 def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, last: bool = True) -> Step:
@@ -46,20 +57,27 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
         return skipped(bench, blank, "infrastructure" if proposal.failures else "no edits proposed", before)
     rules = _rules(bench, state)
     vetted = vet(state, proposal.edits, rules, blank.number)
+    cut: BudgetReachedError | None = None
     if screens:
-        vetted, more = screen(bench, state, vetted, rollouts, blank.edit_budget)
+        vetted, more, cut = screen(bench, state, vetted, rollouts, blank.edit_budget)
         failures += tuple(r.outcome for r in more if isinstance(r.outcome, Failure))
         blank = replace(blank, rollouts=(*rollouts, *more), failures=(*failures, *proposal.failures))
     candidate, records = build_candidate(state.skill, vetted, blank.edit_budget * (1 + state.postponed), rules)
     blank = replace(blank, edits=records)
+    if cut is not None:
+        raise CutShortError(_postponed(bench, blank, before, CUT), cut)
     if candidate is None:
         alone = any(r.status == "rejected-alone" for r in records)
         return skipped(bench, blank, NONE_HELPED if alone else "no edit could be applied", before)
     if screens and not last and not worth([r.screening for r in records if r.status == "kept"], settings.screen):
-        waits = [replace(r, status="waiting", reason=WAITS) if r.status == "kept" else r for r in records]
-        # No barrier here: a limit that is reached now must not take along what waits.
-        return replace(blank, edits=tuple(waits), reason=WAITS, cost=bench.spent().minus(before))
+        return _postponed(bench, blank, before)
     return gated(bench, state, blank, candidate, before)
+
+
+def _postponed(bench: Bench, blank: Step, before: Spend, reason: str = WAITS) -> Step:
+    """A step whose good edits wait. No barrier here: a limit that is reached now must not take along what waits."""
+    waits = [replace(r, status="waiting", reason=WAITS) if r.status == "kept" else r for r in blank.edits]
+    return replace(blank, edits=tuple(waits), reason=reason, cost=bench.spent().minus(before))
 
 
 def waiting_step(bench: Bench, state: State, epoch: int) -> Step | None:

@@ -13,7 +13,7 @@ from skillopt_ci.engine.epoch_end import meta_notes, slow_update_step
 from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, require_answers, result_of
 from skillopt_ci.engine.prune import prune_again, prune_cost, prune_step, removable
 from skillopt_ci.engine.state import Bench, State, Workbench
-from skillopt_ci.engine.steps import doubtful_step, edit_step, retry_step, waiting_step
+from skillopt_ci.engine.steps import CutShortError, doubtful_step, edit_step, retry_step, waiting_step
 from skillopt_ci.errors import BudgetReachedError
 from skillopt_ci.optimizers.base import Optimizer
 from skillopt_ci.optimizers.skillopt import SkillOpt
@@ -83,6 +83,9 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
                 yield notes
     except BudgetReachedError as reached:
         stopped, stopped_by = str(reached), reached.limit
+        if isinstance(reached, CutShortError):  # what was found by then waits for its gate below
+            state = state.after(reached.step)
+            yield reached.step
     else:
         require_answers(state.steps, ended=True)
     try:
@@ -112,8 +115,9 @@ def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, las
 
 
 def _keep_back(bench: Bench, state: State) -> None:
-    """Keep back what the end of the run is going to take: pruning, and the gate of what waits."""
-    bench.keep_back(prune_cost(state, bench) + (2 * len(bench.val) if state.waiting else 0))
+    """Keep back what the end of the run is going to take: pruning, and the gate of what waits or may be found now."""
+    gates = 2 if state.waiting else 1 if bench.settings.screen.runs else 0
+    bench.keep_back(prune_cost(state, bench) + gates * len(bench.val))
 
 
 def _with_half(bench: Bench, state: State, step: Step | None) -> Generator[Step, None, None]:
