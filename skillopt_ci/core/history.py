@@ -103,7 +103,7 @@ class Step:
     failures: tuple[Failure, ...] = ()
 
     def alone(self, record: EditRecord) -> bool:
-        """Whether the step's word on one of its edits is about that edit, and not about a bundle it was part of."""
+        """Whether the gate's word on one of the step's edits is about that edit, and not about a bundle of several."""
         if record.status != "rejected":
             return True
         return sum(r.status in ("rejected", "undecided") for r in self.edits) == 1  # the latter: its better half

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from skillopt_ci.core.composed import composed
 from skillopt_ci.core.history import NOT_KEPT, EditRecord, Rejected, Step
+from skillopt_ci.core.screening import REPEATS
 from skillopt_ci.core.skill import Skill
 
 
@@ -28,6 +30,22 @@ def outdated(step: Step, record: EditRecord, kept: Mapping[str, int]) -> bool:
     """
     at = kept.get(record.edit.key())
     return at is not None and (step.number < at or record.status == "refused")
+
+
+def judged_for(step: Step, record: EditRecord) -> Skill | None:
+    """The skill for which a step's word on one of its edits holds; None where it is not about that edit by itself.
+
+    What is refused never is: limits are those of a run, and what it would say twice or break depends on the text and
+    the edits beside it. To check it again costs nothing.
+    """
+    if record.status == "refused":
+        return None
+    if record.status != "rejected-alone":
+        return step.incumbent if step.alone(record) else None
+    if record.reason == REPEATS or record.proposed != step.number:  # the latter: an earlier step's word, said again
+        return None
+    waited = [r for r in step.edits if r.proposed < step.number and r.status != "rejected-alone"]
+    return composed(step.incumbent, waited).skill
 
 
 def rejected_edits(steps: Sequence[Step]) -> list[Rejected]:

@@ -15,7 +15,7 @@ from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.edit import Op
 from skillopt_ci.core.history import NOT_AGAIN, NOT_KEPT, EditRecord, Step
 from skillopt_ci.core.json_values import parsed_object
-from skillopt_ci.core.rejected import outdated, stays
+from skillopt_ci.core.rejected import judged_for, outdated, stays
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.texts import plural
 from skillopt_ci.forge.marker import marker_line
@@ -217,6 +217,7 @@ def _message(training: Training, step: Step, at: int | None = None) -> str:
 def _history_entry(training: Training, step: Step, record: EditRecord) -> dict[str, object]:
     gated = record.status in ("kept", "rejected")  # the others were never measured on validation
     effect = step.decision.effect.mean if gated and step.decision and step.decision.effect else None
+    judged = judged_for(step, record)
     return {
         "v": 1,
         "run": training.run_id,
@@ -229,7 +230,7 @@ def _history_entry(training: Training, step: Step, record: EditRecord) -> dict[s
         "reason": record.reason or step.reason,
         "effect": None if effect is None else round(effect, 6),
         "start": text_digest(training.start.text),
-        "base": text_digest(step.incumbent.text) if step.alone(record) else "",
+        "base": text_digest(judged.text) if judged else "",
     }
 
 
