@@ -125,7 +125,7 @@ def apply_edits(skill: Skill, edits: Sequence[Edit]) -> Candidate:
         taken.append(wanted)
         current = after
         resolutions.append(Resolution(edit=edit, status="applied"))
-    newline = _newline(skill)
+    newline = line_end(skill.text)
     in_raw = [Range(offsets[r.start], offsets[r.end], r.text.replace("\n", newline)) for r in taken]
     changed = described.with_body(splice(raw, in_raw))
     return Candidate(skill=changed, resolutions=tuple(resolutions))
@@ -161,9 +161,9 @@ def protected_texts(body: str) -> list[str]:
     return [body[start:end] for start, end in protected_spans(body)]
 
 
-def _newline(skill: Skill) -> str:
-    """The line end that most lines of the file have; CRLF beside lone CRs, whose last one would join a lone LF."""
-    pairs, feeds, returns = (skill.text.count(end) for end in ("\r\n", "\n", "\r"))
+def line_end(text: str) -> str:
+    """The line end that most lines of a text have; CRLF beside lone CRs, whose last one would join a lone LF."""
+    pairs, feeds, returns = (text.count(end) for end in ("\r\n", "\n", "\r"))
     return "\r\n" if pairs * 2 > feeds or returns > pairs else "\n"
 
 
@@ -225,7 +225,7 @@ def _find_once(body: str, spans: Spans, target: str) -> int:
 def set_slow_update(skill: Skill, guidance: str) -> Skill:
     """The skill with its slow-update region holding `guidance`; the region is made at the end when there is none."""
     body = skill.body
-    newline = _newline(skill)
+    newline = line_end(skill.text)
     while any(mark in guidance for mark in _MARKS):  # again: taking one out may join the halves of another
         for mark in _MARKS:
             guidance = guidance.replace(mark, "")

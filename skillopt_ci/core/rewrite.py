@@ -1,15 +1,19 @@
 """A skill's body written anew as a whole: what may be rewritten, what a rewrite may bring, what it changed."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from itertools import zip_longest
 
-from skillopt_ci.core.edit import Edit, protected_spans, protected_texts
+from skillopt_ci.core.edit import Edit, line_end, protected_spans, protected_texts
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy, refuse_change, too_long
 from skillopt_ci.core.skill import Skill, opens_frontmatter
 from skillopt_ci.core.statements import repeats
 from skillopt_ci.core.texts import lf
+
+_ENDS = re.compile(r"\r\n|\r|\n")
 
 
 def editable(skill: Skill) -> str:
@@ -18,18 +22,26 @@ def editable(skill: Skill) -> str:
 
 
 def rewritten(skill: Skill, text: str) -> Skill:
-    """The skill with that text in place of what is editable; line ends and protected regions at the end stay.
+    """The skill with that text in place of what is editable; protected regions at the end stay.
 
-    A text that says the same gives the same skill, byte for byte.
+    Lines that stay keep their line ends, new ones get that of most lines of the body. So do lines that end in a lone
+    CR: it would join an LF that comes to stand behind it. A text that says the same gives the same skill, byte for
+    byte.
     """
     text = lf(text).strip("\n")
     if text.strip() == editable(skill).strip():
         return skill
     at = _tail(skill.body)
     lead = skill.body[: len(skill.body) - len(skill.body.lstrip("\r\n"))]
-    newline = "\r\n" if "\r\n" in skill.body else "\n"
+    newline = line_end(skill.body)
     rest = newline + skill.body[at:] if at < len(skill.body) else ""
-    return skill.with_body(lead + text.replace("\n", newline) + newline + rest)
+    ends = [newline if end == "\r" else end for end in _ENDS.findall(skill.body[len(lead) : at])]
+    made = ""
+    for gone, came, _ in _hunks(editable(skill).split("\n"), text.split("\n")):
+        own, ends = ends[: len(gone)], ends[len(gone) :]
+        stay = own if gone == came else []
+        made += "".join(line + end for line, end in zip_longest(came, stay, fillvalue=newline))
+    return skill.with_body(lead + made + rest)
 
 
 def refuse_rewrite(after: Skill, before: Skill, start: Skill, policy: EditPolicy, leakage: Leakage) -> str | None:

@@ -39,7 +39,22 @@ class TestRewritten:
         after = rewritten(skill("# T\r\n\r\n- a\r\n"), "# T\n\n- b\n- c")
         assert after.body == "# T\r\n\r\n- b\r\n- c\r\n"
 
-    @given(st.text("ab \n-#", max_size=40), st.text("ab \n-#", max_size=40))
+    def test_lines_that_stay_keep_theirs_where_they_are_mixed(self) -> None:
+        before = skill(f"# T\n\n- a\n{HAND}\n- b\r\n- c\r\n- d\n\n{HAND}\r\n")
+        after = rewritten(before, editable(before).replace("- c", "- C") + "\n- e")
+        assert after.body == f"# T\n\n- a\n{HAND}\n- b\r\n- C\n- d\n- e\n\n{HAND}\r\n"
+        assert refuse_rewrite(after, before, before, EditPolicy(), Leakage()) is None
+        assert [(e.op, e.content) for e in changes(before, after)] == [("replace", "- C"), ("add", "- e")]
+        mostly_crlf = skill("- a\r\n- b\n- c\r\n- d\r\n- e\r\n- f\r\n")
+        assert rewritten(mostly_crlf, editable(mostly_crlf) + "\n- g").body == f"{mostly_crlf.body}- g\r\n"
+
+    @given(st.lists(st.sampled_from(["a\n", "b\r\n", "\n", "\r\n"]), max_size=9))
+    def test_what_is_added_at_the_end_changes_nothing_above(self, lines: list[str]) -> None:
+        body = "".join([*lines, "x\n"])
+        after = rewritten(skill(body), editable(skill(body)) + "\ny")
+        assert after.body in (body + "y\n", body + "y\r\n")
+
+    @given(st.text("ab \r\n-#", max_size=40), st.text("ab \n-#", max_size=40))
     def test_what_is_editable_afterwards_is_what_was_written(self, body: str, text: str) -> None:
         before = skill(body + "\n" + SLOW)
         after = rewritten(before, text)
