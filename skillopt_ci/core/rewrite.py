@@ -6,14 +6,16 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
+from skillopt_ci.core.blocks import parse_blocks
 from skillopt_ci.core.edit import Edit, line_end, protected_spans, protected_texts
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy, refuse_change, too_long
 from skillopt_ci.core.skill import Skill, opens_frontmatter
-from skillopt_ci.core.statements import repeats
+from skillopt_ci.core.statements import repeats, statements
 from skillopt_ci.core.texts import lf
 
 _ENDS = re.compile(r"\r\n|\r|\n")
+_LINES = {"list_item_open", "paragraph_open"}
 
 
 def editable(skill: Skill) -> str:
@@ -69,7 +71,8 @@ def refuse_rewrite(after: Skill, before: Skill, start: Skill, policy: EditPolicy
 def leave_out(skill: Skill, text: str, rejected: Collection[str]) -> tuple[str, tuple[Edit, ...]]:
     """A rewrite's text without what was rejected for this skill, and what was left out of it.
 
-    That is a change, or a single line of what it brings, that asks for the same as a rejected edit.
+    That is a change, or a single item or line of what it brings, that asks for the same as a rejected edit. What the
+    skill says already is never left out, and no part of a longer block: the rest would say something else.
 
     Args:
         skill: that is rewritten.
@@ -78,20 +81,26 @@ def leave_out(skill: Skill, text: str, rejected: Collection[str]) -> tuple[str, 
     """
     if not rejected:
         return text, ()
-    old, new = editable(skill).split("\n"), lf(text).strip("\n").split("\n")
+    old, new = editable(skill), lf(text).strip("\n")
+    was, now = statements(lf(skill.body)), statements(new)
     lines: list[str] = []
     found: list[Edit] = []
-    for gone, came, above in _hunks(old, new):
+    at = 0
+    for gone, came, above in _hunks(old.split("\n"), new.split("\n")):
         whole = _edit(gone, came, above)
-        if whole is None:
-            lines += came
-        elif whole.advice() in rejected:
+        more, less = (statements("\n".join(part)) for part in (came, gone))
+        moves = any(said in was for said in more - less) or any(said in now for said in less - more)
+        apart = whole is not None and not moves and (whole.op != "add" or _apart(new, at, at + len(came)))
+        if whole is not None and apart and whole.advice() in rejected:
             found.append(whole)
             lines += gone
         else:
-            again = [line for line in came if line not in gone and _added(line).advice() in rejected]
-            found += map(_added, again)
-            lines += [line for line in came if line not in again]
+            for number, line in enumerate(came, at):
+                if _added(line).advice() in rejected and not statements(line) & was and _is_whole(new, number):
+                    found.append(_added(line))
+                else:
+                    lines.append(line)
+        at += len(came)
     return "\n".join(lines), tuple(found)
 
 
@@ -122,6 +131,19 @@ def _edit(old: Sequence[str], new: Sequence[str], above: str) -> Edit | None:
 
 def _added(line: str) -> Edit:
     return Edit(op="add", target="", content=line.strip())
+
+
+def _apart(text: str, first: int, end: int) -> bool:
+    """Whether lines [first, end) can go: no block reaches out of them, and none into them but a list or a table."""
+    touched = [b for b in parse_blocks(text) if b.first < end and first < b.end]
+    return all(b.end <= end if b.first >= first else b.is_item or b.kind == "table_open" for b in touched)
+
+
+def _is_whole(text: str, line: int) -> bool:
+    """Whether a line is an item without children, or a paragraph, and announces nothing that follows."""
+    kinds = {b.kind for b in parse_blocks(text) if b.first == line}
+    announces = text.split("\n")[line].rstrip().endswith(":")
+    return bool(kinds) and kinds <= _LINES and not announces and _apart(text, line, line + 1)
 
 
 def _tail(body: str) -> int:

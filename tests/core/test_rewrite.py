@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,6 +121,40 @@ def test_what_was_rejected_is_left_out_of_a_rewrite_line_by_line() -> None:
     assert text == "# T\n\n- one\n- two"
     assert [(e.op, e.target) for e in left_out] == [("delete", "- two")]
     assert leave_out(skill("- Be brief.\n"), "- Be brief.\n- x", known) == ("- Be brief.\n- x", ())  # it has that
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("- Be brief.\n- one\n- two", "- one\n- two\n- Be brief.\n- more"),  # moved
+        ("- Be brief.\n- one\n- two", "- one\n- two\n- Be brief."),
+        ("- one\n- Always be brief.", "- Be brief.\n- one\n- more"),  # moved in other words
+        ("- one\n- two", "- two\n- one"),  # the delete that was rejected is half of a move
+        ("- one", "- one\n- Names of people\n  should be brief\n  in every answer."),
+        ("- one", "- one\n- Be brief:\n  - in letters\n  - in tables"),
+        ("- one\n  - in letters", "- one\n- Be brief:\n  - in letters"),
+        ("- one", "- one\n\n## Be brief\n\n- Use page numbers."),
+        ("- one", "- one\n\nBe brief:\n\n- Use page numbers."),
+        ("- one", "- one\n\n```\nn/a\nbe brief\n```"),
+        ("- one\n\n```\nn/a\n```", "- one\n\n```\nn/a\nbe brief\n```"),
+        ("- one", "- one\n\n> Be brief.\n> Be kind."),
+    ],
+)
+def test_neither_what_the_skill_says_nor_a_part_of_a_block_is_left_out(old: str, new: str) -> None:
+    known = {advice("add", "", "- Be brief."), advice("delete", "- one", ""), advice("delete", "- two", "")}
+    assert leave_out(skill(f"# T\n\n{old}\n"), f"# T\n\n{new}", known) == (f"# T\n\n{new}", ())
+
+
+@pytest.mark.parametrize("indent", ["", "  "])
+def test_a_leaf_of_a_list_and_a_row_are_left_out(indent: str) -> None:
+    known = {advice("add", "", "- Be brief."), advice("add", "", "| be | brief |")}
+    before = skill("- one\n")
+    assert (
+        leave_out(before, f"- one\n- two\n{indent}- Be brief.\n{indent}- x", known)[0] == f"- one\n- two\n{indent}- x"
+    )
+    assert leave_out(before, "- one\n\nMore.\n\nBe brief.\n\n## E", known)[0] == "- one\n\nMore.\n\n\n## E"
+    table = "| a | b |\n|---|---|\n| c | d |"
+    assert leave_out(skill(table), f"{table}\n| be | brief |", known)[0] == table
 
 
 LINES = st.lists(st.sampled_from(["# T", "", "- one", "- two", "- three", "four"]), max_size=8)
