@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from skillopt_ci.core.nested import ABOUT_MEMBER, COMBINATIONS, DEEPEST, member
-from skillopt_ci.core.rollout import Score
+from skillopt_ci.core.rollout import Check, Score
 from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Trajectory
@@ -61,7 +61,15 @@ class _All(_Combined):
 
 @dataclass(frozen=True, slots=True)
 class _Any(_Combined):
+    name: str
+
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
+        score = self._best(task, trajectory)
+        # One check whichever member spoke: a member that fails alone shows nothing that must be mended.
+        check = Check(text=self.name, passed=score.passed, evidence=score.why)
+        return replace(score, checks=(check,))
+
+    def _best(self, task: Task, trajectory: Trajectory) -> Score:
         scores: list[Score] = []
         failed: CallFailedError | None = None
         for one in self.members:
@@ -168,7 +176,7 @@ def all_of(spec: GraderSpec, judge: JudgeModel | None, /, depth: int = 1) -> Gra
 def any_of(spec: GraderSpec, judge: JudgeModel | None, /, depth: int = 1) -> Grader:
     """One of `graders` passes; the value is the highest of theirs. It stops at the first full score."""
     check_options(spec, {"graders": list})
-    return _Any(_members(spec, judge, depth))
+    return _Any(_members(spec, judge, depth), wording.named(spec))
 
 
 def weighted(spec: GraderSpec, judge: JudgeModel | None, /, depth: int = 1) -> Grader:

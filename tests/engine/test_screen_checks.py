@@ -68,3 +68,14 @@ def test_checks_of_several_graders_are_read_like_those_of_one() -> None:
     """Where all must pass, a task with one check more is as failed as before: only the check tells."""
     several = build([GraderSpec(type="contains", options={"values": w}) for w in WORDS], None)
     assert {line for line, status in statuses(several).items() if status != "rejected-alone"} == set(HELPS)
+
+
+def test_a_choice_of_graders_is_one_check_beside_others() -> None:
+    """The words of which an edit helps may be said in two ways, the others in one."""
+    named_in = {w: GraderSpec(type="contains", options={"values": w}) for w in WORDS}
+    either = {
+        w: GraderSpec(type="any", options={"graders": [{"type": "contains", "values": v} for v in (w, f"its {w}")]})
+        for w in HELPS.values()
+    }
+    found = statuses(build(list((named_in | either).values()), None))
+    assert {line for line, status in found.items() if status != "rejected-alone"} == set(HELPS)

@@ -74,6 +74,26 @@ def test_the_checks_are_those_of_the_members_that_count() -> None:
     assert grade(spec("weighted", graders=members[:2]), "alpha").checks == got.checks[:1]
 
 
+def test_any_is_one_check_whichever_member_spoke() -> None:
+    """Beside other graders it would not be read at all without one, and its name must not hang on the answer."""
+    grader = spec("weighted", graders=[{"type": "any", "graders": [A, B]}, EXACT])
+    none, part, full = (grade(grader, answer, "x").checks for answer in ("none", "beta", "beta gamma"))
+    assert [[c.passed for c in checks] for checks in (none, part, full)] == [
+        [False, False],
+        [False, False],
+        [True, False],
+    ]
+    assert none[0].text == part[0].text == full[0].text
+    assert none[0].text.startswith("any (graders: ")
+    assert "none of 2" in none[0].evidence
+
+
+def test_an_any_that_is_won_below_a_full_score_is_one_check_that_holds() -> None:
+    lenient = {"type": "weighted", "threshold": 0.5, "graders": [A, B]}
+    got = grade(spec("any", graders=[lenient, EXACT]), "alpha", "x")
+    assert (got.value, got.passed, [c.passed for c in got.checks]) == (0.5, True, [True])
+
+
 def test_what_weighs_most_is_said_first() -> None:
     members = [{**B, "weight": 1}, {**A, "weight": 5}]
     why = grade(spec("weighted", graders=members), "none").why
