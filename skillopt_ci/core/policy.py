@@ -122,7 +122,8 @@ def refuse_change(best: Skill, start: Skill, policy: EditPolicy, what: Trained =
     """
     if what == "description":
         return _refuse_described(best, start, policy)
-    if best.frontmatter != start.frontmatter:
+    # One that ended the file without a line end has one as soon as there is a body (`Skill.with_body`).
+    if start.frontmatter not in (best.frontmatter, best.frontmatter.rstrip("\r\n")):
         return "changes the frontmatter"
     if hand_protected(best.body) != hand_protected(start.body):
         return "changes a protected region"

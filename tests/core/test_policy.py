@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.policy import EditPolicy, refuse, refuse_change, too_long
-from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.unseen import hidden_characters
 from tests.core.bodies import skill
 
@@ -333,6 +333,20 @@ def test_the_frontmatter_stays() -> None:
     one = Skill(name="x", frontmatter="---\nname: x\n---\n", body="a\n")
     other = Skill(name="x", frontmatter="---\nname: y\n---\n", body="a\n")
     assert refuse_change(other, one, POLICY) == "changes the frontmatter"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_frontmatter_that_ended_the_file_may_get_a_line_end(newline: str) -> None:
+    """As it is read again, once a body follows it."""
+    front = f"---{newline}name: x{newline}---"
+    start = Skill(name="x", frontmatter=front, body="")
+    trained = apply_edits(start, [Edit(op="add", target="", content="- Answer in one word.")]).skill
+    read = parse_skill(trained.text.encode(), path="SKILL.md", name="x")
+    assert read.frontmatter == front + newline
+    assert refuse_change(read, start, POLICY) is None
+    assert refuse_change(start, read, POLICY) == "changes the frontmatter"
+    other = Skill(name="x", frontmatter=f"{front} {newline}", body=read.body)
+    assert refuse_change(other, start, POLICY) == "changes the frontmatter"
 
 
 def test_urls_and_commands_may_be_allowed() -> None:
