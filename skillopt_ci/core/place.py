@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import dedent
 
-from skillopt_ci.core.blocks import block_at, ends_open, leaves
+from skillopt_ci.core.blocks import block_at, ends_open, leaves, parse_blocks
 
 Spans = Sequence[tuple[int, int]]
 _ROW = re.compile(r"\s*\|.*\|\s*")
 _DELIMITER = re.compile(r"[\s|:-]+")
 _ITEM = re.compile(r"(?:([-*+])|\d{1,9}([.)]))[ \t]")
+_MARKERS = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)+")
 
 
 class UnmatchedError(Exception):
@@ -83,8 +84,8 @@ def whole_lines(body: str, spans: Spans, start: int, end: int) -> Range:
     first = body.rfind("\n", 0, start) + 1
     last = body.find("\n", end)
     last = len(body) if last < 0 else last + 1
-    leftover = body[first:start] + body[end:last]
-    if leftover.strip() or _touches(spans, first, last):
+    emptied = not (body[first:start] + body[end:last]).strip() or _empties_item(body, first, start, end, last)
+    if not emptied or _touches(spans, first, last):
         return Range(start, end, "")
     above = body[:first]
     if last < len(body):
@@ -143,6 +144,21 @@ def _checked(body: str, insertion: Range, grown: int | None = None) -> Range:
     if not wanted <= leaves(splice(body, [insertion])):
         raise UnmatchedError("its place is inside another block, or it would change the blocks beside it")
     return insertion
+
+
+def _empties_item(body: str, first: int, start: int, end: int, last: int) -> bool:
+    """Whether all that would be left of lines [first, last) is the marker of a list item, which could underline a text.
+
+    Raises `UnmatchedError` for an item that goes on below: what stands there would be another's.
+    """
+    said = end - len(body[start:end].lstrip(" \t"))
+    if body[end:last].strip() or not _MARKERS.fullmatch(body, first, said):
+        return False
+    line, below = body.count("\n", 0, first), body.count("\n", 0, end) + 1
+    items = [block for block in parse_blocks(body) if block.is_item and block.first == line]
+    if any(block.end > below for block in items):
+        raise UnmatchedError("its list item goes on below: take out all of it, or replace its text")
+    return bool(items)
 
 
 def _touches(spans: Spans, start: int, end: int) -> bool:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from tests.core.bodies import CONTENTS, bodies, documents, real_skills, skill, t
 
 PROTECTED = f"{PROTECT_START}\nkept by hand\n{PROTECT_END}"
 SLOW = f"{SLOW_START}\nguidance\n{SLOW_END}"
+LAST_MARKERS = re.compile(r"^[ \t]*((?:[-*+]|\d+[.)])[ \t]*)+\Z", re.MULTILINE)
 
 
 def one(body: str, op: str, target: str, content: str = "", frontmatter: str = "") -> Candidate:
@@ -147,7 +150,11 @@ class TestWhatAlwaysHolds:
         if candidate.applied:
             at = body.find(target)
             assume(body.find(target, at + 1) < 0)
-            assert "".join(candidate.skill.body.split()) == "".join((body[:at] + body[at + len(target) :]).split())
+            before, behind = body[:at] + target[: -len(target.lstrip("\n"))], body[at + len(target.rstrip("\n")) :]
+            found = "".join(candidate.skill.body.split())
+            if found != "".join((before + behind).split()):  # it was all that an item said
+                assert not behind.split("\n")[0].strip()
+                assert found == "".join((LAST_MARKERS.sub("", before) + behind).split())
 
     @given(
         st.text(), st.lists(st.tuples(st.sampled_from(["add", "replace", "delete"]), st.text(), st.text()), max_size=4)
@@ -352,6 +359,30 @@ class TestDelete:
     )
     def test_leaves_no_hole(self, body: str, target: str, wanted: str) -> None:
         assert after(body, "delete", target) == wanted
+
+    @pytest.mark.parametrize(
+        ("body", "target", "wanted"),
+        [
+            ("# H\n\n- a\n- b\n", "a", "# H\n\n- b\n"),
+            ("# H\n\n- a\n", "a", "# H\n"),
+            ("1. a\n2. b", " b", "1. a\n"),
+            ("- 1.5\n", "5", "- 1.\n"),
+            ("- a\n  - b\n  - c\n", "b", "- a\n  - c\n"),
+            ("- a\n  - b\n", "b", "- a\n"),  # `- a` and a dash below it is a heading
+            ("- - a\n  - b\n- c\n", "b", "- - a\n- c\n"),
+            ("- a\n- b\n- c\n", "a\n- b", "- c\n"),
+            ("- a\n  more\n- b\n", "a\n  more", "- b\n"),
+            ("- **a**\n", "a", "- ****\n"),
+            ("```\n- a\n```\n", "a", "```\n- \n```\n"),
+            ("one\n2. a\n", "a", "one\n2. \n"),
+        ],
+    )
+    def test_of_all_that_an_item_says_takes_its_marker_too(self, body: str, target: str, wanted: str) -> None:
+        assert after(body, "delete", target) == wanted
+
+    @pytest.mark.parametrize("body", ["- z\n- a\n  - b\n", "- z\n- a\n  more\n", "- a\n\n  more\n", "- - a\n  - b\n"])
+    def test_never_leaves_what_an_item_holds_to_another(self, body: str) -> None:
+        assert "its list item goes on below" in why_not(body, "delete", "a")
 
     def test_beside_a_protected_region_takes_nothing_of_it(self) -> None:
         assert after(f"A\n{SLOW}\n", "delete", "A") == f"{SLOW}\n"
