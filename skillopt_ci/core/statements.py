@@ -18,11 +18,16 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
+def unmarked(line: str) -> str:
+    """A line without the markers of items, headings and quotations that it begins with."""
+    return _MARKER.sub("", line).strip()
+
+
 def statements(text: str) -> "Counter[tuple[str, ...]]":
     """Every sentence of every line, as the words that count; how often each is said."""
     found: Counter[tuple[str, ...]] = Counter()
     for line in text.replace("\r\n", "\n").split("\n"):
-        for sentence in _SENTENCE_END.split(_MARKER.sub("", line)):
+        for sentence in _SENTENCE_END.split(unmarked(line)):
             said = tuple(w for w in words(sentence) if w not in _FILLERS)
             if said:
                 found[said] += 1

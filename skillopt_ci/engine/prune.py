@@ -1,6 +1,7 @@
 """Pruning: before a run ends, what does not carry its weight is taken out again."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,8 +12,9 @@ from skillopt_ci.core.rollout import Failure
 from skillopt_ci.core.screening import spread
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.statements import unmarked
 from skillopt_ci.core.strict import TOLERANCE
-from skillopt_ci.core.texts import plural
+from skillopt_ci.core.texts import lf, plural
 from skillopt_ci.core.training_gate import STRICT, TrainingRule
 from skillopt_ci.engine.decide import decide, empty, fitting_rule
 from skillopt_ci.engine.lab import Job
@@ -31,7 +33,10 @@ LONGER = TrainingRule(max_rounds=PRUNE_ROUNDS, min_evidence=1.4, min_accept_roun
 
 
 def undo(skill: Skill, edit: Edit) -> Edit | None:
-    """The edit that takes another one out of the skill it is in and leaves less text; None when there is none."""
+    """The edit that takes another one out of the skill it is in and leaves less text; None when there is none.
+
+    It takes out whole lines: of a longer one the text may have become a part of what another edit says there.
+    """
     content = edit.content.strip("\n")
     if edit.op == "add":
         back = Edit(op="delete", target=content, content="", rationale=edit.rationale, evidence=edit.evidence)
@@ -40,7 +45,13 @@ def undo(skill: Skill, edit: Edit) -> Edit | None:
     else:
         return None
     done = apply_edits(skill, [back])
-    return back if done.applied and len(done.skill.body) < len(skill.body) else None
+    cut = _lines(done.skill.body) - _lines(skill.body) - _lines(back.content)
+    return back if done.applied and len(done.skill.body) < len(skill.body) and not cut else None
+
+
+def _lines(text: str) -> "Counter[str]":
+    """What every line says, and how often."""
+    return Counter(said for line in lf(text).split("\n") if (said := unmarked(line)))
 
 
 def removable(state: State) -> list[tuple[Edit, Edit]]:
@@ -113,9 +124,11 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _gated(bench: Bench, state: State, blank: Step, suspects: list[EditRecord], before: Spend) -> Step:
     candidate = state.skill
+    gone: list[EditRecord] = []  # what finds no place when others are out stays
     for record in suspects:  # one after the other: neighbours share the blank line between them
-        back = undo(candidate, record.edit)
-        candidate = apply_edits(candidate, [back]).skill if back else candidate
+        if back := undo(candidate, record.edit):
+            candidate = apply_edits(candidate, [back]).skill
+            gone.append(record)
     seen = [state.val, *(s.decision.evaluation for s in state.steps if s.decision and s.decision.evaluation)]
     rule = fitting_rule(LONGER, len(bench.val), seen)
     rule = rule if bench.settings.rule.max_rounds > 1 else STRICT
@@ -133,9 +146,9 @@ def _gated(bench: Bench, state: State, blank: Step, suspects: list[EditRecord], 
         evaluation=found.incumbent,
         incumbent=found.evaluation,
     )
-    half = len(suspects) // 2
+    half = len(gone) // 2
     records = []
-    for at, record in enumerate(suspects):
+    for at, record in enumerate(gone):
         status: EditStatus = "pruned" if shorter else "undecided" if unknown or at < half else "kept"
         records.append(replace(record, status=status, reason=f"{decision.reason}: {record.reason}"))
     return replace(

@@ -15,6 +15,7 @@ from skillopt_ci.engine.prune import undo
 from skillopt_ci.errors import BudgetReachedError
 from tests.engine.bench import Script, Scripted, add, bench, holds, named, run, skill
 
+LONGER = Edit(op="replace", target="old", content="a longer one")
 MIXED = (*named("a", 10), *named("b", 2))
 
 
@@ -81,6 +82,25 @@ def test_what_was_pruned_is_remembered_as_an_edit_that_was_not_kept() -> None:
     assert step.as_json()["kind"] == "prune"
 
 
+def test_what_finds_no_place_any_more_is_no_part_of_the_pruning() -> None:
+    """Without its first line the second edit's text is not there to be taken out."""
+
+    def longer_is_better(skill: Skill, task: Task, sample: Sample) -> float:
+        return float(sample.stream == "screen" or int(task.id[1:]) < 4 * skill.body.count("- "))
+
+    more = Edit(op="replace", target="- p", content="- p\n- q", evidence=("a4", "a5"))
+    made = bench(
+        Scripted([[edit("- p", "a3")], [more]]), Script(longer_is_better), train=named("a", 12), val=named("a", 12),
+        batch_size=12, epochs=2, slow_update=False, prune=True,
+    )  # fmt: skip
+    result, _ = run(made, skill("x\n"))
+    step = result.steps[-1]
+    assert [s.kind for s in result.steps] == ["edit", "edit", "prune"]
+    assert step.candidate is not None
+    assert step.candidate.body == "x\n\n- q\n"
+    assert [r.edit.content for r in step.edits] == ["- p"]
+
+
 def test_money_that_ends_while_it_is_pruned_leaves_the_skill_as_it_was() -> None:
     def dear(skill: Skill, task: Task, sample: Sample) -> float | Exception:
         if "- a" in skill.body and "- q" not in skill.body and sample.stream == "val":
@@ -104,8 +124,14 @@ def test_nothing_accepted_nothing_to_prune() -> None:
     ("made", "body", "wanted"),
     [
         (add("- new"), "x\n\n- new\n", "x\n"),
-        (Edit(op="replace", target="old", content="a longer one"), "x a longer one\n", "x old\n"),
-        (Edit(op="replace", target="a longer one", content="new"), "x new\n", None),
+        (LONGER, "x\n\na longer one\n", "x\n\nold\n"),
+        (LONGER, "- x\n- a longer one\r\n", "- x\n- old\r\n"),
+        # In a line that says more nobody knows which edit that belongs to.
+        (LONGER, "x a longer one\n", None),
+        (LONGER, "- a longer one, and a last one\n", None),
+        (add("- new"), "x\n\n- new, and more\n", None),
+        (add("- new\n- newer"), "x\n\n- new\n- newer still\n", None),
+        (Edit(op="replace", target="a longer one", content="new"), "new\n", None),
         (Edit(op="delete", target="gone", content=""), "x\n", None),
         (add("- new"), "x\n\n- other\n", None),
         (add("- new"), "- new\n- new\n", None),
