@@ -32,11 +32,12 @@ class Reserve:
             meters: whose limits are kept; the last one is the run's own.
             answers: that the confirmation takes on one target.
             calls: of models for one answer.
-            measured: answers of the first validation, whose price is then known.
+            measured: answers of the first validation, whose price is then known; 0 where nothing is bought before
+                the confirmation.
             others: further targets that the confirmation is made on.
 
         Raises:
-            BudgetReachedError: the limit of calls cannot even cover the confirmation.
+            BudgetReachedError: the limit of calls cannot even cover the confirmation, and what must come before it.
         """
         self._meters = meters
         self._answers = answers
@@ -48,8 +49,9 @@ class Reserve:
         self._grown = Decimal(0)
         self._usd: Decimal | None = None
         wanted = round(answers * (1 + len(self._others)) * calls)
+        least = wanted + 1 if measured else wanted
         for meter in meters:
-            if meter.limits.calls is not None and meter.limits.calls <= wanted:
+            if meter.limits.calls is not None and meter.limits.calls < least:
                 raise BudgetReachedError(
                     f"budget.calls: {meter.limits.calls} calls cannot cover the closing comparison on the test split, "
                     f"which takes {wanted}; raise it, or use fewer test tasks",

@@ -183,14 +183,14 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     method = work.workshop.method(skill, run=plan.run_id, meters=[*meters, course.asked])
     require_trust(work, skill, suite.tasks, run=plan.run_id, meters=meters)
     # A finished run that is named again buys nothing: limits of today do not end it earlier than it ended then.
-    sides = 1 if skill.train.method == HUMAN else 2
-    answers = sides * len(test) * confirmation_runs(len(test))
+    trains = skill.train.method != HUMAN
+    answers = (2 if trains else 1) * len(test) * confirmation_runs(len(test))
     reserve = Reserve(
         [] if plan.finished else meters,
         answers=answers,
         calls=1 + judge_calls(skill.graders, test) / len(test),
-        measured=len(val),
-        others=[] if skill.train.method == HUMAN else skill.targets[1:],
+        measured=len(val) if trains else 0,
+        others=skill.targets[1:] if trains else [],
     )
     if len(val) < FEWEST_TASKS and skill.train.gate != "strict":
         work.console.warn(
@@ -214,7 +214,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
 
     result = course.told(follow(work, skill.name, folder, method(bench, plan.start, plan.remembered), accepted))
     reserve.release()
-    if skill.train.method == HUMAN:
+    if not trains:
         return baseline(lab, suite, result)
     return view_confirmation(work, skill, suite, closing(lab, others, suite, result, work))
 

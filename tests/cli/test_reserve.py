@@ -41,6 +41,14 @@ def test_the_first_validation_prices_the_confirmation_and_a_longer_skill_makes_i
 def test_a_limit_that_cannot_cover_the_confirmation_is_refused_at_once() -> None:
     with pytest.raises(BudgetReachedError, match="20"):
         Reserve([Meter(Limits(calls=20))], answers=10, calls=2, measured=10)
+    with pytest.raises(BudgetReachedError, match="19 calls cannot cover the closing comparison"):
+        Reserve([Meter(Limits(calls=19))], answers=10, calls=2, measured=0)
+
+
+def test_a_limit_of_just_the_confirmation_is_enough_where_nothing_comes_before_it() -> None:
+    meter = Meter(Limits(calls=20))
+    Reserve([meter], answers=10, calls=2, measured=0)
+    assert meter.reserve == Spend(calls=20)
 
 
 def test_other_targets_are_priced_by_the_tokens_of_the_first() -> None:
