@@ -36,8 +36,8 @@ class _Quiet:
 
 def gepa_search(bench: Workbench, model: Model, start: Skill, remembered: Sequence[Rejected] = ()) -> Training:
     """Search with gepa, then gate its best candidate."""
-    before = bench.spent()
     val, mean = measure_start(bench, start)
+    before = bench.spent()
     state = State(start=start, skill=start, val=val, mean=mean, rejected=tuple(remembered))
     if perfect(state):
         return result_of(state, val, NOTHING_LEFT, "")

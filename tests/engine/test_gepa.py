@@ -12,6 +12,7 @@ from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.history import NOT_AGAIN, Notes, Rejected, Step, TrainResult
 from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.gepa_method import make
 from skillopt_ci.engine.gepa_search import gepa_search
@@ -69,6 +70,14 @@ def test_what_it_finds_passes_our_gate_on_fresh_runs() -> None:
     searched = {s for body, s in harness.seen if body == result.best.body and s.stream == "val/search"}
     assert {s.task_id for s in gated} == {s.task_id for s in searched} == {t.id for t in VAL}
     assert {s.stream for _, s in harness.seen} == {"val", "val/search", "train/1"}
+
+
+def test_the_cost_of_the_search_leaves_the_first_validation_out() -> None:
+    """As the steps of the other methods do: it is no part of any step."""
+    harness = Script()
+    made = workbench(harness, spent=lambda: Spend(calls=len(harness.seen)))
+    result, _ = run(made, model()[0])
+    assert sum(s.cost.calls for s in result.steps) == len(harness.seen) - len(VAL)
 
 
 def test_the_gate_has_the_last_word() -> None:
