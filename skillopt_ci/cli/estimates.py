@@ -124,7 +124,8 @@ def likely_calls(calls: Calls, likely: Expected, targets: int) -> Calls:
     asked = min(calls.optimizer, round(likely.likely * likely.reading))
     rest = min(calls.target + (targets - 1) * calls.confirmation, likely.likely - asked)
     training = rest - targets * calls.confirmation
-    closing = calls.confirmation if training >= 0 else 0  # a run may end before it
+    ends_before = training < 0 or likely.gates_from is not None
+    closing = 0 if ends_before else calls.confirmation
     return Calls(
         start_validation=0,
         rollouts=training if closing else rest,

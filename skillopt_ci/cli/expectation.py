@@ -85,12 +85,12 @@ def expectation(
     """Expected calls of a run under limits (the skill's own first), and as JSON; None where a method has no plan."""
     if skill.train.method != "skillopt":
         return None, None
-    known, val = outlook(project, skill, start, suite), len(suite.of(["val"]))
+    known, shape = outlook(project, skill, start, suite), shape_of(skill, suite)
     calls = (1 if skill.harness == "chat" else AGENT_TURNS) + judge_calls(skill.graders, suite.tasks) / len(suite.tasks)
 
     def limited(expected: Expected) -> Expected:
         end = planned_end(skill, suite, expected.likely, limits)
-        return within(expected, limits[0].calls, val=val, calls=calls) if end is None else by_plan(expected, end)
+        return within(expected, shape, limits[0].calls, calls=calls) if end is None else by_plan(expected, end)
 
     easy = None if known.if_most_pass is None else limited(known.if_most_pass).likely
     told: dict[str, object] = {
@@ -132,6 +132,11 @@ def expectation_words(expected: Mapping[str, Any], val: int, *, chat: bool) -> l
         f"probably takes about {expected['likely']} {what}{budget}",
         f"{expected['low']} {least}, {expected['high']} when every epoch finds as much to try as the first",
     ]
+    if expected["gates_from"] is not None:
+        lines.append(
+            "that is probably too little for a first gate beside the closing comparison, without which no edit is "
+            f"accepted: a budget.calls of about {expected['gates_from']} has room for one"
+        )
     if expected["ends_at"] is not None:
         lines.append(f"it ends at {expected['ends_at']} {what} at the latest (train.over_plan)")
     passing, earlier = expected["pass_rate"], expected["earlier_runs"]

@@ -31,7 +31,8 @@ class Expected:
     """Rollouts of the targets and calls of the optimizer together.
 
     `reading` is the part of the likely calls that are the optimizer's. `limited` where a budget ends the likely run;
-    `ends_at` where the run ends by its plan at the latest.
+    `ends_at` where the run ends by its plan at the latest; `gates_from` where a budget leaves too little for a first
+    gate: the limit from which on it probably would not.
     """
 
     low: int
@@ -40,6 +41,7 @@ class Expected:
     reading: float = 0.0
     limited: bool = False
     ends_at: int | None = None
+    gates_from: int | None = None
 
 
 def pass_rate(verdicts: Sequence[Sequence[bool]], val: int) -> float | None:
@@ -91,20 +93,26 @@ def by_earlier_runs(expected: Expected, calls: Sequence[int]) -> Expected:
     return replace(expected, low=low, likely=round(median(calls)), high=high)
 
 
-def within(expected: Expected, limit: int | None, *, val: int, calls: float = 1.0) -> Expected:
-    """The same where `limit` calls are all that a run may buy; `val` are the validation tasks.
+def within(expected: Expected, shape: Shape, limit: int | None, *, calls: float = 1.0) -> Expected:
+    """The same where `limit` calls are all that a run may buy.
 
-    A run keeps two validations back for edits that still wait when it ends, and mostly spends one of them. The limit
-    counts every call that a rollout takes, an agent's and the judge's: `calls` of them.
+    A run keeps two validations back for edits that still wait when it ends, and mostly spends one of them. The closing
+    comparison is kept back, too, and not made where nothing is accepted: least of all where no gate fits before it. The
+    limit counts every call that a rollout takes, an agent's and the judge's: `calls` of them.
     """
     if limit is None:
         return expected
-    limit = floor(limit / (expected.reading + (1 - expected.reading) * calls))
-    high = min(expected.high, limit)
-    if expected.likely <= limit - val:
-        return replace(expected, high=high)
-    likely = max(0, limit - val)
-    return replace(expected, low=min(expected.low, likely), likely=likely, high=high, limited=True)
+    each = expected.reading + (1 - expected.reading) * calls
+    closing = closing_calls(shape) * calls
+    training, limit = max(0, floor((limit - closing) / each)), floor(limit / each)
+    found = replace(expected, low=min(expected.low, training), high=min(expected.high, limit))
+    if expected.likely <= limit - shape.val:
+        return found
+    first = _first_gate(shape)
+    none_fits = training < first
+    likely = min(expected.likely, training) if none_fits else limit - shape.val
+    gates_from = ceil(first * each + closing) if none_fits else None
+    return replace(found, low=min(found.low, likely), likely=likely, limited=True, gates_from=gates_from)
 
 
 def closing_calls(shape: Shape) -> int:
@@ -148,6 +156,13 @@ def _first_epoch(shape: Shape) -> int:
     """A run of one such epoch, with what is kept back for edits that wait: two validations, where steps wait at all."""
     kept = 2 * shape.val if _steps(shape) > 1 else 0
     return round(shape.val + _most_of_epoch(shape) + kept + closing_calls(shape) + 2 * _pruning(shape))
+
+
+def _first_gate(shape: Shape) -> int:
+    """Calls until a first gate is over, after a first step that finds as much to try as it can."""
+    steps, screening = _steps(shape), MANY_PART * shape.edit_budget * shape.screen_runs
+    gate = shape.val * (1 if shape.screen_runs else 2)
+    return round(shape.val + (shape.train + _readers(shape, UNKNOWN)) / steps + screening + gate)
 
 
 def _steps(shape: Shape) -> int:

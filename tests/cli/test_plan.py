@@ -44,11 +44,30 @@ def test_plan_is_an_upper_bound_in_calls_tokens_and_usd(root: Path) -> None:
     assert usual["low"] <= usual["likely"] <= usual["high"] <= row["train_total"]["calls"]
     assert f"training probably takes about {usual['likely']} calls of target and optimizer, about " in done.out
     assert not usual["limited"]
-    least, val = usual["likely"] // 2, row["target_calls"]["start_validation"]
-    write(root, {CONFIG: config(budget={"calls": least})})
+    limit, val = usual["likely"], row["target_calls"]["start_validation"]
+    write(root, {CONFIG: config(budget={"calls": limit})})
     limited, told = call_json(root, "plan")
-    assert told["skills"][0]["expected_calls"]["likely"] == least - val
+    assert told["skills"][0]["expected_calls"]["likely"] == limit - val
     assert "as far as budget.calls allows" in limited.out
+    assert "too little for a first gate" not in limited.out
+
+
+def test_plan_says_that_a_small_budget_of_calls_has_no_room_for_a_gate(root: Path) -> None:
+    """And what such a run takes: it keeps the closing comparison back to the end, and never makes it."""
+    limit = planned(root)["expected_calls"]["likely"] // 2
+    write(root, {CONFIG: config(budget={"calls": limit})})
+    done, value = call_json(root, "plan")
+    (row,) = value["skills"]
+    usual = row["expected_calls"]
+    assert usual["low"] == usual["likely"] == limit - row["target_calls"]["confirmation"]
+    assert usual["gates_from"] > limit
+    assert (
+        f"too little for a first gate beside the closing comparison, without which no edit is accepted: a budget.calls "
+        f"of about {usual['gates_from']} has room for one" in done.out
+    )
+    assert row["train_likely"]["calls"] == usual["likely"]
+    trained, told = call_json(root, "train")
+    assert (trained.code, told["skills"][0]["spend"]["paid"]["calls"]) == (4, usual["likely"])
 
 
 def test_plan_knows_the_pass_rate_that_the_ledger_has(root: Path) -> None:
@@ -170,7 +189,7 @@ def test_plan_counts_the_judge_where_a_budget_of_calls_does(root: Path) -> None:
     judged: dict[str, Any] = {"judge": {"provider": "models", "model": "j"}, "skills": [skill]}
     write(root, {CONFIG: config(**judged)})
     free = planned(root)
-    limit = 2 * free["expected_calls"]["likely"]
+    limit = 7 * free["expected_calls"]["likely"] // 2  # with room for a first gate
     write(root, {CONFIG: config(**judged, budget={"calls": limit})})
     row = planned(root)
     assert row["expected_calls"]["limited"]
@@ -180,7 +199,7 @@ def test_plan_counts_the_judge_where_a_budget_of_calls_does(root: Path) -> None:
 
 def test_plan_knows_that_a_rollout_of_an_agent_is_many_calls_of_a_budget(root: Path) -> None:
     write(root, {CONFIG: config(harness={"type": "codex"})})
-    limit = 3 * planned(root)["expected_calls"]["likely"]
+    limit = 7 * planned(root)["expected_calls"]["likely"]  # with room for a first gate
     write(root, {CONFIG: config(harness={"type": "codex"}, budget={"calls": limit})})
     row = planned(root)
     assert row["expected_calls"]["limited"]

@@ -184,13 +184,37 @@ def test_a_better_skill_takes_no_more_calls(train: int, val: int, one: float, ot
 
 @given(st.integers(1, 5000), st.integers(1, 300))
 def test_a_budget_that_ends_the_run_is_what_it_takes(limit: int, val: int) -> None:
-    whole = expected_calls(replace(DEMO, val=val), 20_000)
-    found = within(whole, limit, val=val)
-    assert within(whole, None, val=val) == whole
+    shape = replace(DEMO, val=val)
+    whole = expected_calls(shape, 20_000)
+    found = within(whole, shape, limit)
+    assert within(whole, shape, None) == whole
     assert found.high == min(whole.high, limit)
+    assert found.low <= max(0, limit - 200)  # a run that accepts nothing never has what is kept for its closing
     if whole.likely <= limit - val:
-        assert replace(found, high=whole.high) == whole
+        assert replace(found, low=whole.low, high=whole.high) == whole
     else:
         assert found.limited
         assert 0 <= found.low <= found.likely <= found.high <= limit
-        assert found.likely == max(0, limit - val)  # one of the two validations kept back for the end is spent
+        if found.gates_from is None:
+            assert found.likely == limit - val  # one of the two validations kept back for the end is spent
+        else:
+            assert found.likely == max(0, limit - 200)
+
+
+def test_a_budget_without_room_for_a_first_gate_is_spent_but_for_the_closing_comparison() -> None:
+    """The start, a batch of twelve and what reads it, screening of three edits, and the candidate: 159 of 360."""
+    whole = expected_calls(DEMO, 20_000)
+    first = 40 + 12 + 4 + 63 + 40
+    for limit in (201, 260, 300, 200 + first - 1):
+        found = within(whole, DEMO, limit)
+        assert (found.low, found.likely, found.high) == (limit - 200, limit - 200, limit)
+        assert (found.limited, found.gates_from) == (True, 200 + first)
+    enough = within(whole, DEMO, 200 + first)
+    assert (enough.low, enough.likely, enough.gates_from) == (first, first + 200 - 40, None)
+    assert within(whole, DEMO, 100).likely == 0
+    # A judge of one call for each answer: of the closing comparison, too.
+    judged = within(replace(whole, reading=0.0), DEMO, 500, calls=2)
+    assert (judged.low, judged.likely, judged.high, judged.gates_from) == (50, 50, 250, 2 * (200 + first))
+    # Unscreened, the gate measures the start once more.
+    plain = replace(DEMO, screen_runs=0)
+    assert within(expected_calls(plain, 20_000), plain, 300).gates_from == 200 + 40 + 12 + 4 + 2 * 40
