@@ -1,7 +1,7 @@
 """What became of steps and of proposed edits, for Markdown and for pages."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Step
@@ -33,6 +33,24 @@ def reason_of(step: Step) -> str:
 def reason_words(reason: str, *, told: bool = False) -> str:
     """A step's reason for people; nothing where it only says that something gave no result, and that is `told`."""
     return reason if reason != WITHOUT_RESULT else "" if told else "no result"
+
+
+def kept_scores(steps: Sequence[Step], selection: tuple[float | None, float | None] | None) -> list[float]:
+    """The validation score of the kept skill before the first step and after each; [] without steps.
+
+    Args:
+        steps: all of a run.
+        selection: what was measured of start and best. The best one may have been measured again after it was
+            accepted, by gates that rejected others: the last score is what all its runs say.
+    """
+    if not steps:
+        return []
+    start, best = selection or (None, None)
+    scores = [steps[0].incumbent_mean if start is None else start]
+    for step in steps:
+        mean = step.decision.mean if step.action == "accept" and step.decision is not None else None
+        scores.append(scores[-1] if mean is None else mean)
+    return scores if best is None else [*scores[:-1], best]
 
 
 def became(step: Step, record: EditRecord) -> str:

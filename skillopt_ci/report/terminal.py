@@ -6,7 +6,7 @@ from textwrap import wrap
 
 from skillopt_ci.core.history import Step
 from skillopt_ci.core.spend import Spend, format_usd
-from skillopt_ci.report.edits import reason_of
+from skillopt_ci.report.edits import kept_scores, reason_of
 from skillopt_ci.report.escape import one_line
 from skillopt_ci.report.page.model import Outcome, Report, Side, Subject, mean
 from skillopt_ci.report.parts import SIMULATED, bounds, gain, points
@@ -88,11 +88,7 @@ def _side(side: Side) -> str:
 def _steps(s: Subject, width: int) -> list[str]:
     if not s.steps:
         return []
-    start = s.selection[0] if s.selection and s.selection[0] is not None else s.steps[0].incumbent_mean
-    kept = [start]
-    for step in s.steps:
-        d = step.decision
-        kept.append(d.mean if step.action == "accept" and d is not None and d.mean is not None else kept[-1])
+    kept = kept_scores(s.steps, s.selection)
     head = "validation by step (selection estimate): "
     line = sparkline(kept, max(10, width - len(head) - 16))
     shown = s.steps[-MAX_STEPS:]

@@ -6,7 +6,7 @@ from skillopt_ci.core.history import Confirmation, EditRecord, Step, TrainResult
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.verdict import TrainEntry
-from skillopt_ci.report.edits import became, not_kept, reason_of
+from skillopt_ci.report.edits import became, kept_scores, not_kept, reason_of
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import (
     PULL_REQUEST_LIMIT,
@@ -49,10 +49,7 @@ def pull_request_sections(entry: TrainEntry, *, simulated: bool) -> tuple[str, .
 
 def chart(r: TrainResult) -> list[str]:
     """The validation score of the kept skill after each step, for Mermaid; numbers only, no text of a model."""
-    scores = [r.steps[0].incumbent_mean] if r.steps else []
-    for step in r.steps:
-        kept = step.action == "accept" and step.decision is not None and step.decision.mean is not None
-        scores.append(step.decision.mean if kept and step.decision and step.decision.mean is not None else scores[-1])
+    scores = kept_scores(r.steps, (r.start_val.mean, r.best_val_mean))
     if not 2 <= len(scores) <= MAX_CHART_STEPS:
         return []
     axis = ", ".join(f'"{n}"' for n in range(len(scores)))

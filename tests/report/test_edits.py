@@ -1,8 +1,8 @@
 from dataclasses import replace
 
 from skillopt_ci.core.rollout import Failure
-from skillopt_ci.report.edits import reason_of
-from tests.report.samples import step
+from skillopt_ci.report.edits import kept_scores, reason_of
+from tests.report.samples import STEPS, step
 
 PLAIN = replace(step(1, "skip", None, ()), reason="no edit could be applied", failures=())
 
@@ -14,3 +14,10 @@ def test_a_step_says_what_gave_no_result() -> None:
         "no edit could be applied; 2 reflect without a result (malformed); 1 target without a result (timeout)"
     )
     assert reason_of(replace(PLAIN, reason="", failures=(lost,))) == "1 reflect without a result (malformed)"
+
+
+def test_the_scores_of_the_kept_skill_end_with_what_all_its_runs_say() -> None:
+    """A gate that rejects another candidate may have measured the kept one again."""
+    assert kept_scores(STEPS, (0.45, 0.7)) == [0.45, 0.75, 0.75, 0.75, 0.7]
+    assert kept_scores(STEPS, None) == kept_scores(STEPS, (None, None)) == [0.5, 0.75, 0.75, 0.75, 0.75]
+    assert kept_scores((), (0.5, 0.5)) == []

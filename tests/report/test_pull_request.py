@@ -41,6 +41,12 @@ def test_what_a_reviewer_needs() -> None:
     assert "line [50.0, 75.0, 75.0, 75.0, 75.0]" in text
 
 
+def test_the_chart_ends_with_the_score_that_was_used_for_selection() -> None:
+    text = body(result=result(best_val_mean=0.7))
+    assert "line [50.0, 75.0, 75.0, 75.0, 70.0]" in text
+    assert "Validation score 70.0 was used for selection" in text
+
+
 def test_the_command_that_repeats_a_run_names_the_skill_as_one_word() -> None:
     for name in ("shelf labels", "$(id)", "it's"):
         found = re.search(r"`(skillopt-ci train [^`]*)`", body(name=name))

@@ -44,6 +44,11 @@ def test_a_training(tmp_path: Path) -> None:
     assert max(map(len, shown.splitlines())) <= 110
 
 
+def test_the_scores_of_a_training_end_with_the_one_that_was_used_for_selection(tmp_path: Path) -> None:
+    page = read_page(write_run(tmp_path / "run", result=result(best_val_mean=0.7)), str)
+    assert "50.0 -> 70.0\n" in terminal(page, 100)
+
+
 def test_a_run_without_steps_and_one_without_a_result(tmp_path: Path) -> None:
     assert "validation by step" not in terminal(read_page(write_run(tmp_path / "a", result=result(steps=())), str), 80)
     lost = terminal(read_page(write_run(tmp_path / "b", result=None, message=HOSTILE), str), 80)

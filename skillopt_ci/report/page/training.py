@@ -1,9 +1,10 @@
 """Sections of a training: scores over steps, the skill's diff with its edits, what was not kept."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from skillopt_ci.core.history import EditRecord, Step
-from skillopt_ci.report.edits import became, not_kept, reason_of
+from skillopt_ci.report.edits import became, kept_scores, not_kept, reason_of
 from skillopt_ci.report.page.charts import Kind, Point, legend, score_chart
 from skillopt_ci.report.page.diff import MAX_LINES, Hunk, difference, edits_of
 from skillopt_ci.report.page.markup import Child, Html, anchor, clipped, join, tag
@@ -73,15 +74,11 @@ def progress(subject: Subject) -> list[Child]:
     """Scores over steps: a chart, and the figures as a table."""
     if not subject.steps:
         return []
-    start = subject.selection[0] if subject.selection else None
-    start = subject.steps[0].incumbent_mean if start is None else start
+    scores = kept_scores(subject.steps, subject.selection)
+    start = scores[0]
     points = [Point(at=0, score=start, kind="start", told=f"start: {score(start)}")]
-    kept = [(0, start)]
-    for step in subject.steps:
-        point = _point(step)
-        points += [point] if point else []
-        if step.action == "accept" and step.decision is not None and step.decision.mean is not None:
-            kept.append((step.number, step.decision.mean))
+    points += [point for step in subject.steps if (point := _point(step))]
+    kept = [(0, start), *((n, new) for n, (old, new) in enumerate(pairwise(scores), 1) if new != old)]
     last = subject.steps[-1].number
     accepted = sum(step.action == "accept" for step in subject.steps)
     gated = sum(step.decision is not None for step in subject.steps)

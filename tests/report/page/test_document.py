@@ -122,6 +122,12 @@ def test_a_training_on_several_targets_shows_each(tmp_path: Path) -> None:
     assert "on every target" not in Reader(train_page(tmp_path / "one")).words
 
 
+def test_the_chart_of_a_training_ends_with_the_score_that_was_used_for_selection(tmp_path: Path) -> None:
+    page = train_page(tmp_path / "run", result=result(best_val_mean=0.7))
+    assert "over 4 steps: from 50.0 to 70.0." in page
+    assert "from 50.0 to 75.0" in train_page(tmp_path / "other")
+
+
 def test_every_report_of_a_run_says_that_nothing_was_confined(tmp_path: Path) -> None:
     inside, outside = write_run(tmp_path / "a"), write_run(tmp_path / "b", confined=False)
     for name, said in (
