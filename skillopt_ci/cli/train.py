@@ -22,7 +22,7 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.spend import Spend
-from skillopt_ci.core.unanswered import unanswered
+from skillopt_ci.core.unanswered import unanswered, unmeasured
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import BudgetReachedError, GitError, InconclusiveError, ProviderDownError, UsageError
 from skillopt_ci.forge.git import Git
@@ -39,6 +39,10 @@ _SERIOUS = (0, 3, 4, 5)
 _UNANSWERED = (
     "no step got an answer that could be used, which says nothing about the skill; the last one: {}. An optimizer must "
     "answer in JSON: try another model, or more of its max_output_tokens"
+)
+_UNMEASURED = (
+    "no candidate's validation could be measured, which says nothing about the skill: of each too many runs gave no "
+    "result; the last one: {}. `skillopt-ci ledger failures` lists them"
 )
 # Errors that end one skill's run and leave the others theirs.
 _ENDS_ONE = (BudgetReachedError, InconclusiveError, ProviderDownError)
@@ -229,6 +233,8 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
         code, message = BudgetReachedError.exit_code, result.stopped
     elif silence is not None:
         code, message = InconclusiveError.exit_code, _UNANSWERED.format(silence.message)
+    elif (blind := unmeasured(result.steps)) is not None:
+        code, message = InconclusiveError.exit_code, _UNMEASURED.format(blind.message)
     elif confirmation is not None and confirmation.comparison.too_much_missing:
         code, message = InconclusiveError.exit_code, "too much of the closing comparison is missing"
     elif any(o.confirmation is not None and o.confirmation.comparison.too_much_missing for o in result.others):

@@ -69,6 +69,7 @@ class Decision:
         evaluation: its runs; None when it stopped early.
         incumbent: the incumbent's runs, with those that this decision added.
         z: evidence across tasks; None before a full round.
+        failures: of the runs that it took, of either side.
     """
 
     accept: bool
@@ -81,11 +82,15 @@ class Decision:
     evaluation: Evaluation | None = None
     incumbent: Evaluation | None = None
     z: float | None = None
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step of training. `candidate` is None when there was nothing to gate."""
+    """One step of training. `candidate` is None when there was nothing to gate.
+
+    `failures`: of its own rollouts and questions; those of its gate are the decision's.
+    """
 
     number: int
     epoch: int
@@ -101,6 +106,11 @@ class Step:
     cost: Spend
     rollouts: tuple[Rollout, ...] = ()
     failures: tuple[Failure, ...] = ()
+
+    @property
+    def lost(self) -> tuple[Failure, ...]:
+        """All that gave no result in it, its gate included."""
+        return (*self.failures, *(self.decision.failures if self.decision else ()))
 
     def alone(self, record: EditRecord) -> bool:
         """Whether the gate's word on one of the step's edits is about that edit, and not about a bundle of several."""
@@ -126,7 +136,7 @@ class Step:
             "effect": effect_json(effect),
             "edits": [e.as_json() for e in self.edits],
             "edit_budget": self.edit_budget,
-            "failures": [{"stage": f.stage, "kind": f.kind, "message": f.message} for f in self.failures],
+            "failures": [{"stage": f.stage, "kind": f.kind, "message": f.message} for f in self.lost],
             "cost": self.cost.as_json(),
         }
 

@@ -1,4 +1,4 @@
-"""Training in which questions for edits stayed without an answer: it says nothing about the skill."""
+"""Training in which questions for edits, or all gates, stayed without a result: it says nothing about the skill."""
 
 from collections.abc import Sequence
 
@@ -34,6 +34,16 @@ def outage(steps: Sequence[Step], *, ended: bool = False) -> Failure | None:
     last = asked[-PATIENCE:]
     enough = len(last) == PATIENCE or (ended and last)
     return _questions(last[-1])[-1] if enough and all(map(_down, last)) else None
+
+
+def unmeasured(steps: Sequence[Step]) -> Failure | None:
+    """The newest failure of the gates where none of them got enough results to decide; None where one did, or none was.
+
+    What was started from was measured, so that each of them lost runs of its own.
+    """
+    gates = [s.decision for s in steps if s.decision is not None]
+    lost = [f for d in gates for f in d.failures]
+    return lost[-1] if lost and all(d.reason == WITHOUT_RESULT for d in gates) else None
 
 
 def _asked(steps: Sequence[Step]) -> list[Step]:

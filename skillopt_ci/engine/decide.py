@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from skillopt_ci.core.compare import TOO_MUCH_MISSING, TaskPair, cluster_differences, interval_runs
 from skillopt_ci.core.history import Decision
-from skillopt_ci.core.rollout import Evaluation
+from skillopt_ci.core.rollout import Evaluation, Failure
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.stats import plus_two
 from skillopt_ci.core.task import Task
@@ -63,13 +63,14 @@ def decide(
     clusters = {t.id: t.cluster for t in tasks}
     before = [list(row) for row in incumbent.values]
     after = [list(row) for row in measured.values] if measured else [[] for _ in tasks]
+    failures: list[Failure] = []
     while True:
         base, head = _evaluation(skills[0], tasks, before), _evaluation(skills[1], tasks, after)
         move = next_move(base, head, rule, clusters=clusters)
         if move.action != "measure":
-            return _decision(move, base, head, clusters)
+            return _decision(move, base, head, clusters, failures)
         if _hopeless(before, after):
-            return _decision(replace(move, action="reject", reason="infrastructure"), base, head, clusters)
+            return _decision(replace(move, action="reject", reason="infrastructure"), base, head, clusters, failures)
         wanted = [(skills[0], before, i) for i in move.incumbent] + [(skills[1], after, i) for i in move.candidate]
         # Side by side, so that a drifting provider hits both alike.
         wanted.sort(key=lambda job: _rank(move, job[2]))
@@ -77,6 +78,7 @@ def decide(
         what = "validation of a candidate" if move.candidate else "validation of the incumbent, once more"
         for (_, rows, index), rollout in zip(wanted, lab.roll_out(jobs, what=what), strict=True):
             rows[index].append(rollout.value)
+            failures += [rollout.outcome] if isinstance(rollout.outcome, Failure) else []
 
 
 def _rank(move: Move, index: int) -> int:
@@ -99,7 +101,13 @@ def _lost(row: Sequence[float | None]) -> bool:
     return bool(row) and all(v is None for v in row)
 
 
-def _decision(move: Move, incumbent: Evaluation, candidate: Evaluation, clusters: Mapping[str, str | None]) -> Decision:
+def _decision(
+    move: Move,
+    incumbent: Evaluation,
+    candidate: Evaluation,
+    clusters: Mapping[str, str | None],
+    failures: Sequence[Failure],
+) -> Decision:
     """The rule's word with the means it is about: over tasks measured on both sides."""
     before, after = incumbent.means, candidate.means
     complete = all(candidate.values)
@@ -119,4 +127,5 @@ def _decision(move: Move, incumbent: Evaluation, candidate: Evaluation, clusters
         evaluation=candidate if complete else None,
         incumbent=incumbent,
         z=move.z,
+        failures=tuple(failures),
     )

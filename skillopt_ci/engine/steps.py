@@ -130,7 +130,7 @@ def gated(bench: Workbench, state: State, blank: Step, candidate: Skill, before:
     known = [s.decision for s in state.steps if s.decision is not None]
     earlier = next((s.decision for s in reversed(state.steps) if _same_question(s, state.skill, candidate)), None)
     if earlier is not None:  # proposed again to the same incumbent: the verdict stands
-        decision = replace(earlier, n_rollouts=0, incumbent=None)
+        decision = replace(earlier, n_rollouts=0, incumbent=None, failures=())
     else:
         seen = [state.val, *(d.evaluation for d in known if d.evaluation is not None)]
         shown = [r.screening for r in blank.edits if r.status == "kept"]

@@ -24,7 +24,7 @@ _OPEN = ("rejected-alone", "undecided")  # words that a later gate may take the 
 
 def reason_of(step: Step) -> str:
     """Why a step ended as it did, and which of its questions gave no result (not escaped)."""
-    lost = Counter((f.stage, f.kind) for f in step.failures)
+    lost = Counter((f.stage, f.kind) for f in step.lost)
     words = [f"{n} {stage} without a result ({kind})" for (stage, kind), n in lost.items()]
     reason = reason_words(step.reason, told=bool(words))
     return "; ".join([*([reason] if reason else []), *words])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.history import Decision
-from skillopt_ci.core.rollout import Evaluation, Sample
+from skillopt_ci.core.rollout import Evaluation, Failure, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.training_gate import STRICT
@@ -106,7 +106,7 @@ def test_an_accepted_candidate_is_measured_whole() -> None:
 @pytest.mark.parametrize("exact_stop", [True, False])
 def test_five_percent_may_be_missing_and_are_left_out_of_both_means(exact_stop: bool) -> None:
     found, _ = decide([(0.0, None), (0.0, 1.0), *([(1.0, 1.0)] * 18)], exact_stop=exact_stop)
-    assert (found.accept, found.mean, found.n_rollouts) == (True, 1.0, 19)
+    assert (found.accept, found.mean, found.n_rollouts, len(found.failures)) == (True, 1.0, 19, 1)
     assert found.incumbent_mean == 18 / 19
     assert found.evaluation is not None
     assert found.evaluation.means["a0"] is None
@@ -117,6 +117,7 @@ def test_more_is_no_decision_and_no_rejection(exact_stop: bool) -> None:
     found, harness = decide([(0.0, None)] * 2 + [(0.0, 1.0)] * 18, exact_stop=exact_stop)
     assert (found.accept, found.reason) == (False, "infrastructure")
     assert len([1 for _, s in harness.seen if s.task_id == "a0"]) == 2  # once more, then missing
+    assert found.failures == (Failure(stage="target", kind="timeout", message="no"),) * 2
 
 
 def test_what_the_incumbent_lacks_counts_as_missing_so_that_it_never_adds_up() -> None:

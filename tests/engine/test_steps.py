@@ -8,6 +8,7 @@ from skillopt_ci.core.rollout import Failure, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.unanswered import unanswered, unmeasured
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.optimizers.base import Proposal
 from tests.engine.bench import Script, Scripted, add, bench, named, run, skill, tasks
@@ -113,9 +114,25 @@ def test_a_candidate_that_could_not_be_measured_is_not_rejected() -> None:
     assert (step.action, step.reason) == ("skip", "infrastructure")
     assert step.candidate is not None
     assert [r.status for r in step.edits] == ["undecided"]
+    assert step.as_json()["failures"] == [{"stage": "target", "kind": "server", "message": "500"}] * len(step.lost)
+    assert step.lost
+    assert unmeasured(result.steps) == step.lost[-1]
+    assert unanswered(result.steps) == (0, None)  # the optimizer did its part
     assert result.rejected == ()
     assert optimizer.asked[1][1].rejected == ()  # nothing is known against it
     assert result.best == result.start
+
+
+def test_one_gate_that_decided_says_something_about_the_skill() -> None:
+    def half_down(skill: Skill, task: Task, sample: Sample) -> float | Exception:
+        return CallFailedError("server", "500") if sample.stream == "val" and "new" in skill.body else 0.0
+
+    optimizer = Scripted([[add("- new")], [add("- other")]])
+    result, _ = run(bench(optimizer, Script(half_down), epochs=2, slow_update=False), skill("x\n"))
+    assert [s.action for s in result.steps] == ["skip", "reject"]
+    assert result.steps[1].lost == ()
+    assert unmeasured(result.steps) is None
+    assert unmeasured(()) is None
 
 
 def test_the_edit_budget_follows_its_schedule_and_slow_updates_do_not_count() -> None:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from skillopt_ci.core.rollout import Failure
 from skillopt_ci.report.edits import kept_scores, reason_of
-from tests.report.samples import STEPS, step
+from tests.report.samples import STEPS, decision, step
 
 PLAIN = replace(step(1, "skip", None, ()), reason="no edit could be applied", failures=())
 
@@ -14,6 +14,13 @@ def test_a_step_says_what_gave_no_result() -> None:
         "no edit could be applied; 2 reflect without a result (malformed); 1 target without a result (timeout)"
     )
     assert reason_of(replace(PLAIN, reason="", failures=(lost,))) == "1 reflect without a result (malformed)"
+
+
+def test_a_gate_that_did_not_decide_says_what_it_lacked() -> None:
+    lost = Failure(stage="target", kind="request", message="400")
+    gate = replace(decision(None), failures=(lost, lost))
+    blind = replace(PLAIN, reason="infrastructure", decision=gate, failures=(replace(lost, kind="timeout"),))
+    assert reason_of(blind) == "1 target without a result (timeout); 2 target without a result (request)"
 
 
 def test_the_scores_of_the_kept_skill_end_with_what_all_its_runs_say() -> None:
