@@ -72,8 +72,9 @@ def _within(records: Sequence[EditRecord], budget: int) -> list[EditRecord]:
 
 
 def _failed(state: State, batch: Sequence[Rollout]) -> dict[str, Score]:
-    """The train tasks that did not pass when they were last tried, and how, those of the batch first."""
-    last = {r.sample.task_id: r for s in state.steps for r in s.rollouts if r.sample.stream.startswith("train/")}
+    """The train tasks that did not pass when they were last tried with this very text, those of the batch first."""
+    earlier = (r for s in state.steps for r in s.rollouts if r.sample.stream.startswith("train/"))
+    last = {r.sample.task_id: r for r in earlier if r.skill == state.working.digest}
     last |= {r.sample.task_id: r for r in batch}
     now = {r.sample.task_id for r in batch}
     order = sorted(last, key=lambda task: task not in now)

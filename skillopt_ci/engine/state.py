@@ -151,8 +151,9 @@ class State:
         tried = [(s.epoch, r) for s in self.steps if s.kind == "edit" for r in s.edits if r.proposed == s.number]
         # One that says the same as another was no try, and one that was tried again beside a new line is one edit.
         found = {r.edit.key(): (at, r.screening) for at, r in tried if r.screening and r.reason != REPEATS}
-        kept = stays(self.steps)
-        past = [key in kept and helps(shown, rule) for key, (at, shown) in found.items() if at < epoch]
+        kept, waits = stays(self.steps), {r.edit.key() for r in self.waiting}
+        decided = {key: shown for key, (at, shown) in found.items() if at < epoch and key not in waits}
+        past = [key in kept and helps(shown, rule) for key, shown in decided.items()]
         fruitless = bool(past) and not any(past)
         return not fruitless and not shows_nothing([shown for _, shown in found.values()], rule)
 

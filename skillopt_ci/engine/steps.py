@@ -152,6 +152,8 @@ def gated(bench: Workbench, state: State, blank: Step, candidate: Skill, before:
     records = [_judged(r, status, reason) for r in blank.edits]
     if action == "reject" and blank.kind == "edit":
         records = _promising(state.skill, records)
+    if action == "skip":  # what did well in screening has its gate when validation can be measured again
+        records = [replace(r, status="waiting") if r.status == "undecided" and r.screening else r for r in records]
     return replace(
         blank,
         action=action,

@@ -83,9 +83,6 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
                 yield notes
     except BudgetReachedError as reached:
         stopped, stopped_by = str(reached), reached.limit
-        if isinstance(reached, CutShortError):  # what was found by then waits for its gate below
-            state = state.after(reached.step)
-            yield reached.step
     else:
         require_answers(state.steps, ended=True)
     try:
@@ -111,7 +108,12 @@ def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, las
             if perfect(state):
                 return
     _keep_back(bench, state)
-    yield from _with_half(bench, state, edit_step(bench, state, epoch, batch, last=last))
+    try:
+        step = edit_step(bench, state, epoch, batch, last=last)
+    except CutShortError as cut:
+        yield cut.step  # what was found by then waits for its gate
+        raise
+    yield from _with_half(bench, state, step)
 
 
 def _keep_back(bench: Bench, state: State) -> None:

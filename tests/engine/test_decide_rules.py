@@ -169,6 +169,36 @@ def test_repeats_are_spared_where_they_tell_nothing(exact_stop: bool) -> None:
     assert fitting_rule(rule, 60, [ones(*HALF, of=59, runs=2)]) == rule
 
 
+@pytest.mark.parametrize(
+    ("n_tasks", "rule", "benefit"),
+    [(39, CONFIRM, 1), (10, CAREFUL, 1), (40, CONFIRM, 0), (39, STRICT, 0), (9, CONFIRM, 0)],
+)
+def test_screened_edits_have_the_benefit_of_the_doubt_on_few_tasks(
+    n_tasks: int, rule: TrainingRule, benefit: float
+) -> None:
+    assert fitting_rule(rule, n_tasks, [], screened=True).benefit == benefit
+    assert fitting_rule(rule, n_tasks, []).benefit == 0
+
+
+def test_with_the_benefit_of_the_doubt_a_small_loss_is_measured_again_and_a_large_one_is_not() -> None:
+    rule = fitting_rule(CONFIRM, 20, [], screened=True)
+
+    def unlucky(skill: Skill, task: Task, sample: Sample) -> float:
+        """Two tasks lost and one won in the first run, and four won in every further one."""
+        number = int(task.id[1:])
+        if skill.body == OLD.body:
+            return float(number < 10)
+        return float(number in {*range(8), 15} if sample.n == 0 else number < 14)
+
+    before = known([[float(n < 10)] for n in range(20)])
+    found, seen = decided(unlucky, before, rule)
+    assert (found.accept, found.reason) == (True, "better on validation")
+    assert len(seen) > 20
+    assert not decided(unlucky, before, replace(rule, benefit=0.0))[0].accept
+    bad, seen = decided(levels(HALF, range(6)), before, rule)
+    assert (bad.accept, bad.reason, len(seen)) == (False, "not better", 20)
+
+
 # --- the same candidate again
 
 
