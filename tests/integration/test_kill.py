@@ -20,7 +20,7 @@ RESULT = ("best_skill.md", "history.json")
 START = SKILL + "- Answer with only the value, nothing else.\n"
 SIZES = (12, 16, 14)
 STEPS = {"epochs": 3, "batch_size": 4, "minibatch_size": 2, "edit_budget": {"start": 1, "end": 1}}
-TRAIN = {**STEPS, "gate": "strict", "seed": 116, "over_plan": None}  # a run that accepts, rejects and lets edits wait
+TRAIN = {**STEPS, "gate": "strict", "seed": 129, "over_plan": None}  # a run that accepts, rejects and lets edits wait
 SIMULATED = {"models": {"type": "simulated", "noise": 0.15, "latency_ms": 3}}
 
 
