@@ -97,11 +97,20 @@ def _copy(packed: IO[bytes], target: IO[bytes], limit: int) -> int:
 
 
 def _runs(api: GitHub, source: Source, branch: str) -> Iterator[Mapping[str, Any]]:
-    """Finished runs that may be believed, the newest first."""
+    """Finished runs that may be believed, the newest first.
+
+    Each event is asked for by itself: a fork can make any number of runs under the branch's name, none of these events.
+    """
     where = f"{{repo}}/actions/workflows/{source.workflow}/runs"
-    listed = api.find(where, branch=branch, status="completed", per_page=_RUNS)
+    runs: list[Mapping[str, Any]] = []
+    for event in _EVENTS:
+        listed = api.find(where, branch=branch, event=event, status="completed", per_page=_RUNS)
+        if listed is None:
+            return
+        runs += listed.get("workflow_runs") or ()
+    runs.sort(key=lambda run: str(run.get("created_at")), reverse=True)
     left, history = TRIED, History(api, branch)
-    for run in (listed or {}).get("workflow_runs") or ():
+    for run in runs:
         path = str(run.get("path") or "").partition("@")[0]
         if path == f".github/workflows/{source.workflow}" and history.may_have(run):
             if history.has(run):

@@ -38,9 +38,10 @@ def damaged(name: str) -> bytes:
 
 
 def run_of(number: int, **changes: Any) -> dict[str, Any]:
-    """A run of the baseline workflow."""
+    """A run of the baseline workflow; the higher its number, the older it is."""
     return {
         "id": number,
+        "created_at": f"2026-11-20T10:00:{59 - number % 60:02}Z",
         "event": "push",
         "head_branch": "main",
         "head_sha": f"{number:040x}",
@@ -110,12 +111,18 @@ class ArtifactHost:
             run = self.run_of_record.get(int(parts[-1]))
             self._send(request, 200 if run else 404, json.dumps(run or {"message": "Not Found"}).encode())
         elif parts[-1] == "runs":
-            found = self.runs
-            text = json.dumps({"total_count": 1, "workflow_runs": found}).encode()
-            self._send(request, 404 if found is None else 200, b'{"message": "Not Found"}' if found is None else text)
+            self._send(request, *self._listed(parse_qs(split.query)))
         else:
             listed = self.artifacts.get(int(parts[-2]), [{"id": 9, "name": "skillopt-baseline", "expired": False}])
             self._send(request, 200, json.dumps({"total_count": 1, "artifacts": listed}).encode())
+
+    def _listed(self, query: dict[str, list[str]]) -> tuple[int, bytes]:
+        """Runs as GitHub lists them: those of an event if one is named, the newest first, a page of them."""
+        if self.runs is None:
+            return 404, b'{"message": "Not Found"}'
+        event = query.get("event", [None])[0]
+        found = [r for r in self.runs if event in (None, r["event"])][: int(query.get("per_page", ["30"])[0])]
+        return 200, json.dumps({"total_count": len(self.runs), "workflow_runs": found}).encode()
 
     @staticmethod
     def _send(request: BaseHTTPRequestHandler, status: int, body: bytes, location: str = "") -> None:

@@ -25,9 +25,9 @@ def test_the_newest_runs_ledger_is_brought_with_few_requests(host: Host, tmp_pat
     assert host.fetch(place.parent) == run_of(1)["html_url"]
     assert place.read_bytes() == b"a ledger"
     asked = [path.rpartition("/")[2] for path, _ in host.seen]
-    assert asked == ["runs", "main", f"{TIP}...{1:040x}", "artifacts", "zip", "9"]
-    assert host.seen[4][1] == "Bearer ghs_secret"
-    assert host.seen[5][1] == ""  # whoever stores the bytes gets no token
+    assert asked == ["runs"] * 3 + ["main", f"{TIP}...{1:040x}", "artifacts", "zip", "9"]
+    assert host.seen[6][1] == "Bearer ghs_secret"
+    assert host.seen[7][1] == ""  # whoever stores the bytes gets no token
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,21 @@ def test_an_older_run_stands_in_for_one_whose_artifact_is_gone(host: Host, tmp_p
     host.artifacts = {n: [] for n in range(1, 9)}
     host.seen.clear()
     assert host.fetch(tmp_path) == ""
-    assert len(host.seen) == 8
+    assert len(host.seen) == 10
+
+
+def test_a_forks_runs_under_the_branchs_name_hide_no_run(host: Host, tmp_path: Path) -> None:
+    forks = {"event": "pull_request", "head_repository": {"full_name": "stranger/skills"}}
+    host.runs = [*(run_of(n, **forks) for n in range(1, 51)), run_of(51)]
+    assert host.fetch(tmp_path).endswith("/51")
+
+
+def test_the_newest_run_is_taken_whatever_event_it_had(host: Host, tmp_path: Path) -> None:
+    events = ("workflow_dispatch", "schedule", "push")
+    host.runs = [run_of(n, event=event) for n, event in enumerate(events, 1)]
+    for number in (1, 2, 3):
+        assert host.fetch(tmp_path).endswith(f"/{number}")
+        host.runs.pop(0)
 
 
 def test_there_is_no_baseline_workflow(host: Host, tmp_path: Path) -> None:
