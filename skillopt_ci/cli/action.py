@@ -7,6 +7,7 @@ changes into the workspace only then. Whatever happens, outputs, annotations and
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,10 +30,10 @@ from skillopt_ci.cli.action_inputs import (
 )
 from skillopt_ci.cli.action_results import CHANGED, OUTPUTS, fallback_summary, lines, outputs
 from skillopt_ci.cli.action_setup import bring_state, find_run, keep_runs, prepare, with_head
-from skillopt_ci.cli.guard import write_json
+from skillopt_ci.cli.guard import UnexpectedError, write_json
 from skillopt_ci.core.json_values import parsed_object
 from skillopt_ci.errors import InterruptedRunError, SkilloptError, UsageError
-from skillopt_ci.report.escape import one_line, scrubber
+from skillopt_ci.report.escape import one_line, scrubber, visible
 
 Json = Mapping[str, object]
 
@@ -68,6 +69,10 @@ def act(world: World) -> int:
         value, code = _carry_out(world, inputs, context, places)
     except SkilloptError as error:
         value, code = _early(error, inputs, places), error.exit_code
+    except Exception as error:  # noqa: BLE001 - as in the guard: outputs and results are written whatever happens
+        _trace(world, error, inputs)
+        bug = UnexpectedError.of(error)
+        value, code = _early(bug, inputs, places), bug.exit_code
     except KeyboardInterrupt:
         value, code = {"reason": InterruptedRunError.reason, "message": "interrupted"}, InterruptedRunError.exit_code
     world.shield()
@@ -133,6 +138,13 @@ def _remember(world: World, inputs: Inputs, places: Places, say: Callable[[str],
         code, _ = world.call(remembering(inputs, places))
     if code:
         say("what reviewers and earlier runs rejected could not be brought up to date; the lines above say why")
+
+
+def _trace(world: World, error: Exception, inputs: Inputs) -> None:
+    """The traceback into the log, for a report of the bug: files outside of the results are gone with the job."""
+    text = visible(scrubber(inputs.secrets)("".join(traceback.format_exception(error))))
+    with no_commands(world.write):
+        world.write(text)
 
 
 def _early(error: SkilloptError, inputs: Inputs, places: Places) -> Json:

@@ -23,6 +23,11 @@ class UnexpectedError(SkilloptError):
 
     reason = "unexpected"
 
+    @classmethod
+    def of(cls, error: Exception) -> "UnexpectedError":
+        """What happened, in one line."""
+        return cls(f"unexpected error: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+
 
 def run(command: str, options: Options, body: Callable[[Console], int]) -> NoReturn:
     """Run a command's body and leave with its exit code, or with that of its error.
@@ -101,15 +106,15 @@ def _failed(command: str, options: Options, console: Console, error: SkilloptErr
 def _unexpected(command: str, options: Options, console: Console, error: Exception) -> int:
     """One line and a report file: a traceback helps us and nobody else."""
     text = console.scrub("".join(traceback.format_exception(error)))
-    first = f"unexpected error: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    bug = UnexpectedError.of(error)
     if options.debug:
         console.error(text)
     else:
         report = Path(tempfile.gettempdir()) / f"skillopt-ci-error-{os.getpid()}.txt"
         write_text(report, text)
-        console.error(f"{first}; this is a bug: please report it with {report}")
-    _leave_files(command, options, console, UnexpectedError(first))
-    return UnexpectedError.exit_code
+        console.error(f"{bug}; this is a bug: please report it with {report}")
+    _leave_files(command, options, console, bug)
+    return bug.exit_code
 
 
 def _leave_files(command: str, options: Options, console: Console, error: SkilloptError) -> None:

@@ -27,8 +27,9 @@ _RUNS = 20
 TRIED = 3
 _MEMBERS = 1000
 _CHUNK = 1024 * 1024
-# What zipfile raises for an archive whose bytes were changed; encryption and unknown methods are a RuntimeError.
-BROKEN = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError)
+# What zipfile raises for an archive whose bytes were changed: encryption is a RuntimeError, an offset before the file
+# and a name that is no text are a ValueError.
+BROKEN = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def unpack(file: IO[bytes], folder: Path, limit: int = MAX_BYTES) -> None:
                     place = folder / member.filename
                     place.parent.mkdir(parents=True, exist_ok=True)
                     written.append(place)
-                    with archive.open(member) as packed, place.open("wb") as target:
+                    with open_member(archive, member) as packed, place.open("wb") as target:
                         limit -= _copy(packed, target, limit)
     except (*BROKEN, ForgeError) as error:
         for place in written:
@@ -84,6 +85,17 @@ def unpack(file: IO[bytes], folder: Path, limit: int = MAX_BYTES) -> None:
         raise ForgeError(f"an artifact is broken: {type(error).__name__}") from error
     if not written:
         raise ForgeError(f"an artifact holds no {LEDGER}")
+
+
+def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    """Open a member as runners pack it, deflated or as it is; LZMA may ask for gigabytes to unpack a few bytes.
+
+    Raises:
+        zipfile.BadZipFile: it is packed in another way; also what else is in `BROKEN`.
+    """
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile(f"{member.filename} is packed in a way that no runner uses")
+    return archive.open(member)
 
 
 def _copy(packed: IO[bytes], target: IO[bytes], limit: int) -> int:

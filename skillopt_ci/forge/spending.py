@@ -13,7 +13,7 @@ from typing import Any
 
 from skillopt_ci.core.spending import MAX_BYTES, SpendRecord, parse_record
 from skillopt_ci.errors import ForgeError
-from skillopt_ci.forge.artifacts import BROKEN, TRIED, History, download_artifact
+from skillopt_ci.forge.artifacts import BROKEN, TRIED, History, download_artifact, open_member
 from skillopt_ci.forge.github import PER_PAGE, GitHub
 
 ARTIFACT = "skillopt-spend"
@@ -113,7 +113,7 @@ def _record(api: GitHub, artifact: int) -> SpendRecord:
     with TemporaryFile() as file:
         download_artifact(api, ARTIFACT, artifact, file, limit=2 * MAX_BYTES)
         try:
-            with zipfile.ZipFile(file) as archive, archive.open(RECORD) as packed:
+            with zipfile.ZipFile(file) as archive, open_member(archive, archive.getinfo(RECORD)) as packed:
                 return parse_record(packed.read(MAX_BYTES + 1))
-        except (*BROKEN, KeyError, ValueError):
+        except (*BROKEN, KeyError):
             return SpendRecord()

@@ -174,6 +174,30 @@ def test_an_interruption_is_written_down(step: Step) -> None:
     assert not step.log.stopped
 
 
+def test_a_bug_is_written_down_with_its_traceback_in_the_log(step: Step) -> None:
+    error = AttributeError("::error::ghs_0123456789 has no attribute 'get'")
+    assert step.run((0, error), command="gate", github_token="ghs_0123456789") == 2
+    assert (step.outputs["reason"], step.outputs["exit-code"]) == ("unexpected", "2")
+    written = json.loads((step.folder / "temp/skillopt-ci/gate/gate.json").read_text(encoding="utf-8"))
+    assert written["message"].startswith("unexpected error: AttributeError: ")
+    text = "".join(step.written)
+    assert "Traceback (most recent call last)" in text
+    assert "ghs_0123456789" not in text.replace("::add-mask::ghs_0123456789", "")
+    assert [a.data[:40] for a in step.log.annotations()] == ["skillopt-ci gate: unexpected error: Attr"]
+
+
+def test_an_answer_that_github_never_gives_fails_with_results(step: Step) -> None:
+    host = ArtifactHost()
+    try:
+        step.event("pull_request", pull())
+        step.env |= {"GITHUB_API_URL": host.url, "GITHUB_REF_NAME": "main"}
+        host.runs = [run_of(1, head_repository="octo/skills")]
+        assert step.run(command="gate", github_token="ghs_0123456789", head=A) == 2
+        assert step.outputs["reason"] == "unexpected"
+    finally:
+        host.close()
+
+
 def test_a_runner_file_that_cannot_be_written_fails_the_step(step: Step) -> None:
     step.env["GITHUB_OUTPUT"] = str(step.folder / "none" / "output")
     assert step.run((0, {}), command="check") == 2

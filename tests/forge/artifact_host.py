@@ -37,6 +37,19 @@ def damaged(name: str) -> bytes:
     return whole[:start] + b"\xff" * 8 + whole[start + 8 :]
 
 
+def otherwise_damaged(name: str) -> Iterator[bytes]:
+    """Archives of one file with bytes changed: a start before the file, a name that is no text, packed otherwise."""
+    whole = zipped({name: b"x"})
+    yield whole[:-6] + b"\xff\xff\xff\x0f" + whole[-2:]
+    listed = whole.index(b"PK\x01\x02")  # the list of members: flags at 8, the name at 46
+    yield whole[: listed + 9] + b"\x08" + whole[listed + 10 : listed + 46] + b"\xff" + whole[listed + 47 :]
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(name, bytes(range(256)) * 4)
+    packed, start = data.getvalue(), 30 + len(name) + 9  # behind LZMA's own settings
+    yield packed[:start] + b"\xff" * 8 + packed[start + 8 :]
+
+
 def run_of(number: int, **changes: Any) -> dict[str, Any]:
     """A run of the baseline workflow; the higher its number, the older it is."""
     return {

@@ -9,7 +9,7 @@ import pytest
 
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.artifacts import TRAINING, unpack
-from tests.forge.artifact_host import TIP, damaged, run_of, zipped
+from tests.forge.artifact_host import TIP, damaged, otherwise_damaged, run_of, zipped
 from tests.forge.artifact_host import ArtifactHost as Host
 
 
@@ -103,13 +103,18 @@ def test_there_is_no_baseline_workflow(host: Host, tmp_path: Path) -> None:
         zipped({"other.txt": b"x"}),
         zipped({"ledger.sqlite": b"x" * 5000})[:-80],
         damaged("ledger.sqlite"),
+        *otherwise_damaged("ledger.sqlite"),
         zipped({"../ledger.sqlite": b"x", "memory/../../x.jsonl": b"x", "/ledger.sqlite": b"x", "memory/.jsonl": b"x"}),
     ],
 )
 def test_an_archive_that_is_none_of_ours(host: Host, tmp_path: Path, data: bytes) -> None:
     host.data = data
-    with pytest.raises(ForgeError, match=r"holds no ledger\.sqlite|is broken: (?:BadZipFile|error)"):
+    with pytest.raises(
+        ForgeError, match=r"holds no ledger\.sqlite|is broken: (?:BadZipFile|error|UnicodeDecodeError|OSError)"
+    ):
         host.fetch(tmp_path / "inner")
+    with pytest.raises(ForgeError):
+        unpack(io.BytesIO(data), tmp_path / "inner")
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from skillopt_ci.core.spending import SpendRecord, render_record
 from skillopt_ci.errors import ForgeError
 from skillopt_ci.forge.spending import MOST, MOST_IN_A_GATE, Spending, read_spending
-from tests.forge.artifact_host import ArtifactHost, damaged
+from tests.forge.artifact_host import ArtifactHost, damaged, otherwise_damaged
 
 MONTH = "2026-11"
 
@@ -118,7 +118,7 @@ def test_what_does_not_count(host: ArtifactHost, changes: dict[str, object]) -> 
     assert requests(host) == 1
 
 
-@pytest.mark.parametrize("data", [b"no archive", b"", damaged("spend.json")])
+@pytest.mark.parametrize("data", [b"no archive", b"", damaged("spend.json"), *otherwise_damaged("spend.json")])
 def test_a_record_that_is_none_says_nothing(host: ArtifactHost, data: bytes) -> None:
     host.stored[host.spent(7, "", at(1))] = data
     host.spent(8, "not json", at(2))
