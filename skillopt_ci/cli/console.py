@@ -11,10 +11,7 @@ import click
 
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.errors import Problem
-from skillopt_ci.report.escape import visible
-
-# Lines that a workflow runner takes for its own commands, wherever they come from.
-_COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
+from skillopt_ci.report.escape import log_text
 
 # Problems that differ in names and numbers alone are alike; so many of a kind are shown.
 _VARIES = re.compile(r"'[^']*'|\d+")
@@ -80,7 +77,7 @@ class Console:
 
     def _write(self, text: str, colour: str | None, *, err: bool) -> None:
         stream = sys.stderr if err else sys.stdout
-        plain = _COMMAND.sub(r"\1: ", visible(self.scrub(text))).replace("##[", "## [")
+        plain = log_text(self.scrub(text))
         # https://no-color.org: any value that is not empty.
         coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         echo(click.style(plain, fg=colour) if colour and coloured else plain, err=err, colour=coloured)

@@ -14,6 +14,7 @@ from typing import NoReturn
 from skillopt_ci.cli.console import Console, echo
 from skillopt_ci.cli.options import Options
 from skillopt_ci.errors import ConfigError, InterruptedRunError, Problem, SkilloptError
+from skillopt_ci.report.escape import log_json, log_text
 
 STDOUT = Path("-")  # as a place for one result
 
@@ -61,16 +62,21 @@ def run(command: str, options: Options, body: Callable[[Console], int]) -> NoRet
 
 def write_json(path: Path, value: object, scrub: Callable[[str], str]) -> None:
     """Write a result as JSON, whole or not at all. Raises `SkilloptError` when the place cannot be written."""
-    write_output(path, scrub(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+    text = log_json(value) if is_stream(path) else json.dumps(value, indent=2, ensure_ascii=False)
+    write_output(path, scrub(text) + "\n")
 
 
 def write_output(path: Path, text: str) -> None:
-    """Write a file that the user named, as `write_text`; `-` is stdout, `/dev/stdout` and the like are written to."""
+    """Write a file that the user named, as `write_text`; `-` is stdout, `/dev/stdout` and the like are written to.
+
+    Those may be a terminal or the log of a workflow runner: what either obeys is taken out.
+    """
+    if not is_stream(path):
+        write_text(path, text)
+        return
+    text = log_text(text)
     if path == STDOUT:
         echo(text.rstrip("\n"))
-        return
-    if not _is_device(path):
-        write_text(path, text)
         return
     try:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -154,8 +160,9 @@ def problem_json(problem: Problem) -> dict[str, object]:
     }
 
 
-def _is_device(path: Path) -> bool:
-    return path.parent == Path("/dev") or (path.exists() and not path.is_file() and not path.is_dir())
+def is_stream(path: Path) -> bool:
+    """Not a file, nor the place for one: `-`, a device or a pipe."""
+    return path == STDOUT or path.parent == Path("/dev") or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def _probe(path: Path) -> None:
@@ -163,7 +170,7 @@ def _probe(path: Path) -> None:
     try:
         if path.is_dir():
             raise SkilloptError(f"{path}: cannot be written: is a folder")
-        if path == STDOUT or _is_device(path):
+        if is_stream(path):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):

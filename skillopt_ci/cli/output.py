@@ -9,8 +9,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skillopt_ci.cli.console import Console, echo
-from skillopt_ci.cli.guard import STDOUT, write_json, write_output
+from skillopt_ci.cli.console import Console
+from skillopt_ci.cli.guard import is_stream, write_json, write_output
 from skillopt_ci.cli.options import Options
 from skillopt_ci.errors import SkilloptError
 from skillopt_ci.report.junit import with_property
@@ -79,8 +79,8 @@ def _for_a_person(shown: str, pages: "Callable[[], Sequence[Report]] | None") ->
 
 def append(path: Path, text: str) -> None:
     """Add a text to a file; `-` is stdout. Raises `SkilloptError` when it cannot be written."""
-    if path == STDOUT:
-        echo(text.rstrip("\n"))
+    if is_stream(path):
+        write_output(path, text if text.endswith("\n") else text + "\n")
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """`report`: show what a training run found, and make its page again."""
 
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from skillopt_ci.cli.project import find_root
 from skillopt_ci.cli.training import RUNS
 from skillopt_ci.config.access import secret_values
 from skillopt_ci.errors import UsageError
-from skillopt_ci.report.escape import mask_tokens, scrubber
+from skillopt_ci.report.escape import log_json, mask_tokens, scrubber
 from skillopt_ci.report.page.document import document
 from skillopt_ci.report.page.from_run import read_page
 from skillopt_ci.report.run_folder import RunFolder
@@ -51,7 +50,7 @@ def _report(console: Console, options: Options, run_dir: Path | None, form: str)
     console.scrub = lambda text: mask_tokens(known(text))
     console.detail(str(folder))
     if form == "json":
-        console.result(json.dumps(read_json(folder, "report.json"), indent=2))  # ASCII: nothing is lost on the way
+        console.result(log_json(read_json(folder, "report.json")))
     elif form == "html":
         console.result(document(read_page(folder, console.scrub)).rstrip("\n"))
     elif form == "terminal":

@@ -18,6 +18,8 @@ _ANSI = re.compile(
 _BREAKS = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 # Letters by category, and yet nothing to see: Hangul fillers, Khmer inherent vowels, grapheme joiner, Mongolian ones.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u3164\uffa0")
+# Lines that a workflow runner takes for its own commands, wherever they come from.
+_COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
 _SPACER = "&#8203;"  # breaks mentions, references and links where GitHub would make them
 _SECRET_MIN = 6
 # Keys by their form: OpenAI and Anthropic, GitHub, AWS, Google, Slack, PEM.
@@ -44,6 +46,16 @@ def one_line(text: str, limit: int = 200) -> str:
     while flat.startswith("::"):  # `::command::` counts at the start of a line only
         flat = f": {flat[1:]}"
     return flat if len(flat) <= limit else flat[: max(0, limit - 1)].rstrip() + "…"
+
+
+def log_text(text: str) -> str:
+    """Lines for terminals and logs: nothing hidden, no command of a workflow runner in them."""
+    return _COMMAND.sub(r"\1: ", visible(text)).replace("##[", "## [")
+
+
+def log_json(value: object) -> str:
+    """A value as JSON that `log_text` leaves as it is: ASCII alone, and the same value to whoever reads it."""
+    return json.dumps(value, indent=2).replace("##[", "\\u0023#[")  # `#` is in strings only
 
 
 def md_text(text: str, limit: int = 1000) -> str:

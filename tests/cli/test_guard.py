@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.guard import run, write_output, write_text
+from skillopt_ci.cli.guard import run, write_json, write_output, write_text
 from skillopt_ci.cli.main import main
 from skillopt_ci.cli.options import Options
+from skillopt_ci.cli.output import append
 from skillopt_ci.errors import GitError, SkilloptError
 
 
@@ -105,6 +107,24 @@ def test_a_pipe_is_written_to_and_a_link_is_never_followed(tmp_path: Path) -> No
     assert pipe.is_fifo()
     assert (link.is_symlink(), link.read_text(encoding="utf-8")) == (False, "new")
     assert (tmp_path / "goal").read_text(encoding="utf-8") == "old"
+
+
+HOSTILE = "a\n::add-mask::x\r  ::error::y\u2028::stop-commands::z \x9b2J \u202e \x1b]0;t\x07 ##[error]\\###[group]"
+
+
+@pytest.mark.parametrize("place", ["-", "/dev/stdout"])
+def test_what_goes_to_stdout_tells_no_terminal_and_no_runner_what_to_do(
+    place: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_output(Path(place), f"<pre>{HOSTILE}</pre>\n")
+    append(Path(place), HOSTILE)
+    write_json(Path(place), {"model": HOSTILE, "n\u00e4me": "\ud800"}, lambda text: text.replace("group", "***"))
+    out = capfd.readouterr().out
+    assert not [line for line in re.split("[\r\n\x85\u2028\u2029]", out) if line.lstrip().startswith("::")]
+    assert "##[" not in out
+    assert out.replace("\n", "").isprintable()
+    value = json.loads(out[out.index("{") :])
+    assert value == {"model": HOSTILE.replace("group", "***"), "n\u00e4me": "\ud800"}
 
 
 def test_half_a_character_is_an_escape_in_a_file(tmp_path: Path) -> None:
