@@ -25,6 +25,7 @@ class Call:
     path: str
     headers: Mapping[str, str]
     body: Any
+    raw: bytes = b""
 
     @property
     def user_text(self) -> str:
@@ -91,10 +92,11 @@ class Loopback:
         self._server.server_close()
         self._thread.join()
 
-    def answer(self, path: str, headers: Mapping[str, str], body: Any) -> Reply | None:
+    def answer(self, path: str, headers: Mapping[str, str], raw: bytes) -> Reply | None:
         """The scripted reply, or None to drop the connection."""
         with self._lock:
-            call = Call(number=self._count, path=path, headers=headers, body=body)
+            body = json.loads(raw) if raw else None
+            call = Call(number=self._count, path=path, headers=headers, body=body, raw=raw)
             self._count += 1
             if self._record:
                 self.calls.append(call)
@@ -155,7 +157,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", "0")))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.server.loopback.answer(self.path, headers, json.loads(raw) if raw else None)
+        reply = self.server.loopback.answer(self.path, headers, raw)
         if reply is None:
             self.close_connection = True
             return

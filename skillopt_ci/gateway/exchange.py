@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,9 @@ _DEFAULT_OUTPUT = 8192
 _LONGEST_ERROR = 64 * 1024
 _LONGEST_HEADER = 4096
 _MOST_VALUES = 1_000_000
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_ANSWERS = ("n", "best_of")
+_CHECKED = frozenset(["model", "stream", "stream_options", *_LIMITS, *_ANSWERS])
 
 
 class Failures:
@@ -121,16 +124,19 @@ class Exchange:
             return _refused(400, asked, why)
         body = parsed_object(asked.body) or {}
         model = string(body.get("model"))
-        if not model:
-            return _refused(400, asked, "the request is no JSON object with a model")
+        why = _unclear(body) if model else "the request is no JSON object with a model"
+        if why:
+            return _refused(400, asked, why)
+        if body.get("stream") is True and protocol == "chat":  # or the provider would not say what it cost
+            body["stream_options"] = {**mapping(body.get("stream_options")), "include_usage": True}
+        length = len(asked.body)
+        try:  # what was checked is what is sent: another reader may take the first of two keys of one name
+            asked = replace(asked, body=json.dumps(body, allow_nan=False).encode())
+        except (ValueError, RecursionError):
+            return _refused(400, asked, "the request holds what JSON has no words for")
         if counting:
             return self._count(asked, model)
-        streamed = body.get("stream") is True
-        if streamed and protocol == "chat":  # or the provider would not say what it cost
-            options = {**mapping(body.get("stream_options")), "include_usage": True}
-            changed = json.dumps({**body, "stream_options": options}).encode()
-            asked = Asked(path=asked.path, query=asked.query, headers=asked.headers, body=changed)
-        ticket = self.entry.admit(model, len(asked.body), _most_output(body))
+        ticket = self.entry.admit(model, length, _most_output(body))
         if isinstance(ticket, str):
             return _refused(400, asked, ticket)
         ticket.tally = Tally(protocol)
@@ -222,8 +228,23 @@ def settle(ticket: Ticket, usage: Usage, served_model: str) -> None:
 
 
 def _most_output(body: Mapping[str, object]) -> int:
-    named = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-    return next((n for key in named if (n := count(body.get(key)))), _DEFAULT_OUTPUT)
+    """Tokens that an answer may have; which of several limits counts is the provider's to say, so the largest does."""
+    return max(count(body.get(key)) for key in _LIMITS) or _DEFAULT_OUTPUT
+
+
+def _unclear(body: Mapping[str, object]) -> str:
+    """Why it is not plain what a request asks for, and what it may cost; empty when it is."""
+    for key in body:
+        if key not in _CHECKED and key.casefold() in _CHECKED:  # some servers match keys in any case
+            return f"write the key '{key.casefold()}' in lower case"
+    for key in _LIMITS:
+        value = body.get(key)
+        if value is not None and (type(value) is not int or count(value) != value):
+            return f"'{key}' must be a whole number"
+    for key in _ANSWERS:  # a hundred answers would be paid for as one call
+        if body.get(key) not in (None, 1):
+            return f"ask for one answer at a time, not with '{key}' for several"
+    return ""
 
 
 def _unfit(asked: Asked) -> str:

@@ -18,6 +18,7 @@ from skillopt_ci.gateway.passes import Pass
 from skillopt_ci.gateway.server import Gateway
 from skillopt_ci.gateway.upstream import Upstream
 from skillopt_ci.providers.base import ProviderOptions
+from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer
 from tests.gateway.world import KEY, World, anthropic_stream, chat_stream, responses_stream, world
 from tests.loopback import Call, Reply, chat_reply, error_reply, messages_reply, responses_reply, scripted
@@ -29,6 +30,10 @@ def claude(world: World, entry: Pass) -> anthropic.Anthropic:
 
 def gpt(world: World, entry: Pass) -> openai.OpenAI:
     return openai.OpenAI(base_url=world.url + "/v1", api_key=entry.token, max_retries=0, timeout=20)
+
+
+def bearer(entry: Pass) -> dict[str, str]:
+    return {"authorization": f"Bearer {entry.token}"}
 
 
 def say(client: anthropic.Anthropic, model: str = "m") -> str:
@@ -132,6 +137,12 @@ def test_a_client_of_another_protocol_is_told_so() -> None:
         ("/v1/messages", b"[" * 100_000, 400, "no JSON object"),
         ("/v1/messages", b'{"model": "other"}', 400, "this rollout may only ask: m"),
         ("/v1/messages/count_tokens", b'{"model": "other"}', 400, "this rollout may only ask: m"),
+        ("/v1/messages", b'{"model": "other", "model": "m", "Model": "other"}', 400, "the key 'model' in lower case"),
+        ("/v1/messages", '{"model": "m", "max_to\u212aens": 9}'.encode(), 400, "the key 'max_tokens' in lower case"),
+        ("/v1/messages", b'{"model": "m", "max_tokens": 9e9}', 400, "'max_tokens' must be a whole number"),
+        ("/v1/messages", b'{"model": "m", "n": "128"}', 400, "one answer at a time, not with 'n'"),
+        ("/v1/messages", b'{"model": "m", "best_of": 2}', 400, "one answer at a time, not with 'best_of'"),
+        ("/v1/messages", b'{"model": "m", "x": NaN}', 400, "what JSON has no words for"),
         ("/v1/messages?a=\x01", b'{"model": "m"}', 400, "printable ASCII"),
         ("/v1/messages/count_tokens?" + "a" * 5000, b'{"model": "m"}', 400, "must be short"),
         ("/v1/messages", b'{"model": "m", "x": [' + b"[]," * 1_000_001 + b"0]}", 400, "too many lists and objects"),
@@ -268,6 +279,47 @@ def test_the_budget_of_the_run() -> None:
         assert isinstance(entry.metered.fatal, BudgetReachedError)
         assert isinstance(other.metered.fatal, BudgetReachedError)
         assert len(w.server.calls) == 1
+
+
+class Noting(Meter):
+    """A meter that notes the most that each call can cost."""
+
+    def __init__(self) -> None:
+        super().__init__(Limits(usd=Decimal(1)), ["r"])
+        self.estimates: list[Decimal] = []
+
+    def admit(self, estimate: Decimal) -> None:
+        self.estimates.append(estimate)
+        super().admit(estimate)
+
+
+@pytest.mark.parametrize(
+    ("limits", "tokens"),
+    [
+        ({"max_tokens": 1, "max_completion_tokens": 30_000, "n": 1}, 30_000),
+        ({"max_completion_tokens": 7, "max_output_tokens": 120_000}, 120_000),
+        ({"max_tokens": 30_000, "max_completion_tokens": None, "n": None}, 30_000),
+        ({}, 8192),
+    ],
+)
+def test_the_largest_of_several_limits_is_what_a_call_may_cost(limits: dict[str, int | None], tokens: int) -> None:
+    with world(lambda _: chat_reply("x")) as w:
+        meter = Noting()
+        entry = w.enter(meters=[meter])
+        body = {"model": "m", "messages": [], **limits}
+        answer = httpx2.post(w.url + "/v1/chat/completions", json=body, headers=bearer(entry))
+        length = len(answer.request.content)
+        assert meter.estimates == [Decimal(length + 10 * tokens) / 1_000_000]
+
+
+def test_what_is_sent_is_what_was_checked() -> None:
+    with world(lambda _: chat_reply("x")) as w:
+        tools = '"tools": [{"a": 1, "a": 2.50}]'
+        body = f'{{"model": "other", "n": 128, {tools}, "n": 1, "messages": ["\u00e9"], "model": "m"}}'.encode()
+        url = w.url + "/v1/chat/completions"
+        assert httpx2.post(url, content=body, headers=bearer(w.enter())).status_code == 200
+        (call,) = w.server.calls
+        assert call.raw == b'{"model": "m", "n": 1, "tools": [{"a": 2.5}], "messages": ["\\u00e9"]}'
 
 
 def test_a_budget_in_usd_needs_a_price() -> None:
