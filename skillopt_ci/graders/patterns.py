@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import regex
 
+from skillopt_ci.core.repeats import too_large
 from skillopt_ci.errors import CallFailedError, ConfigError
 
 TIMEOUT_SECONDS = 1.0
@@ -18,7 +19,7 @@ def compiled(grader: str, pattern: str, flags: str = "") -> Pattern:
     """Compile a pattern of a grader; flags are letters of `aimsx`.
 
     Raises:
-        ConfigError: an unknown flag, an empty or an invalid pattern, and where.
+        ConfigError: an unknown flag, an empty or an invalid pattern, and where; repeats without measure.
     """
     unknown = sorted(set(flags) - set(_FLAGS))
     if unknown:
@@ -26,6 +27,10 @@ def compiled(grader: str, pattern: str, flags: str = "") -> Pattern:
         raise ConfigError(f"grader '{grader}': unknown regex flag '{unknown[0]}' (it takes: {known})")
     if not pattern:
         raise ConfigError(f"grader '{grader}': the pattern is empty")
+    if too_large(pattern, flags):
+        raise ConfigError(
+            f"grader '{grader}': the pattern {pattern[:80]!r} is too large when its repeats are written out"
+        )
     bits = 0
     for letter in flags:
         bits |= _FLAGS[letter]
@@ -33,7 +38,7 @@ def compiled(grader: str, pattern: str, flags: str = "") -> Pattern:
         with warnings.catch_warnings():  # `[[a]` may mean something else one day: no word for a user's terminal
             warnings.simplefilter("ignore", FutureWarning)
             return regex.compile(pattern, bits)
-    except (regex.error, OverflowError, RecursionError, ValueError) as error:
+    except (regex.error, OverflowError, RecursionError, ValueError, MemoryError) as error:
         raise ConfigError(f"grader '{grader}': invalid pattern {pattern[:80]!r}: {error}") from error
 
 

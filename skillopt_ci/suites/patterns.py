@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 import regex
 
+from skillopt_ci.core.repeats import too_large
+
 _INLINE = re.compile(r"\(\?([a-zA-Z]+)\)")
 _GROUP = re.compile(r"\(\?(?::|=|!|<=|<!|P?<[A-Za-z_]\w*>|P=\w+\)|-?i:|>)")
 _PROPERTY = re.compile(r"\{\^?\w+\}|[A-Za-z]")
@@ -38,13 +40,13 @@ def translate(pattern: str, flags: str, dialect: str) -> tuple[str, str] | None:
     if dialect == "ere":
         flags = "".join(sorted({*flags, "m"}))
     made = _Translator(pattern, flags, dialect).run()
-    if made is None:
+    if made is None or too_large(made):
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             regex.compile(made)
-    except (regex.error, OverflowError, RecursionError, ValueError):
+    except (regex.error, OverflowError, RecursionError, ValueError, MemoryError):
         return None
     return made, flags
 

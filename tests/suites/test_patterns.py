@@ -84,6 +84,7 @@ def test_the_same_meaning(dialect: str, pattern: str, yes: str, no: str) -> None
         ("python", "(?x)a", ""),
         ("python", r"\z", ""),
         ("python", "a", "z"),
+        ("python", "(?:a{300}){300}", ""),
         ("ere", r"\d", ""),
         ("ere", r"\n", ""),
         ("ere", "a{x", ""),
