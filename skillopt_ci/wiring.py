@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from skillopt_ci import plugins
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 class Workshop:
     """Makes labs and optimizers for one command; SDK clients are made once per provider, when first needed.
 
-    `confined`: agents and scripts run in a sandbox, or not at all. `clean` takes secrets out of what optimizers say:
-    their words become a skill, which is kept and published as it is.
+    `confined`: agents and scripts run in a sandbox, or not at all. `clean` takes secrets out of what models and agents
+    say, before the ledger, a grader or a file has any of it: a part of a secret is not known as one any more.
     """
 
     ledger: Ledger
@@ -55,11 +55,12 @@ class Workshop:
 
     def model(self, ref: ModelRef, *, run: str, meters: Sequence[Meter]) -> Model:
         """A model whose calls go through the ledger and the meters."""
-        inner = Nobody() if self.ledger.replay_only else self._provider(ref)
+        # Cleaned before it is kept: a replay, which may have no key to clean by, then reads what the purchase gave.
+        inner = Nobody() if self.ledger.replay_only else Cleaned(self._provider(ref), self.clean)
         bought = Purchased(
             inner, identity=identity(ref), ledger=self.ledger, meters=meters, pricer=pricer(ref), run=run
         )
-        return _played(ref, bought)
+        return self._played(ref, bought)
 
     def stored_lab(
         self,
@@ -77,7 +78,7 @@ class Workshop:
         """
 
         def model(ref: ModelRef) -> Model:
-            return _played(ref, Stored(identity=identity(ref), ledger=self.ledger, until=until, replays=replays))
+            return self._played(ref, Stored(identity=identity(ref), ledger=self.ledger, until=until, replays=replays))
 
         if judge is None and skill.judge:
             judge = model(skill.judge)
@@ -160,6 +161,7 @@ class Workshop:
             run=run,
             distractors=skill.distractors,
             chooses=skill.chooses,
+            clean=self.clean,
         )
         return AgentHarness(agent, bench)
 
@@ -184,8 +186,7 @@ class Workshop:
                 raise ConfigError(
                     f"skills[{skill.name}]: training needs an 'optimizer' model; add it to the configuration"
                 )
-            found = self.model(skill.optimizer, run=run, meters=meters)
-            return replace(found, provider=Cleaned(found.provider, self.clean))
+            return self.model(skill.optimizer, run=run, meters=meters)
 
         name = skill.train.method
         if plugins.has("methods", name):
@@ -210,11 +211,14 @@ class Workshop:
             self._providers[ref.provider] = Retrying(made, wait=self.pool.stop.wait, random=random.random)
         return self._providers[ref.provider]
 
-
-def _played(ref: ModelRef, provider: Provider) -> Model:
-    return Model(
-        provider=provider, model=ref.model, temperature=ref.temperature, max_output_tokens=ref.max_output_tokens
-    )
+    def _played(self, ref: ModelRef, provider: Provider) -> Model:
+        """Cleaned once more: a ledger of earlier versions holds answers as they came."""
+        return Model(
+            provider=Cleaned(provider, self.clean),
+            model=ref.model,
+            temperature=ref.temperature,
+            max_output_tokens=ref.max_output_tokens,
+        )
 
 
 def grader_of(

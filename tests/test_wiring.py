@@ -1,6 +1,7 @@
 import gc
 import math
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,7 @@ from skillopt_ci.ledger_seal import Seal
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.base import Completion, Request
 from skillopt_ci.providers.meter import Meter
+from skillopt_ci.providers.retrying import Retrying
 from skillopt_ci.providers.stored import Replays
 from skillopt_ci.wiring import Workshop, grader_of
 from tests.config.samples import load
@@ -198,6 +200,28 @@ class TestWorkshop:
             assert ledger.spend_by_stream("r2") == {}
             assert (model.model, model.temperature, model.max_output_tokens) == ("m", None, 2048)
             made.close()
+
+    def test_no_answer_holds_a_secret_and_a_replay_without_the_key_reads_what_was_bought(self) -> None:
+        class Echo:
+            def complete(self, request: Request, /) -> Completion:
+                return Completion(text="a secret", stop_reason="stop", usage=Usage(), served_model="m/secret")
+
+        def asked(ledger: Ledger, clean: Callable[[str], str]) -> Completion:
+            echo = Retrying(Echo(), wait=threading.Event().wait, random=lambda: 0.0)
+            made = Workshop(ledger=ledger, pool=Pool(1), env={}, clean=clean, _providers={"mine": echo})
+            return made.model(resolved().judge or resolved().target, run="r", meters=[]).provider.complete(request())
+
+        def clean(text: str) -> str:
+            return text.replace("secret", "***")
+
+        with Ledger(None) as ledger:
+            bought = asked(ledger, clean)
+            assert (bought.text, bought.served_model) == ("a ***", "m/***")
+            assert "secret" not in str(ledger.export())
+            assert asked(ledger, str) == bought
+        with Ledger(None) as ledger:  # one of an earlier version, with answers as they came
+            assert asked(ledger, str).text == "a secret"
+            assert asked(ledger, clean) == bought
 
     def test_another_provider_name_is_another_purchase(self) -> None:
         meter = Meter(Limits())

@@ -9,15 +9,17 @@ import click
 
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.hub import clean_words
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
-from skillopt_ci.cli.project import find_root
+from skillopt_ci.cli.project import find_root, open_project
 from skillopt_ci.cli.work import ledger_path
 from skillopt_ci.config.access import ledger_seal
+from skillopt_ci.config.schema import Config
 from skillopt_ci.core.spend import Spend
-from skillopt_ci.errors import UsageError
+from skillopt_ci.errors import ConfigError, UsageError
 from skillopt_ci.ledger import Ledger
-from skillopt_ci.report.escape import one_line
+from skillopt_ci.report.escape import one_line, scrub_value
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -32,6 +34,7 @@ def command(context: click.Context, ledger: Path | None) -> None:
 
 def _with(path: Path | None, body: Callable[[Console, Ledger], None], *, create: bool = False) -> None:
     def opened(console: Console) -> int:
+        console.scrub = clean_words(_config())
         place = path or ledger_path(find_root(None, Path.cwd())[0])
         if not create and not place.is_file():
             raise UsageError(f"{place}: there is no ledger yet; `eval`, `train` and `gate` make one")
@@ -40,6 +43,14 @@ def _with(path: Path | None, body: Callable[[Console, Ledger], None], *, create:
         return 0
 
     run("ledger", Options(), opened)
+
+
+def _config() -> Config | None:
+    """The project's, which names the variables of keys; none is needed to read a ledger."""
+    try:
+        return open_project(Options()).config
+    except (ConfigError, UsageError):
+        return None
 
 
 @command.command()
@@ -66,7 +77,7 @@ def failures(path: Path | None, limit: int) -> None:
         if not found:
             console.say("no call failed")
         for label, kind, message in found:
-            console.result(f"{one_line(label, 100)}: {kind}: {one_line(message, 300)}")
+            console.result(f"{one_line(label, 100)}: {kind}: {one_line(console.scrub(message), 300)}")
 
     _with(path, show)
 
@@ -89,7 +100,9 @@ def export(path: Path | None) -> None:
     """Every purchase as JSON lines: key, stream, label, price, answer."""
 
     def show(console: Console, ledger: Ledger) -> None:
-        for row in ledger.export():
+        rows = [scrub_value(row, console.scrub) for row in ledger.export()]
+        console.scrub = str  # done, on values: the text of a line is JSON, and stays JSON
+        for row in rows:
             console.result(json.dumps(row))  # ASCII: hostile characters stay escapes, and nothing is lost
 
     _with(path, show)

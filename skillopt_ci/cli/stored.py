@@ -1,10 +1,12 @@
 """What the ledger knows of a skill as it is, for commands that buy nothing and need no ledger."""
 
 import math
+import os
 from collections.abc import Sequence
 
 from skillopt_ci.cli.project import Project
 from skillopt_ci.cli.work import ledger_path
+from skillopt_ci.config.access import secret_values
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.rollout import Rollout
 from skillopt_ci.core.skill import Skill
@@ -15,6 +17,7 @@ from skillopt_ci.errors import ConfigError, LedgerError
 from skillopt_ci.ledger import ROLES, Ledger, Role
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.stored import Replays
+from skillopt_ci.report.escape import scrubber
 from skillopt_ci.wiring import Workshop
 
 # Of other harnesses the stored runs are not looked up: for their keys a program that the configuration names would run.
@@ -50,7 +53,9 @@ def verdicts_by_ledger(
     try:
         with Ledger(path, replay_only=True) as ledger:
             streams = ledger.streams()
-            workshop = Workshop(ledger=ledger, pool=Pool(1), confined=project.config.sandbox == "auto")
+            clean = scrubber(secret_values(project.config, os.environ))
+            confined = project.config.sandbox == "auto"
+            workshop = Workshop(ledger=ledger, pool=Pool(1), confined=confined, clean=clean)
             for one in targets:
                 lab = workshop.stored_lab(one, _Silence(), until=math.inf, replays=Replays(), scripts=False)
                 found.append(stored_verdicts(lab, measured, tasks, streams, replicas=replicas))

@@ -24,7 +24,7 @@ from skillopt_ci.harnesses.base import AgentKind
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.pool import Pool
 from skillopt_ci.providers.purchased import Meter
-from skillopt_ci.report.escape import scrub
+from skillopt_ci.report.escape import scrubber
 from skillopt_ci.sandbox.scratch import lock_folder, unlock_folder
 from skillopt_ci.wiring import Workshop
 
@@ -80,8 +80,7 @@ def at_work(console: Console, options: Options, project: Project) -> Generator[W
         LedgerError: the ledger cannot be used.
     """
     limits = limits_of(options, project)
-    secrets = secret_values(project.config, os.environ)
-    console.scrub = lambda text: scrub(text, secrets)
+    console.scrub = scrubber(secret_values(project.config, os.environ))
     console.unconfined = project.config.sandbox == "off"
     pool = Pool(concurrency(project.config, project.skills))
     seal = ledger_seal(project.config, os.environ)

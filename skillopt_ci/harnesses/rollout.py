@@ -1,7 +1,7 @@
 """One rollout of an agent: a folder of its own, a sandbox, a way to the model; bought once, like every call."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Bench:
         run: who buys.
         distractors: skills that are installed beside the one under test.
         chooses: whether it is seen which skills the agent opens.
+        clean: takes secrets out of what is kept: a server may echo the key that the gateway sent it.
     """
 
     sandbox: Sandbox
@@ -55,6 +56,7 @@ class Bench:
     run: str
     distractors: tuple[Skill, ...] = ()
     chooses: bool = False
+    clean: Callable[[str], str] = str
 
 
 class AgentHarness:
@@ -126,7 +128,7 @@ class AgentHarness:
             usage=spent.usage,
             usd=spent.usd,
             calls=spent.calls,
-            served_model=spent.served_model or self._bench.model,
+            served_model=self._bench.clean(spent.served_model) or self._bench.model,
             run=self._bench.run,
         )
 
@@ -165,7 +167,9 @@ class AgentHarness:
             raise CallFailedError("interrupted", "the run is being stopped")
         transcript = agent.transcript(scene, finished, metered)
         stop = ending(finished, metered, transcript)
-        return scrubbed(_trajectory(scene, transcript, before.changes(), finished, stop), entered.token)
+        found = _trajectory(scene, transcript, before.changes(), finished, stop)
+        # The token is worth nothing any more, and another one every time.
+        return scrubbed(found, lambda text: bench.clean(text.replace(entered.token, "***")))
 
     def _command(self, scene: Scene, invocation: Invocation) -> Command:
         return Command(

@@ -1,19 +1,17 @@
-"""Taking a rollout's token out of what is kept of it: worth nothing any more, and another one every time."""
+"""Taking secrets out of what is kept of a rollout."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from skillopt_ci.core.trajectory import Trajectory
 
-_MARK = "***"
 
+def scrubbed(trajectory: Trajectory, clean: Callable[[str], str]) -> Trajectory:
+    """The same trajectory, every text and file of it cleaned; `clean` takes secrets out of a text."""
 
-def scrubbed(trajectory: Trajectory, token: str) -> Trajectory:
-    """The same trajectory without the token, wherever it stands."""
+    def cleaned(data: bytes) -> bytes:  # what is no UTF-8 comes back as it was
+        return clean(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
-    def clean(text: str) -> str:
-        return text.replace(token, _MARK)
-
-    data = token.encode()
     return replace(
         trajectory,
         messages=tuple(replace(m, content=clean(m.content)) for m in trajectory.messages),
@@ -21,11 +19,10 @@ def scrubbed(trajectory: Trajectory, token: str) -> Trajectory:
             replace(t, name=clean(t.name), arguments=clean(t.arguments), result=clean(t.result))
             for t in trajectory.tool_calls
         ),
-        artifacts=tuple(
-            replace(a, name=clean(a.name), data=a.data.replace(data, _MARK.encode())) for a in trajectory.artifacts
-        ),
+        artifacts=tuple(replace(a, name=clean(a.name), data=cleaned(a.data)) for a in trajectory.artifacts),
         removed=tuple(map(clean, trajectory.removed)),
         omitted=tuple(map(clean, trajectory.omitted)),
         denied=tuple(map(clean, trajectory.denied)),
+        skills_used=tuple(map(clean, trajectory.skills_used)),
         diff=clean(trajectory.diff),
     )

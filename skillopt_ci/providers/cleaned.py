@@ -1,4 +1,4 @@
-"""Answers without secrets, for models whose words become files."""
+"""Answers without secrets."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,4 +17,4 @@ class Cleaned:
     def complete(self, request: Request, /) -> Completion:
         """The inner provider's answer; raises what that one raises."""
         found = self._inner.complete(request)
-        return replace(found, text=self._clean(found.text))
+        return replace(found, text=self._clean(found.text), served_model=self._clean(found.served_model))

@@ -5,7 +5,7 @@ import html
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
 _ANSI = re.compile(
@@ -117,6 +117,17 @@ def scrubber(secrets: Sequence[str]) -> Callable[[str], str]:
 def scrub(text: str, secrets: Sequence[str]) -> str:
     """`scrubber(secrets)` on one text."""
     return scrubber(secrets)(text)
+
+
+def scrub_value(value: object, scrub: Callable[[str], str]) -> object:
+    """A JSON value with secrets taken out of its strings: on values, so that the JSON stays JSON."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {scrub(str(k)): scrub_value(v, scrub) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [scrub_value(v, scrub) for v in value]
+    return value
 
 
 def mask_tokens(text: str) -> str:

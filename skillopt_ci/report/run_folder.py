@@ -14,6 +14,7 @@ from skillopt_ci.core.rollout import Evaluation, Failure, Rollout, Score
 from skillopt_ci.core.trajectory import Trajectory
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import UsageError
+from skillopt_ci.report.escape import scrub_value
 from skillopt_ci.report.jsonout import dump, dump_line, train_json
 from skillopt_ci.report.junit import train_junit, with_property
 from skillopt_ci.report.page.document import document
@@ -53,7 +54,7 @@ class RunFolder:
     def write_step(self, step: Step) -> None:
         """The files of one step: `steps/step_0001/`, or `slow_update/epoch_02/`."""
         folder = _folder_of(step)
-        lines = [dump_line(self._clean(self._rollout(r))) for r in step.rollouts]
+        lines = [dump_line(scrub_value(self._rollout(r), self._scrub)) for r in step.rollouts]
         self._write(f"{folder}/rollouts.jsonl", "".join(lines))
         self._json(f"{folder}/edits.json", [e.as_json() for e in step.edits])
         self._json(f"{folder}/verdict.json", _verdict(step))
@@ -105,7 +106,7 @@ class RunFolder:
 
     def _told(self, value: dict[str, object]) -> str | None:
         try:
-            return dump_line(self._clean(value))
+            return dump_line(scrub_value(value, self._scrub))
         except (ValueError, RecursionError):
             return None
 
@@ -157,7 +158,7 @@ class RunFolder:
             pair.update({} if cluster is None else {"cluster": cluster})
         self._json("test/verdict.json", {"runs": c.runs, "tasks": pairs})
         if self._show_heldout and c.rollouts:
-            lines = [dump_line(self._clean(self._rollout(r))) for r in c.rollouts]
+            lines = [dump_line(scrub_value(self._rollout(r), self._scrub)) for r in c.rollouts]
             self._write("test/rollouts.jsonl", "".join(lines))
         else:
             self._remove("test/rollouts.jsonl")
@@ -189,18 +190,8 @@ class RunFolder:
                 ]
         return value
 
-    def _clean(self, value: object) -> object:
-        """A JSON value with secrets taken out of its strings: on values, so that the JSON stays JSON."""
-        if isinstance(value, str):
-            return self._scrub(value)
-        if isinstance(value, Mapping):
-            return {self._scrub(str(k)): self._clean(v) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._clean(v) for v in value]
-        return value
-
     def _json(self, name: str, value: object) -> None:
-        self._write(name, dump(self._clean(value)))
+        self._write(name, dump(scrub_value(value, self._scrub)))
 
     def _write(self, name: str, text: str) -> None:
         """Write a file whole or not at all, bytes as they are."""

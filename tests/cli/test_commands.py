@@ -12,7 +12,9 @@ import pytest
 
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import wilson
+from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.sandbox.scratch import lock_folder, unlock_folder
 from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, bytes_of, call, call_json, config, files, tasks, write
 from tests.forge.repo import Repo
@@ -583,6 +585,21 @@ def test_the_ledger_tells_merges_and_exports(trained: Path, tmp_path: Path) -> N
     assert call(tmp_path / "fresh", "ledger", "failures").out == ""
     (tmp_path / "none").write_text("no ledger", encoding="utf-8")
     assert call(tmp_path / "fresh", "ledger", "merge", str(tmp_path / "none")).code == 2
+
+
+def test_what_a_ledger_says_holds_no_key(root: Path) -> None:
+    key = "sk-0123456789-abcdefghij"
+    entry = Entry(kind="call", run="r", stream="val", label="t1")
+    value = {"text": f"a {key} 1777", "seconds": 0.1777}
+    with Ledger(root / ".skillopt/ledger.sqlite") as ledger:  # of an earlier version, with answers as they came
+        bought = Purchase(value=value, usage=Usage(), usd=None, served_model=key)
+        ledger.once("k", entry, lambda: bought)
+        ledger.fail("k", entry, "server", "x" * 290 + key)
+    write(root, {"skillopt.yml": config(providers={"models": {"type": "openai", "api_key_env": "MINE"}})})
+    env = {"OPENAI_API_KEY": key, "MINE": "0.1777", "GITHUB_TOKEN": "a " + key}
+    (row,) = map(json.loads, call(root, "ledger", "export", env=env).out.splitlines())
+    assert (row["value"], row["served_model"]) == ({"text": "*** 1777", "seconds": 0.1777}, "***")
+    assert "sk-" not in call(root, "ledger", "failures", env=env).out
 
 
 def test_the_schema_describes_the_configuration(root: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -74,6 +74,7 @@ class World:
     meter: Meter
     agency: Agency
     stop: Event
+    clean: Callable[[str], str] = str
     extra: dict[str, Any] = field(default_factory=dict)
 
     def harness(
@@ -94,6 +95,7 @@ class World:
                 provider="anthropic/p",
                 run="r",
                 chooses=chooses,
+                clean=self.clean,
             ),
         )
 

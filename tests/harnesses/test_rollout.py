@@ -76,6 +76,20 @@ def test_a_rollout_is_bought_once(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_key_that_the_server_echoes_is_kept_nowhere(kind: str, tmp_path: Path) -> None:
+    program = (
+        "said = ask('x'); open(said, 'w').write(said); open('b', 'wb').write(b'\\xff' + said.encode()); print(said)"
+    )
+    with Ledger(tmp_path / "l.sqlite") as ledger, agents(kind, lambda _: messages_reply(KEY), ledger=ledger) as w:
+        w.clean = lambda text: text.replace(KEY, "***")
+        found = w.run(program)
+        assert found.answer == "***"
+        assert {a.name: a.data for a in found.artifacts} == {"***": b"***", "b": b"\xff***"}
+        assert w.run(program) == found
+        assert KEY not in stored(found) + str(ledger.export())
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_real_key_is_nowhere(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     with Ledger(tmp_path / "l.sqlite") as ledger, agents(kind, lambda _: messages_reply("3"), ledger=ledger) as w:

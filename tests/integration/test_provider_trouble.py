@@ -294,6 +294,24 @@ def test_an_optimizer_that_echoes_its_key_brings_it_into_no_file_of_the_run(tmp_
         train = {"method": method, "epochs": 1, "batch_size": 4, "screen": {"runs": 0}}
         root = project(tmp_path / "p", server, sizes=(8, 10, 4), train=train)
         call(root, "train", env=ENV)
-    found = {name: data for name, data in bytes_of(root).items() if "ledger.sqlite" not in name}
+    found = bytes_of(root)
     assert any(b"Say ***." in data for data in found.values())
     assert [name for name, data in found.items() if KEY.encode() in data] == []
+
+
+@pytest.mark.parametrize("words", [["train"], ["eval", "--split", "train", "--html", "p.html", "--junit", "j.xml"]])
+def test_no_part_of_a_key_that_a_target_echoes_is_in_any_file(tmp_path: Path, words: list[str]) -> None:
+    """An answer is quoted in part: cut inside the key, what is left of it is not known as a key."""
+    said = "word " * 37 + KEY
+    value = json.dumps({"reasoning": "none", "edits": []})
+
+    def answer(made: Call) -> Reply:
+        return chat_reply(value if "response_format" in made.body else said)
+
+    with Loopback(answer) as server:
+        root = project(tmp_path / "p", server, sizes=(4, 4, 4), train={"epochs": 1, "batch_size": 4})
+        done = call(root, *words, env=ENV)
+    assert done.code == 0, done.err
+    found = bytes_of(root)
+    assert any(b" ***" in data for name, data in found.items() if "ledger.sqlite" not in name)
+    assert [name for name, data in found.items() if KEY[:10].encode() in data] == []
