@@ -159,6 +159,7 @@ def _forms(secret: str) -> set[str]:
         html.escape(secret),
         html.escape(secret, quote=False),
         md_text(secret, len(secret)),
+        md_text(f"x{secret}", len(secret) + 1)[1:],  # a leading sign or number is escaped at a text's start only
     }
     # In base64 a secret looks different at each of three offsets; only the digits that are its own are kept.
     for offset in range(3):

@@ -203,6 +203,11 @@ class TestScrub:
     def test_forms(self, form: str) -> None:
         assert scrub(f"<<{form}>>", [SECRET]) in ("<<***>>", '<<"***">>')
 
+    @pytest.mark.parametrize("secret", ["-ab_cd*ef", "+ab_cdef", "=ab~cdef", "#ab_cdef", "12)ab_cd", "1234.ab_cd"])
+    def test_a_leading_sign_inside_a_text(self, secret: str) -> None:
+        for text in (secret, f"x{secret}", f"key {secret} refused"):
+            assert scrub(md_text(text), [secret]) == text.replace(secret, "***")
+
     def test_short_and_empty_secrets_are_no_secrets(self) -> None:
         assert scrub("abc test  ", ["abc", "", "  \n "]) == "abc test  "
 
