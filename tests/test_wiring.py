@@ -147,6 +147,7 @@ def test_secrets_are_the_values_of_every_variable_that_can_hold_one() -> None:
     assert secret_values(config(), env) == ("a", "c", "b")
     assert secret_values(None, env) == ("a", "c")
     assert secret_values(config(), {}) == ()
+    assert secret_values(config(), {"LOCAL_KEY": "local\n", "OPENAI_API_KEY": "free"}) == ()
     headers = {"OPENAI_CUSTOM_HEADERS": "Authorization: Bearer d\nX-Team: red\nX-Api-Key: e\nCookie:"}
     assert secret_values(None, headers) == ("d", "e")
     cookie = {"ANTHROPIC_CUSTOM_HEADERS": "Cookie: sid=0123456789; t=abcdefghij; last=1"}

@@ -32,7 +32,11 @@ _OTHER_SECRETS = ("GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_
 
 
 def secret_values(config: Config | None, env: Mapping[str, str]) -> tuple[str, ...]:
-    """Values that must never leave the process: of every variable that can hold a key."""
+    """Values that must never leave the process: of every variable that can hold a key.
+
+    Not one that is the name of a provider: a server that wants no key gets such a dummy (`OLLAMA_API_KEY=ollama`), and
+    the configuration says the name to everybody.
+    """
     named = [e.api_key_env for e in config.providers.values() if e.api_key_env] if config else []
     variables = [*_KEY_VARIABLES.values(), SEAL_KEY_VARIABLE, *_OTHER_SECRETS, *named]
     sent = [
@@ -42,7 +46,9 @@ def secret_values(config: Config | None, env: Mapping[str, str]) -> tuple[str, .
         if _CREDENTIAL.search(name)
         for word in _secret_words(value)
     ]
-    return tuple(dict.fromkeys([*(env[v] for v in variables if env.get(v)), *sent]))
+    names = config.providers if config else {}
+    held = (env[v] for v in variables if env.get(v, "").strip() not in ("", *names))
+    return tuple(dict.fromkeys([*held, *sent]))
 
 
 def ledger_seal(config: Config | None, env: Mapping[str, str]) -> Seal:

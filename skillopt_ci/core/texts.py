@@ -1,5 +1,8 @@
 """Small things that are done to text in many places."""
 
+SECRET_MIN = 6
+"""Characters of the shortest secret that is taken out of texts: a shorter one is a dummy, and a part of many words."""
+
 
 def utf8(text: str) -> str:
     """The text with lone surrogates replaced: JSON can escape them, but no request, file or database can hold them."""

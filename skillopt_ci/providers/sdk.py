@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from skillopt_ci.core.json_values import mapping, string
+from skillopt_ci.core.texts import SECRET_MIN
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError, ConfigError, ProviderDownError
 from skillopt_ci.providers.base import Completion, ProviderOptions
 from skillopt_ci.providers.retrying import RetryableError, parse_retry_after
 
 _MESSAGE_LENGTH = 300
+_NO_KEY = "unused"  # what a server of one's own gets where no key is configured
 # Servers like to quote the key they refuse, in part.
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}", re.IGNORECASE)
 _OVERFLOW = re.compile(
@@ -43,9 +45,9 @@ class Endpoint:
 
     def clean(self, text: str) -> str:
         """Text of a stranger on one line: no key, no control characters, at most 300 characters."""
+        if len(self.secret) >= SECRET_MIN and self.secret not in (_NO_KEY, self.name):  # dummies: see `secret_values`
+            text = text.replace(self.secret, "***")  # before the text is cut, maybe inside the key
         text = text[: 20 * _MESSAGE_LENGTH]
-        if self.secret:
-            text = text.replace(self.secret, "***")
         text = " ".join("".join(c if c.isprintable() else " " for c in _KEY_LIKE.sub("***", text)).split())
         return text if len(text) <= _MESSAGE_LENGTH else text[: _MESSAGE_LENGTH - 3] + "..."
 
@@ -77,7 +79,7 @@ def credential(options: ProviderOptions, variable: str, *, own_endpoint: bool) -
     key = found.strip()  # a stored secret often ends in a newline
     if not key:
         if own_endpoint:
-            return "unused"
+            return _NO_KEY
         raise ConfigError(f"provider '{options.name}': no key; set the environment variable {variable}")
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError(

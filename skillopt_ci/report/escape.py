@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
+from skillopt_ci.core.texts import SECRET_MIN
+
 _ANSI = re.compile(
     "\x1b\\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     "|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)"  # OSC, DCS, ...: titles, links, with their end
@@ -21,7 +23,6 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f
 # Lines that a workflow runner takes for its own commands, wherever they come from.
 _COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
 _SPACER = "&#8203;"  # breaks mentions, references and links where GitHub would make them
-_SECRET_MIN = 6
 # Keys by their form: OpenAI and Anthropic, GitHub, AWS, Google, Slack, PEM.
 _TOKENS = re.compile(
     r"\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9._-]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}"
@@ -146,7 +147,7 @@ def _hidden(char: str) -> bool:
 
 def _forms(secret: str) -> set[str]:
     secret = secret.strip()
-    if len(secret) < _SECRET_MIN:
+    if len(secret) < SECRET_MIN:
         return set()
     raw = secret.encode("utf-8", "surrogatepass")
     forms = {
@@ -166,4 +167,4 @@ def _forms(secret: str) -> set[str]:
         digits = base64.b64encode(b"\0" * offset + raw).decode("ascii").rstrip("=")
         own = digits[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6]
         forms |= {own, own.replace("+", "-").replace("/", "_")}
-    return {form for form in forms if len(form) >= _SECRET_MIN}
+    return {form for form in forms if len(form) >= SECRET_MIN}

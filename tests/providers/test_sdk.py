@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,10 @@ def test_keys_look_like_keys_whoever_they_belong_to() -> None:
     assert ENDPOINT.clean("a sk-proj-abc***wxyz b") == "a *** b"
     assert ENDPOINT.clean("task-based ask-nothing") == "task-based ask-nothing"
     assert ENDPOINT.secret not in repr(ENDPOINT)
+    for dummy in ("k", "local", "unused"):
+        assert replace(ENDPOINT, secret=dummy).clean("check local luck, unused") == "check local luck, unused"
+    assert replace(ENDPOINT, name="ollama", secret="ollama").clean("ollama") == "ollama"
+    assert "sk-secret" not in ENDPOINT.clean(" " * 5980 + ENDPOINT.secret)
     assert str(Endpoint(name="x", host="", variable="KEY", secret="")) == "x"
 
 
