@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
@@ -21,6 +21,30 @@ _OPEN = re.compile(r"\A\ufeff?---[ \t]*\r?\n")
 _CLOSE = re.compile(r"^---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
 # What PyYAML lets through: a date such as 2026-02-31, `!!bool x`, `!!int ""`, `!!timestamp x`, a thousand brackets.
 _BAD_VALUES = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
+_MAX_DIGITS = 300
+
+
+class _Loader(yaml.SafeLoader):
+    """Without aliases of lists and mappings, by which a few lines stand for more values than can be counted, and
+    without huge numbers.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        alias = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if alias and not isinstance(node, yaml.ScalarNode):
+            problem = (
+                "in a frontmatter an alias ('*') can only stand for a single value; write the mapping or list again"
+            )
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark if node else None)
+        return node
+
+    def compose_scalar_node(self, anchor: dict[Any, yaml.Node]) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        if node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float") and len(node.value) > _MAX_DIGITS:
+            problem = f"a number of more than {_MAX_DIGITS} characters; quote it"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return node
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +124,7 @@ def parse_frontmatter(frontmatter: str) -> dict[str, object]:
     """
     inner = "\n".join(frontmatter.removesuffix("\n").split("\n")[1:-1])
     try:
-        value = yaml.safe_load(inner)
+        value = yaml.load(inner, Loader=_Loader)  # noqa: S506 - a safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 2})" if mark else ""

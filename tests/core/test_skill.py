@@ -104,9 +104,16 @@ def test_frontmatter_keys_are_read_as_yaml() -> None:
         "a: " + "[" * 1500,
         "name: " + "9" * 5000,
         "a: *nowhere",
+        "a: &a {k: v}\nb: *a",
+        "a: &a {k: v}\nb: {<<: *a}",
+        "\n".join(
+            ["a0: &a0 {k: v}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 21))]
+        ),
+        "name: 0x" + "f" * 5000,
+        "name: " + "1:1" + ":1" * 490_000,  # base 60
         "a:\tb\n\t- c",
     ],
-    ids=range(16),
+    ids=range(21),
 )
 def test_bad_frontmatter_is_one_line_with_the_file(inner: str) -> None:
     with pytest.raises(ConfigError) as caught:
