@@ -20,6 +20,7 @@ Mark = tuple[int, int]
 MAX_BYTES = 1 << 20
 MAX_VALUES = 50_000
 MAX_DEPTH = 40
+MAX_DIGITS = 300
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONSTRUCTOR: Any = yaml.constructor.SafeConstructor()
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -192,6 +193,8 @@ class _Reader:
         # A version-1.1 date stays the text it was written as.
         kind = tag.removeprefix(_CORE) if event.tag is None else "str"
         value: Any = event.value
+        if kind in ("int", "float") and len(event.value) > MAX_DIGITS:  # Python reads some in ages, and writes no such
+            raise self._error(mark, f"a number of more than {MAX_DIGITS} characters; put it in quotes if it is a text")
         if kind in ("null", "bool", "int", "float"):
             try:
                 value = getattr(_CONSTRUCTOR, f"construct_yaml_{kind}")(yaml.ScalarNode(tag, event.value))

@@ -89,7 +89,9 @@ def test_a_problem_falls_back_to_the_nearest_place_above() -> None:
         ("? [a]\n: 1", (1, 3), "a key must be a plain word"),
         ("<<: 1\n", (1, 1), "'<<' takes a mapping"),
         ("a: 0x_", (1, 4), "'0x_' is not a number"),
-        ("a: " + "9" * 5000, (1, 4), "is not a number that can be read"),
+        ("a: " + "9" * 5000, (1, 4), "a number of more than 300 characters"),
+        ("a: 0x" + "f" * 5000, (1, 4), "a number of more than 300 characters"),
+        ("a: 1" + ":1" * 500_000, (1, 4), "a number of more than 300 characters"),  # base 60
         ("a: \x07", (1, 4), "control character U+0007"),
         ('b: 1\na: "\\0"', (2, 4), "control character U+0000"),
         ("[" * 60, (1, 42), "nested more than 40 levels deep"),
