@@ -230,30 +230,35 @@ class _Expansion:
     def _problem(self, mark: Mark, message: str) -> Problem:
         return Problem(self.file, mark[0], mark[1], message)
 
-    def _charge(self, node: _Node) -> None:
-        self._count += 1
+    def _charge(self, node: _Node, values: int = 1) -> None:
+        self._count += values
         if self._count > MAX_VALUES:
             message = f"the file has more than {MAX_VALUES} values once its aliases are expanded"
             raise ConfigError([self._problem(node.mark, message)])
 
-    def _entries(self, node: _Node) -> dict[str, tuple[Mark, _Node]]:
+    def _entries(self, node: _Node, depth: int = 0) -> dict[str, tuple[Mark, _Node]]:
         """A mapping's keys; its own win over merged ones, earlier merged ones over later."""
+        if depth > MAX_DEPTH:
+            raise ConfigError([self._problem(node.mark, f"merged more than {MAX_DEPTH} levels deep")])
         own: dict[str, tuple[Mark, _Node]] = {}
-        merged: dict[str, tuple[Mark, _Node]] = {}
+        sources: list[dict[str, tuple[Mark, _Node]]] = []
         for key, at, value in node.content:
             if key == "<<":
                 for source in value.content if value.kind == "list" else [value]:
-                    self._charge(node)
                     if source.kind != "map":
                         raise ConfigError([self._problem(at, "'<<' takes a mapping or a list of mappings")])
-                    merged = {**self._entries(source), **merged}
+                    self._charge(node, 1 + len(source.content))
+                    sources.append(self._entries(source, depth + 1))
             elif key in own:
                 shown = "this key" if looks_like_secret(key) else f"the key '{clean(key)}'"
                 problem = self._problem(at, f"{shown} stands here a second time (first on line {own[key][0][0]})")
                 self.problems[problem] = None
             else:
                 own[key] = (at, value)
-        return {**merged, **own}
+        merged: dict[str, tuple[Mark, _Node]] = {}
+        for entries in (*reversed(sources), own):
+            merged.update(entries)
+        return merged
 
 
 # (what the parser says, our words, whether the place is where the construct began)

@@ -167,7 +167,7 @@ class _Builder:
 
     def _mapping(self, depth: int, at: tuple[str | int, ...]) -> dict[str, object]:
         made: dict[str, object] = {}
-        merged: dict[str, object] = {}
+        sources: list[dict[str, object]] = []  # merged: the mapping's own keys win, then those of earlier sources
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise _YamlError(event, "a key must be a plain word or a string")
@@ -180,12 +180,15 @@ class _Builder:
                 for source in value if isinstance(value, list) else [value]:
                     if not isinstance(source, dict):
                         raise _YamlError(event, "'<<' must be followed by an alias of a mapping")
-                    merged = {**source, **merged}
+                    sources.append(source)
                 continue
             made[key] = value
             if len(here) <= self._record:
                 self.places[here] = _place(event)
-        return {**merged, **made} if merged else made
+        merged: dict[str, object] = {}
+        for one in (*reversed(sources), made):
+            merged.update(one)
+        return merged
 
 
 def _place(event: Any) -> tuple[int, int]:

@@ -124,6 +124,21 @@ def test_alias_bombs(line: str) -> None:
     assert "more than 50000 values once its aliases are expanded" in refused(text).message
 
 
+def test_merged_keys_count_each_time() -> None:
+    keys = ", ".join(f"k{n}: 1" for n in range(30_000))
+    text = f"a: &a {{{keys}}}\nb: {{<<: [{', '.join(['*a'] * 40_000)}]}}\n"
+    assert "more than 50000 values once its aliases are expanded" in refused(text).message
+
+
+def test_merges_of_merges_end_somewhere() -> None:
+    lines = [f"  m{n}: &m{n} {{<<: *m{n - 1}}}\n" for n in range(1, 2000)]
+    assert (
+        "merged more than 40 levels deep"
+        in refused("a:\n  m0: &m0 {k: 1}\n" + "".join(lines) + "  <<: *m1999\n").message
+    )
+    assert read("m0: &m0 {k: 1}\n" + "".join(line.strip() + "\n" for line in lines[:40])).value["m40"] == {"k": 1}
+
+
 def test_the_parser_without_libyaml_gives_the_same_events() -> None:
     """libyaml is not everywhere; the events of both parsers are alike."""
     text = "a: &x {b: [1, two]}\nc: {<<: *x}\n"

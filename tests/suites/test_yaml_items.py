@@ -82,6 +82,13 @@ def test_an_alias_bomb_is_named() -> None:
     assert problem.message == "more than 1000000 values, aliases included"
 
 
+def test_many_merged_mappings_are_read_once_each() -> None:
+    sources = ", ".join(f"{{k{n}: 1, k: {n}}}" for n in range(60_000))
+    (item,), problems = parse_yaml_list("t.yaml", f"- {{<<: [{sources}], k1: 2}}\n")
+    assert problems == []
+    assert (len(item.value), item.value["k"], item.value["k1"]) == (60_001, 0, 2)
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]\n"])
 def test_nothing_is_no_tasks(text: str) -> None:
     assert parse_yaml_list("t.yaml", text) == ([], [])
