@@ -18,6 +18,7 @@ from skillopt_ci.core.task import GraderSpec, Task
 from skillopt_ci.core.telling import (
     RUN,
     SHORT,
+    amount,
     characters,
     file_names,
     full_names,
@@ -30,6 +31,7 @@ from skillopt_ci.core.telling import (
     signs,
     telling,
     tokens,
+    told_inside,
     words,
 )
 
@@ -140,6 +142,7 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
     quotes, _ = divided(tasks, lambda text: {hash(g) for g in grams(words(text)[:MOST_WORDS], RUN)}, context_and_files)
     criteria = [text for s in specs.values() for text in hidden_texts(s)]
     secret = {gram for gram, count in answers.items() if count <= (rare if len(gram) > 1 else label(len(tasks)))}
+    secret |= _inside(tasks, graders, nouns=german)
     runs = {gram for gram in secret if len(gram) > 1 or gram[0].isdigit()}
     runs |= {gram for text in criteria for gram in telling(text) if len(gram) >= SHORT}
     wanted = _wanted(tasks, nouns=german)
@@ -151,7 +154,7 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
     unspaced = _unspaced(tasks, graders, visible)
     found = {text: names(text, nouns=german) for text in _texts(tasks)}
     rare_names = _names(tasks, visible, {gram[0] for gram in secret - runs} | _files(tasks) | wanted, found)
-    own = [Own(t, _answers(t, graders), frozenset(rare_names & (found[t.prompt] | found[t.context]))) for t in tasks]
+    own = [Own(t, _shortest(t, graders), frozenset(rare_names & (found[t.prompt] | found[t.context]))) for t in tasks]
     hashes = {hash(g) for g in runs} | quotes
     hashes -= {hash(g) for text in visible for size in {len(g) for g in runs} | {RUN} for g in grams(words(text), size)}
     return Leakage(
@@ -165,6 +168,19 @@ def leakage_of(tasks: Sequence[Task], graders: Sequence[GraderSpec], body: str) 
         ),
         short=short_answers(own, visible),
     )
+
+
+def _inside(tasks: Sequence[Task], graders: Sequence[GraderSpec], *, nouns: bool) -> set[tuple[str, ...]]:
+    """Names, codes and numbers in longer answers of single tasks: "EUR 1249.50" is told by its number alone.
+
+    What more texts have than few tasks with their passages is no single task's.
+    """
+    found = Counter(
+        gram for t in tasks for gram in {g for e in _answers(t, graders) for g in told_inside(e, nouns=nouns)}
+    )
+    texts = Counter(gram for text in _texts(tasks) for gram in told_inside(text, nouns=nouns))
+    rare, single = few(len(tasks)), label(len(tasks))
+    return {gram for gram, n in found.items() if n <= (rare if len(gram) > 1 else single) and texts[gram] <= 2 * rare}
 
 
 def _wanted(tasks: Sequence[Task], *, nouns: bool) -> set[str]:
@@ -212,6 +228,12 @@ def _answers(task: Task, graders: Sequence[GraderSpec]) -> tuple[str, ...]:
     specs = task.graders if task.graders is not None else graders
     told = task.split == "train" and all(s.hidden is False for s in specs)
     return () if told else task.expected
+
+
+def _shortest(task: Task, graders: Sequence[GraderSpec]) -> tuple[str, ...]:
+    """A task's expected answers, and their numbers without the unit."""
+    answers = _answers(task, graders)
+    return (*answers, *filter(None, map(amount, answers)))
 
 
 def _names(tasks: Sequence[Task], visible: Sequence[str], answers: set[str], found: Mapping[str, set[str]]) -> set[str]:

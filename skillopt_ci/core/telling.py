@@ -40,6 +40,9 @@ _FILES = _PROGRAMS | frozenset(
 _FILE = re.compile(r"(.+)\.[a-z]{1,4}\d?")
 # The tenth, a time of day, from ten to fifteen: numbers as any text writes them.
 _COUNTED = re.compile(r"\d{1,2}(?:st|nd|rd|th|am|pm)|\d{1,2}-\d{1,2}", re.IGNORECASE)
+# A number with its fraction, or a date, that is no part of a code.
+_AMOUNT = re.compile(r"(?<![^\W_])(?<![^\W_]-)\d+(?:[-./,:٫]\d+)*(?![^\W_]|-[^\W_])")
+_UNIT = 2  # words beside a number that are no more than its unit
 # German is the one widespread language that writes its nouns like names.
 _GERMAN = frozenset({"der", "die", "das", "und", "ist", "nicht", "ein", "eine", "für", "mit", "von", "wird", "sich"})
 _GERMAN_SHARE = 0.06
@@ -130,6 +133,42 @@ def telling(text: str, *, nouns: bool = False) -> Iterable[tuple[str, ...]]:
         return [*code, *pieces(said, RUN)]
     named = [is_name(token, nouns=nouns) for token in _TOKEN.findall(whole)]
     return [*code, said] if any(named) or _two_names(text) else []
+
+
+def told_inside(text: str, *, nouns: bool = False) -> set[tuple[str, ...]]:
+    """What of a longer answer tells it by itself, as `telling` does: its numbers, codes and names.
+
+    Of an answer that is nothing but names each word is one, also the first.
+    """
+    said = _TOKEN.findall(normal(text))
+    if len(said) < 2:
+        return set()
+    own = names(text, nouns=nouns) | {token for token in said if _is_code(token)}
+    if len(said) <= SHORT and all(is_name(token, nouns=nouns) for token in said):
+        own.update(said)
+    found = {gram for token in own if not _COUNTED.fullmatch(token) for gram in telling(token, nouns=nouns)}
+    return found | {gram for number in _amounts(text) for gram in telling(number)}
+
+
+def amount(text: str) -> str | None:
+    """The number of an answer that is one with its unit: 43 of "43 boats"; None for any other answer."""
+    found = _amounts(text)
+    others = [word for word in _WORD.findall(normal(text)) if not word.isdigit()]
+    return found[0] if len(found) == 1 and 0 < len(others) <= _UNIT and not any(map(_has_digit, others)) else None
+
+
+def _amounts(text: str) -> list[str]:
+    """The numbers in a text, without what stands between their thousands."""
+    found = _AMOUNT.findall(_THOUSANDS.sub("", normal(text)))
+    return [number for number in found if not _COUNTED.fullmatch(number)]
+
+
+def _is_code(token: str) -> bool:
+    return _has_digit(token) and any(map(str.isalpha, token)) and is_name(token)
+
+
+def _has_digit(word: str) -> bool:
+    return any(map(str.isdigit, word))
 
 
 def _is_plain_number(word: str) -> bool:

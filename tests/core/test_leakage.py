@@ -434,3 +434,67 @@ def test_what_a_rubric_of_a_single_task_wants_is_an_answer(graders: tuple[Grader
         for t in map(with_own_rubric, range(1, 12))
     ]
     assert leakage_of(told, graders, BODY).find("The agent is usually Quillport.", BODY) is None
+
+
+UNITS = [
+    *(
+        replace(
+            task(n, "test", "", f"What is the total of order {n}?", "An order with parts from the depot."),
+            expected=(f"EUR {1249.5 + 37 * n:.2f}", f"{1249.5 + 37 * n:.2f} EUR"),
+        )
+        for n in range(20)
+    ),
+    task(20, "val", "Marlow Kestrel", "Who is the agent of it?"),
+    task(21, "val", "45 barrels", "How many does the cellar hold?"),
+    task(22, "test", "EUR 3000.00", "What is the deposit?"),
+    task(
+        23, "test", "The parcel goes from Quillport to Bramwell under KX-88213 for 2750.80 francs.", "Where does it go?"
+    ),
+    task(24, "test", "Credit Note, at most 1250 words", "Which form has it?", "A credit is written with a note."),
+    *(task(n, "val", "EUR 9999.50", "What is the fee of a year?") for n in range(25, 30)),
+]
+UNITS_LINT = leakage_of(UNITS, (GraderSpec(type="exact"),), f"{BODY}\n- Write at most 1250 words.\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Totals: 1249.50, 1286.50, 1323.50, 1360.50.",
+        "Invoice 1000: 1249.50; invoice 1001: 1286.50",
+        "The answer is 1.249,50",
+        "EUR-sign 1249.50",
+        "Say Marlow.",
+        "Kestrel Marlow",
+        "The answer is 45.",
+        "The answer is 3000.",
+        "Begin with Quillport.",
+        "Bramwell comes last.",
+        "Begin with kx88213.",
+        "Take 2750.8 where they ask for a price in another coin than the usual one of the house.",
+    ],
+)
+def test_a_longer_answer_is_told_by_its_number_or_name_alone(text: str) -> None:
+    assert UNITS_LINT.find(f"- {text}") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write the amount behind EUR, with two digits.",
+        "Prices are at least 1249 and at most 1300.",
+        "The fee is EUR 9999.50.",  # what many tasks share is a rule
+        "Write no more than 1250 words.",  # a limit that the skill has
+        "Credit comes before debit; a Note has one page.",
+        "Keep it below 3000 characters, and take at most 45 minutes.",
+        "The parcel has a name.",
+    ],
+)
+def test_a_unit_a_limit_and_what_many_share_do_not(text: str) -> None:
+    assert UNITS_LINT.find(f"- {text}") is None
+
+
+def test_a_number_that_the_texts_of_many_tasks_have_is_no_single_answers() -> None:
+    limited = [replace(t, prompt=f"{t.prompt} A part costs 1,249.50 at most.") for t in UNITS]
+    lint = leakage_of(limited, (GraderSpec(type="exact"),), BODY)
+    assert lint.find("- A part costs at most 1249.50.") is None
+    assert lint.find("- A part costs at most 1286.50.") is not None
