@@ -1,6 +1,7 @@
 """What an edit may bring into a skill, whoever proposed it."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
@@ -12,7 +13,7 @@ from skillopt_ci.core.readings import decoded
 from skillopt_ci.core.skill import Skill, Trained
 from skillopt_ci.core.statements import repeats
 from skillopt_ci.core.texts import lf
-from skillopt_ci.core.unseen import hidden_characters, unseen, visible
+from skillopt_ci.core.unseen import hidden_counts, unseen, visible
 from skillopt_ci.core.wellformed import malformed
 
 # The Agent Skills specification: no XML tags in a description, and this many characters.
@@ -48,7 +49,7 @@ def refuse(edit: Edit, skill: Skill, policy: EditPolicy, kept: Sequence[Edit] = 
         return f"{len(edit.content)} characters; an edit may have {policy.max_edit_chars}"
     hidden = _hidden(edit.content)
     if hidden:
-        return f"hidden characters: {', '.join(hidden[:3])}"
+        return f"hidden characters: {_some(hidden)}"
     # Below a frontmatter a line of dashes divides, unless a key follows: the lines are then made to look like another.
     if (_KEYED if skill.frontmatter else _DASHES).match(edit.content):
         return "would read as frontmatter"
@@ -76,7 +77,7 @@ def refuse_description(text: str, old: str, policy: EditPolicy) -> str | None:
         return "a description is one line, without tabs and space around it"
     hidden = _hidden(text)
     if hidden:
-        return f"hidden characters: {', '.join(hidden[:3])}"
+        return f"hidden characters: {_some(hidden)}"
     if _TAG.search(text):
         return "brings an XML tag"
     return "says what the description says already" if text == old else _brings(text, text, old, policy)
@@ -97,9 +98,13 @@ def _brings(content: str, after: str, before: str, policy: EditPolicy) -> str | 
     return None
 
 
-def _hidden(text: str) -> list[str]:
-    """Names of hidden characters, also of those that an entity stands for."""
-    return hidden_characters(unescape(text))
+def _hidden(text: str) -> Counter[str]:
+    """How many of each hidden character, also of those that an entity stands for."""
+    return hidden_counts(unescape(text))
+
+
+def _some(hidden: Counter[str]) -> str:
+    return ", ".join([*hidden][:3])
 
 
 def _unseen(text: str) -> frozenset[str]:
@@ -127,9 +132,9 @@ def refuse_change(best: Skill, start: Skill, policy: EditPolicy, what: Trained =
         return "changes the frontmatter"
     if hand_protected(best.body) != hand_protected(start.body):
         return "changes a protected region"
-    hidden = [name for name in _hidden(best.body) if name not in _hidden(start.body)]
+    hidden = _hidden(best.body) - _hidden(start.body)  # many of a kind can carry a message, which one does not
     if hidden:
-        return f"brings hidden characters: {', '.join(hidden[:3])}"
+        return f"brings hidden characters: {_some(hidden)}"
     if brought := _brings("", best.body, start.body, policy):
         return brought
     if broken := malformed(lf(start.body), lf(best.body)):

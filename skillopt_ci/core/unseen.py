@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -44,8 +45,13 @@ def hidden_characters(text: str) -> list[str]:
     A joiner is none in an emoji or a joining script, nor is a space of any width: French has narrow ones that do not
     break, and every rule reads them as spaces.
     """
-    hidden = dict.fromkeys(char for at, char in enumerate(text) if _is_hidden(text, at))
-    return [unicodedata.name(char, f"U+{ord(char):04X}") for char in hidden]
+    return list(hidden_counts(text))
+
+
+def hidden_counts(text: str) -> Counter[str]:
+    """How many of each of the `hidden_characters` a text has, by their names."""
+    hidden = Counter(char for at, char in enumerate(text) if _is_hidden(text, at))
+    return Counter({unicodedata.name(char, f"U+{ord(char):04X}"): count for char, count in hidden.items()})
 
 
 def visible(text: str) -> str:

@@ -329,6 +329,15 @@ def test_what_was_there_is_no_change() -> None:
     assert refuse_change(skill(KEPT.replace("mine", "yours")), skill(KEPT), POLICY) == "changes a protected region"
 
 
+def test_no_more_hidden_characters_of_a_kind_than_there_were() -> None:
+    old = "a\u200b\n"
+    assert refuse_change(skill("b\u200b\nc\n"), skill(old), POLICY) is None
+    assert refuse_change(skill("b\n"), skill(old), POLICY) is None
+    more = "brings hidden characters: ZERO WIDTH SPACE"
+    assert refuse_change(skill("a\u200b\u200b\n"), skill(old), POLICY) == more
+    assert refuse_change(skill("a\u200b\nb&#8203;\n"), skill(old), POLICY) == more
+
+
 def test_the_frontmatter_stays() -> None:
     one = Skill(name="x", frontmatter="---\nname: x\n---\n", body="a\n")
     other = Skill(name="x", frontmatter="---\nname: y\n---\n", body="a\n")
