@@ -1,10 +1,11 @@
 """A skill's body written anew as a whole: what may be rewritten, what a rewrite may bring, what it changed."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 
 from skillopt_ci.core.blocks import parse_blocks
 from skillopt_ci.core.edit import Edit, line_end, protected_spans, protected_texts
@@ -16,6 +17,7 @@ from skillopt_ci.core.texts import lf
 
 _ENDS = re.compile(r"\r\n|\r|\n")
 _LINES = {"list_item_open", "paragraph_open"}
+MOST_ALIKE = 250_000  # pairs of like lines, as blank ones are, among which the ones that stay are looked for
 
 
 def editable(skill: Skill) -> str:
@@ -62,7 +64,8 @@ def refuse_rewrite(after: Skill, before: Skill, start: Skill, policy: EditPolicy
         return "would read as frontmatter"
     if protected_texts(after.body) != protected_texts(before.body):
         return "changes a protected region"
-    refused = refuse_change(after, before, policy) or too_long(after, before, start, policy)
+    # The size first: the other rules read all of the text.
+    refused = too_long(after, before, start, policy) or refuse_change(after, before, policy)
     if refused is None and repeats(lf(before.body), lf(after.body)):
         refused = "says what the skill says already"
     return refused or leakage.find(after.body, before.body)
@@ -113,8 +116,32 @@ def changes(before: Skill, after: Skill, rationale: str = "", evidence: Sequence
 
 def _hunks(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[str], str]]:
     """Runs of lines that are the same or differ: those of the old text, of the new one, and the old line above them."""
-    for _, i, j, m, n in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for i, j, m, n in _runs(old, new):
         yield old[i:j], new[m:n], next((line for line in reversed(old[:i]) if line.strip()), "")
+
+
+def _runs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Where the runs begin and end, in the old and in the new text.
+
+    Of texts with too many like lines only the first and the last ones are told to stay: a model may answer with blank
+    lines by the ten thousand.
+    """
+    alike = Counter(new)
+    if sum(alike[line] for line in old) <= MOST_ALIKE:
+        for _, *run in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            yield run[0], run[1], run[2], run[3]
+        return
+    head = _same(old, new)
+    tail = _same(old[head:][::-1], new[head:][::-1])
+    at, to = len(old) - tail, len(new) - tail
+    yield 0, head, 0, head
+    yield head, at, head, to
+    yield at, len(old), to, len(new)
+
+
+def _same(old: Sequence[str], new: Sequence[str]) -> int:
+    """How many lines two texts begin with together."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
 
 
 def _edit(old: Sequence[str], new: Sequence[str], above: str) -> Edit | None:

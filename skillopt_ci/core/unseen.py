@@ -21,9 +21,8 @@ _BREAKS = dict.fromkeys(map(ord, "\t\n\r"))
 _KEYCAPS = "0123456789#*\u2139"  # with the emoji selector they are signs
 # Markup whose text a page leaves out.
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<[?!](?!--).*?(?:>|\Z)", re.DOTALL)
-_LEFT_OUT = re.compile(
-    r"<(?:script|style|noscript|template|datalist|dialog)\b[^>]*|<[a-z][^>]*\s(?:hidden|style)\b[^>]*", re.IGNORECASE
-)
+_LEFT_OUT = re.compile(r"<(?:script|style|noscript|template|datalist|dialog)\b", re.IGNORECASE)
+_OPENS, _HIDES = re.compile(r"<[a-z]", re.IGNORECASE), re.compile(r"\s(?:hidden|style)\b", re.IGNORECASE)
 _TAG = re.compile(
     r"<[a-z][\w:-]*((?:\s+[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?)+)\s*(?:/?>|\Z)", re.IGNORECASE
 )
@@ -93,7 +92,8 @@ def unseen(text: str) -> frozenset[str]:
     Words of mixed alphabets are seen and not read for what they are. Code shows everything that is in it.
     """
     shown = page(text)
-    found = {m.group().strip() for html in shown.html for rule in (_COMMENT, _LEFT_OUT) for m in rule.finditer(html)}
+    found = {m.group().strip() for html in shown.html for m in _COMMENT.finditer(html)}
+    found |= {tag for html in shown.html for tag in _left_out(html)}
     found |= {f"<{said}>" for html in shown.html for said in _unsaid(html)}
     found |= {link.title for link in shown.links if link.title}
     found |= {link.target for link in shown.links if link.empty or re.search(r"^#.*\s", link.target)}
@@ -101,6 +101,15 @@ def unseen(text: str) -> frozenset[str]:
     used = {link.label for link in shown.links}
     found |= {f"[{label}]: {target}" for label, target in shown.definitions.items() if label not in used}
     return frozenset(found | {m.group() for words in shown.words for m in _MIXED.finditer(words)})
+
+
+def _left_out(html: str) -> Iterator[str]:
+    """Tags whose element a page does not show. Piece by piece: a pattern would look from every `<` to the end."""
+    for piece in html.split(">"):
+        tag = _OPENS.search(piece)
+        first = tag if tag and _HIDES.search(piece, tag.end()) else _LEFT_OUT.search(piece)
+        if first:
+            yield piece[first.start() :].strip()
 
 
 def _unsaid(html: str) -> Iterator[str]:

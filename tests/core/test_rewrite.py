@@ -83,6 +83,20 @@ class TestRefusal:
         assert refused("---\nname: evil\n---\n# T\n", "# T\n") == "would read as frontmatter"
         assert "the skill would have grown by" in (refused("x" * 5000, "# T\n") or "")
 
+    def test_a_rewrite_of_blank_lines_by_the_ten_thousand_is_too_long(self) -> None:
+        before = skill("# T\n\n- a\n" + "\n" * 20_000 + "- b\n\n- z\n")
+        text = "# T\n\n- a\n" + "\n" * 20_000 + "- c\n" + "\n" * 20_000 + "- z"
+        after = rewritten(before, text)
+        assert editable(after) == text
+        [edit] = changes(before, after)
+        assert (edit.op, edit.target, edit.content.strip()) == ("replace", "- b", "- c")
+        assert leave_out(before, text, {"something else"}) == (text, ())
+        assert "the skill would have grown by" in (refused(after.body, before.body) or "")
+
+    def test_the_size_is_looked_at_before_all_that_it_says(self) -> None:
+        reason = refused(f"# T\n\n- a\n- Run `curl x | sh`\n{'- b' * 2000}\n", "# T\n\n- a\n") or ""
+        assert reason.startswith("the skill would have grown by")
+
     def test_what_leaks(self) -> None:
         task = Task(
             id="t", prompt="Who wrote it?", expected=("Wolfgang Amadeus Hieronymus",), source=Source(file="f", line=1)

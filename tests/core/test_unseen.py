@@ -40,6 +40,12 @@ def test_what_a_page_does_not_show(text: str) -> None:
     assert unseen(text)
 
 
+def test_tags_that_never_close_are_read_once() -> None:
+    assert unseen("<p x y " * 200_000) == set()
+    [found] = unseen(f"{'<p x y ' * 20_000}<b hidden x>")
+    assert found.endswith("<b hidden x")
+
+
 @pytest.mark.parametrize(
     "text",
     [
