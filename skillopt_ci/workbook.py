@@ -27,6 +27,7 @@ MAX_PARTS = 5_000
 MAX_CELLS = 1_000_000
 MAX_LOOKED_AT = 50_000_000  # cells, with the blank ones: a few bytes can put a cell at a sheet's far end
 SMALL_BYTES = 512 * 1024  # packed and unpacked: what such a workbook can cost is not worth a process
+SMALL_LOOKED_AT = 5_000_000  # cells of such a workbook: nothing stops a reader that is no process of its own
 MEMORY_BYTES = 1024**3
 SECONDS = 60
 _CHUNK = 1 << 20
@@ -53,8 +54,8 @@ class Content:
     uncomputed: tuple[str, ...] = ()
 
 
-def read_cells(data: bytes, ranges: Sequence[Area] | None = None) -> Content:
-    """Read cells in this process. None, as no range, reads every sheet whole.
+def read_cells(data: bytes, ranges: Sequence[Area] | None = None, *, looked_at: int = MAX_LOOKED_AT) -> Content:
+    """Read cells in this process. None, as no range, reads every sheet whole; of `looked_at` cells at most.
 
     Raises:
         WorkbookError: no workbook, a broken one, too large, with macros, or a sheet that is not there.
@@ -64,9 +65,11 @@ def read_cells(data: bytes, ranges: Sequence[Area] | None = None) -> Content:
         with _opened(data, values=True) as book:
             sheets = tuple(str(name) for name in book.sheetnames)
             wanted = ranges or [Area(s, 1, 1, LAST_COLUMN, LAST_ROW) for s in sheets]
-            cells = dict(_values(book, wanted))
+            cells = dict(_values(book, wanted, looked_at))
         with _opened(data, values=False) as book:
-            bare = [name for name, value in _values(book, wanted) if str(value)[:1] == "=" and name not in cells]
+            bare = [
+                name for name, value in _values(book, wanted, looked_at) if str(value)[:1] == "=" and name not in cells
+            ]
     except WorkbookError:
         raise
     except _BROKEN as error:
@@ -87,7 +90,7 @@ def _opened(data: bytes, *, values: bool) -> Iterator[Any]:
             book.close()
 
 
-def _values(book: Any, ranges: Sequence[Area]) -> Iterator[tuple[str, object]]:
+def _values(book: Any, ranges: Sequence[Area], most: int) -> Iterator[tuple[str, object]]:
     count = looked_at = 0
     for area in ranges:
         name = area.sheet or book.sheetnames[0]
@@ -101,8 +104,8 @@ def _values(book: Any, ranges: Sequence[Area]) -> Iterator[tuple[str, object]]:
         rows = sheet.iter_rows(area.top, area.bottom, area.left, right, values_only=True)
         for row, cells in enumerate(rows, area.top):
             looked_at += 1 + len(cells)
-            if looked_at > MAX_LOOKED_AT:
-                raise WorkbookError(f"over {MAX_LOOKED_AT:,} cells to look at")
+            if looked_at > most:
+                raise WorkbookError(f"over {most:,} cells to look at")
             if cells.count(None) == len(cells):
                 continue  # a hostile sheet has millions of rows like this
             for column, value in enumerate(cells, area.left):
@@ -154,7 +157,9 @@ def read_chosen(data: bytes, ranges: Sequence[Area] = (), *, memory: int = MEMOR
     Raises:
         WorkbookError: as `read_apart`.
     """
-    return read_cells(data, ranges) if _small(data) else read_apart(data, ranges, memory=memory)
+    if _small(data):
+        return read_cells(data, ranges, looked_at=SMALL_LOOKED_AT)
+    return read_apart(data, ranges, memory=memory)
 
 
 def _small(data: bytes) -> bool:

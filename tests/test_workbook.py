@@ -129,6 +129,14 @@ def test_a_few_bytes_cannot_keep_a_reader_busy() -> None:
     assert "over 50,000,000 cells to look at" in refused(replaced(BOOK, {SHEET: HEAD + far + TAIL}), "A1:XFC1048576")
 
 
+def test_a_small_workbook_that_is_read_here_is_given_up_sooner() -> None:
+    wide = b"".join(b'<row r="%d"><c r="XFD%d"><v>1</v></c></row>' % (n, n) for n in range(1, 400))
+    book = replaced(BOOK, {SHEET: HEAD + wide + TAIL})
+    with pytest.raises(WorkbookError, match="over 5,000,000 cells to look at"):
+        read_chosen(book)
+    assert len(read_chosen(book, areas("XFD1:XFD400")).cells) == 399  # who says where the values are reads them
+
+
 def test_the_workbook_of_a_suite_is_read_here_when_it_is_small_and_apart_when_it_is_not() -> None:
     assert read_chosen(BOOK, areas("A1:E4")) == read_cells(BOOK, areas("A1:E4"))
     assert read_chosen(BOOK) == read_cells(BOOK)

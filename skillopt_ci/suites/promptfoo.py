@@ -24,7 +24,7 @@ from skillopt_ci.suites.promptfoo_vars import rendered, variables
 from skillopt_ci.suites.templates import LOGIC, as_text, render
 from skillopt_ci.suites.weighing import Part, collect, threshold_of
 
-MOST_TASKS = 100_000
+MOST_TASKS = 20_000  # of one file, in which prompts, tests and variables multiply
 SYSTEM = "a system prompt of its own; the skill takes its place"
 _CHAT = "a conversation of several turns"
 _FILE_REASONS = MappingProxyType(
@@ -79,8 +79,8 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
         tests = list(_tests(node))
         answers = {name: _CHAT for test in tests if (name := _stored(test))}
         suite = _Suite(node=node, prompts=_prompts(node), default=_default(node), ids={}, answers=answers)
-        for test in tests:
-            tasks += _tasks(suite, test)
+        if not _add_tasks(tasks, suite, tests):
+            return report.result([])
         for key in ("description", "tags", "$schema", "assertionTemplates"):
             node.get(key)
         if suite.default:
@@ -101,7 +101,8 @@ def _bare(report: Report, tests: Sequence[Node]) -> ReadResult:
         return report.result([])
     tests[0].lose_part("vars", f"the prompts of its configuration: the variable '{only[0][:60]}' alone is the prompt")
     suite = _Suite(node=tests[0], prompts=(f"{{{{{only[0]}}}}}",), default=None, ids={}, answers={})
-    return report.result([task for test in tests for task in _tasks(suite, test)])
+    tasks: list[Task | None] = []
+    return report.result(tasks if _add_tasks(tasks, suite, tests) else [])
 
 
 def _default(node: Node) -> Node | None:
@@ -186,7 +187,18 @@ def _message(node: Node, text: str) -> list[str]:
     return [str(others[0]["content"])]
 
 
-def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
+def _add_tasks(tasks: list[Task | None], suite: _Suite, tests: Sequence[Node]) -> bool:
+    """Add the tasks of all tests; False, with the problem noted, as soon as a file has too many."""
+    for test in tests:
+        made = _tasks(suite, test, MOST_TASKS - len(tasks))
+        if made is None:
+            return False
+        tasks += made
+    return True
+
+
+def _tasks(suite: _Suite, node: Node, room: int) -> list[Task | None] | None:
+    """A test's tasks, None for each that is lost; nothing, with the problem noted, if they are more than `room`."""
     described = node.text("description")
     node.name = clean_id(described)
     default = suite.default
@@ -202,9 +214,9 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
     passing = node if default is None or node.get("threshold") is not None else default
     asserts = [*(default.nodes("assert") if default else []), *node.nodes("assert")]
     lists = named.matrix() if expand else {}
-    if prod(map(len, lists.values())) * max(1, len(suite.prompts)) > MOST_TASKS:
-        node.wrong(f"its variables make more than {MOST_TASKS} tasks")
-        return []
+    if prod(map(len, lists.values())) * max(1, len(suite.prompts)) > room:
+        node.wrong(f"with its prompts and variables there are more than {MOST_TASKS} tasks in the file")
+        return None
     made: list[Task | None] = []
     for chosen in product(*lists.values()):
         full = rendered({**named.values, **dict(zip(lists, chosen, strict=True))})
@@ -213,6 +225,7 @@ def _tasks(suite: _Suite, node: Node) -> list[Task | None]:
             lacking = named.lacking(template, suite.answers)
             if full is None or prompt is None or lacking:
                 node.lose_item(lacking or LOGIC)
+                made.append(None)
                 continue
             parts = tuple(part(_referenced(suite.node, one), full, changed=changed) for one in asserts)
             checks = collect(Part(parts=parts, threshold=threshold_of(passing, parts)))

@@ -326,7 +326,16 @@ def test_variables_are_shown_as_javascript_shows_them() -> None:
 def test_a_matrix_that_is_too_large_is_refused() -> None:
     numbers = ", ".join(f"'{n}'" for n in range(400))
     content = f"prompts: [p]\ntests: [{{vars: {{a: [{numbers}], b: [{numbers}]}}}}]\n"
-    assert "its variables make more than" in said(text("promptfoo", content))[0]
+    assert "more than 20000 tasks in the file" in said(text("promptfoo", content))[0]
+
+
+def test_prompts_and_tests_that_multiply_to_too_many_are_refused_once() -> None:
+    prompts = "".join(f"  - 'p{n} {{{{a}}}}'\n" for n in range(400))
+    tests = "".join(f"  - vars: {{a: x{n}}}\n" for n in range(400))
+    [problem] = said(text("promptfoo", f"prompts:\n{prompts}tests:\n{tests}"))
+    assert "more than 20000 tasks in the file" in problem
+    lost = "".join(f"  - 'p{n} {{% if a %}}'\n" for n in range(400))  # of which no task is made
+    assert len(said(text("promptfoo", f"prompts:\n{lost}tests:\n{tests}"))) == 1
 
 
 def test_tables_that_are_broken() -> None:
