@@ -12,7 +12,7 @@ _URL = re.compile(
             r"\b[a-z][a-z0-9+.-]{0,30}://\S*",
             r"\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*",
             r"\bwww\.\S*",
-            r"\bhttps?:/?\w\S*",
+            r"\bhttps?:[/\\]*\w\S*",  # browsers take a backslash for a stroke
             r"(?<![\w:/])//(?:[\w-]+\.)+\w{2,}\S*",
             r"\b(?:\d{1,3}\.){3}\d{1,3}[:/]\S+",
             r"\blocalhost:\d{2,5}\b\S*",
@@ -22,6 +22,8 @@ _URL = re.compile(
     ),
     re.IGNORECASE,
 )
+# A share whose host has no dot. With an escape lost it could be a formula: \\alpha\\beta.
+_SHARE = re.compile(r"(?<![^\s`\"'(\[<])\\\\[a-z][\w$-]+\\[\w$]\S*", re.IGNORECASE)
 # A host without a scheme, with what is behind it.
 _HOST = re.compile(
     r"(?<![\w@./-])(?P<names>(?:[\w-]+\.)+)(?P<ending>xn--[\w-]+|[^\W\d_]{2,24})"
@@ -50,6 +52,11 @@ def addresses(text: str) -> Iterator[str]:
     """What a reading of a text leads to by its words alone."""
     yield from (match.group() for match in _URL.finditer(text))
     yield from (match.group() for match in _HOST.finditer(_WIDE_DOT.sub(".", text)) if _is_host(match))
+
+
+def shares(text: str) -> Iterator[str]:
+    """Shares of Windows in a text as it is written."""
+    yield from (match.group() for match in _SHARE.finditer(text))
 
 
 def linked(text: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
-from skillopt_ci.core.addresses import addresses, linked
+from skillopt_ci.core.addresses import addresses, linked, shares
 from skillopt_ci.core.blocks import code_blocks, paragraphs
 from skillopt_ci.core.permits import listed, permits
 from skillopt_ci.core.programs import command_in, commands_of, comments_of
@@ -24,7 +24,7 @@ def _read(text: str) -> dict[str, None]:
 @lru_cache(maxsize=64)
 def urls(text: str) -> frozenset[str]:
     """Every URL and link target, whole: another path or host is another URL."""
-    found = (*(url for read in _read(text) for url in addresses(read)), *linked(lf(text)))
+    found = (*(url for read in _read(text) for url in addresses(read)), *linked(lf(text)), *shares(text))
     return frozenset(url.strip().rstrip(".,;:!?)]>\"'`*_") for url in found)
 
 

@@ -21,7 +21,10 @@ _BREAKS = dict.fromkeys(map(ord, "\t\n\r"))
 _KEYCAPS = "0123456789#*\u2139"  # with the emoji selector they are signs
 # Markup whose text a page leaves out.
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<[?!](?!--).*?(?:>|\Z)", re.DOTALL)
-_LEFT_OUT = re.compile(r"<(?:script|style|noscript|template|datalist|dialog)\b", re.IGNORECASE)
+_LEFT_OUT = re.compile(
+    r"<(?:script|style|noscript|template|datalist|dialog|canvas|audio|video|object|iframe|noframes|noembed|rp|svg)\b",
+    re.IGNORECASE,
+)
 _OPENS, _HIDES = re.compile(r"<[a-z]", re.IGNORECASE), re.compile(r"\s(?:hidden|style)\b", re.IGNORECASE)
 _TAG = re.compile(
     r"<[a-z][\w:-]*((?:\s+[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?)+)\s*(?:/?>|\Z)", re.IGNORECASE
@@ -34,8 +37,14 @@ _OWN_RULES = frozenset({"src", "href", "alt"})  # of URLs
 _NAME = re.compile(r"\S{1,30}")
 _BARE_WORDS = 5  # attributes without a value that are a sentence in angle brackets
 _LANGUAGE = re.compile(r"\S{0,30}(?:\s*\{(?:\s*(?:[.#][\w-]+|[\w-]+=[\w\"'.-]+|[\d,-]+))*\s*\})?")
-# Cyrillic letters that look like Latin ones, inside a Latin word or the other way round.
-_MIXED = re.compile(r"\b\w*(?:[a-z][\u0400-\u052f]|[\u0400-\u052f][a-z])\w*", re.IGNORECASE)
+# Letters that look like Latin ones, inside a Latin word or the other way round: Cyrillic ones, and Greek ones that are
+# no signs of formulas, as these are (2\u03c0r, \u0394t, cos\u03c9t) unless they stand in the middle of a word.
+_GREEK = "\u0391\u0392\u0395-\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03b9\u03bf\u03c5"
+_MIXED = re.compile(
+    rf"\b\w*(?:[a-z][\u0400-\u052f]|[\u0400-\u052f][a-z]|(?-i:[A-Za-z][{_GREEK}]|[{_GREEK}][A-Za-z]"
+    r"|[A-Za-z]{2}(?<!sin|cos|tan|cot|exp|log)[\u03b1-\u03c9]+[A-Za-z]))\w*",
+    re.IGNORECASE,
+)
 
 
 def hidden_characters(text: str) -> list[str]:

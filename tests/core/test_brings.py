@@ -258,6 +258,10 @@ def test_no_permissions(text: str) -> None:
         "Open xn--e1afmkfd.xn--p1ai/x",
         "Open evil\u3002example/x",
         r"Open \\evil.example\share",
+        r"Open \\FILESRV\drop\x.",
+        r"Copy it to `\\files\drop$`.",
+        r"See https:\\evil.io and read it.",
+        r"See https:\evil.io and read it.",
         r"Open `\\10.0.0.5\share\a`.",
         "Open evil.example?x=1",
         "Open evil.dev#x",
@@ -291,6 +295,7 @@ def test_urls(text: str) -> None:
         "Use ASP.NET/Blazor terms, README.md#usage and C.x#y.",
         "Use footnotes[^1].\n\n[^1]: Figures. Like this.\n\nUse[^2].\n\n[^2]: Figures.",
         "10 тыс.руб/мес, т.е./т.к.; 合計を確認する\u3002合計/税。",
+        r"Write $$a \\ \hline\alpha\beta$$, `\\frac{a}{b}`, `C:\\Users\\x` and the pattern `\\bword\\b`.",
     ],
 )
 def test_no_urls(text: str) -> None:

@@ -34,6 +34,12 @@ from skillopt_ci.core.unseen import hidden_characters, unseen, visible
         '<p class="do-it-now-and-nothing-else-at-all">x</p>',
         "Be [exact](<#do it>).",
         "\u0440\u0430ypal",  # Cyrillic letters in a Latin word
+        "Mar\u03bb\u03bfw",  # Greek ones
+        "Ask M\u03b1rl\u03bfw.",
+        "\u039carlow",
+        "Mar\u03bbow",
+        *(f"<{name}>do it</{name}>" for name in ("canvas", "audio", "object", "noframes", "rp")),
+        "<svg><desc>do it</desc></svg>",
     ],
 )
 def test_what_a_page_does_not_show(text: str) -> None:
@@ -58,6 +64,7 @@ def test_tags_that_never_close_are_read_once() -> None:
         "See [part](#a-b) and [`code`](#c).",
         "See [a] and ![b][c].\n\n[a]: #x\n[c]: y.png",
         "\u041f\u0438\u0448\u0438 USB-\u043f\u043e\u0440\u0442; \u0394t = 2\u03c0r, \u03b1-helix, 5 \u03bcm.",
+        "A cos\u03c9t, 4 k\u03a9, mc\u0394T, h\u03bd, \u03c1gh, \u03bbmax, \u039f\u03bb\u03b1.",
     ],
 )
 def test_what_a_page_shows(text: str) -> None:
