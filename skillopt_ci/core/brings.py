@@ -9,7 +9,7 @@ from itertools import accumulate
 from skillopt_ci.core.addresses import addresses, linked, shares
 from skillopt_ci.core.blocks import code_blocks, paragraphs
 from skillopt_ci.core.permits import listed, permits
-from skillopt_ci.core.programs import command_in, commands_of, comments_of
+from skillopt_ci.core.programs import command_in, commands_of, comments_of, elements_of
 from skillopt_ci.core.readings import literal, plain
 from skillopt_ci.core.texts import lf
 
@@ -40,6 +40,7 @@ def _command_lines(text: str) -> Iterator[str]:
     yield from (line for line in _lines(text, _commands) if line.strip() not in comments)
     for block in blocks:
         yield from commands_of(*block)
+    yield from elements_of(text)
 
 
 def _key(line: str) -> str:

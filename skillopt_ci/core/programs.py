@@ -19,7 +19,10 @@ _CMDLET = r"(?:Start|Stop|Set|New|Copy|Move|Get|Clear|Install|Enable|Disable)-[A
 # Words of English: what comes with them says whether they are meant as programs.
 _WORD = r"(?:cat|cd|echo|source|export|eval|env|exec|find|grep|head|tail|tee)"
 _SWITCH = r"(?:--[a-z]|-[A-Za-z]{1,2}(?!\w))"
-_PLACE = r"(?:~|\.{0,2}/|\.\.(?!\S)|\$[\w{(]|>>?\s*[\w./~$]|-[A-Za-z]{1,2}(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
+_PLACE = (
+    r"(?:~|\.{0,2}/|\.{1,2}(?!\S)|-(?:delete|exec\w*)\b|\$[\w{(]"
+    r"|>>?\s*[\w./~$]|-[A-Za-z]{1,2}(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
+)
 _FILE = r"(?:cat|source|head|tail|tee)\s+[\w-]*\.\w+"
 _INSTALLS = (
     r"\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo|poetry|conda)\s+(?:install|exec|run|add)\b",
@@ -77,7 +80,18 @@ _INFO = re.compile(r"\w+|!")
 _SHELLS = frozenset({"sh", "bash", "zsh", "fish", "csh", "ksh", "dash", "tcsh", "shell", "console", "terminal",
                      "powershell", "pwsh", "ps1", "cmd", "bat", "batch", "doscon", "nu", "nushell",
                      "make", "makefile", "!"})  # fmt: skip
-_NO_LANGUAGE = frozenset({"text", "txt", "plain", "plaintext", "none", "log", "output"})
+_NO_LANGUAGE = frozenset({"text", "txt", "plain", "plaintext", "none", "log", "output", "md", "markdown", "mdx", "rst",
+                          "yaml", "yml", "toml", "ini", "csv"})  # fmt: skip
+# What no line of a program begins with: a program, its switches, and a path written in one with its stroke.
+_PATH_CALL = re.compile(
+    rf"[\s>$%!+*-]*(?:{_PROGRAM}|{_PRODUCT}|{_ONLY_IN_CODE}|{_WORD})\s+(?:-[\w-]+\s+)*(?:~/|\.{{0,2}}/\w)"
+)
+_MARK = re.compile(r"\s*[-+*>]\s+(?=\S+\s+\S)")  # of a list or a quotation; a path alone in a list is data
+# Elements that show code. One that is never closed goes on to the end of the paragraph.
+_ELEMENT = re.compile(
+    r"<(code|pre|kbd|samp|tt)\b[^<>]{0,200}>(.{0,2000}?)(?:</\1\s*>|\n[ \t]*\n|\Z)", re.IGNORECASE | re.DOTALL
+)
+_TAG = re.compile(r"<[^<>]*>")
 _DASHED = frozenset({"sql", "lua", "haskell", "hs", "elm", "ada", "vhdl"})  # "--" begins a comment
 
 
@@ -93,7 +107,15 @@ def commands_of(language: str, code: str) -> Iterator[str]:
     if any(word in _SHELLS or word.startswith("shell") for word in words):
         yield from filter(str.strip, code.split("\n"))
     elif not words or words[0] in _NO_LANGUAGE:
-        yield from filter(_CALL.match, code.split("\n"))
+        yield from (line for line in code.split("\n") if _CALL.match(_MARK.sub("", line, count=1)) or _CALL.match(line))
+    else:
+        yield from filter(_PATH_CALL.match, code.split("\n"))
+
+
+def elements_of(text: str) -> Iterator[str]:
+    """The lines of code elements of HTML that are commands, as those of a fence without a language are."""
+    for element in _ELEMENT.finditer(text):
+        yield from commands_of("", _TAG.sub("", element.group(2)))
 
 
 def comments_of(language: str, code: str) -> Iterator[str]:
