@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.composed import composed
+from skillopt_ci.core.history import Step
 
 CONTEXT = 3
 MAX_LINES = 4000  # of one version; what follows is not compared
@@ -42,6 +43,16 @@ class Difference:
     left_out: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptEdit:
+    """An edit of a step, `at` its place there; the lines, without space around, that it brought and that it took."""
+
+    step: Step
+    at: int
+    came: frozenset[str]
+    gone: frozenset[str]
+
+
 def difference(old: str, new: str) -> Difference:
     """Compare two texts line by line; line ends do not count."""
     a, b = old.splitlines(), new.splitlines()
@@ -62,24 +73,34 @@ def difference(old: str, new: str) -> Difference:
     return Difference(hunks=tuple(hunks), skipped=len(a) - last, left_out=left_out)
 
 
-def edits_of(hunk: Hunk, steps: Sequence[Step]) -> list[tuple[Step, int]]:
-    """The kept edits, as (step, place among its edits), that a hunk's changed lines come from."""
-    came = {line.new.strip() for line in hunk.lines if line.changed and line.new and line.new.strip()}
-    gone = {line.old.strip() for line in hunk.lines if line.changed and line.old and line.old.strip()}
+def kept_edits(steps: Sequence[Step]) -> list[KeptEdit]:
+    """The edits that accepted steps kept, in order."""
     return [
-        (step, at)
+        _kept(step, at)
         for step in steps
         if step.action == "accept" and step.kind != "prune"
         for at, record in enumerate(step.edits)
-        if record.status == "kept" and _touches(record, came, gone)
+        if record.status == "kept"
     ]
 
 
-def _touches(record: EditRecord, came: set[str], gone: set[str]) -> bool:
-    edit = record.edit
-    return bool(edit.op != "delete" and _lines(edit.content) & came) or bool(
-        edit.op != "add" and _lines(edit.target) & gone
+def edits_of(hunk: Hunk, edits: Sequence[KeptEdit]) -> list[KeptEdit]:
+    """Those of the kept edits that a hunk's changed lines come from."""
+    came = {line.new.strip() for line in hunk.lines if line.changed and line.new and line.new.strip()}
+    gone = {line.old.strip() for line in hunk.lines if line.changed and line.old and line.old.strip()}
+    return [edit for edit in edits if edit.came & came or edit.gone & gone]
+
+
+def _kept(step: Step, at: int) -> KeptEdit:
+    """An edit with its own lines, and those of the skill that it changed: it may be about a part of a line."""
+    before, after = (
+        _lines(composed(step.incumbent, [r for r in step.edits[:end] if r.status == "kept"]).skill.text)
+        for end in (at, at + 1)
     )
+    edit = step.edits[at].edit
+    came = _lines(edit.content) if edit.op != "delete" else set()
+    gone = _lines(edit.target) if edit.op != "add" else set()
+    return KeptEdit(step=step, at=at, came=frozenset(came | after - before), gone=frozenset(gone | before - after))
 
 
 def _lines(text: str) -> set[str]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from skillopt_ci.core.history import EditRecord, Step
 from skillopt_ci.report.edits import became, kept_scores, not_kept, reason_of
 from skillopt_ci.report.page.charts import Kind, Point, legend, score_chart
-from skillopt_ci.report.page.diff import MAX_LINES, Hunk, difference, edits_of
+from skillopt_ci.report.page.diff import MAX_LINES, Hunk, difference, edits_of, kept_edits
 from skillopt_ci.report.page.markup import Child, Html, anchor, clipped, join, tag
 from skillopt_ci.report.page.model import Subject
 from skillopt_ci.report.page.pieces import NOT_MEASURED, Column, counted, effect_words, score, shut, table
@@ -24,17 +24,18 @@ def changes(subject: Subject, prefix: str, known: Mapping[str, str]) -> list[Chi
     if subject.texts is None:
         return []
     found = difference(*subject.texts)
+    kept = kept_edits(subject.steps)
     told: set[tuple[int, int]] = set()
     rows: list[Child] = []
     room = MAX_ROWS
     for hunk in found.hunks:
         if hunk.skipped:
             rows.append(_gap(hunk.skipped))
-        edits = edits_of(hunk, subject.steps)
+        edits = edits_of(hunk, kept)
         rows += _rows(hunk, room)
         room -= len(hunk.lines)
-        told |= {(step.number, at) for step, at in edits}
-        notes = [_note(step, at, prefix, known) for step, at in edits]
+        told |= {(edit.step.number, edit.at) for edit in edits}
+        notes = [_note(edit.step, edit.at, prefix, known) for edit in edits]
         rows.append(tag("tr", tag("td", notes, colspan=4, class_="why")) if notes else None)
         if room <= 0:
             rows.append(tag("tr", tag("td", "The rest of the difference is left out: too long.", colspan=4)))
@@ -57,16 +58,10 @@ def changes(subject: Subject, prefix: str, known: Mapping[str, str]) -> list[Chi
             class_="diff",
         )
     ]
-    hidden = [
-        (step, at)
-        for step in subject.steps
-        if step.action == "accept" and step.kind != "prune"
-        for at, record in enumerate(step.edits)
-        if record.status == "kept" and (step.number, at) not in told
-    ]
+    hidden = [edit for edit in kept if (edit.step.number, edit.at) not in told]
     if hidden:
-        notes = [_note(step, at, prefix, known, text=True) for step, at in hidden[:MAX_EDITS]]
-        made.append(shut(f"{counted(len(hidden), 'kept edit')} that later ones changed again", notes))
+        notes = [_note(edit.step, edit.at, prefix, known, text=True) for edit in hidden[:MAX_EDITS]]
+        made.append(shut(f"{counted(len(hidden), 'kept edit')} with no changed line above", notes))
     return made
 
 

@@ -1,10 +1,13 @@
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import EditRecord
-from skillopt_ci.report.page.diff import CONTEXT, MAX_LINES, Line, difference, edits_of
-from tests.report.samples import STEPS, decision, step
+from skillopt_ci.report.page.diff import CONTEXT, MAX_LINES, Line, difference, edits_of, kept_edits
+from tests.report.samples import STEPS, decision, skill, step
 
 LINES = st.lists(st.sampled_from(["a", "b", "c", "", "d e"]), max_size=12)
 
@@ -50,4 +53,20 @@ def test_an_edit_stands_behind_the_lines_it_brought_or_took() -> None:
          record("add", "", "new", "rejected")),
     )  # fmt: skip
     (hunk,) = difference("old\nx\n", "new\nx\n").hunks
-    assert [(s.number, at) for s, at in edits_of(hunk, [made, STEPS[1]])] == [(1, 0), (1, 1)]
+    assert [(e.step.number, e.at) for e in edits_of(hunk, kept_edits([made, STEPS[1]]))] == [(1, 0), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("edit", "new"),
+    [
+        (Edit(op="replace", target="short and friendly", content="plain"), "- x\n- Answer in a plain way.\n"),
+        (Edit(op="delete", target=" and friendly", content=""), "- x\n- Answer in a short way.\n"),
+    ],
+)
+def test_an_edit_of_a_part_of_a_line_stands_behind_the_line(edit: Edit, new: str) -> None:
+    start, best = skill("- x\n- Answer in a short and friendly way.\n"), skill(new)
+    other = Edit(op="add", target="- x", content="- y")
+    records = tuple(EditRecord(edit=e, status="kept") for e in (other, edit))
+    made = replace(step(1, "accept", decision(0.75), records), incumbent=start, candidate=best)
+    (hunk,) = difference(start.body, best.body).hunks
+    assert [e.at for e in edits_of(hunk, kept_edits([made]))] == [1]
