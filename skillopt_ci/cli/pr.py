@@ -30,6 +30,7 @@ from skillopt_ci.forge.publication import Base, Outcome, Publication, read_base
 from skillopt_ci.forge.publish import publish
 from skillopt_ci.forge.repository import Repository
 from skillopt_ci.forge.upsert import Limits
+from skillopt_ci.report.parts import UNCOMMITTED
 from skillopt_ci.report.run_reader import Run, read_run
 
 _NOT_SHOWN = " (improvement not shown)"
@@ -73,6 +74,8 @@ def command(run_dir: Path | None, base: str | None, remember: Path | None, login
         job = _job(console, options)
         other = None if run_dir else newest_proposal(options, str(result.config["name"]))
         _require_worth(job, folder, result, anyway=anyway, other=other)
+        if result.config.get("uncommitted") is True:
+            console.warn(f"warning: {folder}: the run was made {UNCOMMITTED} of configuration, skill or tasks")
         if dry_run:
             return _dry_run(job, folder, result, base or "HEAD")
         with connected(console, login, job.project.config) as repository:

@@ -187,9 +187,9 @@ def training_suite(console: Console, tree: Tree, skill: ResolvedSkill) -> Suite:
         ConfigError: anything is wrong with them, all of it.
     """
     suite = read_suite(console, tree, skill, need=SPLITS)
+    asking = trained_on(suite, skill)
     if skill.train.what == "body":
-        return suite
-    asking = Suite(tasks=tuple(t for t in suite.tasks if t.should_trigger is not None))
+        return asking
     for split in SPLITS:
         wanted = {t.should_trigger for t in asking.of([split])}
         if wanted != {True, False}:
@@ -199,3 +199,10 @@ def training_suite(console: Console, tree: Tree, skill: ResolvedSkill) -> Suite:
                 f"`should_trigger: false` in every split; {split} has {what}"
             )
     return asking
+
+
+def trained_on(suite: Suite, skill: ResolvedSkill) -> Suite:
+    """Of a skill's tasks those that it is trained with: all, or for its description those about triggering."""
+    if skill.train.what == "body":
+        return suite
+    return Suite(tasks=tuple(t for t in suite.tasks if t.should_trigger is not None))

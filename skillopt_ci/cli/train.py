@@ -12,6 +12,7 @@ from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending, viewer_option
+from skillopt_ci.cli.origin import origin
 from skillopt_ci.cli.output import leave_results, run_pages
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
@@ -24,14 +25,14 @@ from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.unanswered import unanswered, unmeasured
 from skillopt_ci.core.verdict import TrainEntry
-from skillopt_ci.errors import BudgetReachedError, GitError, InconclusiveError, ProviderDownError, UsageError
-from skillopt_ci.forge.git import Git
+from skillopt_ci.errors import BudgetReachedError, InconclusiveError, ProviderDownError, UsageError
 from skillopt_ci.forge.memory import MOST_BYTES, committed_history
 from skillopt_ci.forge.proposal import history_path
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.jsonout import train_json
 from skillopt_ci.report.junit import train_junit
 from skillopt_ci.report.pull_request import Provenance, pull_request_body
+from skillopt_ci.report.run_reader import read_json
 from skillopt_ci.report.training import train_summary
 
 # Of several skills' exit codes the most serious one is the command's.
@@ -210,13 +211,15 @@ def finish_folder(work: Work, plan: Plan, entry: TrainEntry, *, propose: bool = 
     skill = plan.skill
     folder = run_folder(work, plan.folder)
     says = simulated([*skill.targets, skill.optimizer, skill.judge])
+    made = read_json(plan.folder, "config.json")  # as it was when the run began
     made_by = Provenance(
         target=skill.target.label,
         optimizer=skill.optimizer.label if skill.optimizer else "",
         judge=skill.judge.label if skill.judge else "",
         seed=plan.seed,
         suite=plan.suite.digest,
-        commit=_commit(work.project) or "",
+        commit=str(made["commit"] or ""),
+        uncommitted=made["uncommitted"] is True,
         method=skill.train.method,
     )
     changed = propose and entry.result is not None and entry.result.changed()
@@ -265,6 +268,7 @@ def _opened(work: Work, plan: Plan, result: TrainResult) -> int:
 def run_config(project: Project, plan: Plan) -> dict[str, object]:
     """The run's `config.json`: everything that made it, no secret."""
     skill: ResolvedSkill = plan.skill
+    commit, uncommitted = origin(project, plan)
     return {
         "schema": "skillopt-ci/run/1",
         "run_id": plan.run_id,
@@ -277,19 +281,11 @@ def run_config(project: Project, plan: Plan) -> dict[str, object]:
         "suite": {"digest": plan.suite.digest, "tasks": {s: len(plan.suite.of([s])) for s in ("train", "val", "test")}},
         "config": skill.fingerprint(),
         "gate": skill.gate.model_dump(mode="json"),
-        "commit": _commit(project),
+        "commit": commit,
+        "uncommitted": uncommitted,
         "min_confidence": project.config.pr.min_confidence,
         "simulated": simulated([*skill.targets, skill.optimizer, skill.judge]),
     }
-
-
-def _commit(project: Project) -> str | None:
-    """The commit that training starts from; None outside a repository or before its first commit."""
-    git = Git.discover(project.root)
-    try:
-        return git.resolve("HEAD") if git else None
-    except GitError:
-        return None
 
 
 def _shown(plan: Plan) -> str:

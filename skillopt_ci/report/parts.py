@@ -15,6 +15,7 @@ SIMULATED = (
 
 _UNCONFINED = "agents, set-up commands and script graders ran unconfined, with this machine before them."
 UNCONFINED = f"**`sandbox: off`:** {_UNCONFINED}"
+UNCOMMITTED = "with uncommitted changes"
 UNCONFINED_PLAIN = f"sandbox: off: {_UNCONFINED}"
 
 
@@ -36,6 +37,11 @@ def interval(effect: Effect) -> str:
 def bounds(effect: Effect) -> str:
     """Both ends of an effect's interval, in points."""
     return f"[{gain(effect.low)}, {gain(effect.high)}]"
+
+
+def commit_words(commit: str, *, uncommitted: bool) -> str:
+    """A run's commit, and that its files were not all of it."""
+    return f"{commit}, {UNCOMMITTED}" if uncommitted else commit
 
 
 def ids(tasks: Sequence[str]) -> str:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from skillopt_ci.core.history import Confirmation, TrainResult
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.report.escape import md_code, md_text
-from skillopt_ci.report.parts import PULL_REQUEST_LIMIT, bounds, fitting, gain, points, table
+from skillopt_ci.report.parts import PULL_REQUEST_LIMIT, UNCOMMITTED, bounds, commit_words, fitting, gain, points, table
 from skillopt_ci.report.training import chart, pull_request_sections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What made the run. Digests and commit are whole; `judge` is empty when no grader asks one."""
+    """What made the run. Digests and commit are whole; `judge` is empty when no grader asks one.
+
+    `uncommitted`: configuration, skill or tasks were not those of the commit.
+    """
 
     target: str
     optimizer: str
@@ -22,6 +25,7 @@ class Provenance:
     seed: int
     suite: str
     commit: str
+    uncommitted: bool = False
     method: str = ""
 
 
@@ -73,10 +77,14 @@ def _changes(r: TrainResult) -> str:
 
 def _howto(entry: TrainEntry, made_by: Provenance) -> str:
     again = f"skillopt-ci train --skill {shlex.quote(entry.name)} --seed {made_by.seed} --generation {entry.generation}"
+    repeat = (
+        f"**To repeat it**: {md_code(again)} at the commit below; with the run's ledger nothing is bought."
+        if made_by.commit and not made_by.uncommitted
+        else f"**It cannot be repeated** from a commit: it was made {UNCOMMITTED} of configuration, skill or tasks."
+    )
     return (
         "**To reject it**, close it without merging: its edits are remembered as rejected and not proposed again. "
-        f"**To undo it** after the merge, revert the merge commit ({md_code('git revert -m 1 COMMIT')}). "
-        f"**To repeat it**: {md_code(again)} at the commit below; with the run's ledger nothing is bought."
+        f"**To undo it** after the merge, revert the merge commit ({md_code('git revert -m 1 COMMIT')}). " + repeat
     )
 
 
@@ -88,7 +96,7 @@ def _origin(entry: TrainEntry, made_by: Provenance) -> str:
         ("Optimizer", made_by.optimizer),
         ("Judge", made_by.judge),
         ("Run", entry.run_id),
-        ("Trained at commit", made_by.commit),
+        ("Trained at commit", made_by.commit and commit_words(made_by.commit, uncommitted=made_by.uncommitted)),
         ("Tasks", made_by.suite),
         ("Skill before", r.start.digest if r else ""),
         ("Skill after", r.best.digest if r else ""),

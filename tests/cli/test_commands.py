@@ -16,7 +16,21 @@ from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.sandbox.scratch import lock_folder, unlock_folder
-from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, bytes_of, call, call_json, config, files, tasks, write
+from tests.cli.world import (
+    CONFIG,
+    GOOD,
+    PATH,
+    SKILL,
+    TASKS,
+    bytes_of,
+    call,
+    call_json,
+    config,
+    files,
+    repository,
+    tasks,
+    write,
+)  # fmt: skip
 from tests.forge.repo import Repo
 
 
@@ -533,6 +547,28 @@ def test_pr_is_refused_without_an_improvement_unless_told(tmp_path: Path) -> Non
     assert (told.code, draft["draft"]) == (0, True)
     title = Path(draft["folder"]) / "title.txt"
     assert title.read_text(encoding="utf-8").endswith("(improvement not shown)\n")
+
+
+def test_a_run_of_uncommitted_tasks_claims_no_commit_that_repeats_it(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "p").root
+    write(repo, {TASKS: tasks(8, 12, 14), "notes.txt": "no part of it"})
+    assert call(repo, "train", "--quiet").code == 0
+    done, value = call_json(repo, "pr", "--dry-run")
+    assert (done.code, "the run was made with uncommitted changes" in done.err) == (0, True)
+    body = (Path(value["folder"]) / "body.md").read_text(encoding="utf-8")
+    assert "**It cannot be repeated** from a commit" in body
+    assert "To repeat it" not in body
+    head = Repo(repo, create=False)("rev-parse", "HEAD")
+    assert f"| Trained at commit | {head}, with uncommitted changes |" in body
+    assert f"{head}, with uncommitted changes" in call(repo, "report", "--format", "html").out
+
+
+def test_a_run_beside_other_uncommitted_files_is_one_of_its_commit(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "p").root
+    write(repo, {"notes.txt": "no part of it"})
+    assert call(repo, "train", "--quiet", "--seed", "7").code == 0
+    (folder,) = (repo / ".skillopt/runs").iterdir()
+    assert json.loads((folder / "config.json").read_bytes())["uncommitted"] is False
 
 
 def test_pr_names_the_earlier_run_that_is_worth_one(trained: Path) -> None:

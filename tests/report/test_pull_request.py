@@ -47,6 +47,12 @@ def test_the_chart_ends_with_the_score_that_was_used_for_selection() -> None:
     assert "Validation score 70.0 was used for selection" in text
 
 
+def test_a_run_without_a_commit_of_its_own_is_not_said_to_be_repeatable() -> None:
+    for made_by in (replace(MADE_BY, uncommitted=True), replace(MADE_BY, commit="")):
+        text = pull_request_body(training(), made_by, simulated=False)
+        assert ("To repeat it" in text, "**It cannot be repeated**" in text) == (False, True)
+
+
 def test_the_command_that_repeats_a_run_names_the_skill_as_one_word() -> None:
     for name in ("shelf labels", "$(id)", "it's"):
         found = re.search(r"`(skillopt-ci train [^`]*)`", body(name=name))

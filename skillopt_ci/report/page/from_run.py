@@ -17,7 +17,7 @@ from skillopt_ci.report.page.clean import clean_run
 from skillopt_ci.report.page.earlier import earlier_runs
 from skillopt_ci.report.page.model import GatePower, Report, Side, Subject, Talk, TargetRow, TaskRow, Tone, Values
 from skillopt_ci.report.page.power import power_of
-from skillopt_ci.report.parts import UNCONFINED_PLAIN
+from skillopt_ci.report.parts import UNCONFINED_PLAIN, commit_words
 from skillopt_ci.report.run_reader import MAX_BYTES, Run, read_json, read_run, read_spend, read_text
 from skillopt_ci.report.training import outcome_words, unfinished_words, untrained_words
 from skillopt_ci.report.triggering import read_triggers, trigger_notes
@@ -233,11 +233,12 @@ def _talk(where: str, item: Json, scrub: Callable[[str], str], known: Mapping[st
 
 def _facts(config: Json, entry: Json) -> tuple[tuple[str, str], ...]:
     suite = mapping(config.get("suite"))
+    commit = string(config.get("commit"))
     pairs = (
         ("Run", config.get("run_id")),
         ("Generation", config.get("generation")),
         ("Seed", config.get("seed")),
-        ("Trained at commit", config.get("commit")),
+        ("Trained at commit", commit_words(commit, uncommitted=config.get("uncommitted") is True) if commit else None),
         ("Tasks", suite.get("digest")),
         ("Skill before", entry.get("start")),
         ("Skill after", entry.get("best")),
