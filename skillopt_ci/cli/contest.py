@@ -145,7 +145,7 @@ def _trained(work: Work, field: Field, entry: Entry, *, sides: int) -> MethodRow
     plan, own = entry.plan, entry.meters[-1]
     work.console.say(f"{plan.skill.name}: method {entry.name}, at most {field.rollouts} rollouts, run {plan.run_id}")
     folder = run_folder(work, plan.folder)
-    folder.write_config(run_config(work.project, plan))
+    folder.write_config({**run_config(work.project, plan), "command": "compare"})
     ration = Ration(field.rollouts)
     row = MethodRow(method=entry.name, result=None, run_dir=plan.folder.relative_to(work.project.root).as_posix())
     reserve = _reserve(field, entry, sides=sides)

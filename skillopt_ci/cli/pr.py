@@ -17,7 +17,7 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.cli.remember import remember
-from skillopt_ci.cli.report import newest_proposal, newest_run
+from skillopt_ci.cli.report import named_run, newest_proposal, newest_run, other_proposals
 from skillopt_ci.cli.sides import inside
 from skillopt_ci.core.policy import refuse_change
 from skillopt_ci.core.texts import plural
@@ -69,11 +69,13 @@ def command(run_dir: Path | None, base: str | None, remember: Path | None, login
     def body(console: Console) -> int:
         if remember is not None:
             return _remember(_job(console, options), remember, login)
-        folder = run_dir or newest_run(options)
+        folder = named_run(options, run_dir) if run_dir else newest_run(options, trained=True)
         result = read_run(folder)
         job = _job(console, options)
         other = None if run_dir else newest_proposal(options, str(result.config["name"]))
         _require_worth(job, folder, result, anyway=anyway, other=other)
+        if others := [] if run_dir else other_proposals(options, str(result.config["name"])):
+            console.warn(f"{folder} is the newest run; others with a proposal: {', '.join(map(str, others))}")
         if result.config.get("uncommitted") is True:
             console.warn(f"warning: {folder}: the run was made {UNCOMMITTED} of configuration, skill or tasks")
         if dry_run:

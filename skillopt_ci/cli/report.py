@@ -45,7 +45,7 @@ def command(run_dir: Path | None, form: str, **shared: Any) -> None:
 
 
 def _report(console: Console, options: Options, run_dir: Path | None, form: str) -> int:
-    folder = run_dir or newest_run(options)
+    folder = named_run(options, run_dir) if run_dir else newest_run(options)
     known = scrubber(secret_values(None, os.environ))
     console.scrub = lambda text: mask_tokens(known(text))
     console.detail(str(folder))
@@ -73,13 +73,31 @@ def _write_page(console: Console, folder: Path) -> None:
         console.say(f"page: {folder / 'report.html'}")
 
 
-def newest_run(options: Options) -> Path:
+def named_run(options: Options, folder: Path) -> Path:
+    """The folder, which is a run of a skill named by --skill, when one is.
+
+    Raises:
+        UsageError: it is one of another skill, or no run folder.
+    """
+    if options.skill:
+        name = _value(folder, "config.json").get("name")
+        if name not in options.skill:
+            named = ", ".join(options.skill)
+            raise UsageError(f"--skill {named}: {folder} holds a run of {name!s:.80}; leave out one of the two")
+    return folder
+
+
+def newest_run(options: Options, *, trained: bool = False) -> Path:
     """The run folder whose report was written last; of the skill named by --skill, when one is.
+
+    Args:
+        options: of the command.
+        trained: one of `train`, and none of `compare`, which proposes nothing.
 
     Raises:
         UsageError: there is none.
     """
-    wanted = _runs(options, options.skill)
+    wanted = [folder for folder in _runs(options, options.skill) if not (trained and _compared(folder))]
     if not wanted:
         root = find_root(options.config, Path.cwd())[0]
         raise UsageError(f"no finished run in {root / RUNS}; `skillopt-ci train` makes one, or name its folder")
@@ -89,10 +107,31 @@ def newest_run(options: Options) -> Path:
 def newest_proposal(options: Options, name: str) -> Path | None:
     """The newest run folder of a skill whose run is worth a pull request by its own word."""
     try:
-        worth = [folder for folder in _runs(options, (name,)) if _value(folder, "report.json").get("proposal") is True]
+        worth = [folder for folder in _runs(options, (name,)) if _proposes(folder)]
     except UsageError:  # a folder that cannot be read is no help, and this is only a hint
         return None
     return worth[-1] if worth else None
+
+
+def other_proposals(options: Options, name: str) -> list[Path]:
+    """Of every other skill that may be meant the newest run of `train`, where it is worth a pull request."""
+    try:
+        newest = {
+            str(_value(folder, "config.json").get("name")): folder
+            for folder in _runs(options, options.skill)
+            if not _compared(folder)
+        }
+        return [folder for other, folder in newest.items() if other != name and _proposes(folder)]
+    except UsageError:  # as above
+        return []
+
+
+def _proposes(folder: Path) -> bool:
+    return not _compared(folder) and _value(folder, "report.json").get("proposal") is True
+
+
+def _compared(folder: Path) -> bool:
+    return _value(folder, "config.json").get("command") == "compare"
 
 
 def _runs(options: Options, names: Sequence[str]) -> list[Path]:

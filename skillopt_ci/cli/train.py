@@ -271,6 +271,7 @@ def run_config(project: Project, plan: Plan) -> dict[str, object]:
     commit, uncommitted = origin(project, plan)
     return {
         "schema": "skillopt-ci/run/1",
+        "command": "train",
         "run_id": plan.run_id,
         "generation": plan.generation,
         "lineage": plan.lineage,

@@ -588,6 +588,40 @@ def test_pr_names_the_earlier_run_that_is_worth_one(trained: Path) -> None:
     assert (again.code, "improvement not shown" in again.lines[0]) == (2, True)
 
 
+def copied_run(folder: Path, to: str, **changes: str) -> Path:
+    """A newer run with other words in its configuration."""
+    made = shutil.copytree(folder, folder.with_name(to))
+    value = json.loads((made / "config.json").read_bytes())
+    (made / "config.json").write_text(json.dumps({**value, **changes}), encoding="utf-8")
+    later = (folder / "report.json").stat().st_mtime_ns + 10**9
+    os.utime(made / "report.json", ns=(later, later))
+    return made
+
+
+def test_pr_takes_the_newest_run_of_train_and_names_those_of_other_skills(trained: Path) -> None:
+    (folder,) = (trained / ".skillopt/runs").iterdir()
+    compared = copied_run(folder, "compared", command="compare")
+    (compared / "pull_request.md").unlink()
+    other = copied_run(folder, "other", name="other")
+    os.utime(other / "report.json", ns=(0, 0))
+    copied_run(compared, "compared-other", name="other")
+    done, value = call_json(trained, "pr", "--dry-run")
+    assert done.code == 0, done.err
+    assert Path(value["folder"]).parent.name == folder.name
+    assert done.lines[0].endswith(f"{folder.name} is the newest run; others with a proposal: {other}")
+    assert "others with" not in call(trained, "pr", "--dry-run", "--skill", "invoices").err
+    assert "others with" not in call(trained, "pr", "--dry-run", str(folder)).err
+
+
+@pytest.mark.parametrize("command", [["pr", "--dry-run"], ["report"]])
+def test_a_run_of_another_skill_than_the_one_named_is_refused(trained: Path, command: list[str]) -> None:
+    (folder,) = (trained / ".skillopt/runs").iterdir()
+    done = call(trained, *command, str(folder), "--skill", "other")
+    assert done.code == 2
+    assert done.lines == [f"error: --skill other: {folder} holds a run of invoices; leave out one of the two"]
+    assert call(trained, *command, str(folder), "--skill", "invoices").code == 0
+
+
 def test_pr_of_a_run_that_changed_nothing_and_outside_of_a_repository(tmp_path: Path, trained: Path) -> None:
     repo = Repo(tmp_path / "p")
     repo.commit(files(GOOD, providers={"models": {"type": "simulated", "noise": 0}}))
