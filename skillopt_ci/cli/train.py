@@ -32,6 +32,7 @@ from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.jsonout import train_json
 from skillopt_ci.report.junit import train_junit
 from skillopt_ci.report.pull_request import Provenance, pull_request_body
+from skillopt_ci.report.run_folder import require_own
 from skillopt_ci.report.run_reader import read_json
 from skillopt_ci.report.training import train_summary
 
@@ -80,6 +81,8 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
     skills = project.chosen(options.skill)
     if run_dir is not None and len(skills) != 1:
         raise UsageError("--run-dir names one run: choose one skill with --skill")
+    if run_dir is not None:
+        require_own(run_dir)
     refs = [ref for s in skills for ref in (*s.targets, s.optimizer, s.judge)]
     require_prices(limits_of(options, project), refs)
     for skill in skills:

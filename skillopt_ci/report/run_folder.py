@@ -234,6 +234,14 @@ class RunFolder:
         return place
 
 
+def require_own(path: Path) -> None:
+    """Raises `UsageError` for a folder with files in it that is no run's: those of a run would replace them."""
+    if not path.is_dir() or (path / "config.json").is_file():
+        return
+    if any(not place.name.startswith(_WRITING) for place in path.iterdir()):
+        raise UsageError(f"--run-dir {path}: not empty, and not the folder of a run; name a new or an empty one")
+
+
 def _folder_of(step: Step) -> str:
     return f"slow_update/epoch_{step.epoch:02d}" if step.kind == "slow_update" else f"steps/step_{step.number:04d}"
 

@@ -613,6 +613,21 @@ def test_pr_takes_the_newest_run_of_train_and_names_those_of_other_skills(traine
     assert "others with" not in call(trained, "pr", "--dry-run", str(folder)).err
 
 
+def test_a_run_is_not_written_among_other_files(root: Path) -> None:
+    write(root, {"d/report.md": "mine"})
+    for named in ("d", "."):
+        done = call(root, "train", "--quiet", "--run-dir", named)
+        assert done.code == 2
+        assert done.lines == [
+            f"error: --run-dir {named}: not empty, and not the folder of a run; name a new or an empty one"
+        ]
+    assert bytes_of(root / "d", ["report.md"]) == {"report.md": b"mine"}
+    assert not (root / "config.json").exists()
+    (root / "empty").mkdir()
+    assert call(root, "train", "--quiet", "--run-dir", "empty").code == 0
+    assert call(root, "train", "--quiet", "--run-dir", "empty").code == 0
+
+
 @pytest.mark.parametrize("command", [["pr", "--dry-run"], ["report"]])
 def test_a_run_of_another_skill_than_the_one_named_is_refused(trained: Path, command: list[str]) -> None:
     (folder,) = (trained / ".skillopt/runs").iterdir()
