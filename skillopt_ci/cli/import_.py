@@ -56,6 +56,8 @@ def _import(console: Console, options: Options, source: TaskSource, output: Path
         plugins.load("graders", source.grader)  # raises, with what was perhaps meant
     if output.suffix.lower() != ".jsonl":
         raise UsageError(f"--output {output}: the name of a native task file ends in .jsonl")
+    if output.exists():
+        raise UsageError(f"--output {output}: there is such a file; remove it, or name another one")
     found = read_files(WorkTree(source.root), [source.entry])
     problems = [*found.problems, *duplicate_ids(found.tasks), *_unfit(found.tasks)]
     if not problems and not found.tasks and not found.losses:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.world import TASKS, call, call_json, config, files, write
+from tests.cli.world import TASKS, bytes_of, call, call_json, config, files, write
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -63,6 +63,10 @@ def test_a_file_from_elsewhere_and_graders_for_tasks_without(root: Path) -> None
         (("good.json", "-o", "t.jsonl", "--grader", "exakt"), "perhaps you meant 'exact'?"),
         (("good.json", "-o", "t.jsonl", "--format", "evals"), "unknown task format 'evals'"),
         (("good.json", "-o", "good.json/t.jsonl"), "cannot be written"),
+        (
+            ("good.json", "-o", "mine.jsonl"),
+            "--output mine.jsonl: there is such a file; remove it, or name another one",
+        ),
         (("twice.json", "-o", "t.jsonl"), "the id '1' is taken by"),
         (("good.json",), "Missing option"),
     ],
@@ -75,6 +79,7 @@ def test_mistakes(root: Path, words: tuple[str, ...], expected: str) -> None:
             "bad.json": '[{"prompt": 5, "expectations": ["x"]}]',
             "empty.json": '{"evals": []}',
             "good.json": json.dumps({"evals": [one]}),
+            "mine.jsonl": "mine",
             "twice.json": json.dumps({"evals": [one, {**one, "prompt": "q"}]}),
         },
     )
@@ -82,6 +87,7 @@ def test_mistakes(root: Path, words: tuple[str, ...], expected: str) -> None:
     assert done.code == 2
     assert expected in done.err
     assert not (root / "t.jsonl").exists()
+    assert bytes_of(root, ["mine.jsonl"]) == {"mine.jsonl": b"mine"}
 
 
 def test_an_attachment_that_cannot_be_written(root: Path) -> None:
