@@ -8,6 +8,7 @@ from skillopt_ci.core.split import SplitWeights, assign_splits, count_splits
 from skillopt_ci.core.task import STARTER_TAG, Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError
+from skillopt_ci.graders.validate import needs_workspace
 from skillopt_ci.suites.checks import about_triggering, duplicate_ids
 from skillopt_ci.suites.detect import PART
 from skillopt_ci.suites.load import TaskEntry, detect, read_files
@@ -124,6 +125,9 @@ def _read(tree: Tree, path: str) -> Evaluation | None:
     _, tasks = about_triggering(found.tasks)
     gradable = [t for t in tasks if t.graders or t.expected]
     wrong = [p for p in (*found.problems, *duplicate_ids(tasks)) if not p.warning]
+    # A chat is what `init` configures.
+    if any(needs_workspace(t.graders or ()) for t in tasks):
+        return None
     if wrong or not gradable or len(gradable) < len(tasks) or any(STARTER_TAG in t.tags for t in tasks):
         return None
     return Evaluation(paths=(path,), format=name, tasks=gradable)

@@ -16,6 +16,7 @@ from skillopt_ci.core.skill import Skill, parse_skill
 from skillopt_ci.core.split import SplitWeights
 from skillopt_ci.core.suggestion import suggest
 from skillopt_ci.core.task import SPLITS, STARTER_TAG, Suite
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem, UsageError
 from skillopt_ci.forge.tree import bundled
@@ -144,6 +145,7 @@ def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Sui
     except ConfigError as error:
         problems += error.problems
     problems += _starters(suite)
+    problems += _ignored(suite) if always_given else []
     said: set[str] = set()
     for task in suite.tasks:
         specs = skill.graders if task.graders is None else task.graders
@@ -153,6 +155,15 @@ def read_all(tree: Tree, skill: ResolvedSkill, need: Sequence[str]) -> tuple[Sui
                 said.add(message)
                 problems.append(task.source.problem(message))
     return suite, problems, losses
+
+
+def _ignored(suite: Suite) -> list[Problem]:
+    """A warning when tasks have commands that only an agent's workspace runs."""
+    found = [t for t in suite.tasks if t.setup]
+    if not found:
+        return []
+    words = f"`setup` of {plural(len(found), 'task')} is ignored: direct chat has no workspace; choose an agent harness"
+    return [found[0].source.problem(words, warning=True)]
 
 
 def _starters(suite: Suite) -> list[Problem]:

@@ -1,8 +1,9 @@
 """What `check` finds out about graders without a model: their options, and what they need of a task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from skillopt_ci.core.nested import leaves
@@ -11,6 +12,14 @@ from skillopt_ci.core.trigger import only_triggers
 from skillopt_ci.errors import ConfigError, UsageError
 from skillopt_ci.graders.base import Grader
 from skillopt_ci.graders.build import build_one
+
+_OF_AGENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "files": "files that an agent writes",
+        "diff": "changes that an agent makes to files",
+        "tool-calls": "tools that an agent uses",
+    }
+)
 
 
 @runtime_checkable
@@ -47,12 +56,18 @@ def validate(specs: Sequence[GraderSpec], task: Task) -> list[str]:
 
 
 def needs_workspace(specs: Sequence[GraderSpec]) -> str | None:
-    """Why direct chat cannot be graded: a grader looks at files that only an agent writes. None when all is well."""
-    if any(s.type == "spreadsheet" and s.options.get("source", "workbook") == "workbook" for s in leaves(specs)):
-        return (
-            "grader 'spreadsheet' reads workbooks that an agent writes, and direct chat writes none: choose an agent "
-            "harness, or 'source: answer'"
-        )
+    """Why direct chat cannot be graded: a grader looks at what only an agent does. None when all is well."""
+    for spec in leaves(specs):
+        if spec.type == "spreadsheet" and spec.options.get("source", "workbook") == "workbook":
+            return (
+                "grader 'spreadsheet' reads workbooks that an agent writes, and direct chat writes none: choose an "
+                "agent harness, or 'source: answer'"
+            )
+        if spec.type in _OF_AGENTS:
+            return (
+                f"grader '{spec.type}' looks at {_OF_AGENTS[spec.type]}, and direct chat has none: choose an agent "
+                "harness, or another grader"
+            )
     return None
 
 

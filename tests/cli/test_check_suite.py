@@ -203,3 +203,15 @@ def test_of_a_command_without_tools_nobody_knows_what_it_opened(root: Path) -> N
         done = call(root, "check")
         assert sum("about whether the skill triggers" in line for line in done.lines) == told
         assert f"{28 if told else 29} test tasks" in done.out
+
+
+def test_what_only_an_agent_does_is_told_under_chat(root: Path) -> None:
+    rows = [{**row, "setup": ["make"]} for row in some()]
+    rewrite(root, *rows)
+    done = call(root, "check")
+    assert done.code == 0
+    assert f"{TASKS}:1: warning: `setup` of 30 tasks is ignored: direct chat has no workspace" in done.err + done.out
+    rewrite(root, {**rows[0], "graders": [{"type": "diff", "only": ["a"]}]}, *rows[1:])
+    refused = call(root, "check")
+    assert refused.code == 2
+    assert f"{TASKS}:1: grader 'diff' looks at changes that an agent makes to files" in refused.err + refused.out

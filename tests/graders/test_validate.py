@@ -1,3 +1,5 @@
+import pytest
+
 from skillopt_ci.graders.validate import needs_workspace, validate
 from tests.graders.helpers import spec, task
 
@@ -8,6 +10,13 @@ def test_direct_chat_writes_no_workbook() -> None:
     for specs in ([spec("spreadsheet", cases=cases)], [inside]):
         assert "an agent writes, and direct chat writes none" in str(needs_workspace(specs))
     assert needs_workspace([spec("spreadsheet", cases=cases, source="answer"), spec("exact")]) is None
+
+
+@pytest.mark.parametrize("kind", ["files", "diff", "tool-calls"])
+def test_direct_chat_has_no_workspace_and_no_tools(kind: str) -> None:
+    for specs in ([spec(kind)], [spec("all", graders=[{"type": "exact"}, {"type": kind}])]):
+        assert f"grader '{kind}' looks at" in str(needs_workspace(specs))
+    assert needs_workspace([spec("exact")]) is None
 
 
 def test_nothing_wrong() -> None:
