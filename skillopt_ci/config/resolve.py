@@ -1,7 +1,7 @@
 """What holds for each skill: patterns expanded, overrides merged, models with their provider."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -24,6 +24,7 @@ from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import GraderSpec
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem
+from skillopt_ci.graders.validate import fault
 from skillopt_ci.harnesses.base import AgentKind
 
 
@@ -145,12 +146,22 @@ def resolve(config: Config, tree: Tree) -> tuple[ResolvedSkill, ...]:
             seen[name] = path
             try:
                 skills.append(_resolved(config, entry, name, path, tree))
+                problems += _faults(config, index, skills[-1].graders)
             except ConfigError as error:
                 words = "; ".join(f"{p.file}: {p.message}" for p in error.problems) or str(error)
                 problems.append(config.source.problem(("skills", index, "graders"), f"skills[{name}].graders: {words}"))
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(list(dict.fromkeys(problems)))  # what is wrong in a pattern's entry is so for all its skills
     return tuple(skills)
+
+
+def _faults(config: Config, index: int, graders: Sequence[GraderSpec]) -> list[Problem]:
+    """What is wrong with the options of an entry's graders, each where it was written."""
+    return [
+        config.source.problem(("skills", index, "graders", at), words)
+        for at, spec in enumerate(graders)
+        if (words := fault(spec))
+    ]
 
 
 def skill_name(path: str) -> str:

@@ -55,6 +55,12 @@ def validate(specs: Sequence[GraderSpec], task: Task) -> list[str]:
     return problems
 
 
+def fault(spec: GraderSpec) -> str | None:
+    """Why a grader cannot be made of its options, whatever the task; None when all is well."""
+    made = _built(_Key(repr(spec), spec))
+    return made if isinstance(made, str) else None
+
+
 def needs_workspace(specs: Sequence[GraderSpec]) -> str | None:
     """Why direct chat cannot be graded: a grader looks at what only an agent does. None when all is well."""
     for spec in leaves(specs):

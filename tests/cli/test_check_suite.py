@@ -215,3 +215,23 @@ def test_what_only_an_agent_does_is_told_under_chat(root: Path) -> None:
     refused = call(root, "check")
     assert refused.code == 2
     assert f"{TASKS}:1: grader 'diff' looks at changes that an agent makes to files" in refused.err + refused.out
+
+
+@pytest.mark.parametrize(
+    ("grader", "words"),
+    [
+        ("{type: exact, ignorecase: true}", "grader 'exact': unknown option 'ignorecase'"),
+        ("{type: regex}", "grader 'regex': "),
+        ("{type: regex, pattern: '('}", "grader 'regex': "),
+    ],
+)
+def test_a_grader_of_the_configuration_is_blamed_there(root: Path, grader: str, words: str) -> None:
+    plain = config(providers=QUIET).replace('"graders": [', '"graders": [\n  {"type": "exact"},\n  ' + grader + ",")
+    write(root, {CONFIG: plain})
+    line = next(n for n, text in enumerate(plain.splitlines(), 1) if grader in text)
+    done = call(root, "check")
+    assert done.code == 2
+    assert next(said for said in done.lines if "grader" in said and "warning" not in said).startswith(
+        f"{CONFIG}:{line}:3: {words}"
+    )
+    assert TASKS not in done.err
