@@ -54,7 +54,7 @@ skills:
   that it sets win; the others are taken from the top level.
 - `path: "skills/*/SKILL.md"` stands for many skills, and `{name}` in `tasks` for the skill's directory name:
   `tasks: ["evals/{name}/*.jsonl"]` (quoted, as `{` begins a mapping in YAML).
-- YAML anchors and merge keys (`<<`) work. Tags do not; a file may have 1 MiB.
+- YAML anchors and merge keys (`<<`, up to 40 levels deep) work. Tags do not; a file may have 1 MiB.
 - `skillopt-ci schema` prints the JSON Schema. An editor with the YAML language server uses it through a first line
   `# yaml-language-server: $schema=skillopt.schema.json`.
 """
