@@ -59,6 +59,11 @@ def skills_in(tree: Tree) -> list[str]:
     return next((sorted(found) for pattern in _SKILLS if (found := tree.glob(pattern))), [])
 
 
+def left_out(tree: Tree) -> list[str]:
+    """Paths of SKILL.md files in usual places after the first that has some, sorted."""
+    return sorted({path for pattern in _SKILLS for path in tree.glob(pattern)}.difference(skills_in(tree)))
+
+
 def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
     """The file with most tasks in the nearest place that has one, or a folder of cases; None when no place has.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.existing import evaluation_of, skills_in, unread_evaluations
+from skillopt_ci.cli.existing import evaluation_of, left_out, skills_in, unread_evaluations
 from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
@@ -111,6 +111,9 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
         found = {"skills/example/SKILL.md": None}
         _write(console, root / "skills/example/SKILL.md", _SKILL, root)
         console.say("no SKILL.md was in any usual place of this folder: that is an example")
+    if others := left_out(tree):
+        more = f" and {len(others) - _FEW} more" if len(others) > _FEW else ""
+        console.say(f"left out, in other places: {', '.join(others[:_FEW])}{more}; add those that are no copies")
     names = {path: (root / path).resolve().parent.name for path in found}
     tasks = {
         path: one.paths if (one := found[path]) else (f"evals/{name}/tasks.jsonl",) for path, name in names.items()

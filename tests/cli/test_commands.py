@@ -707,3 +707,11 @@ def test_two_commands_at_one_ledger_hear_of_each_other(root: Path) -> None:
     finally:
         unlock_folder(lock)
     assert said not in call(root, "eval").err
+
+
+def test_init_says_which_skills_it_left_out(tmp_path: Path) -> None:
+    write(tmp_path, {f"{place}/SKILL.md": SKILL for place in ("skills/b", ".claude/skills/a", ".claude/skills/b")})
+    done = call(tmp_path, "init")
+    assert done.code == 0
+    assert "left out, in other places: .claude/skills/a/SKILL.md, .claude/skills/b/SKILL.md; add those" in done.err
+    assert ".claude" not in (tmp_path / CONFIG).read_text(encoding="utf-8")
