@@ -96,24 +96,21 @@ def by_earlier_runs(expected: Expected, calls: Sequence[int]) -> Expected:
 def within(expected: Expected, shape: Shape, limit: int | None, *, calls: float = 1.0) -> Expected:
     """The same where `limit` calls are all that a run may buy.
 
-    A run keeps two validations back for edits that still wait when it ends, and mostly spends one of them; one while it
-    screens and none wait, which is spent where one is found. The closing comparison is kept back, too, and not made
-    where nothing is accepted: least of all where no gate fits before it. The limit counts every call that a rollout
-    takes, an agent's and the judge's: `calls` of them.
+    A run keeps two validations back for edits that still wait when it ends, and mostly spends one of them. The closing
+    comparison is kept back, too, and not made where nothing is accepted: least of all where no gate fits before it. The
+    limit counts every call that a rollout takes, an agent's and the judge's: `calls` of them.
     """
     if limit is None:
         return expected
     each = expected.reading + (1 - expected.reading) * calls
     closing = closing_calls(shape) * calls
     training, limit = max(0, floor((limit - closing) / each)), floor(limit / each)
-    # A run that finds nothing: its start is measured before anything is kept back for a gate.
-    nothing = min(training, max(shape.val, training - (shape.val if shape.screen_runs else 0)))
-    found = replace(expected, low=min(expected.low, nothing), high=min(expected.high, limit))
+    found = replace(expected, low=min(expected.low, training), high=min(expected.high, limit))
     if expected.likely <= limit - shape.val:
         return found
     first = _first_gate(shape)
     none_fits = training < first
-    likely = min(expected.likely, nothing) if none_fits else limit - shape.val
+    likely = min(expected.likely, training) if none_fits else limit - shape.val
     gates_from = ceil(first * each + closing) if none_fits else None
     return replace(found, low=min(found.low, likely), likely=likely, limited=True, gates_from=gates_from)
 

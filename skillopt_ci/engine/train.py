@@ -117,9 +117,8 @@ def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, las
 
 
 def _keep_back(bench: Bench, state: State) -> None:
-    """Keep back what the end of the run is going to take: pruning, and the gate of what waits or may be found now."""
-    gates = 2 if state.waiting else 1 if bench.settings.screen.runs else 0
-    bench.keep_back(prune_cost(state, bench) + gates * len(bench.val))
+    """Keep back what the end of the run is going to take: pruning, and the gate of what waits."""
+    bench.keep_back(prune_cost(state, bench) + (2 * len(bench.val) if state.waiting else 0))
 
 
 def _with_half(bench: Bench, state: State, step: Step | None) -> Generator[Step, None, None]:

@@ -198,25 +198,23 @@ def test_a_budget_that_ends_the_run_is_what_it_takes(limit: int, val: int) -> No
         if found.gates_from is None:
             assert found.likely == limit - val  # one of the two validations kept back for the end is spent
         else:
-            left = max(0, limit - 200)
-            assert found.likely == min(left, max(val, left - val))  # the start comes before a gate is kept back
+            assert found.likely == max(0, limit - 200)
 
 
-def test_a_budget_without_room_for_a_first_gate_is_spent_but_for_that_and_the_closing_comparison() -> None:
+def test_a_budget_without_room_for_a_first_gate_is_spent_but_for_the_closing_comparison() -> None:
     """The start, a batch of twelve and what reads it, screening of three edits, and the candidate: 159 of 360."""
     whole = expected_calls(DEMO, 20_000)
     first = 40 + 12 + 4 + 63 + 40
     for limit in (201, 260, 300, 200 + first - 1):
         found = within(whole, DEMO, limit)
-        usual = min(limit - 200, max(40, limit - 200 - 40))
-        assert (found.low, found.likely, found.high) == (usual, usual, limit)
+        assert (found.low, found.likely, found.high) == (limit - 200, limit - 200, limit)
         assert (found.limited, found.gates_from) == (True, 200 + first)
     enough = within(whole, DEMO, 200 + first)
-    assert (enough.low, enough.likely, enough.gates_from) == (first - 40, first + 200 - 40, None)
+    assert (enough.low, enough.likely, enough.gates_from) == (first, first + 200 - 40, None)
     assert within(whole, DEMO, 100).likely == 0
     # A judge of one call for each answer: of the closing comparison, too.
     judged = within(replace(whole, reading=0.0), DEMO, 500, calls=2)
-    assert (judged.low, judged.likely, judged.high, judged.gates_from) == (40, 40, 250, 2 * (200 + first))
+    assert (judged.low, judged.likely, judged.high, judged.gates_from) == (50, 50, 250, 2 * (200 + first))
     # Unscreened, the gate measures the start once more.
     plain = replace(DEMO, screen_runs=0)
     assert within(expected_calls(plain, 20_000), plain, 300).gates_from == 200 + 40 + 12 + 4 + 2 * 40
