@@ -18,7 +18,7 @@ from skillopt_ci.forge.github import PER_PAGE, GitHub
 
 ARTIFACT = "skillopt-spend"
 RECORD = "spend.json"
-MOST_IN_A_GATE = 8  # with everything else of a gate at most 30 requests
+MOST_IN_A_GATE = 8  # with everything else of a gate at most 32 requests
 MOST = 60  # where a run of the default branch adds up what the others left
 _PAGES = {MOST_IN_A_GATE: 2, MOST: 10}
 

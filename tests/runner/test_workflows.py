@@ -77,8 +77,8 @@ def test_a_pull_request_that_breaks_a_skill(hub: Hub) -> None:
     assert {commit for commit, _ in hub.states} == {sha}
     assert len(hub.hub.store.comments) == 1
     ours = [sent for sent in hub.hub.sent if sent.operation != "pulls/create"]
-    # Stored bases are looked for event by event (3 of these). The rest up to 32: a base that is there (4), a maintainer's
-    # label (2), what other runs have spent (1 + 8), and whether a run is the default branch's own (7 at most).
+    # Stored bases are looked for event by event (3). The rest up to 32: a base that is there (4), a maintainer's label
+    # (2), what other runs have spent (1 + 8), and whether a run is the default branch's own (7 at most).
     assert len(ours) <= 32 - 4 - 2 - (1 + MOST_IN_A_GATE + 7)
 
 
