@@ -65,12 +65,14 @@ def train_calls(shape: Shape) -> Calls:
     the second on; malformed answers, which are asked again once, are not counted.
 
     A step that screens tries at most `SCREENED` edits for each that it may keep, and where none helps as many as it may
-    keep once more; the better half of a bundle that is not kept may be gated again, and so may what waits at
-    the end, and what screening left in doubt once it is given up. Pruning tries every kept edit, and gates three times.
+    keep once more; once screening is given up a batch runs twice instead, and is read so. The better half of a bundle
+    that is not kept may be gated again, and so may what waits then, what was left in doubt, and what waits at the end.
+    Pruning tries every kept edit, and gates three times.
     """
     steps_per_epoch = ceil(shape.train / shape.batch_size)
     steps = shape.epochs * steps_per_epoch
-    sizes = [min(shape.batch_size, shape.train - at) for at in range(0, shape.train, shape.batch_size)]
+    twice = 2 if shape.screen_runs else 1
+    sizes = [twice * min(shape.batch_size, shape.train - at) for at in range(0, shape.train, shape.batch_size)]
     minibatches = shape.epochs * sum(ceil(size / shape.minibatch_size) + 1 for size in sizes)
     slow_epochs = shape.epochs - 1 if shape.slow_update else 0
     notes = max(0, shape.epochs - 2) if shape.meta_notes else 0
@@ -78,7 +80,7 @@ def train_calls(shape: Shape) -> Calls:
     pruned = steps * shape.edit_budget * PRUNE_RUNS if shape.prune else 0
     return Calls(
         start_validation=shape.val,
-        rollouts=shape.epochs * shape.train,
+        rollouts=twice * shape.epochs * shape.train,
         screening=screened + pruned,
         validation=shape.val * _runs_per_task(shape, steps, slow_epochs),
         slow_update=2 * slow_epochs * min(shape.slow_sample, shape.train),

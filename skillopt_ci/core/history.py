@@ -5,6 +5,7 @@ from typing import Literal
 
 from skillopt_ci.core.compare import Comparison
 from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.factorial import Trial
 from skillopt_ci.core.rollout import Evaluation, Failure, Rollout
 from skillopt_ci.core.screening import Screening
 from skillopt_ci.core.skill import Skill
@@ -26,7 +27,7 @@ Action = Literal["accept", "reject", "skip"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditRecord:
-    """An edit and what became of it, with the reason when it was not kept; `screening`: what it did alone.
+    """An edit and what became of it, with the reason when it was not kept; `screening`: what its trials showed.
 
     `proposed`: the step whose optimizer proposed it, for the skill with the edits of earlier steps that waited then.
     """
@@ -56,7 +57,12 @@ class EditRecord:
 def _screening_json(alone: Screening | None) -> dict[str, object] | None:
     if alone is None:
         return None
-    return {"gain": round(alone.gain, 6), "runs": alone.runs, "evidence": round(alone.evidence, 6)}
+    return {
+        "gain": round(alone.gain, 6),
+        "runs": alone.runs,
+        "evidence": round(alone.evidence, 6),
+        "together": alone.together,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +95,8 @@ class Decision:
 class Step:
     """One step of training. `candidate` is None when there was nothing to gate.
 
-    `failures`: of its own rollouts and questions; those of its gate are the decision's.
+    `failures`: of its own rollouts and questions; those of its gate are the decision's. `trials`: its rollouts in which
+    edits were tried; `factorial`: whether that were all open edits together.
     """
 
     number: int
@@ -106,6 +113,8 @@ class Step:
     cost: Spend
     rollouts: tuple[Rollout, ...] = ()
     failures: tuple[Failure, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    factorial: bool = False
 
     @property
     def lost(self) -> tuple[Failure, ...]:

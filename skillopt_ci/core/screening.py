@@ -19,7 +19,7 @@ WITH_IT, OF_IT = 3, 5
 UNLIKELY = 1.5  # an edit is dropped when luck explains its runs this many times better
 ENOUGH = 8.0  # and kept after its last run when mending explains them this many times better
 # Screening is given up when so many edits were tried in vain, and so many more for each that did well.
-IN_VAIN = 24
+IN_VAIN, FOR_EACH = 14, 7
 MOST_AGAIN = 0.95  # that a failed task is taken to score when run again
 HALF = 0.5
 REPEATS = "another edit of the step does as much for its tasks, and beside that it was not seen to help"
@@ -36,7 +36,7 @@ class ScreenRule:
         share: part of what a task loses that an edit is tested to mend, above 0 and below 1.
         odds: an edit is kept at once when mending explains its runs this many times better than luck, above 1.
         company: edits that did well, from which their bundle is gated before the epoch ends.
-        gives_up: whether edits go unscreened once screening has shown next to nothing.
+        gives_up: whether edits are tried all together once screening has shown next to nothing.
     """
 
     runs: int = 6
@@ -65,12 +65,15 @@ class Screening:
         runs: how many gave a result.
         evidence: natural logarithm of how many times better than luck mending explains them.
         taken: mean of what its tasks were taken to score without it, before that was known.
+        together: tried on any train task with all open edits (`factorial`): the gain is its effect on the mean score,
+            and the evidence how much likelier that is above 0 than below.
     """
 
     gain: float
     runs: int
     evidence: float = 0.0
     taken: float = AGAIN
+    together: bool = False
 
 
 def tasks_of(evidence: Sequence[str], failed: Sequence[str], rule: ScreenRule, *, seed: int) -> list[str]:
@@ -168,7 +171,7 @@ def in_doubt(found: Screening) -> bool:
 
 def shows_nothing(found: Sequence[Screening], rule: ScreenRule) -> bool:
     """Whether hardly any of the edits that were tried did well: each does too little to be seen on a few tasks."""
-    return len(found) >= IN_VAIN * (1 + sum(helps(f, rule) for f in found))
+    return len(found) >= IN_VAIN + FOR_EACH * sum(helps(f, rule) for f in found)
 
 
 def why_not(found: Screening, rule: ScreenRule) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from skillopt_ci.core import factorial
 from skillopt_ci.core.attribution import AGAIN, TaskRuns, evidence, explained
 from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.measures import Measure, measures
@@ -87,6 +88,16 @@ class Looks:
     def open(self) -> list[int]:
         """The edits that are not decided on."""
         return [i for i in self.tasks if self.words.get(i, "more") == "more"]
+
+    @property
+    def runs(self) -> tuple[factorial.Trial, ...]:
+        """The runs that were taken here and gave a result, each with the edits that stood in its text."""
+        keys = [r.edit.key() for r in self.records]
+        return tuple(
+            factorial.Trial(task, self.state.standing | {keys[i] for i in present}, value)
+            for task, present, value in self.trials[self._before :]
+            if value is not None
+        )
 
     def first(self) -> list[Place]:
         """The first look: every task with some of the edits that answer it, then with the others."""

@@ -1,9 +1,10 @@
 """Screening at work: every edit shows what it does on its own evidence before any of them costs a validation."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from skillopt_ci.core.costs import SCREENED
+from skillopt_ci.core.factorial import Trial
 from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.screening import REPEATS, ScreenRule, tasks_of, why_not
@@ -14,9 +15,22 @@ from skillopt_ci.errors import BudgetReachedError
 CUT = "the budget ended its screening before it was clear whether it helps"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """What a screening left: the records, those that were kept by step and gain, and the rollouts that were taken.
+
+    `trials`: of these, what stood in their texts; `cut`: the budget's end, if that left edits undecided.
+    """
+
+    records: list[EditRecord]
+    rollouts: tuple[Rollout, ...]
+    trials: tuple[Trial, ...]
+    cut: BudgetReachedError | None
+
+
 def screen(
     bench: Bench, state: State, records: Sequence[EditRecord], batch: Sequence[Rollout], budget: int
-) -> tuple[list[EditRecord], tuple[Rollout, ...], BudgetReachedError | None]:
+) -> Screened:
     """Try each edit that is `kept` so far on its own tasks, and keep those that help them, the best first.
 
     All runs of a look are taken side by side, so that what is bought depends on no order. When none helps, the first of
@@ -28,10 +42,6 @@ def screen(
         records: the step's edits in rank order.
         batch: rollouts of the step's train tasks with the incumbent.
         budget: edits that the step may keep; `SCREENED` times as many are tried.
-
-    Returns:
-        The records, those that were kept by step and gain; the rollouts that were taken; and the budget's end, if that
-        left edits undecided.
     """
     known = {r.edit.key(): r for r in state.rejected_alone}
     records = _within([known.get(r.edit.key(), r) if r.status == "kept" else r for r in records], budget)
@@ -39,7 +49,7 @@ def screen(
     tasks = {i: tasks_of(r.edit.evidence, list(failed), rule, seed=seed) for i, r in enumerate(records) if _open(r)}
     looks = Looks(state, records, tasks, rule, seed, failed)
     run(bench, looks)
-    taken = looks.taken
+    taken, trials = looks.taken, looks.runs
     first = list(tasks)[:budget]
     cut = looks.cut
     if not cut and len(first) > 1 and "keep" not in looks.words.values() and not any(_sure(r) for r in records):
@@ -47,14 +57,15 @@ def screen(
         own = tasks_of(evidence, list(failed), rule, seed=seed)
         group = Looks(state, records, dict.fromkeys(first, own), rule, seed, failed, earlier=looks.taken)
         run(bench, group, together=True)
-        taken, cut = [*taken, *group.taken], group.cut
+        taken, trials, cut = [*taken, *group.taken], (*trials, *group.runs), group.cut
         looks.words |= group.words
         looks.found |= group.found
         looks.repeats |= group.repeats
     found = [_judged(r, i, looks, rule) if i in tasks else r for i, r in enumerate(records)]
     # What waits stands before what was read beside it; of one step the best first.
     kept = sorted((r for r in found if r.status == "kept"), key=lambda r: (r.proposed, -gain(r)))
-    return [*kept, *(r for r in found if r.status != "kept")], tuple(taken), cut
+    ordered = [*kept, *(r for r in found if r.status != "kept")]
+    return Screened(records=ordered, rollouts=tuple(taken), trials=trials, cut=cut)
 
 
 def _within(records: Sequence[EditRecord], budget: int) -> list[EditRecord]:

@@ -7,6 +7,7 @@ from skillopt_ci.core.composed import composed
 from skillopt_ci.core.costs import SCREENED
 from skillopt_ci.core.digest import text_digest
 from skillopt_ci.core.edit import Candidate, Edit
+from skillopt_ci.core.factorial import Trial
 from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Rejected, Step, StepKind
 from skillopt_ci.core.leakage import Leakage
 from skillopt_ci.core.policy import EditPolicy
@@ -143,9 +144,11 @@ class State:
         """Whether edits are screened in an epoch: not once hardly any got anywhere that was, nor when an epoch is over
         and none was kept so far.
 
-        Then each does too little to be seen, and bundles may show what edits do not.
+        Then each does too little to be seen on a few tasks, and from then on they are tried all together.
         """
         rule = settings.screen
+        if self.factorial:
+            return False
         if not rule.gives_up or rule.runs == 0:
             return rule.runs > 0
         tried = [(s.epoch, r) for s in self.steps if s.kind == "edit" for r in s.edits if r.proposed == s.number]
@@ -172,6 +175,21 @@ class State:
             tried = sorted([*found, record], key=lambda r: r.proposed)
             found = tried if len(composed(self.skill, tried).applied) == len(tried) else found
         return found
+
+    @property
+    def factorial(self) -> bool:
+        """Whether edits are tried all together, as screening was given up."""
+        return any(s.factorial for s in self.steps)
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All runs in which edits were tried, alone or together."""
+        return tuple(t for s in self.steps for t in s.trials)
+
+    @property
+    def standing(self) -> frozenset[str]:
+        """Keys of the edits that every run has in its text: those that were kept, and those that wait."""
+        return frozenset([*stays(self.steps), *(r.edit.key() for r in self.waiting)])
 
     @property
     def postponed(self) -> int:
@@ -237,7 +255,7 @@ class State:
             edit_budget=blank.edit_budget,
             minibatch_size=settings.minibatch_size,
             place=Place(replica=settings.replica, epoch=blank.epoch, step=blank.number),
-            places=blank.edit_budget * (SCREENED if self.screens(settings, blank.epoch) else 1),
+            places=blank.edit_budget * (SCREENED if settings.screen.runs else 1),
             what=settings.what,
             earlier=tuple(r for s in self.steps for r in s.rollouts if r.trajectory is not None),
         )

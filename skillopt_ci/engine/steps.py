@@ -40,7 +40,7 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
     validation split one or two of them rarely show. They stand in the skill that further batches run with.
     """
     settings, before = bench.settings, bench.spent()
-    blank = state.blank_step(epoch, "edit", _budget(bench, state))
+    blank = state.blank_step(epoch, "edit", budget_of(bench, state))
     working, screens = state.working, state.screens(settings, epoch)
     jobs = [Job(working, t, bench.lab.sample(t, f"train/{epoch}")) for t in batch]
     rollouts = tuple(bench.lab.roll_out(jobs, what=f"training batch, epoch {epoch}", keep=True))
@@ -55,26 +55,32 @@ def edit_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, 
     blank = replace(blank, failures=(*failures, *proposal.failures))
     if not proposal.edits and not state.waiting:
         return skipped(bench, blank, "infrastructure" if proposal.failures else "no edits proposed", before)
-    rules = _rules(bench, state)
+    rules = rules_of(bench, state)
     vetted = vet(state, proposal.edits, rules, blank.number)
     cut: BudgetReachedError | None = None
     if screens:
-        vetted, more, cut = screen(bench, state, vetted, rollouts, blank.edit_budget)
-        failures += tuple(r.outcome for r in more if isinstance(r.outcome, Failure))
-        blank = replace(blank, rollouts=(*rollouts, *more), failures=(*failures, *proposal.failures))
+        found = screen(bench, state, vetted, rollouts, blank.edit_budget)
+        vetted, cut = found.records, found.cut
+        failures += tuple(r.outcome for r in found.rollouts if isinstance(r.outcome, Failure))
+        blank = replace(
+            blank,
+            rollouts=(*rollouts, *found.rollouts),
+            failures=(*failures, *proposal.failures),
+            trials=found.trials,
+        )
     candidate, records = build_candidate(state.skill, vetted, blank.edit_budget * (1 + state.postponed), rules)
     blank = replace(blank, edits=records)
     if cut is not None:
-        raise CutShortError(_postponed(bench, blank, before, CUT), cut)
+        raise CutShortError(postponed(bench, blank, before, CUT), cut)
     if candidate is None:
         alone = any(r.status == "rejected-alone" for r in records)
         return skipped(bench, blank, NONE_HELPED if alone else "no edit could be applied", before)
     if screens and not last and not worth([r.screening for r in records if r.status == "kept"], settings.screen):
-        return _postponed(bench, blank, before)
+        return postponed(bench, blank, before)
     return gated(bench, state, blank, candidate, before)
 
 
-def _postponed(bench: Bench, blank: Step, before: Spend, reason: str = WAITS) -> Step:
+def postponed(bench: Bench, blank: Step, before: Spend, reason: str = WAITS) -> Step:
     """A step whose good edits wait. No barrier here: a limit that is reached now must not take along what waits."""
     waits = [replace(r, status="waiting", reason=WAITS) if r.status == "kept" else r for r in blank.edits]
     return replace(blank, edits=tuple(waits), reason=reason, cost=bench.spent().minus(before))
@@ -84,13 +90,11 @@ def waiting_step(bench: Bench, state: State, epoch: int) -> Step | None:
     """Gate what still waits when no screening will come any more; None when nothing does."""
     if not state.waiting:
         return None
-    return _once_more(bench, state, epoch, vet(state, (), _rules(bench, state), len(state.steps) + 1))
+    return _once_more(bench, state, epoch, vet(state, (), rules_of(bench, state), len(state.steps) + 1))
 
 
 def doubtful_step(bench: Bench, state: State, epoch: int) -> Step | None:
     """Once screening is given up: gate together what it left in doubt; None when that is nothing."""
-    if bench.settings.screen.runs == 0 or state.screens(bench.settings, epoch):
-        return None
     again = state.doubtful(bench.settings.screen)
     return _once_more(bench, state, epoch, again) if again else None
 
@@ -107,14 +111,15 @@ def _once_more(bench: Bench, state: State, epoch: int, records: Sequence[EditRec
     """A step that gates edits of earlier steps: nothing is run or read for it before."""
     before = bench.spent()
     blank = state.blank_step(epoch, "edit", next(s.edit_budget for s in reversed(state.steps) if s.kind == "edit"))
-    candidate, found = build_candidate(state.skill, records, len(records), _rules(bench, state))
+    candidate, found = build_candidate(state.skill, records, len(records), rules_of(bench, state))
     blank = replace(blank, edits=found)
     if candidate is None:
         return skipped(bench, blank, "no edit could be applied", before)
     return gated(bench, state, blank, candidate, before)
 
 
-def _rules(bench: Bench, state: State) -> Rules:
+def rules_of(bench: Bench, state: State) -> Rules:
+    """What candidates are held to."""
     remembered = state.not_again
     return Rules(start=state.start, policy=bench.settings.policy, leakage=bench.leakage, remembered=remembered)
 
@@ -125,17 +130,20 @@ def skipped(bench: Workbench, blank: Step, reason: str, before: Spend) -> Step:
     return replace(blank, reason=reason, cost=bench.spent().minus(before))
 
 
-def gated(bench: Workbench, state: State, blank: Step, candidate: Skill, before: Spend) -> Step:
-    """Let the gate decide on a candidate; its edits are kept, rejected or left undecided together."""
+def gated(bench: Workbench, state: State, blank: Step, candidate: Skill, before: Spend, *, shown: bool = False) -> Step:
+    """Let the gate decide on a candidate; its edits are kept, rejected or left undecided together.
+
+    `shown`: there is evidence for the bundle as a whole; without, that of each of its edits counts.
+    """
     known = [s.decision for s in state.steps if s.decision is not None]
     earlier = next((s.decision for s in reversed(state.steps) if _same_question(s, state.skill, candidate)), None)
     if earlier is not None:  # proposed again to the same incumbent: the verdict stands
         decision = replace(earlier, n_rollouts=0, incumbent=None, failures=())
     else:
         seen = [state.val, *(d.evaluation for d in known if d.evaluation is not None)]
-        shown = [r.screening for r in blank.edits if r.status == "kept"]
-        screened = bool(shown) and all(s is not None and helps(s, bench.settings.screen) for s in shown)
-        rule = fitting_rule(bench.settings.rule, len(bench.val), seen, screened=screened)
+        alone = [r.screening for r in blank.edits if r.status == "kept"]
+        screened = bool(alone) and all(s is not None and helps(s, bench.settings.screen) for s in alone)
+        rule = fitting_rule(bench.settings.rule, len(bench.val), seen, screened=shown or screened)
         decision = decide(bench.lab, (state.skill, candidate), state.val, bench.val, rule)
     bench.checkpoint()
     action: Action
@@ -195,7 +203,8 @@ def _judged(record: EditRecord, status: EditStatus, reason: str) -> EditRecord:
     return replace(record, status=status, reason=reason) if record.status == "kept" else record
 
 
-def _budget(bench: Bench, state: State) -> int:
+def budget_of(bench: Bench, state: State) -> int:
+    """Edits that the next step may keep."""
     settings = bench.settings
     return edit_budget(
         sum(s.kind == "edit" for s in state.steps),

@@ -10,6 +10,7 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.unanswered import PATIENCE, unanswered
 from skillopt_ci.engine.epoch_end import meta_notes, slow_update_step
+from skillopt_ci.engine.factorial import factorial_step, last_step
 from skillopt_ci.engine.method import NOTHING_LEFT, Method, Training, measure_start, perfect, require_answers, result_of
 from skillopt_ci.engine.prune import prune_again, prune_cost, prune_step, removable
 from skillopt_ci.engine.state import Bench, State, Workbench
@@ -98,16 +99,18 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
 
 
 def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, last: bool) -> Generator[Step, None, None]:
-    """The step of a batch; before it, once screening is given up, what waits, and then what was left in doubt."""
+    """The step of a batch; once screening is given up a factorial one, after gates of what waits and is in doubt."""
+    _keep_back(bench, state)
     if bench.settings.screen.runs and not state.screens(bench.settings, epoch):
-        for make in (waiting_step, doubtful_step):
+        for make in () if state.factorial else (waiting_step, doubtful_step):
             _keep_back(bench, state)
             for step in _with_half(bench, state, make(bench, state, epoch)):
                 state = state.after(step)
                 yield step
-            if perfect(state):
-                return
-    _keep_back(bench, state)
+        if not perfect(state):
+            _keep_back(bench, state, gate=True)
+            yield from _with_half(bench, state, factorial_step(bench, state, epoch, batch))
+        return
     try:
         step = edit_step(bench, state, epoch, batch, last=last)
     except CutShortError as cut:
@@ -116,9 +119,9 @@ def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, las
     yield from _with_half(bench, state, step)
 
 
-def _keep_back(bench: Bench, state: State) -> None:
-    """Keep back what the end of the run is going to take: pruning, and the gate of what waits."""
-    bench.keep_back(prune_cost(state, bench) + (2 * len(bench.val) if state.waiting else 0))
+def _keep_back(bench: Bench, state: State, *, gate: bool = False) -> None:
+    """Keep back what the end of the run is going to take: pruning, and the gate of what waits, or is going to."""
+    bench.keep_back(prune_cost(state, bench) + (2 * len(bench.val) if state.waiting or gate else 0))
 
 
 def _with_half(bench: Bench, state: State, step: Step | None) -> Generator[Step, None, None]:
@@ -140,7 +143,8 @@ def _waiting(bench: Bench, state: State) -> Generator[Step, None, None]:
     """The steps that gate what still waits when no batch will come."""
     if state.waiting and not perfect(state):
         bench.keep_back(0)
-        yield from _with_half(bench, state, waiting_step(bench, state, state.steps[-1].epoch))
+        make = last_step if state.factorial else waiting_step
+        yield from _with_half(bench, state, make(bench, state, state.steps[-1].epoch))
 
 
 def _prunings(bench: Bench, state: State) -> Generator[Step, None, None]:

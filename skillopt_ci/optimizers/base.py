@@ -29,6 +29,7 @@ class Evidence:
 
     `earlier` are rollouts of train tasks from steps before, oldest first: what a task did another time. `places` is how
     many edits the step can try; only where more are proposed does their order matter.
+    `halves`: whether each rollout had another half of the edits under trial in its text; the skill has all of them.
     `what` is the part of the skill that edits are wanted for; for the description they are `describe` edits.
     """
 
@@ -41,6 +42,7 @@ class Evidence:
     place: Place
     earlier: tuple[Rollout, ...] = ()
     places: int = 0
+    halves: bool = False
     what: Trained = "body"
 
     @property

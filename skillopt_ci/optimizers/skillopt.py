@@ -103,7 +103,7 @@ class SkillOpt:
             f"reflect_{minibatch.kind}",
             edit_budget=evidence.asked if failing else evidence.edit_budget,
             skill=wording.skill_text(skill),
-            rollouts=wording.rollouts_text(minibatch.readings),
+            rollouts=wording.rollouts_text(minibatch.readings, halves=evidence.halves),
             rejected=wording.rejected_text(evidence.rejected),
             notes=wording.notes_text(evidence.meta_notes),
             **values,

@@ -51,11 +51,17 @@ def skill_text(skill: Skill) -> str:
     return as_data(skill.body.strip("\n"))
 
 
-def rollouts_text(readings: Sequence[Reading]) -> str:
-    """Trajectories with the grader's words, within the token budget: longest texts are cut first, all alike."""
+HALVES = "Some lines of the skill are under trial: each of these answers was given with about half of them only."
+
+
+def rollouts_text(readings: Sequence[Reading], *, halves: bool = False) -> str:
+    """Trajectories with the grader's words, within the token budget: longest texts are cut first, all alike.
+
+    `halves`: say that each was given with another half of the lines under trial.
+    """
     texts = [_Texts.of(r.task, r.rollout, r.earlier) for r in readings]
     limit = _limit(texts)
-    shown = []
+    shown = [HALVES] if halves else []
     for reading, text in zip(readings, texts, strict=True):
         score = _score(reading.rollout)
         head = f'<rollout task="{attribute(reading.task.id)}" score="{score.value:.2f}">'

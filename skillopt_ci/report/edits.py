@@ -19,7 +19,8 @@ _WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_OPEN = ("rejected-alone", "undecided")  # words that a later gate may take the place of
+_OPEN = ("rejected-alone", "undecided", "waiting")  # words that what a later step says takes the place of
+_UNTRIED = ("over-budget", "refused", "unmatched")
 
 
 def reason_of(step: Step) -> str:
@@ -70,14 +71,12 @@ def not_kept(steps: Iterable[Step]) -> list[tuple[Step, EditRecord]]:
     steps = tuple(steps)
     kept = stays(steps)
     listed = [(step, record) for step in steps for record in step.edits]
-    last = {record.edit.key(): step.number for step, record in listed}
-    gated = {record.edit.key(): step.number for step, record in listed if record.status == "rejected"}
+    last = {record.edit.key(): step.number for step, record in listed if record.status not in _UNTRIED}
     return [
         (step, record)
         for step, record in listed
         if record.status != "over-budget" and not outdated(step, record, kept)
-        if record.status != "waiting" or last[record.edit.key()] == step.number
-        if step.kind != "edit" or record.status not in _OPEN or gated.get(record.edit.key(), 0) <= step.number
+        if step.kind != "edit" or record.status not in _OPEN or last[record.edit.key()] == step.number
         if record.status != "kept" or step.action != "accept"
         if step.kind != "prune" or record.status not in ("kept", "rejected")  # these stay in the skill
     ]

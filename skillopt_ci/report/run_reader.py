@@ -180,7 +180,8 @@ def _edit(item: Mapping[str, Any]) -> EditRecord:
 
 def _screening(item: Mapping[str, Any]) -> Screening:
     evidence = _finite(item.get("evidence", 0.0))
-    return Screening(gain=_finite(item["gain"]), runs=int(item["runs"]), evidence=evidence)
+    together = item.get("together") is True
+    return Screening(gain=_finite(item["gain"]), runs=int(item["runs"]), evidence=evidence, together=together)
 
 
 def read_spend(value: object) -> Spend:

@@ -56,7 +56,8 @@ def test_screening_and_pruning_are_counted_at_their_worst() -> None:
     assert pruned.screening - screened.screening == 40 * 4 * 8
     assert pruned.validation - screened.validation == 200 * 3 * (3 + 1)
     assert train_calls(replace(SEARCHQA, prune=True)).screening == 40 * 4 * 8
-    assert pruned.target == sum((200, 1600, pruned.screening, pruned.validation, 120, 2800))
+    assert pruned.rollouts == 2 * 1600  # once screening is given up batches run twice
+    assert pruned.target == sum((200, 3200, pruned.screening, pruned.validation, 120, 2800))
 
 
 def test_what_is_switched_off_costs_nothing() -> None:

@@ -194,9 +194,9 @@ def test_a_run_that_confirmed_another_skill_at_a_budgets_end_says_that_the_test_
     tmp_path: Path,
 ) -> None:
     write(tmp_path, files(concurrency=8))
-    stopped = train(tmp_path, "--seed", "2", "--max-calls", "150")
-    again = train(tmp_path, "--seed", "2", "--max-calls", "150")
-    done = train(tmp_path, "--seed", "2", "--max-calls", "300")
+    stopped = train(tmp_path, "--seed", "4", "--max-calls", "125")
+    again = train(tmp_path, "--seed", "4", "--max-calls", "125")
+    done = train(tmp_path, "--seed", "4", "--max-calls", "300")
     assert done["best"] != stopped["best"]
     assert [entry["test"]["opened"] for entry in (stopped, again, done)] == [1, 1, 2]
     report = (tmp_path / done["run_dir"] / "report.md").read_text(encoding="utf-8")

@@ -71,6 +71,18 @@ def test_what_an_edit_did_alone_is_read_back(folder: Path) -> None:
     assert (first.proposed, second.proposed) == (3, 0)
 
 
+def test_what_trials_of_all_edits_showed_is_read_back(folder: Path) -> None:
+    def tell(steps: list[dict[str, Any]]) -> object:
+        for edit, together in zip(steps[0]["edits"], (True, "yes"), strict=False):
+            edit["screening"] = {"gain": 0.02, "runs": 40, "evidence": 1.5, "together": together}
+        return steps
+
+    change(folder, "history.json", tell)
+    first, second = (r.screening for r in read_run(folder).steps[0].edits[:2])
+    assert first == Screening(gain=0.02, runs=40, evidence=1.5, together=True)
+    assert second == Screening(gain=0.02, runs=40, evidence=1.5)
+
+
 def test_a_run_that_changed_nothing_has_no_body(tmp_path: Path) -> None:
     assert read_run(write(tmp_path / "run", pull_request=None)).body is None
 

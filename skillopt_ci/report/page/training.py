@@ -188,14 +188,7 @@ def _note(step: Step, at: int, prefix: str, known: Mapping[str, str], *, text: b
         else tag("p", tag("b", f"Edit {step.number}.{at + 1}"), f" ({edit.op})"),
         tag("p", _text(record, 600)) if text else None,
         tag("p", "Evidence, train tasks: ", spaced, more) if shown else None,
-        tag(
-            "p",
-            f"Effect: on its own train tasks {_own(record)}"
-            + (f" on {counted(record.screening.runs, 'run')}" if record.screening else "")
-            if record.screening
-            else "Effect: not measured on its own train tasks",
-            f"; on validation{how} {effect_words(effect)} (selection estimate)",
-        ),
+        tag("p", f"Effect: {_tried(record)}; on validation{how} {effect_words(effect)} (selection estimate)"),
     ]
     return tag("div", parts, class_="edit", id=anchor(prefix, "edit", step.number, at + 1))
 
@@ -213,8 +206,21 @@ def _text(record: EditRecord, limit: int) -> Html:
     return tag("span", gone, " " if gone and came else None, came, class_="code")
 
 
+def _tried(record: EditRecord) -> str:
+    """What its trials on train tasks showed of an edit."""
+    if record.screening is None:
+        return "not measured on its own train tasks"
+    found = f"{gain(record.screening.gain)} on {counted(record.screening.runs, 'run')}"
+    return (
+        f"tried with others on all train tasks {found} with it"
+        if record.screening.together
+        else f"on its own train tasks {found}"
+    )
+
+
 def _own(record: EditRecord) -> str:
-    return NOT_MEASURED if record.screening is None else gain(record.screening.gain)
+    found = record.screening
+    return NOT_MEASURED if found is None or found.together else gain(found.gain)
 
 
 def _point(step: Step) -> Point | None:

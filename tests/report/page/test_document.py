@@ -9,6 +9,7 @@ import pytest
 
 from skillopt_ci.core.history import OtherTarget
 from skillopt_ci.core.merge_gate import MergeRule
+from skillopt_ci.core.screening import Screening
 from skillopt_ci.core.spend import StageCost
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import scrubber
@@ -283,3 +284,19 @@ def test_an_edit_that_waited_is_told_once() -> None:
     words = Reader(tag("div", dropped(Subject(name="a", old=Side(label="Start"), steps=steps))).markup).words
     assert words.count("waits for the next step") == 1  # the other one was kept at last
     assert "replace" in words
+
+
+def test_an_edit_that_was_tried_again_with_others_is_told_once_and_what_that_showed_is_not_of_its_own_tasks() -> None:
+    alone = replace(record("rejected-alone"), screening=Screening(gain=-0.25, runs=6))
+    shown = Screening(gain=0.02, runs=40, evidence=1.5, together=True)
+    waits, kept = (replace(record(s, op), screening=shown) for s, op in (("waiting", "add"), ("kept", "replace")))
+    steps = (step(1, "skip", None, (alone,)), step(2, "accept", decision(0.75), (waits, kept)))
+    subject = Subject(name="a", old=Side(label="Start"), steps=steps)
+    words = Reader(tag("div", dropped(subject)).markup).words
+    assert words.count("waits for the next step") == 1
+    assert "rejected alone" not in words
+    assert "-25" not in words
+    assert "+2" not in words
+    after = replace(subject, new=Side(label="Best"), texts=("old\nline\n", "new ``` line\n"))
+    words = Reader(tag("div", changes(after, "a", {})).markup).words
+    assert "Effect: tried with others on all train tasks +2.0 on 40 runs with it; on validation" in words

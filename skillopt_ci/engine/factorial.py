@@ -1,0 +1,182 @@
+"""Steps once screening is given up: each run has another half of all open edits, and what seems to help is gated.
+
+Where an edit moves every task by a few points, no handful of runs shows it; that of all edits each run tells something
+does (`core/factorial.py`). Open edits are those that wait: readers are shown the skill with all of them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from skillopt_ci.core.composed import composed
+from skillopt_ci.core.digest import fraction
+from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.factorial import Trial, effects
+from skillopt_ci.core.history import EditRecord, Step
+from skillopt_ci.core.rollout import Failure, Rollout, Score
+from skillopt_ci.core.screening import REPEATS, Screening
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.task import Task
+from skillopt_ci.core.unanswered import WITHOUT_RESULT
+from skillopt_ci.engine.candidates import build_candidate, vet
+from skillopt_ci.engine.lab import Job
+from skillopt_ci.engine.state import Bench, State
+from skillopt_ci.engine.steps import budget_of, gated, postponed, rules_of, skipped
+
+OPEN = 24  # edits under trial at a time
+LIKELY = math.log(2)  # evidence from which an edit is in the candidate
+HARMS = -math.log(4)  # and at or below which it is rejected
+SHOWS = 2.0  # standard errors of validation that a candidate promises before its gate is paid for
+HALF = 0.5
+WAITS = "tried with others, until they promise what validation can show"
+NOT_APPLIED = "no edit could be applied"
+NOTHING = "no edits proposed"
+
+
+def factorial_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> Step:
+    """Try all open edits together on a batch, read it for more of them, and gate those that seem to help.
+
+    The gate is asked as soon as they promise enough for validation to show it.
+    """
+    before = bench.spent()
+    if not state.factorial:
+        state = replace(state, waiting=_first(state))
+    blank = replace(state.blank_step(epoch, "edit", budget_of(bench, state)), factorial=True)
+    rollouts, trials = _halves(bench, state, epoch, batch)
+    failures = tuple(r.outcome for r in rollouts if isinstance(r.outcome, Failure))
+    blank = replace(blank, rollouts=rollouts, failures=failures, trials=trials)
+    edits: tuple[Edit, ...] = ()
+    if any(isinstance(r.outcome, Score) and not r.outcome.passed for r in rollouts):
+        evidence = replace(state.evidence(bench.settings, blank, tuple(batch), rollouts), halves=bool(state.waiting))
+        proposal = bench.optimizer.propose(state.working, evidence)
+        edits, blank = proposal.edits, replace(blank, failures=(*failures, *proposal.failures))
+    vetted = vet(state, edits, rules_of(bench, state), blank.number)
+    records = _within(_weighed(state, vetted, blank))
+    chosen = likely(state, records)
+    if not _promises(bench, state, chosen):
+        waits = [replace(r, status="waiting", reason=_so_far(r)) if r.status == "kept" else r for r in records]
+        reason = WAITS if any(r.status == "waiting" for r in waits) else WITHOUT_RESULT if blank.failures else NOTHING
+        return postponed(bench, replace(blank, edits=tuple(waits)), before, reason)
+    return _gated(bench, state, blank, _only(records, chosen), before)
+
+
+def last_step(bench: Bench, state: State, epoch: int) -> Step | None:
+    """Gate what seems to help when no batch will come any more; None when nothing does."""
+    chosen = likely(state, state.waiting)
+    if not chosen:
+        return None
+    budget = next(s.edit_budget for s in reversed(state.steps) if s.kind == "edit")
+    blank = replace(state.blank_step(epoch, "edit", budget), factorial=True)
+    return _gated(bench, state, blank, [replace(r, status="kept") for r in chosen], bench.spent())
+
+
+def likely(state: State, records: Sequence[EditRecord]) -> list[EditRecord]:
+    """The open edits that seem to help, and have a place in the skill without the others."""
+    good = [r for r in records if r.status in ("kept", "waiting") and r.screening and r.screening.evidence >= LIKELY]
+    placed = {edit.key() for edit in composed(state.skill, good).applied}
+    return [r for r in good if r.edit.key() in placed]
+
+
+def _first(state: State) -> tuple[EditRecord, ...]:
+    """What is open when screening is given up: what waits, and of what screening rejected the likeliest.
+
+    Its runs tell of more than the tasks that an edit answers: with them the trial begins.
+    """
+    have = {r.edit.key() for r in state.waiting}
+    looked = (r for s in state.steps if s.kind == "edit" for r in s.edits if r.screening and r.reason != REPEATS)
+    last = {r.edit.key(): r for r in looked if r.edit.key() not in have}
+    left = [r for r in last.values() if r.status == "rejected-alone"]
+    found = effects(state.trials, [r.edit.key() for r in left])
+    hopeful = [(found[r.edit.key()], r) for r in left if found[r.edit.key()].evidence > HARMS]
+    made = list(state.waiting)
+    for shown, record in sorted(hopeful, key=lambda pair: -pair[0].evidence):
+        tried = [*made, replace(record, status="waiting", reason="", screening=shown)]
+        if len(tried) <= OPEN and len(composed(state.skill, tried).applied) == len(tried):
+            made = tried
+    return tuple(sorted(made, key=lambda r: r.proposed))
+
+
+def _halves(
+    bench: Bench, state: State, epoch: int, batch: Sequence[Task]
+) -> tuple[tuple[Rollout, ...], tuple[Trial, ...]]:
+    """Run every task with half of the open edits, drawn by lot, and with the other half; once where none is open."""
+    jobs, present = [], []
+    standing = state.standing - {r.edit.key() for r in state.waiting}
+    for heads in (True, False) if state.waiting else (True,):
+        for task in batch:
+            some = [r for r in state.waiting if _heads(bench, epoch, task, r) == heads]
+            made = composed(state.skill, some)
+            jobs.append(Job(made.skill, task, bench.lab.sample(task, f"train/{epoch}", 0 if heads else 1)))
+            present.append(standing | {edit.key() for edit in made.applied})
+    rollouts = tuple(bench.lab.roll_out(jobs, what=f"training batch, epoch {epoch}", keep=True))
+    scored = [(r, there) for r, there in zip(rollouts, present, strict=True) if r.value is not None]
+    return rollouts, tuple(Trial(r.sample.task_id, there, r.value) for r, there in scored if r.value is not None)
+
+
+def _heads(bench: Bench, epoch: int, task: Task, record: EditRecord) -> bool:
+    return fraction(bench.settings.seed, "factorial", epoch, task.id, record.edit.key()) < HALF
+
+
+def _weighed(state: State, records: Sequence[EditRecord], blank: Step) -> list[EditRecord]:
+    """Each edit with what all runs say of it; rejected where that is harm, or where a trial rejected it before."""
+    tried = [s for s in state.steps if s.factorial]
+    gone = {r.edit.key(): r for s in tried for r in s.edits if r.status in ("rejected-alone", "rejected")}
+    old = [r.edit.key() for r in records if r.proposed != blank.number]
+    found = effects([*state.trials, *blank.trials], old)
+    weighed = []
+    for record in records:
+        key = record.edit.key()
+        if record.status == "kept" and key in found:
+            record = replace(record, screening=found[key])  # noqa: PLW2901
+            if found[key].evidence <= HARMS:
+                record = replace(record, status="rejected-alone", reason=f"it harms rather: {_told(found[key])}")  # noqa: PLW2901
+        elif record.status == "kept" and key in gone:
+            record = replace(record, status="rejected-alone", reason=gone[key].reason, screening=gone[key].screening)  # noqa: PLW2901
+        weighed.append(record)
+    return weighed
+
+
+def _within(records: Sequence[EditRecord]) -> list[EditRecord]:
+    """The records, those after the first that can be tried together left out."""
+    left, found = OPEN, []
+    for record in records:
+        if record.status == "kept":
+            left -= 1
+            if left < 0:
+                reason = f"at most {OPEN} edits are tried together"
+                record = replace(record, status="over-budget", reason=reason)  # noqa: PLW2901
+        found.append(record)
+    return found
+
+
+def _promises(bench: Bench, state: State, chosen: Sequence[EditRecord]) -> bool:
+    """Whether edits together promise what validation can show: so many standard errors of one run of both sides."""
+    spread = max(state.mean * (1 - state.mean), 0.09)  # the most that scores with this mean can vary; some, at its ends
+    error = math.sqrt(2 * spread / len(bench.val))
+    promised = math.fsum(r.screening.gain for r in chosen if r.screening)
+    return bool(chosen) and promised >= SHOWS * error
+
+
+def _only(records: Sequence[EditRecord], chosen: Sequence[EditRecord]) -> list[EditRecord]:
+    """The records, of the open ones only the chosen for the candidate; the others wait on."""
+    keys = {r.edit.key() for r in chosen}
+    return [
+        replace(r, status="waiting", reason=_so_far(r)) if r.status == "kept" and r.edit.key() not in keys else r
+        for r in records
+    ]
+
+
+def _gated(bench: Bench, state: State, blank: Step, records: Sequence[EditRecord], before: Spend) -> Step:
+    candidate, found = build_candidate(state.skill, records, len(records), rules_of(bench, state))
+    blank = replace(blank, edits=found)
+    if candidate is None:
+        return skipped(bench, blank, NOT_APPLIED, before)
+    return gated(bench, state, blank, candidate, before, shown=True)
+
+
+def _so_far(record: EditRecord) -> str:
+    return f"{WAITS}; so far {_told(record.screening)}" if record.screening else WAITS
+
+
+def _told(found: Screening) -> str:
+    return f"{100 * found.gain:+.1f} points of the mean, by all trials ({found.runs} runs with it)"

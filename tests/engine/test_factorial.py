@@ -1,0 +1,174 @@
+"""Once screening is given up all open edits are tried together: every run has another half of them in its text."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
+
+from skillopt_ci.core.edit import Edit
+from skillopt_ci.core.history import Step, TrainResult
+from skillopt_ci.core.rollout import Failure, Sample
+from skillopt_ci.core.skill import Skill
+from skillopt_ci.core.task import Task
+from skillopt_ci.engine.factorial import NOTHING, OPEN, WAITS
+from skillopt_ci.errors import BudgetReachedError, CallFailedError
+from skillopt_ci.optimizers.base import Proposal
+from tests.engine.bench import RULE, Scorer, Script, Scripted, add, bench, named, run, skill
+
+TRAIN, VAL = named("a", 24), named("v", 40)
+EDITS = [replace(add(f"- w{n:02d}"), evidence=(f"a{n % 24}",)) for n in range(60)]
+VAIN = EDITS[40:54]  # screening is given up after these
+
+
+def worth(body: str) -> float:
+    """Edits below ten bring a point of ten each, those up to twenty take one, all others do nothing."""
+    said = [int(line[3:]) for line in body.splitlines() if line.startswith("- w")]
+    return 0.3 + 0.1 * sum(n < 10 for n in said) - 0.1 * sum(10 <= n < 20 for n in said)
+
+
+def adds_up(body: Skill, task: Task, sample: Sample) -> float:
+    """Every line does the same on every task, which differ by what they do without; screening shows nothing of it."""
+    if sample.stream == "screen":
+        return 0.0
+    return min(1.0, max(0.0, worth(body.body) + 0.01 * (int(task.id[1:]) % 5)))
+
+
+def trained(
+    said: list[list[Edit] | Proposal], scorer: Scorer = adds_up, **changes: object
+) -> tuple[TrainResult, Scripted, Script]:
+    optimizer, harness = Scripted([VAIN, *said]), Script(scorer)
+    made = {"screen": RULE, "train": TRAIN, "val": VAL, "batch_size": 8, "epochs": 2, "slow_update": False}
+    made |= {"budget_start": 4, "budget_end": 4, **changes}
+    result, _ = run(bench(optimizer, harness, **made), skill("x\n"))
+    return result, optimizer, harness
+
+
+def by_status(step: Step) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in step.edits:
+        found[record.status].add(record.edit.content)
+    return dict(found)
+
+
+def lines(edits: list[Edit]) -> set[str]:
+    return {e.content for e in edits}
+
+
+def test_every_task_runs_with_a_half_of_the_open_edits_and_with_the_other_half() -> None:
+    result, optimizer, harness = trained([EDITS[20:28], []])
+    one, two, three = result.steps[:3]
+    assert {r.status for r in one.edits} == {"rejected-alone"}
+    assert (two.factorial, three.factorial, one.factorial) == (True, True, False)
+    runs = defaultdict(list)
+    for body, sample in harness.seen:
+        if sample.stream == "train/1" and sample.task_id in {r.sample.task_id for r in three.rollouts}:
+            runs[sample.task_id].append({line for line in body.splitlines() if line.startswith("- w")})
+    waits = {line for line in optimizer.asked[2][0].body.splitlines() if line.startswith("- w")}
+    assert lines(EDITS[20:28]) < waits  # readers are shown the skill with all of them
+    assert [len(halves) for halves in runs.values()] == [2] * 8
+    assert all(one | other == waits and not one & other for one, other in runs.values())
+    assert len({frozenset(one) for one, _ in runs.values()}) > 4  # by lot
+    assert [e.halves for _, e in optimizer.asked[:3]] == [False, True, True]
+    assert [e.places for _, e in optimizer.asked[:3]] == [16, 16, 16]
+
+
+def test_edits_that_each_do_little_are_found_together_and_harmful_ones_are_not_kept() -> None:
+    result, _, _ = trained([[*EDITS[:4], *EDITS[10:14], *EDITS[20:24]], []], epochs=6, batch_size=24)
+    accepted = [s for s in result.steps if s.action == "accept"]
+    kept = set().union(*(by_status(s)["kept"] for s in accepted))
+    assert lines(EDITS[:4]) <= kept
+    assert not kept & lines(EDITS[10:20])
+    dropped = [r for s in result.steps if s.factorial for r in s.edits if r.status == "rejected-alone"]
+    assert lines(EDITS[10:14]) <= {r.edit.content for r in dropped}
+    assert all(r.reason.startswith("it harms rather: -") for r in dropped)
+    assert worth(result.best.body) == pytest.approx(0.7)
+    waits = [r for s in result.steps if s.factorial for r in s.edits if r.status == "waiting" and r.screening]
+    assert waits
+    assert all(r.reason.startswith(f"{WAITS}; so far ") for r in waits)
+
+
+def test_no_gate_is_paid_for_before_they_promise_what_validation_can_show() -> None:
+    result, _, harness = trained([[EDITS[0], *EDITS[20:24]], []], epochs=1)
+    assert [s.reason for s in result.steps if s.factorial and s.rollouts] == [WAITS] * 2
+    last = result.steps[-1]
+    assert (last.factorial, last.action, last.rollouts) == (True, "accept", ())
+    assert "- w00" in by_status(last)["kept"]
+    assert len({sample.n for _, sample in harness.seen if sample.stream == "val"}) == 1  # one run of each was enough
+
+
+def test_what_a_trial_rejected_is_not_tried_again_beside_the_same() -> None:
+    again = [*EDITS[:4], *EDITS[10:14]]
+    result, _, _ = trained([again, [], again], epochs=4)
+    first = next(s for s in result.steps if any(r.edit == EDITS[10] and r.status == "rejected-alone" for r in s.edits))
+    later = [r for s in result.steps if s.number > first.number for r in s.edits if r.edit == EDITS[10]]
+    assert later
+    assert {r.status for r in later} == {"rejected-alone"}
+    assert {r.reason for r in later} == {next(r.reason for r in first.edits if r.edit == EDITS[10])}
+
+
+def test_no_more_edits_than_fit_a_trial_are_tried_at_a_time() -> None:
+    many = [replace(add(f"- w{n}"), evidence=("a0",)) for n in range(100, 130)]
+    result, _, harness = trained([many, []], epochs=1)
+    assert len(by_status(result.steps[1])["over-budget"]) >= 30 - OPEN
+    longest = max(body.count("- w") for body, sample in harness.seen if sample.stream == "train/1")
+    assert longest < OPEN
+
+
+def test_what_waits_is_gated_before_the_first_trial_and_apart_from_it() -> None:
+    def one(body: Skill, task: Task, sample: Sample) -> float:
+        return float("w47" in body.body) if sample.stream == "screen" else adds_up(body, task, sample)
+
+    better = EDITS[54:60] + [replace(add(f"- w{n}"), evidence=("a1",)) for n in range(60, 66)]
+    result, _, _ = trained([better, EDITS[:4], []], one)
+    assert by_status(result.steps[0])["waiting"] == {"- w47"}  # with one that did well seven more are tried
+    gate = next(s for s in result.steps if s.decision is not None)
+    assert (lines([r.edit for r in gate.edits]), gate.factorial, gate.rollouts) == ({"- w47"}, False, ())
+    assert next(s for s in result.steps if s.factorial).number > gate.number
+
+
+@pytest.mark.parametrize("failing", ["target", "optimizer"])
+def test_a_batch_without_a_result_says_so_and_loses_nothing(failing: str) -> None:
+    def fails(body: Skill, task: Task, sample: Sample) -> float:
+        if failing == "target" and sample.stream == "train/2":
+            raise CallFailedError("server", "no answer")
+        return adds_up(body, task, sample)
+
+    lost = Proposal(edits=(), failures=(Failure(stage="reflect", kind="malformed", message="no JSON"),))
+    said = [EDITS[:2]] * 2 if failing == "target" else [lost]
+    result, _, _ = trained([*said], fails, batch_size=24)
+    step = result.steps[1]
+    assert step.factorial
+    assert {f.stage for f in step.failures} == {"target" if failing == "target" else "reflect"}
+    assert bool(step.trials) == (failing == "optimizer")
+    assert all(r.proposed == 1 for r in step.edits)  # nothing was read
+
+
+def test_where_every_line_harms_all_are_rejected_and_batches_run_once_again() -> None:
+    def harms(body: Skill, task: Task, sample: Sample) -> float:
+        return 0.0 if sample.stream == "screen" else max(0.0, 0.9 - 0.05 * body.body.count("- w"))
+
+    result, _, harness = trained([[]], harms, epochs=3, batch_size=24)
+    assert not result.changed()
+    last = result.steps[-1]
+    assert (last.reason, last.edits, len(last.rollouts)) == (NOTHING, (), 24)
+    assert sum(sample.stream == "val" for _, sample in harness.seen) <= 2 * len(VAL)
+
+
+def test_the_end_of_the_budget_gates_what_seems_to_help() -> None:
+    taken = [0]
+
+    def counted(body: Skill, task: Task, sample: Sample) -> float:
+        taken[0] += 1
+        return adds_up(body, task, sample)
+
+    kept_back = [0]
+
+    def check() -> None:
+        if taken[0] > 400 - kept_back[0]:
+            raise BudgetReachedError("the budget is spent", limit="calls")
+
+    optimizer = Scripted([VAIN, EDITS[:2], []])
+    made = {"screen": RULE, "train": TRAIN, "val": VAL, "batch_size": 8, "epochs": 20, "slow_update": False}
+    made |= {"checkpoint": check, "keep_back": lambda n: kept_back.__setitem__(0, n)}
+    result, _ = run(bench(optimizer, Script(counted), **made), skill("x\n"))
+    assert result.stopped_by == "calls"
