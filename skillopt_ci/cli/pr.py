@@ -1,6 +1,7 @@
 """`pr`: the pull request of a training run, on GitHub or written to disk."""
 
 import os
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -154,7 +155,8 @@ def _dry_run(job: Job, folder: Path, result: Run, ref: str) -> int:
     place = folder / "pull_request"
     for name in _write(job.git, place, proposal, sha, shas):
         job.console.say(f"wrote {place / name}")
-    job.console.result(f"{plural(len(shas), 'commit')} for branch {proposal.branch}: git am {place}/commits/*")
+    patches = f"{shlex.quote(str(place))}/commits/*"  # the star is the shell's
+    job.console.result(f"{plural(len(shas), 'commit')} for branch {proposal.branch}: git am {patches}")
     _leave(job, proposal, {"draft": not result.proposal, "commits": list(shas), "folder": str(place)})
     return 0
 

@@ -525,6 +525,17 @@ def test_pr_writes_commits_that_git_takes(trained: Path) -> None:
     assert "is not the skill that was trained: its scores are void; train again" in again.lines[0]
 
 
+def test_the_command_that_pr_prints_can_be_pasted_whatever_the_folder_is_called(trained: Path) -> None:
+    (folder,) = (trained / ".skillopt/runs").iterdir()
+    folder = folder.rename(folder.with_name("it's $(touch x) & more"))
+    done = call(trained, "pr", "--dry-run", str(folder))
+    assert done.code == 0
+    pasted = "git -c user.name=p -c user.email=p@example.org am -q " + done.out.strip().partition(": git am ")[2]
+    subprocess.run(["sh", "-c", pasted], cwd=trained, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}, check=True)
+    assert (trained / PATH).read_bytes() == (folder / "best_skill.md").read_bytes()
+    assert not (trained / "x").exists()
+
+
 def test_pr_of_a_project_in_a_folder_with_its_configuration_named(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "mono")
     repo.commit({f"ai/{name}": data for name, data in files().items()})
