@@ -1,12 +1,14 @@
 """Where a run comes from: the commit that training starts from, and whether its files are that commit's."""
 
-from skillopt_ci.cli.project import Project, read_project, read_skill, suite_problems, trained_on
+from skillopt_ci.cli.project import CONFIG_NAMES, Project, read_project, read_skill, suite_problems, trained_on
 from skillopt_ci.cli.sides import inside
 from skillopt_ci.cli.training import Plan
 from skillopt_ci.core.task import SPLITS
 from skillopt_ci.core.tree import Below, Tree
 from skillopt_ci.errors import ConfigError, GitError
 from skillopt_ci.forge.git import Git
+from skillopt_ci.report.pull_request import Provenance
+from skillopt_ci.report.run_reader import read_json
 
 
 def origin(project: Project, plan: Plan) -> tuple[str | None, bool]:
@@ -22,6 +24,32 @@ def origin(project: Project, plan: Plan) -> tuple[str | None, bool]:
     if git is None or commit is None:
         return None, False
     return commit, not _same(project, plan, Below(git.tree(commit), inside(git, project.root)))
+
+
+def provenance(project: Project, plan: Plan) -> Provenance:
+    """What made a run that has ended, for its pull request."""
+    skill = plan.skill
+    made = read_json(plan.folder, "config.json")  # as it was when the run began
+    return Provenance(
+        target=skill.target.label,
+        optimizer=skill.optimizer.label if skill.optimizer else "",
+        judge=skill.judge.label if skill.judge else "",
+        seed=plan.seed,
+        suite=plan.suite.digest,
+        commit=str(made["commit"] or ""),
+        uncommitted=made["uncommitted"] is True,
+        method=skill.train.method,
+        config=_named_config(project),
+    )
+
+
+def _named_config(project: Project) -> str:
+    """The configuration's path in its repository; empty where a command started at the top finds it by itself."""
+    git = Git.discover(project.root)
+    if git is None:
+        return ""
+    path = "/".join(filter(None, [inside(git, project.root), project.config_path]))
+    return "" if path == next((name for name in CONFIG_NAMES if (git.root / name).is_file()), None) else path
 
 
 def _same(project: Project, plan: Plan, tree: Tree) -> bool:

@@ -12,7 +12,7 @@ from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending, viewer_option
-from skillopt_ci.cli.origin import origin
+from skillopt_ci.cli.origin import origin, provenance
 from skillopt_ci.cli.output import leave_results, run_pages
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
@@ -31,9 +31,8 @@ from skillopt_ci.forge.proposal import history_path
 from skillopt_ci.providers.purchased import Meter
 from skillopt_ci.report.jsonout import train_json
 from skillopt_ci.report.junit import train_junit
-from skillopt_ci.report.pull_request import Provenance, pull_request_body
+from skillopt_ci.report.pull_request import pull_request_body
 from skillopt_ci.report.run_folder import require_own
-from skillopt_ci.report.run_reader import read_json
 from skillopt_ci.report.training import train_summary
 
 # Of several skills' exit codes the most serious one is the command's.
@@ -214,17 +213,7 @@ def finish_folder(work: Work, plan: Plan, entry: TrainEntry, *, propose: bool = 
     skill = plan.skill
     folder = run_folder(work, plan.folder)
     says = simulated([*skill.targets, skill.optimizer, skill.judge])
-    made = read_json(plan.folder, "config.json")  # as it was when the run began
-    made_by = Provenance(
-        target=skill.target.label,
-        optimizer=skill.optimizer.label if skill.optimizer else "",
-        judge=skill.judge.label if skill.judge else "",
-        seed=plan.seed,
-        suite=plan.suite.digest,
-        commit=str(made["commit"] or ""),
-        uncommitted=made["uncommitted"] is True,
-        method=skill.train.method,
-    )
+    made_by = provenance(work.project, plan)
     changed = propose and entry.result is not None and entry.result.changed()
     body = pull_request_body(entry, made_by, simulated=says) if changed else None
     folder.finish(entry, simulated=says, pull_request=body)

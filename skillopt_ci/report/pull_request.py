@@ -16,7 +16,8 @@ from skillopt_ci.report.training import chart, pull_request_sections
 class Provenance:
     """What made the run. Digests and commit are whole; `judge` is empty when no grader asks one.
 
-    `uncommitted`: configuration, skill or tasks were not those of the commit.
+    `uncommitted`: configuration, skill or tasks were not those of the commit. `config`: where the configuration is in
+    the repository; empty where a command started at its top finds it.
     """
 
     target: str
@@ -27,6 +28,7 @@ class Provenance:
     commit: str
     uncommitted: bool = False
     method: str = ""
+    config: str = ""
 
 
 def pull_request_body(entry: TrainEntry, made_by: Provenance, *, simulated: bool) -> str:
@@ -76,9 +78,12 @@ def _changes(r: TrainResult) -> str:
 
 
 def _howto(entry: TrainEntry, made_by: Provenance) -> str:
-    again = f"skillopt-ci train --skill {shlex.quote(entry.name)} --seed {made_by.seed} --generation {entry.generation}"
+    named = f" --config {shlex.quote(made_by.config)}" if made_by.config else ""
+    again = f"skillopt-ci train{named} --skill {shlex.quote(entry.name)}"
+    again += f" --seed {made_by.seed} --generation {entry.generation}"
+    where = ", at the repository's top" if named else ""
     repeat = (
-        f"**To repeat it**: {md_code(again)} at the commit below; with the run's ledger nothing is bought."
+        f"**To repeat it**: {md_code(again)} at the commit below{where}; with the run's ledger nothing is bought."
         if made_by.commit and not made_by.uncommitted
         else f"**It cannot be repeated** from a commit: it was made {UNCOMMITTED} of configuration, skill or tasks."
     )

@@ -544,6 +544,28 @@ def test_pr_of_a_project_in_a_folder_with_its_configuration_named(tmp_path: Path
     assert done.code == 0
     repo("am", "-q", *(str(p) for p in sorted(Path(value["folder"]).glob("commits/*.patch"))))
     assert (repo.root / "ai" / PATH).read_text(encoding="utf-8") != SKILL
+    body = (Path(value["folder"]) / "body.md").read_text(encoding="utf-8")
+    assert "`skillopt-ci train --config ai/skillopt.yml --skill invoices --seed" in body
+
+
+@pytest.mark.parametrize(
+    ("place", "beside", "named"),
+    [
+        ("skillopt.yml", (), ""),
+        (".github/skillopt.yml", (), ""),
+        (".github/skillopt.yml", ("skillopt.yml",), " --config .github/skillopt.yml"),
+        ("other.yml", (), " --config other.yml"),
+    ],
+)
+def test_the_command_that_repeats_a_run_names_its_configuration_where_no_other_would_do(
+    tmp_path: Path, place: str, beside: tuple[str, ...], named: str
+) -> None:
+    repo = Repo(tmp_path / "p")
+    repo.commit({n: d for n, d in files().items() if n != CONFIG} | dict.fromkeys([place, *beside], config()))
+    assert call(repo.root, "train", "--quiet", "--config", place).code == 0
+    (run,) = (repo.root / ".skillopt/runs").iterdir()
+    text = (run / "pull_request.md").read_text(encoding="utf-8")
+    assert f"`skillopt-ci train{named} --skill invoices --seed" in text
 
 
 def test_pr_is_refused_without_an_improvement_unless_told(tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def test_the_command_that_repeats_a_run_names_the_skill_as_one_word() -> None:
         assert shlex.split(found[1])[3] == name
 
 
+def test_the_command_that_repeats_a_run_names_the_configuration_where_it_is_another() -> None:
+    for config in ("ai/skillopt.yml", "my $(x)/it's.yml"):
+        text = pull_request_body(training(), replace(MADE_BY, config=config), simulated=False)
+        found = re.search(r"`(skillopt-ci train [^`]*)` at the commit below, at the repository's top;", text)
+        assert found is not None
+        assert shlex.split(found[1])[2:6] == ["--config", config, "--skill", "invoices"]
+    assert "--config" not in body()
+
+
 def test_no_text_of_a_model_or_a_task_is_loose() -> None:
     text = pull_request_body(training(name=HOSTILE), replace(MADE_BY, target=HOSTILE, judge=HOSTILE), simulated=True)
     assert text.startswith(SIMULATED)
