@@ -26,7 +26,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("import", help=COMMANDS["import"])
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=_FILE, metavar="PATH", help="The task file to write (.jsonl).")
 @click.option("--format", "form", metavar="NAME", help="The format; found out from the files when omitted.")
 @click.option("--grader", metavar="TYPE", help="A grader, such as exact or contains, for tasks that bring none.")
@@ -47,11 +47,14 @@ class TaskSource:
         place = path.resolve()
         known = (Path.cwd(), *(p for p in place.parents if (p / ".git").exists()), place.parent.parent)
         self.root = next(p for p in known if place.is_relative_to(p) and place != p)
+        self.path = path
         self.entry = TaskEntry(pattern=place.relative_to(self.root).as_posix(), format=form)
         self.grader = grader
 
 
 def _import(console: Console, options: Options, source: TaskSource, output: Path) -> int:
+    if not source.path.exists():  # not click's to say: its errors leave the --json of an earlier import to be believed
+        raise UsageError(f"{source.path}: there is no such file or folder; name the evaluation to import")
     if source.grader is not None and source.grader not in plugins.names("graders"):
         plugins.load("graders", source.grader)  # raises, with what was perhaps meant
     if output.suffix.lower() != ".jsonl":

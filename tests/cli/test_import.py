@@ -56,7 +56,7 @@ def test_a_file_from_elsewhere_and_graders_for_tasks_without(root: Path) -> None
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("none.json", "-o", "t.jsonl"), "does not exist"),
+        (("none.json", "-o", "t.jsonl"), "none.json: there is no such file or folder"),
         (("bad.json", "-o", "t.jsonl"), "bad.json:1:3: 'prompt' must be a string"),
         (("empty.json", "-o", "t.jsonl"), "empty.json: there are no tasks"),
         (("good.json", "-o", "t.yaml"), "the name of a native task file ends in .jsonl"),
@@ -88,6 +88,17 @@ def test_mistakes(root: Path, words: tuple[str, ...], expected: str) -> None:
     assert expected in done.err
     assert not (root / "t.jsonl").exists()
     assert bytes_of(root, ["mine.jsonl"]) == {"mine.jsonl": b"mine"}
+
+
+@pytest.mark.parametrize("name", ["none.json", "none/x.json", "empty.json", "bad.json"])
+def test_an_import_that_fails_leaves_no_result_of_an_earlier_one(root: Path, name: str) -> None:
+    write(root, {"bad.json": '[{"prompt": 5, "expectations": ["x"]}]', "empty.json": '{"evals": []}'})
+    place = root / "result.json"
+    place.write_text('{"exit_code": 0}', encoding="utf-8")
+    done = call(root, "import", name, "-o", "t.jsonl", "--json", str(place))
+    value = json.loads(place.read_text(encoding="utf-8"))
+    assert (done.code, value["schema"], value["exit_code"]) == (2, "skillopt-ci/import/1", 2)
+    assert name in str(value.get("message") or value["problems"])
 
 
 def test_an_attachment_that_cannot_be_written(root: Path) -> None:
