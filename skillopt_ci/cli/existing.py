@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from skillopt_ci.config.resolve import skill_name
 from skillopt_ci.core.split import SplitWeights, assign_splits, count_splits
 from skillopt_ci.core.task import STARTER_TAG, Task
 from skillopt_ci.core.tree import Tree
@@ -55,13 +56,22 @@ class Evaluation:
 
 
 def skills_in(tree: Tree) -> list[str]:
-    """Paths of SKILL.md files, sorted; empty when there is none in a usual place."""
-    return next((sorted(found) for pattern in _SKILLS if (found := tree.glob(pattern))), [])
+    """Paths of SKILL.md files, sorted, of each name the first; empty when there is none in a usual place."""
+    return sorted({skill_name(path): path for path in reversed(_first_place(tree))}.values())
+
+
+def namesakes(tree: Tree) -> list[str]:
+    """Paths of SKILL.md files whose name another one beside them has, sorted: a configuration takes a name once."""
+    return sorted(set(_first_place(tree)).difference(skills_in(tree)))
 
 
 def left_out(tree: Tree) -> list[str]:
     """Paths of SKILL.md files in usual places after the first that has some, sorted."""
-    return sorted({path for pattern in _SKILLS for path in tree.glob(pattern)}.difference(skills_in(tree)))
+    return sorted({path for pattern in _SKILLS for path in tree.glob(pattern)}.difference(_first_place(tree)))
+
+
+def _first_place(tree: Tree) -> list[str]:
+    return next((sorted(found) for pattern in _SKILLS if (found := tree.glob(pattern))), [])
 
 
 def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.existing import evaluation_of, left_out, skills_in, unread_evaluations
+from skillopt_ci.cli.existing import evaluation_of, left_out, namesakes, skills_in, unread_evaluations
 from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
@@ -37,7 +37,7 @@ _MODELS = {
     "anthropic": ("claude-haiku-4-5", "claude-opus-5"),
     "simulated": ("demo", "demo"),
 }
-_FEW = 3  # files that could not be read and are named
+_FEW = 3  # files that could not be read, or were left out, and are named
 _IGNORED = (".skillopt/ledger.sqlite*", ".skillopt/runs/")
 _SKILL = """---
 name: example
@@ -106,14 +106,16 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
         console.warn(f"warning: {above} has a configuration already; this one is for {root.name} alone")
     tree = WorkTree(root)
     skills = skills_in(tree)
-    found = {path: evaluation_of(tree, path, alone=len(skills) == 1) for path in skills}
+    twice = namesakes(tree)
+    found = {path: evaluation_of(tree, path, alone=len(skills) == 1 and not twice) for path in skills}
     if not skills:
         found = {"skills/example/SKILL.md": None}
         _write(console, root / "skills/example/SKILL.md", _SKILL, root)
         console.say("no SKILL.md was in any usual place of this folder: that is an example")
     if others := left_out(tree):
-        more = f" and {len(others) - _FEW} more" if len(others) > _FEW else ""
-        console.say(f"left out, in other places: {', '.join(others[:_FEW])}{more}; add those that are no copies")
+        console.say(f"left out, in other places: {_some(others)}; add those that are no copies")
+    if twice:
+        console.say(f"left out, as another skill has the directory's name: {_some(twice)}; rename it, then add it")
     names = {path: (root / path).resolve().parent.name for path in found}
     tasks = {
         path: one.paths if (one := found[path]) else (f"evals/{name}/tasks.jsonl",) for path, name in names.items()
@@ -135,6 +137,11 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
     if all(found.values()):
         return "look through skillopt.yml"
     return "replace the starter tasks by your own (50 or more)"
+
+
+def _some(paths: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    return ", ".join(paths[:_FEW]) + (f" and {len(paths) - _FEW} more" if len(paths) > _FEW else "")
 
 
 def _above(root: Path) -> list[Path]:

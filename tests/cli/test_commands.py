@@ -748,3 +748,23 @@ def test_init_says_which_skills_it_left_out(tmp_path: Path) -> None:
     assert done.code == 0
     assert "left out, in other places: .claude/skills/a/SKILL.md, .claude/skills/b/SKILL.md; add those" in done.err
     assert ".claude" not in (tmp_path / CONFIG).read_text(encoding="utf-8")
+
+
+def test_init_takes_one_of_two_skills_of_the_same_name_and_check_accepts_it(tmp_path: Path) -> None:
+    places = ("plugins/a/skills/review", "plugins/b/skills/lint", "plugins/b/skills/review", "plugins/c/skills/review")
+    write(tmp_path, {f"{place}/SKILL.md": skill_text(place.rpartition("/")[2]) for place in places})
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert done.code == 0
+    said = "left out, as another skill has the directory's name: plugins/b/skills/review/SKILL.md, plugins/c/"
+    assert said in done.err
+    assert "in other places" not in done.err
+    checked, value = call_json(tmp_path, "check")
+    assert checked.code == 0
+    assert [skill["path"] for skill in value["skills"]] == [f"{place}/SKILL.md" for place in places[:2]]
+
+
+def test_init_gives_evaluations_at_the_top_to_none_of_two_skills_of_the_same_name(tmp_path: Path) -> None:
+    write(tmp_path, {f"plugins/{p}/skills/a/SKILL.md": skill_text("a") for p in ("one", "two")})
+    write(tmp_path, {"evals/waza.yaml": json.dumps({"tasks": WORDS})})
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert (done.code, "wrote evals/a/tasks.jsonl" in done.lines) == (0, True)
