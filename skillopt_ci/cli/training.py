@@ -269,7 +269,8 @@ def train_settings(t: Train, replica: str) -> TrainSettings:
         seed=t.seed,
         replica=replica,
         policy=t.policy.as_edit_policy(),
-        screen=ScreenRule(runs=t.screen.runs, share=t.screen.share, odds=t.screen.odds),
+        # Descriptions exclude each other: there is nothing to try together once screening is given up.
+        screen=ScreenRule(runs=t.screen.runs, share=t.screen.share, odds=t.screen.odds, gives_up=t.what == "body"),
         prune=t.prune and t.what == "body",
         what=t.what,
     )

@@ -1,7 +1,8 @@
 """Factorial trials: what is each of many edits worth, when every run has another half of them in its text?
 
-A linear model over all runs: each task has a level of its own, each edit one small effect on all of them (Box, Hunter
-and Hunter, Statistics for Experimenters, 2005, ch. 5), shrunk towards nothing (Lindley and Smith 1972). Every run tells
+A linear model over all runs: each task has a level of its own, and so has each step, as the skill, and perhaps the
+provider, were others then; each edit has one small effect on all of them (Box, Hunter and Hunter, Statistics for
+Experimenters, 2005, ch. 5), shrunk towards nothing (Lindley and Smith 1972). Every run tells
 of all edits at once, so that effects of a few points show on some hundred runs; edits tried alone would take as many
 each.
 """
@@ -15,6 +16,7 @@ from statistics import NormalDist
 from skillopt_ci.core.screening import Screening
 
 EFFECT = 0.05  # standard deviation of what an edit may move the mean score by, either way
+DRIFT = 0.1  # and of what may be otherwise in one step than in all
 SUREST = 30.0  # logarithm of odds; beyond it a normal tail is no number any more
 _LEAST = 1e-3
 _NORMAL = NormalDist()
@@ -24,11 +26,12 @@ Matrix = list[Vector]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A run of a task: the keys of the edits that stood in its text, and its score from 0 to 1."""
+    """A run of a task: the keys of the edits that stood in its text, its score from 0 to 1, and the step it is of."""
 
     task: str
     present: frozenset[str]
     value: float
+    step: int = 0
 
 
 def effects(trials: Sequence[Trial], edits: Sequence[str]) -> dict[str, Screening]:
@@ -44,13 +47,12 @@ def effects(trials: Sequence[Trial], edits: Sequence[str]) -> dict[str, Screenin
     precision, moment = _normal_equations(trials, columns)
     spread = _inverse(precision)
     runs = {key: sum(key in trial.present for trial in trials) for key in edits}
-    level = _dot(spread[0], moment)
     found = {}
-    for i, key in enumerate(columns, 1):
+    for i, key in enumerate(columns):
         gain = _dot(spread[i], moment)
         found[key] = (gain, _log_odds(gain / math.sqrt(spread[i][i])))
     return {
-        key: Screening(gain=gain, runs=runs[key], evidence=odds, taken=level, together=True)
+        key: Screening(gain=gain, runs=runs[key], evidence=odds, together=True)
         for key, (gain, odds) in found.items()
         if key in runs
     }
@@ -63,13 +65,14 @@ def _log_odds(z: float) -> float:
     return min(SUREST, max(-SUREST, odds))
 
 
-def _variances(by_task: dict[str, list[tuple[list[int], float]]]) -> tuple[float, float]:
-    """Of a task's runs, and of the levels of tasks (one-way analysis of variance); a thousandth at least."""
-    rows = [[value for _, value in runs] for runs in by_task.values()]
-    values = [value for row in rows for value in row]
-    whole = _squares(values) / len(values)
-    degrees = sum(len(row) - 1 for row in rows)
-    within = math.fsum(map(_squares, rows)) / degrees if degrees else whole
+def _variances(trials: Sequence[Trial]) -> tuple[float, float]:
+    """Of a task's runs in one step, and of the levels of tasks (analysis of variance); a thousandth at least."""
+    cells: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for trial in trials:
+        cells[trial.task, trial.step].append(trial.value)
+    whole = _squares([trial.value for trial in trials]) / len(trials)
+    degrees = len(trials) - len(cells)
+    within = math.fsum(map(_squares, cells.values())) / degrees if degrees else whole
     return max(within, _LEAST), max(whole - within, within / 20, _LEAST)
 
 
@@ -80,15 +83,19 @@ def _squares(values: Sequence[float]) -> float:
 
 
 def _normal_equations(trials: Sequence[Trial], columns: Sequence[str]) -> tuple[Matrix, Vector]:
-    """Precision and moment of the common level and the effects, with the tasks' own levels integrated out."""
-    place = {key: i for i, key in enumerate(columns, 1)}
+    """Precision and moment of the effects, the steps' and the common level; those of tasks are integrated out."""
+    place = {key: i for i, key in enumerate(columns)}
+    steps = {step: i for i, step in enumerate(sorted({trial.step for trial in trials}), len(columns))}
+    common = len(columns) + len(steps)
     by_task: dict[str, list[tuple[list[int], float]]] = defaultdict(list)
     for trial in trials:
-        by_task[trial.task].append(([0, *sorted(place[key] for key in trial.present)], trial.value))
-    within, between = _variances(by_task)
-    size = len(columns) + 1
+        there = [*sorted(place[key] for key in trial.present), steps[trial.step], common]
+        by_task[trial.task].append((there, trial.value))
+    within, between = _variances(trials)
+    priors = [1 / EFFECT**2] * len(columns) + [1 / DRIFT**2] * len(steps) + [_LEAST]
+    size = len(priors)
     moment = [0.0] * size
-    precision = [[(i == j) * (1 / EFFECT**2 if i else _LEAST) for j in range(size)] for i in range(size)]
+    precision = [[prior if i == j else 0.0 for j in range(size)] for i, prior in enumerate(priors)]
     for runs in by_task.values():
         shared = between / (within + len(runs) * between)  # Woodbury: of a task's runs only what differs tells
         total, values = [0.0] * size, math.fsum(value for _, value in runs)

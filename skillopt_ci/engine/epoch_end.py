@@ -102,7 +102,7 @@ def history_text(steps: Sequence[Step]) -> str:
 
 
 def _alone(steps: Sequence[Step]) -> list[str]:
-    """Edits that were tried on their own tasks and not kept, each once with the last word on it."""
+    """Edits that trials on train tasks spoke against, each once with the last word on it."""
     kept = stays(steps)
     found: dict[str, EditRecord] = {}
     for record in (r for step in steps for r in step.edits if r.status == "rejected-alone"):
@@ -110,7 +110,7 @@ def _alone(steps: Sequence[Step]) -> list[str]:
         found[record.edit.key()] = record
     newest = [r for key, r in found.items() if key not in kept][-ALONE_SHOWN:]
     lines = [f"{_line(r.edit)} ({r.reason})" for r in newest]
-    return ["Rejected alone, on their own tasks:", *lines] if lines else []
+    return ["Rejected alone:", *lines] if lines else []
 
 
 def _line(edit: Edit) -> str:

@@ -20,8 +20,10 @@ from skillopt_ci.core.task import Task
 from skillopt_ci.core.unanswered import WITHOUT_RESULT
 from skillopt_ci.engine.candidates import build_candidate, vet
 from skillopt_ci.engine.lab import Job
+from skillopt_ci.engine.prune import prune_cost
 from skillopt_ci.engine.state import Bench, State
-from skillopt_ci.engine.steps import budget_of, gated, postponed, rules_of, skipped
+from skillopt_ci.engine.steps import CutShortError, budget_of, gated, postponed, rules_of, skipped
+from skillopt_ci.errors import BudgetReachedError
 
 OPEN = 24  # edits under trial at a time
 LIKELY = math.log(2)  # evidence from which an edit is in the candidate
@@ -31,6 +33,7 @@ HALF = 0.5
 WAITS = "tried with others, until they promise what validation can show"
 NOT_APPLIED = "no edit could be applied"
 NOTHING = "no edits proposed"
+CUT = "the budget ended the gate of what seems to help"
 
 
 def factorial_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> Step:
@@ -46,7 +49,8 @@ def factorial_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]
     failures = tuple(r.outcome for r in rollouts if isinstance(r.outcome, Failure))
     blank = replace(blank, rollouts=rollouts, failures=failures, trials=trials)
     edits: tuple[Edit, ...] = ()
-    if any(isinstance(r.outcome, Score) and not r.outcome.passed for r in rollouts):
+    failed = any(isinstance(r.outcome, Score) and not r.outcome.passed for r in rollouts)
+    if failed:
         evidence = replace(state.evidence(bench.settings, blank, tuple(batch), rollouts), halves=bool(state.waiting))
         proposal = bench.optimizer.propose(state.working, evidence)
         edits, blank = proposal.edits, replace(blank, failures=(*failures, *proposal.failures))
@@ -55,9 +59,14 @@ def factorial_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]
     chosen = likely(state, records)
     if not _promises(bench, state, chosen):
         waits = [replace(r, status="waiting", reason=_so_far(r)) if r.status == "kept" else r for r in records]
-        reason = WAITS if any(r.status == "waiting" for r in waits) else WITHOUT_RESULT if blank.failures else NOTHING
+        reason = WAITS if any(r.status == "waiting" for r in waits) else _why_nothing(blank, edits, failed=failed)
         return postponed(bench, replace(blank, edits=tuple(waits)), before, reason)
-    return _gated(bench, state, blank, _only(records, chosen), before)
+    bench.keep_back(prune_cost(state, bench))  # what was kept back for this gate
+    try:
+        return _gated(bench, state, blank, _only(records, chosen), before)
+    except BudgetReachedError as reached:
+        waits = [replace(r, status="waiting", reason=_so_far(r)) if r.status == "kept" else r for r in records]
+        raise CutShortError(postponed(bench, replace(blank, edits=tuple(waits)), before, CUT), reached) from reached
 
 
 def last_step(bench: Bench, state: State, epoch: int) -> Step | None:
@@ -68,6 +77,14 @@ def last_step(bench: Bench, state: State, epoch: int) -> Step | None:
     budget = next(s.edit_budget for s in reversed(state.steps) if s.kind == "edit")
     blank = replace(state.blank_step(epoch, "edit", budget), factorial=True)
     return _gated(bench, state, blank, [replace(r, status="kept") for r in chosen], bench.spent())
+
+
+def _why_nothing(blank: Step, edits: Sequence[Edit], *, failed: bool) -> str:
+    """Why a batch left no edit open."""
+    if edits:
+        return NOT_APPLIED
+    lost = blank.failures and (failed or not blank.trials)
+    return WITHOUT_RESULT if lost else NOTHING if failed else "no failures in the batch"
 
 
 def likely(state: State, records: Sequence[EditRecord]) -> list[EditRecord]:
@@ -100,7 +117,7 @@ def _halves(
     bench: Bench, state: State, epoch: int, batch: Sequence[Task]
 ) -> tuple[tuple[Rollout, ...], tuple[Trial, ...]]:
     """Run every task with half of the open edits, drawn by lot, and with the other half; once where none is open."""
-    jobs, present = [], []
+    jobs, present, step = [], [], len(state.steps) + 1
     standing = state.standing - {r.edit.key() for r in state.waiting}
     for heads in (True, False) if state.waiting else (True,):
         for task in batch:
@@ -110,7 +127,7 @@ def _halves(
             present.append(standing | {edit.key() for edit in made.applied})
     rollouts = tuple(bench.lab.roll_out(jobs, what=f"training batch, epoch {epoch}", keep=True))
     scored = [(r, there) for r, there in zip(rollouts, present, strict=True) if r.value is not None]
-    return rollouts, tuple(Trial(r.sample.task_id, there, r.value) for r, there in scored if r.value is not None)
+    return rollouts, tuple(Trial(r.sample.task_id, there, r.value, step) for r, there in scored if r.value is not None)
 
 
 def _heads(bench: Bench, epoch: int, task: Task, record: EditRecord) -> bool:
@@ -119,8 +136,9 @@ def _heads(bench: Bench, epoch: int, task: Task, record: EditRecord) -> bool:
 
 def _weighed(state: State, records: Sequence[EditRecord], blank: Step) -> list[EditRecord]:
     """Each edit with what all runs say of it; rejected where that is harm, or where a trial rejected it before."""
-    tried = [s for s in state.steps if s.factorial]
-    gone = {r.edit.key(): r for s in tried for r in s.edits if r.status in ("rejected-alone", "rejected")}
+    moved = max((s.number for s in state.steps if s.action == "accept"), default=0)  # beside that, all is to be seen
+    tried = [s for s in state.steps if s.factorial and s.number > moved]
+    gone = {r.edit.key(): r for s in tried for r in s.edits if r.status == "rejected-alone"}
     old = [r.edit.key() for r in records if r.proposed != blank.number]
     found = effects([*state.trials, *blank.trials], old)
     weighed = []
@@ -131,7 +149,7 @@ def _weighed(state: State, records: Sequence[EditRecord], blank: Step) -> list[E
             if found[key].evidence <= HARMS:
                 record = replace(record, status="rejected-alone", reason=f"it harms rather: {_told(found[key])}")  # noqa: PLW2901
         elif record.status == "kept" and key in gone:
-            record = replace(record, status="rejected-alone", reason=gone[key].reason, screening=gone[key].screening)  # noqa: PLW2901
+            record = gone[key]  # noqa: PLW2901
         weighed.append(record)
     return weighed
 

@@ -92,9 +92,9 @@ class Looks:
     @property
     def runs(self) -> tuple[factorial.Trial, ...]:
         """The runs that were taken here and gave a result, each with the edits that stood in its text."""
-        keys = [r.edit.key() for r in self.records]
+        keys, step = [r.edit.key() for r in self.records], len(self.state.steps) + 1
         return tuple(
-            factorial.Trial(task, self.state.standing | {keys[i] for i in present}, value)
+            factorial.Trial(task, self.state.standing | {keys[i] for i in present}, value, step)
             for task, present, value in self.trials[self._before :]
             if value is not None
         )

@@ -247,10 +247,11 @@ class State:
         self, settings: TrainSettings, blank: Step, tasks: tuple[Task, ...] = (), rollouts: tuple[Rollout, ...] = ()
     ) -> Evidence:
         """What the optimizer may read at a step."""
+        open_now = {r.edit.key() for r in self.waiting}  # rejected once, and under trial again
         return Evidence(
             tasks=tasks,
             rollouts=rollouts,
-            rejected=self.rejected,
+            rejected=tuple(r for r in self.rejected if r.edit.key() not in open_now),
             meta_notes=self.notes,
             edit_budget=blank.edit_budget,
             minibatch_size=settings.minibatch_size,
@@ -271,4 +272,6 @@ def _helps(record: EditRecord, rule: ScreenRule) -> bool:
 
 def _moves(step: Step) -> bool:
     """Whether the text that further edits stand beside is another one after a step: edits were kept, or wait."""
-    return step.action == "accept" or any(r.status == "waiting" and r.proposed == step.number for r in step.edits)
+    if step.action == "accept" or step.factorial:  # in a trial some of the open edits stand in every text anyway
+        return step.action == "accept"
+    return any(r.status == "waiting" and r.proposed == step.number for r in step.edits)

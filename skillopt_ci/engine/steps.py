@@ -104,18 +104,20 @@ def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
     again = [replace(r, status="kept", reason="") for r in last.edits if r.status == "undecided"]
     if last.action != "reject" or not again or not bench.settings.retry:
         return None
-    return _once_more(bench, state, last.epoch, again)
+    return _once_more(bench, state, last.epoch, again, factorial=last.factorial)
 
 
-def _once_more(bench: Bench, state: State, epoch: int, records: Sequence[EditRecord]) -> Step:
+def _once_more(
+    bench: Bench, state: State, epoch: int, records: Sequence[EditRecord], *, factorial: bool = False
+) -> Step:
     """A step that gates edits of earlier steps: nothing is run or read for it before."""
     before = bench.spent()
     blank = state.blank_step(epoch, "edit", next(s.edit_budget for s in reversed(state.steps) if s.kind == "edit"))
     candidate, found = build_candidate(state.skill, records, len(records), rules_of(bench, state))
-    blank = replace(blank, edits=found)
+    blank = replace(blank, edits=found, factorial=factorial)
     if candidate is None:
         return skipped(bench, blank, "no edit could be applied", before)
-    return gated(bench, state, blank, candidate, before)
+    return gated(bench, state, blank, candidate, before, shown=factorial)
 
 
 def rules_of(bench: Bench, state: State) -> Rules:

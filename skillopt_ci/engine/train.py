@@ -101,18 +101,21 @@ def train(bench: Bench, start: Skill, remembered: Sequence[Rejected] = ()) -> Tr
 def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, last: bool) -> Generator[Step, None, None]:
     """The step of a batch; once screening is given up a factorial one, after gates of what waits and is in doubt."""
     _keep_back(bench, state)
-    if bench.settings.screen.runs and not state.screens(bench.settings, epoch):
+    screens = bench.settings.screen.runs == 0 or state.screens(bench.settings, epoch)
+    if not screens:
         for make in () if state.factorial else (waiting_step, doubtful_step):
             _keep_back(bench, state)
             for step in _with_half(bench, state, make(bench, state, epoch)):
                 state = state.after(step)
                 yield step
-        if not perfect(state):
-            _keep_back(bench, state, gate=True)
-            yield from _with_half(bench, state, factorial_step(bench, state, epoch, batch))
-        return
+        if perfect(state):
+            return
+        _keep_back(bench, state, gate=True)
     try:
-        step = edit_step(bench, state, epoch, batch, last=last)
+        if screens:
+            step = edit_step(bench, state, epoch, batch, last=last)
+        else:
+            step = factorial_step(bench, state, epoch, batch)
     except CutShortError as cut:
         yield cut.step  # what was found by then waits for its gate
         raise

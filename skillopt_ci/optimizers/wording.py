@@ -51,13 +51,13 @@ def skill_text(skill: Skill) -> str:
     return as_data(skill.body.strip("\n"))
 
 
-HALVES = "Some lines of the skill are under trial: each of these answers was given with about half of them only."
+HALVES = "Some edits are under trial: the skill above has all of them, each of these answers was given with some only."
 
 
 def rollouts_text(readings: Sequence[Reading], *, halves: bool = False) -> str:
     """Trajectories with the grader's words, within the token budget: longest texts are cut first, all alike.
 
-    `halves`: say that each was given with another half of the lines under trial.
+    `halves`: say that each was given with another half of the edits under trial.
     """
     texts = [_Texts.of(r.task, r.rollout, r.earlier) for r in readings]
     limit = _limit(texts)
@@ -161,9 +161,12 @@ def _limit(texts: Sequence[_Texts]) -> int:
 def _earlier(reading: Reading, text: _Texts, limit: int) -> list[str]:
     if reading.earlier is None:
         return []
-    which = "this" if reading.earlier.skill == reading.rollout.skill else "an earlier"
+    which = "this one" if reading.earlier.skill == reading.rollout.skill else "an earlier one"
+    one, other = reading.earlier.sample, reading.rollout.sample
+    if which == "an earlier one" and one.stream == other.stream and one.n != other.n:
+        which = "with other edits of those under trial"  # the other half of the same batch
     score = _score(reading.earlier).value
-    return [f'<earlier score="{score:.2f}" skill="{which} one">', trimmed(text.earlier, limit), "</earlier>"]
+    return [f'<earlier score="{score:.2f}" skill="{which}">', trimmed(text.earlier, limit), "</earlier>"]
 
 
 def done_parts(trajectory: Trajectory) -> list[str]:

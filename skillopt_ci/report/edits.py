@@ -14,12 +14,12 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "unmatched": "did not match the text",
         "refused": "refused by policy",
         "over-budget": "over the edit budget",
-        "waiting": "waits for the next step",
+        "waiting": "left waiting",
         "undecided": "not decided",
     }
 )
 
-_OPEN = ("rejected-alone", "undecided", "waiting")  # words that what a later step says takes the place of
+_OPEN = ("rejected-alone", "undecided")  # words that what a later step says takes the place of
 _UNTRIED = ("over-budget", "refused", "unmatched")
 
 
@@ -71,12 +71,14 @@ def not_kept(steps: Iterable[Step]) -> list[tuple[Step, EditRecord]]:
     steps = tuple(steps)
     kept = stays(steps)
     listed = [(step, record) for step in steps for record in step.edits]
-    last = {record.edit.key(): step.number for step, record in listed if record.status not in _UNTRIED}
+    last = {record.edit.key(): step.number for step, record in listed}
+    tried = {record.edit.key(): step.number for step, record in listed if record.status not in _UNTRIED}
     return [
         (step, record)
         for step, record in listed
         if record.status != "over-budget" and not outdated(step, record, kept)
-        if step.kind != "edit" or record.status not in _OPEN or last[record.edit.key()] == step.number
+        if record.status != "waiting" or last[record.edit.key()] == step.number
+        if step.kind != "edit" or record.status not in _OPEN or tried[record.edit.key()] == step.number
         if record.status != "kept" or step.action != "accept"
         if step.kind != "prune" or record.status not in ("kept", "rejected")  # these stay in the skill
     ]

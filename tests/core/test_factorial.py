@@ -100,3 +100,13 @@ def test_what_helps_passing_hurts_failing(trials: list[Trial]) -> None:
             math.copysign(1, one[name].gain) == math.copysign(1, one[name].evidence) or abs(one[name].evidence) < 1e-9
         )
         assert abs(one[name].gain) <= 1
+
+
+def test_what_came_over_all_runs_of_a_step_is_no_edits_doing() -> None:
+    """A provider that is worse later, or a skill that got better: edits that are new then are as good as they are."""
+    before = every_half({"a": 0.05, "b": -0.05}, dict.fromkeys(TASKS, 0.3))
+    later = every_half({"c": 0.05, "d": -0.05}, dict.fromkeys(TASKS, 0.7))
+    found = effects([*before, *(Trial(t.task, t.present, t.value, 1) for t in later)], [*"abcd"])
+    assert {name: shown.gain for name, shown in found.items()} == pytest.approx(
+        {"a": 0.05, "b": -0.05, "c": 0.05, "d": -0.05}, abs=0.015
+    )

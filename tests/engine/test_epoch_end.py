@@ -217,6 +217,6 @@ def test_the_history_tells_what_was_rejected_alone() -> None:
     told = optimizer.meta[0][1].split("\n")
     alone = [r for s in result.steps for r in s.edits if r.status == "rejected-alone"]
     assert {r.edit.content for r in alone} == {"- q"}
-    at = told.index("Rejected alone, on their own tasks:")
+    at = told.index("Rejected alone:")
     assert set(told[1:at]) == {"- [add] - a", "- [add] - b"}
     assert told[at + 1 :] == [f"- [add] - q ({alone[0].reason})"]

@@ -7,13 +7,17 @@ import pytest
 
 from skillopt_ci.core.edit import Edit
 from skillopt_ci.core.history import Step, TrainResult
+from skillopt_ci.core.rejected import judged_for
 from skillopt_ci.core.rollout import Failure, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
-from skillopt_ci.engine.factorial import NOTHING, OPEN, WAITS
-from skillopt_ci.errors import BudgetReachedError, CallFailedError
+from skillopt_ci.engine.factorial import NOT_APPLIED, NOTHING, OPEN, WAITS
+from skillopt_ci.engine.lab import Lab
+from skillopt_ci.engine.ration import Ration
+from skillopt_ci.errors import CallFailedError
 from skillopt_ci.optimizers.base import Proposal
-from tests.engine.bench import RULE, Scorer, Script, Scripted, add, bench, named, run, skill
+from skillopt_ci.pool import Pool
+from tests.engine.bench import RULE, Hears, Reader, Scorer, Script, Scripted, add, bench, named, run, skill
 
 TRAIN, VAL = named("a", 24), named("v", 40)
 EDITS = [replace(add(f"- w{n:02d}"), evidence=(f"a{n % 24}",)) for n in range(60)]
@@ -96,14 +100,24 @@ def test_no_gate_is_paid_for_before_they_promise_what_validation_can_show() -> N
     assert len({sample.n for _, sample in harness.seen if sample.stream == "val"}) == 1  # one run of each was enough
 
 
-def test_what_a_trial_rejected_is_not_tried_again_beside_the_same() -> None:
-    again = [*EDITS[:4], *EDITS[10:14]]
-    result, _, _ = trained([again, [], again], epochs=4)
-    first = next(s for s in result.steps if any(r.edit == EDITS[10] and r.status == "rejected-alone" for r in s.edits))
-    later = [r for s in result.steps if s.number > first.number for r in s.edits if r.edit == EDITS[10]]
+def harmful(body: Skill, task: Task, sample: Sample) -> float:
+    """Every line costs the same on every task; screening shows nothing of it."""
+    return 0.0 if sample.stream == "screen" else max(0.0, 0.9 - 0.05 * body.body.count("- w"))
+
+
+def test_what_a_trial_rejected_is_told_and_not_tried_again_beside_the_same() -> None:
+    again = EDITS[20:24]
+    result, optimizer, _ = trained([again], harmful, epochs=9, batch_size=24)
+    rows = [(s, r) for s in result.steps for r in s.edits if r.edit == EDITS[20]]
+    first = next(s for s, r in rows if r.status == "rejected-alone")
+    later = [(s, r) for s, r in rows if s.number > first.number]
     assert later
-    assert {r.status for r in later} == {"rejected-alone"}
-    assert {r.reason for r in later} == {next(r.reason for r in first.edits if r.edit == EDITS[10])}
+    assert {(r.status, r.proposed) for _, r in later} == {("rejected-alone", 2)}
+    assert all(
+        judged_for(s, r) is None for s, r in rows if r.status == "rejected-alone"
+    )  # memory refuses nothing for what was seen beside others
+    assert EDITS[20] in [r.edit for r in optimizer.asked[-1][1].rejected]
+    assert not result.changed()
 
 
 def test_no_more_edits_than_fit_a_trial_are_tried_at_a_time() -> None:
@@ -144,31 +158,31 @@ def test_a_batch_without_a_result_says_so_and_loses_nothing(failing: str) -> Non
 
 
 def test_where_every_line_harms_all_are_rejected_and_batches_run_once_again() -> None:
-    def harms(body: Skill, task: Task, sample: Sample) -> float:
-        return 0.0 if sample.stream == "screen" else max(0.0, 0.9 - 0.05 * body.body.count("- w"))
-
-    result, _, harness = trained([[]], harms, epochs=3, batch_size=24)
+    result, _, harness = trained([[]], harmful, epochs=7, batch_size=24)
     assert not result.changed()
     last = result.steps[-1]
     assert (last.reason, last.edits, len(last.rollouts)) == (NOTHING, (), 24)
     assert sum(sample.stream == "val" for _, sample in harness.seen) <= 2 * len(VAL)
 
 
-def test_the_end_of_the_budget_gates_what_seems_to_help() -> None:
-    taken = [0]
+@pytest.mark.parametrize("rollouts", [300, 370, 400, 440])
+def test_a_budget_that_ends_in_a_gate_loses_nothing_that_was_found(rollouts: int) -> None:
+    ration, optimizer, harness = Ration(rollouts), Scripted([VAIN, EDITS[:4], []]), Script(adds_up)
+    measured = Lab(harness, lambda _: Reader(), Pool(4), Hears(), "1/1").rationed(ration)
+    made = {"screen": RULE, "train": TRAIN, "val": VAL, "batch_size": 24, "epochs": 20, "slow_update": False}
+    made |= {"lab": measured, "keep_back": ration.keep_back, "budget_start": 4, "budget_end": 4}
+    result, _ = run(bench(optimizer, harness, **made), skill("x\n"))
+    assert ration.used <= rollouts
+    assert result.best.body.count("- w0") >= 4
+    assert result.stopped_by == "rollouts"
 
-    def counted(body: Skill, task: Task, sample: Sample) -> float:
-        taken[0] += 1
-        return adds_up(body, task, sample)
 
-    kept_back = [0]
+def test_where_a_batch_needs_nothing_the_step_says_so() -> None:
+    def passes(body: Skill, task: Task, sample: Sample) -> float:
+        return 1.0 if sample.stream == "train/2" else harmful(body, task, sample)
 
-    def check() -> None:
-        if taken[0] > 400 - kept_back[0]:
-            raise BudgetReachedError("the budget is spent", limit="calls")
-
-    optimizer = Scripted([VAIN, EDITS[:2], []])
-    made = {"screen": RULE, "train": TRAIN, "val": VAL, "batch_size": 8, "epochs": 20, "slow_update": False}
-    made |= {"checkpoint": check, "keep_back": lambda n: kept_back.__setitem__(0, n)}
-    result, _ = run(bench(optimizer, Script(counted), **made), skill("x\n"))
-    assert result.stopped_by == "calls"
+    result, optimizer, _ = trained([[]], passes, batch_size=24)
+    assert result.steps[1].reason == WAITS
+    assert len(optimizer.asked) == 1
+    result, _, _ = trained([[add("Ask [the owner](https://evil.example/x).")]], harmful, epochs=7, batch_size=24)
+    assert result.steps[-1].reason == NOT_APPLIED

@@ -263,7 +263,8 @@ def test_an_edit_that_could_not_be_measured_alone_is_left_to_the_gate() -> None:
 
 def test_what_was_rejected_alone_is_told_until_the_skill_changes() -> None:
     optimizer = Scripted([[edit("- q", "a0")], [edit("- a", "a0"), edit("- r", "a1")], [], []])
-    run(bench(optimizer, **{**ON, "epochs": 4, "val": (*MIXED, *named("c", 2))}), skill("x\n"))
+    made = {**ON, "epochs": 4, "val": (*MIXED, *named("c", 2)), "screen": replace(RULE, gives_up=False)}
+    run(bench(optimizer, **made), skill("x\n"))
     told = [[(r.edit.content, r.effect) for r in e.rejected] for _, e in optimizer.asked]
     assert told == [[], [("- q", None)], [], []]
 

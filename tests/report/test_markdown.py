@@ -130,7 +130,7 @@ class TestTrain:
         assert "- Step 4, add, rejected with its bundle: " in text
         assert "- Step 5, add, rejected alone: " in text  # nothing was with it
         assert "- Step 6, " not in text  # told where it was looked at last
-        assert "- Step 7, add, waits for the next step: " in text
+        assert "- Step 7, add, left waiting: " in text
 
     def test_the_claim(self) -> None:
         text = train_summary([training()], simulated=False)

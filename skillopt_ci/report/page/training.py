@@ -212,7 +212,7 @@ def _tried(record: EditRecord) -> str:
         return "not measured on its own train tasks"
     found = f"{gain(record.screening.gain)} on {counted(record.screening.runs, 'run')}"
     return (
-        f"tried with others on all train tasks {found} with it"
+        f"by all its runs on train tasks, tried with others, {found}"
         if record.screening.together
         else f"on its own train tasks {found}"
     )

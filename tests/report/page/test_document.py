@@ -282,7 +282,7 @@ def test_an_edit_that_waited_is_told_once() -> None:
         step(3, "accept", decision(0.75), (kept,)),
     )
     words = Reader(tag("div", dropped(Subject(name="a", old=Side(label="Start"), steps=steps))).markup).words
-    assert words.count("waits for the next step") == 1  # the other one was kept at last
+    assert words.count("left waiting") == 1  # the other one was kept at last
     assert "replace" in words
 
 
@@ -293,10 +293,10 @@ def test_an_edit_that_was_tried_again_with_others_is_told_once_and_what_that_sho
     steps = (step(1, "skip", None, (alone,)), step(2, "accept", decision(0.75), (waits, kept)))
     subject = Subject(name="a", old=Side(label="Start"), steps=steps)
     words = Reader(tag("div", dropped(subject)).markup).words
-    assert words.count("waits for the next step") == 1
+    assert words.count("left waiting") == 1
     assert "rejected alone" not in words
     assert "-25" not in words
     assert "+2" not in words
     after = replace(subject, new=Side(label="Best"), texts=("old\nline\n", "new ``` line\n"))
     words = Reader(tag("div", changes(after, "a", {})).markup).words
-    assert "Effect: tried with others on all train tasks +2.0 on 40 runs with it; on validation" in words
+    assert "Effect: by all its runs on train tasks, tried with others, +2.0 on 40 runs; on validation" in words
