@@ -108,6 +108,16 @@ def test_what_passed_another_time_is_shown_beside_the_failure() -> None:
     assert 'skill="an earlier one"' in other
 
 
+def test_answers_of_a_trial_are_said_to_have_had_some_of_the_edits() -> None:
+    passed = replace(rollout("t", 1.0, "it was right"), skill="another")
+    passed = replace(passed, sample=replace(passed.sample, n=1))
+    failed = Reading(task("t"), rollout("t", 0.0), passed)
+    shown = wording.rollouts_text([failed], halves=True)
+    assert shown.startswith(f'{wording.HALVES}\n\n<rollout task="t" score="0.00">\n')
+    assert 'score="1.00" skill="with other edits of those under trial"' in shown
+    assert wording.HALVES not in wording.rollouts_text([failed])
+
+
 def recurring(*hints: str) -> list[str]:
     given = evidence([0] * len(hints), minibatch=len(hints))
     given = replace(given, rollouts=tuple(rollout(f"t{n}", 0.0, hint=h) for n, h in enumerate(hints)))
