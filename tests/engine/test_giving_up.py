@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillopt_ci.cli.training import train_settings
+from skillopt_ci.config.schema import Train
 from skillopt_ci.core.costs import Shape, train_calls
 from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Evaluation, Sample
@@ -38,6 +40,11 @@ def test_screening_is_given_up_after_14_edits_in_vain_and_7_more_for_each_that_d
     assert screened(one_helps=False) == [5] * 3 + [0] * 9
     assert screened(one_helps=True) == [5] * 5 + [0] * 7
     assert screened(one_helps=False, gives_up=False) == [5] * 12
+
+
+def test_descriptions_exclude_each_other_and_are_screened_to_the_end() -> None:
+    assert train_settings(Train(), "1/1").screen.gives_up
+    assert not train_settings(Train(what="description"), "1/1").screen.gives_up
 
 
 def test_what_a_step_keeps_is_told_to_the_optimizer_as_rejected_no_more() -> None:
