@@ -108,8 +108,8 @@ def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, las
             for step in _with_half(bench, state, make(bench, state, epoch)):
                 state = state.after(step)
                 yield step
-        if perfect(state):
-            return
+            if perfect(state):
+                return
         _keep_back(bench, state, gate=True)
     try:
         if screens:

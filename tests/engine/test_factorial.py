@@ -140,6 +140,19 @@ def test_what_waits_is_gated_before_the_first_trial_and_apart_from_it() -> None:
     assert next(s for s in result.steps if s.factorial).number > gate.number
 
 
+def test_nothing_is_gated_any_more_once_validation_is_perfect() -> None:
+    def one(body: Skill, task: Task, sample: Sample) -> float:
+        if sample.stream == "screen" and "w47" not in body.body:
+            return 0.7 if "w40" in body.body and sample.n % 2 == 0 else 0.0  # this one stays in doubt
+        return float("w47" in body.body and sample.stream in ("screen", "val"))
+
+    result, _, _ = trained([[replace(e, evidence=("a1",)) for e in EDITS[54:60]] + EDITS[20:30]], one)
+    gates = [s for s in result.steps if s.decision is not None]
+    assert [by_status(s) for s in gates] == [{"kept": {"- w47"}}]
+    assert gates[0] == result.steps[-1]
+    assert result.best_val_mean == 1
+
+
 @pytest.mark.parametrize("failing", ["target", "optimizer"])
 def test_a_batch_without_a_result_says_so_and_loses_nothing(failing: str) -> None:
     def fails(body: Skill, task: Task, sample: Sample) -> float:
