@@ -169,8 +169,19 @@ def in_doubt(found: Screening) -> bool:
     return found.gain > 0 and found.evidence > -math.log(UNLIKELY)
 
 
-def shows_nothing(found: Sequence[Screening], rule: ScreenRule) -> bool:
-    """Whether hardly any of the edits that were tried did well: each does too little to be seen on a few tasks."""
+def shows_nothing(found: Sequence[Screening], scores: Sequence[float], rule: ScreenRule) -> bool:
+    """Whether hardly any of the edits that were tried did well: each does too little to be seen on a few tasks.
+
+    Only luck can hide an effect. Where failed tasks score even less when run again than they were taken to, it hides
+    none: what these edits lack stands elsewhere, and others may show at once.
+
+    Args:
+        found: what the runs of each edit showed.
+        scores: of all these runs.
+        rule: how edits are screened.
+    """
+    if not scores or math.fsum(scores) / len(scores) < AGAIN:
+        return False
     return len(found) >= IN_VAIN + FOR_EACH * sum(helps(f, rule) for f in found)
 
 

@@ -1,6 +1,6 @@
 """From ranked edits to a candidate skill, with a record of what became of every edit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from skillopt_ci.core.composed import composed
@@ -46,6 +46,17 @@ def vet(state: State, edits: Sequence[Edit], rules: Rules, step: int) -> list[Ed
 
 def _fresh(edit: Edit, shown: Skill) -> Edit:
     return replace(edit, content=unsaid_items(edit.content, shown.body)) if edit.op == "add" else edit
+
+
+def no_more_than(
+    most: int, records: Sequence[EditRecord], tried: Callable[[EditRecord], bool], reason: str
+) -> list[EditRecord]:
+    """The records; of those that are to be tried all after the first `most` are over budget, for that reason."""
+    places = iter(range(most))
+    return [
+        replace(r, status="over-budget", reason=reason) if tried(r) and next(places, None) is None else r
+        for r in records
+    ]
 
 
 def build_candidate(

@@ -1,4 +1,4 @@
-"""Steps once screening is given up: each run has another half of all open edits, and what seems to help is gated.
+"""Steps once screening is given up: each run has another half of all open edits; in the end what helps is gated.
 
 Where an edit moves every task by a few points, no handful of runs shows it; that of all edits each run tells something
 does (`core/factorial.py`). Open edits are those that wait: readers are shown the skill with all of them.
@@ -15,32 +15,24 @@ from skillopt_ci.core.factorial import Trial, effects
 from skillopt_ci.core.history import EditRecord, Step
 from skillopt_ci.core.rollout import Failure, Rollout, Score
 from skillopt_ci.core.screening import REPEATS, Screening
-from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.unanswered import WITHOUT_RESULT
-from skillopt_ci.engine.candidates import build_candidate, vet
+from skillopt_ci.engine.candidates import build_candidate, no_more_than, vet
 from skillopt_ci.engine.lab import Job
-from skillopt_ci.engine.prune import prune_cost
 from skillopt_ci.engine.state import Bench, State
-from skillopt_ci.engine.steps import CutShortError, budget_of, gated, postponed, rules_of, skipped
-from skillopt_ci.errors import BudgetReachedError
+from skillopt_ci.engine.steps import budget_of, gated, postponed, rules_of, skipped
 
 OPEN = 24  # edits under trial at a time
 LIKELY = math.log(2)  # evidence from which an edit is in the candidate
 HARMS = -math.log(4)  # and at or below which it is rejected
-SHOWS = 2.0  # standard errors of validation that a candidate promises before its gate is paid for
 HALF = 0.5
-WAITS = "tried with others, until they promise what validation can show"
+WAITS = "tried with others until the run ends"
 NOT_APPLIED = "no edit could be applied"
 NOTHING = "no edits proposed"
-CUT = "the budget ended the gate of what seems to help"
 
 
 def factorial_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]) -> Step:
-    """Try all open edits together on a batch, read it for more of them, and gate those that seem to help.
-
-    The gate is asked as soon as they promise enough for validation to show it.
-    """
+    """Try all open edits together on a batch, and read it for more of them."""
     before = bench.spent()
     if not state.factorial:
         state = replace(state, waiting=_first(state))
@@ -55,28 +47,30 @@ def factorial_step(bench: Bench, state: State, epoch: int, batch: Sequence[Task]
         proposal = bench.optimizer.propose(state.working, evidence)
         edits, blank = proposal.edits, replace(blank, failures=(*failures, *proposal.failures))
     vetted = vet(state, edits, rules_of(bench, state), blank.number)
-    records = _within(_weighed(state, vetted, blank))
-    chosen = likely(state, records)
-    if not _promises(bench, state, chosen):
-        waits = [replace(r, status="waiting", reason=_so_far(r)) if r.status == "kept" else r for r in records]
-        reason = WAITS if any(r.status == "waiting" for r in waits) else _why_nothing(blank, edits, failed=failed)
-        return postponed(bench, replace(blank, edits=tuple(waits)), before, reason)
-    bench.keep_back(prune_cost(state, bench))  # what was kept back for this gate
-    try:
-        return _gated(bench, state, blank, _only(records, chosen), before)
-    except BudgetReachedError as reached:
-        waits = [replace(r, status="waiting", reason=_so_far(r)) if r.status == "kept" else r for r in records]
-        raise CutShortError(postponed(bench, replace(blank, edits=tuple(waits)), before, CUT), reached) from reached
+    weighed = _weighed(state, vetted, blank)
+    records = no_more_than(OPEN, weighed, lambda r: r.status == "kept", f"at most {OPEN} edits are tried together")
+    waits = [replace(r, status="waiting", reason=_so_far(r)) if r.status == "kept" else r for r in records]
+    reason = WAITS if any(r.status == "waiting" for r in waits) else _why_nothing(blank, edits, failed=failed)
+    return postponed(bench, replace(blank, edits=tuple(waits)), before, reason)
 
 
 def last_step(bench: Bench, state: State, epoch: int) -> Step | None:
-    """Gate what seems to help when no batch will come any more; None when nothing does."""
+    """Gate what seems to help when no batch will come any more; None when nothing does.
+
+    Not before: what is kept stands in every text, so that no trial tells of it any more, and the longer edits are tried
+    the fewer of them do nothing, or harm.
+    """
     chosen = likely(state, state.waiting)
     if not chosen:
         return None
-    budget = next(s.edit_budget for s in reversed(state.steps) if s.kind == "edit")
+    before, budget = bench.spent(), next(s.edit_budget for s in reversed(state.steps) if s.kind == "edit")
     blank = replace(state.blank_step(epoch, "edit", budget), factorial=True)
-    return _gated(bench, state, blank, [replace(r, status="kept") for r in chosen], bench.spent())
+    records = [replace(r, status="kept") for r in chosen]
+    candidate, found = build_candidate(state.skill, records, len(records), rules_of(bench, state))
+    blank = replace(blank, edits=found)
+    if candidate is None:
+        return skipped(bench, blank, NOT_APPLIED, before)
+    return gated(bench, state, blank, candidate, before, shown=True)
 
 
 def _why_nothing(blank: Step, edits: Sequence[Edit], *, failed: bool) -> str:
@@ -152,44 +146,6 @@ def _weighed(state: State, records: Sequence[EditRecord], blank: Step) -> list[E
             record = gone[key]  # noqa: PLW2901
         weighed.append(record)
     return weighed
-
-
-def _within(records: Sequence[EditRecord]) -> list[EditRecord]:
-    """The records, those after the first that can be tried together left out."""
-    left, found = OPEN, []
-    for record in records:
-        if record.status == "kept":
-            left -= 1
-            if left < 0:
-                reason = f"at most {OPEN} edits are tried together"
-                record = replace(record, status="over-budget", reason=reason)  # noqa: PLW2901
-        found.append(record)
-    return found
-
-
-def _promises(bench: Bench, state: State, chosen: Sequence[EditRecord]) -> bool:
-    """Whether edits together promise what validation can show: so many standard errors of one run of both sides."""
-    spread = max(state.mean * (1 - state.mean), 0.09)  # the most that scores with this mean can vary; some, at its ends
-    error = math.sqrt(2 * spread / len(bench.val))
-    promised = math.fsum(r.screening.gain for r in chosen if r.screening)
-    return bool(chosen) and promised >= SHOWS * error
-
-
-def _only(records: Sequence[EditRecord], chosen: Sequence[EditRecord]) -> list[EditRecord]:
-    """The records, of the open ones only the chosen for the candidate; the others wait on."""
-    keys = {r.edit.key() for r in chosen}
-    return [
-        replace(r, status="waiting", reason=_so_far(r)) if r.status == "kept" and r.edit.key() not in keys else r
-        for r in records
-    ]
-
-
-def _gated(bench: Bench, state: State, blank: Step, records: Sequence[EditRecord], before: Spend) -> Step:
-    candidate, found = build_candidate(state.skill, records, len(records), rules_of(bench, state))
-    blank = replace(blank, edits=found)
-    if candidate is None:
-        return skipped(bench, blank, NOT_APPLIED, before)
-    return gated(bench, state, blank, candidate, before, shown=True)
 
 
 def _so_far(record: EditRecord) -> str:

@@ -8,6 +8,7 @@ from skillopt_ci.core.factorial import Trial
 from skillopt_ci.core.history import EditRecord
 from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.screening import REPEATS, ScreenRule, tasks_of, why_not
+from skillopt_ci.engine.candidates import no_more_than
 from skillopt_ci.engine.looks import Looks, run
 from skillopt_ci.engine.state import Bench, State
 from skillopt_ci.errors import BudgetReachedError
@@ -44,7 +45,9 @@ def screen(
         budget: edits that the step may keep; `SCREENED` times as many are tried.
     """
     known = {r.edit.key(): r for r in state.rejected_alone}
-    records = _within([known.get(r.edit.key(), r) if r.status == "kept" else r for r in records], budget)
+    records = [known.get(r.edit.key(), r) if r.status == "kept" else r for r in records]
+    most = SCREENED * budget
+    records = no_more_than(most, records, _open, f"the step tries at most {most} edits")
     failed, rule, seed = _failed(state, batch), bench.settings.screen, bench.settings.seed
     tasks = {i: tasks_of(r.edit.evidence, list(failed), rule, seed=seed) for i, r in enumerate(records) if _open(r)}
     looks = Looks(state, records, tasks, rule, seed, failed)
@@ -66,20 +69,6 @@ def screen(
     kept = sorted((r for r in found if r.status == "kept"), key=lambda r: (r.proposed, -gain(r)))
     ordered = [*kept, *(r for r in found if r.status != "kept")]
     return Screened(records=ordered, rollouts=tuple(taken), trials=trials, cut=cut)
-
-
-def _within(records: Sequence[EditRecord], budget: int) -> list[EditRecord]:
-    """The records, those after the first that can be tried left out as over budget."""
-    left = SCREENED * budget
-    found = []
-    for record in records:
-        if _open(record):
-            left -= 1
-            if left < 0:
-                reason = f"the step tries at most {SCREENED * budget} edits"
-                record = replace(record, status="over-budget", reason=reason)  # noqa: PLW2901
-        found.append(record)
-    return found
 
 
 def _failed(state: State, batch: Sequence[Rollout]) -> dict[str, Score]:

@@ -158,7 +158,8 @@ class State:
         decided = {key: shown for key, (at, shown) in found.items() if at < epoch and key not in waits}
         past = [key in kept and helps(shown, rule) for key, shown in decided.items()]
         fruitless = bool(past) and not any(past)
-        return not fruitless and not shows_nothing([shown for _, shown in found.values()], rule)
+        scores = [trial.value for trial in self.trials]
+        return not fruitless and not shows_nothing([shown for _, shown in found.values()], scores, rule)
 
     def doubtful(self, rule: ScreenRule) -> list[EditRecord]:
         """Edits that screening rejected and left in doubt: of those that exclude each other the likelier one.
