@@ -28,6 +28,11 @@ class Spend:
         )
         return Spend(calls=self.calls - earlier.calls, usage=usage, usd=usd)
 
+    @property
+    def tokens_told(self) -> bool:
+        """Whether providers said how many tokens the calls took; some say nothing, and that is not zero."""
+        return not self.calls or bool(self.usage.input_tokens or self.usage.output_tokens)
+
     def as_json(self) -> dict[str, object]:
         """The form of contracts: USD as a decimal string, null when unknown."""
         return {

@@ -84,6 +84,7 @@ def fitting(blocks: Sequence[str], limit: int) -> list[str]:
 
 
 def _spend(spend: Spend) -> str:
-    tokens = f"{spend.usage.input_tokens:,} + {spend.usage.output_tokens:,} tokens"
+    told = f"{spend.usage.input_tokens:,} + {spend.usage.output_tokens:,} tokens"
+    tokens = told if spend.tokens_told else "tokens unknown"
     usd = "price unknown" if spend.usd is None else f"{format_usd(spend.usd)} USD"
     return f"{spend.calls:,} call{'' if spend.calls == 1 else 's'}, {tokens}, {usd}"

@@ -11,6 +11,7 @@ from skillopt_ci.core.merge_gate import MergeRule, look
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.suite_edits import SuiteEdits
+from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.core.verdict import EvalReport, SkillVerdict
 from skillopt_ci.report.markdown import eval_summary, gate_summary, pull_request_sections, train_summary, verdict_line
 from skillopt_ci.report.parts import LIMIT, PULL_REQUEST_LIMIT, SIMULATED, capped, gain, ids, points, spending
@@ -394,8 +395,10 @@ class TestParts:
     def test_spending(self) -> None:
         one = Spend(calls=1, usd=Decimal("0.000001"))
         assert spending(one, Spend()) == (
-            "Paid: 1 call, 0 + 0 tokens, 0.000001 USD. Replayed from the ledger: 0 calls, 0 + 0 tokens, 0 USD."
+            "Paid: 1 call, tokens unknown, 0.000001 USD. Replayed from the ledger: 0 calls, 0 + 0 tokens, 0 USD."
         )
+        told = Spend(calls=2, usage=Usage(input_tokens=1200, output_tokens=0), usd=None)
+        assert spending(told, one).startswith("Paid: 2 calls, 1,200 + 0 tokens, price unknown.")
 
     def test_cap_counts_as_hosts_do(self) -> None:
         text = capped(["a", "\U0001f600" * 200, "b"], 500)

@@ -143,5 +143,6 @@ def stage_words(stage: str) -> str:
 
 
 def _spend(spend: Spend) -> tuple[str, str, str, str]:
-    usage = spend.usage
-    return (f"{spend.calls:,}", f"{usage.input_tokens:,}", f"{usage.output_tokens:,}", money(spend))
+    counts = (spend.usage.input_tokens, spend.usage.output_tokens)
+    asked, answered = (f"{n:,}" if spend.tokens_told else "unknown" for n in counts)
+    return (f"{spend.calls:,}", asked, answered, money(spend))

@@ -10,7 +10,7 @@ import pytest
 from skillopt_ci.core.history import OtherTarget
 from skillopt_ci.core.merge_gate import MergeRule
 from skillopt_ci.core.screening import Screening
-from skillopt_ci.core.spend import StageCost
+from skillopt_ci.core.spend import Spend, StageCost
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import scrubber
 from skillopt_ci.report.page.document import document, error_page
@@ -300,3 +300,11 @@ def test_an_edit_that_was_tried_again_with_others_is_told_once_and_what_that_sho
     after = replace(subject, new=Side(label="Best"), texts=("old\nline\n", "new ``` line\n"))
     words = Reader(tag("div", changes(after, "a", {})).markup).words
     assert "Effect: by all its runs on train tasks, tried with others, +2.0 on 40 runs; on validation" in words
+
+
+def test_tokens_that_nobody_told_are_unknown_not_zero(tmp_path: Path) -> None:
+    silent = StageCost(stage="val", model="m", spend=Spend(calls=3, usd=None))
+    cells = ["3", "unknown", "unknown", "price unknown"]
+    page = train_page(tmp_path / "r", costs=(silent,))
+    assert "".join(f"<td>{cell}</td>" for cell in cells) in re.sub(r"<td[^>]*>", "<td>", page)
+    assert "1,200" in train_page(tmp_path / "s", costs=(replace(silent, spend=PAID),))
