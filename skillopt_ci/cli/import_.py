@@ -45,6 +45,8 @@ class TaskSource:
 
     def __init__(self, path: Path, form: str | None, grader: str | None) -> None:
         place = path.resolve()
+        if place == place.parent:
+            raise UsageError(f"{path}: that is the whole file system; name the file or folder of the evaluation")
         known = (Path.cwd(), *(p for p in place.parents if (p / ".git").exists()), place.parent.parent)
         self.root = next(p for p in known if place.is_relative_to(p) and place != p)
         self.path = path
