@@ -32,12 +32,7 @@ def screened(*, one_helps: bool = False, gives_up: bool = True, again: float = 0
         return (1.0 if helped else again) if sample.stream == "screen" else 0.0
 
     optimizer = Scripted([EDITS[n : n + 5] for n in range(0, 60, 5)] * epochs)
-    made = {
-        "screen": replace(RULE, gives_up=gives_up),
-        "train": named("a", 24),
-        "val": named("v", 12),
-        "epochs": epochs,
-    }
+    made = {"screen": replace(RULE, gives_up=gives_up), "train": named("a", 24), "val": named("v", 12)}
     made |= {"epochs": epochs, "batch_size": 2, "slow_update": False, "budget_start": 4, "budget_end": 4}
     result, _ = run(bench(optimizer, Script(some), **made), skill("x\n"))
     return [
