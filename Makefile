@@ -1,6 +1,8 @@
 # Nothing but Python 3.11+, git and make is needed: everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# What must have ended before the second part of the tests begins; `.ci/run` installs a browser meanwhile.
+MEANWHILE ?= true
 .PHONY: demo test lint docs bench clean
 
 demo: .venv/run.done
@@ -8,6 +10,7 @@ demo: .venv/run.done
 
 test: .venv/dev.done
 	$(BIN)/python -m pytest -n 4 --dist load --maxschedchunk 1 --cov --cov-report=term -m 'not untraced and not hypothesis'
+	@$(MEANWHILE)
 	$(BIN)/python -m pytest -n 4 --dist load --maxschedchunk 1 -m 'untraced or hypothesis'
 
 lint: .venv/dev.done

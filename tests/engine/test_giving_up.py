@@ -47,7 +47,6 @@ def test_screening_is_given_up_after_14_edits_in_vain_and_7_more_for_each_that_d
 
 
 def test_where_no_luck_could_hide_an_effect_edits_are_screened_until_an_epoch_is_over() -> None:
-    assert screened(again=0.0) == [5] * 12
     assert screened(again=0.24) == [5] * 12
     assert screened(again=0.0, epochs=2) == [5] * 12 + [0] * 12
 

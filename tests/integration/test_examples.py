@@ -56,15 +56,14 @@ def test_an_example_improves_and_leaves_the_work_tree_clean(copied: Path) -> Non
     assert status.stdout == ""
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder that `make demo` fills, and what it says."""
-    folder = tmp_path_factory.mktemp("run") / "demo"
-    return folder, run(str(EXAMPLES / "demo/run.py"), str(folder), cwd=ROOT)
-
-
-def test_the_readme_shows_the_demo(demo: tuple[Path, str]) -> None:
-    folder, shown = demo
+def test_the_demo_tells_its_whole_story_and_the_readme_shows_it(tmp_path: Path) -> None:
+    """One test, as tests of one module may run in several processes and the demo takes long."""
+    folder = tmp_path / "demo"
+    shown = run(str(EXAMPLES / "demo/run.py"), str(folder), cwd=ROOT)
+    for words in ("$ skillopt-ci check", "$ skillopt-ci train", "$ skillopt-ci pr --dry-run", "Skill gate: PASS"):
+        assert words in shown
+    assert "Skill gate: FAIL" in shown
+    assert "the regression was blocked (exit 1)" in shown
     (body,) = folder.glob(".skillopt/runs/*/pull_request/body.md")
     said = " ".join(f"{shown}\n{body.read_text(encoding='utf-8')}".split())
     blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- demo: ")[1:]
@@ -112,14 +111,6 @@ def test_the_tasks_of_the_demo_are_those_of_its_generator(tmp_path: Path) -> Non
     shutil.copy(folder / "generate.py", tmp_path)
     run("generate.py", cwd=tmp_path)
     assert (tmp_path / "tasks.jsonl").read_bytes() == (folder / "tasks.jsonl").read_bytes()
-
-
-def test_the_demo_tells_its_whole_story(demo: tuple[Path, str]) -> None:
-    _, told = demo
-    for words in ("$ skillopt-ci check", "$ skillopt-ci train", "$ skillopt-ci pr --dry-run", "Skill gate: PASS"):
-        assert words in told
-    assert "Skill gate: FAIL" in told
-    assert "the regression was blocked (exit 1)" in told
 
 
 def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
