@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -150,3 +151,16 @@ def test_the_entry_point_leaves_with_a_code_of_the_table(
     assert (left.value.code or 0) == code
     shown = capsys.readouterr()
     assert shown.out + shown.err
+
+
+def test_an_interruption_while_modules_are_imported_is_130_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    path = os.pathsep.join(map(str, (tmp_path, Path(__file__).parents[2])))
+    done = subprocess.run(
+        [sys.executable, "-m", "skillopt_ci", "check"],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
