@@ -6,14 +6,17 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import click
 
 from skillopt_ci.cli.console import Console, echo
 from skillopt_ci.cli.options import Options
-from skillopt_ci.errors import ConfigError, InterruptedRunError, Problem, SkilloptError
+from skillopt_ci.errors import ConfigError, InterruptedRunError, Problem, SkilloptError, UsageError
 from skillopt_ci.report.escape import log_json, log_text
 
 STDOUT = Path("-")  # as a place for one result
@@ -147,6 +150,21 @@ def _leave_files(command: str, options: Options, console: Console, error: Skillo
             write_output(options.html, error_page(f"skillopt-ci {command}", console.scrub(message)))
     except SkilloptError as second:
         console.error(f"error: {second}")
+
+
+def leave_usage_error(command: str, options: Sequence[click.Parameter], words: Sequence[str], message: str) -> None:
+    """Write what click refuses as `run` writes an error, to the places that the words name for the command's options.
+
+    They are looked for here: click keeps nothing of a command line that it refuses.
+    """
+    places: dict[str, Any] = {}
+    for option in options:
+        for word, following in pairwise([*words, ""]):
+            name, _, value = word.partition("=")
+            place = value if "=" in word else following
+            if name in option.opts and option.name in ("json", "junit", "html") and place:
+                places[option.name] = Path(place)
+    _leave_files(command, Options(**places), Console(), UsageError(message))
 
 
 def problem_json(problem: Problem) -> dict[str, object]:

@@ -88,6 +88,12 @@ def main() -> None:
         sys.exit(cli(standalone_mode=False))
     except click.ClickException as error:
         error.show()
+        name, *words = sys.argv[1:] or [""]
+        command = cli.get_command(click.Context(cli), name)
+        if command is not None:
+            from skillopt_ci.cli.guard import leave_usage_error
+
+            leave_usage_error(name, command.params, words, error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

@@ -164,3 +164,26 @@ def test_an_interruption_while_modules_are_imported_is_130_without_a_traceback(t
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["gate", "--json", "OUT", "--no-such-option"], "No such option '--no-such-option'."),
+        (["eval", "--runs", "0", "--json=OUT"], "Invalid value for '--runs': 0 is not in the range 1<=x<=100."),
+        (["check", "--json", "OUT", "--config"], "Option '--config' requires an argument."),
+    ],
+)
+def test_what_is_wrong_with_the_command_line_is_in_its_json(words: list[str], told: str, tmp_path: Path) -> None:
+    place = tmp_path / "out.json"
+    place.write_text("of an earlier run", encoding="utf-8")
+    before = sys.argv
+    sys.argv = ["skillopt-ci", *(word.replace("OUT", str(place)) for word in words)]
+    try:
+        with pytest.raises(SystemExit) as left:
+            main()
+    finally:
+        sys.argv = before
+    value = json.loads(place.read_text(encoding="utf-8"))
+    assert value["schema"] == f"skillopt-ci/{words[0]}/1"
+    assert (value["exit_code"], left.value.code, value["reason"], value["message"]) == (2, 2, "config", told)
