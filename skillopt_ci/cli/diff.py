@@ -32,6 +32,7 @@ from skillopt_ci.forge.worktree import WorkTree
 from skillopt_ci.providers.stored import Replays
 from skillopt_ci.report.escape import mask_tokens, scrubber
 from skillopt_ci.report.page.document import document
+from skillopt_ci.report.run_reader import read_run
 from skillopt_ci.report.terminal import terminal
 from skillopt_ci.report.versions import (
     Compared,
@@ -61,8 +62,9 @@ def _diff(console: Console, options: Options, named: tuple[str, str]) -> int:
     known = scrubber(secret_values(None, os.environ))
     console.scrub = lambda text: mask_tokens(known(text))
     project = _project(options)
-    sides = [_version(console, options, project, name) for name in named]
-    a, b = (scrubbed(side, console.scrub) for side in _measured(console, options, project, sides))
+    skill = _meant(options, project, named)
+    sides = [_version(console, project, skill, name) for name in named]
+    a, b = (scrubbed(side, console.scrub) for side in _measured(console, options, project, skill, sides))
     found = compare_versions(a, b)
     page = compared_page(found)
     console.result(terminal(page, shutil.get_terminal_size((120, 24)).columns))
@@ -87,7 +89,27 @@ def _project(options: Options) -> Project | None:
         return None
 
 
-def _version(console: Console, options: Options, project: Project | None, name: str) -> Version:
+def _meant(options: Options, project: Project | None, named: Sequence[str]) -> ResolvedSkill | None:
+    """The skill that is compared: --skill's, the only one, or the one that run folders and paths are of."""
+    skills = project.chosen(options.skill) if project is not None else ()
+    if project is not None and len(skills) > 1:
+        skills = tuple(s for s in skills if any(_is_of(project, s, name) for name in named))
+    return skills[0] if len(skills) == 1 else None
+
+
+def _is_of(project: Project, skill: ResolvedSkill, name: str) -> bool:
+    """Whether a run folder is one of this skill, or a path, also one in a commit, the skill's own."""
+    place = Path(name)
+    if (place / "report.json").is_file():
+        return bool(read_run(place).config["name"] == skill.name)
+    file = project.root / skill.path
+    if place.exists():
+        return place.resolve() in (file.resolve(), file.parent.resolve())
+    git = Git.discover(Path.cwd())
+    return git is not None and name.partition(":")[2] == _in_git(git, project, skill)
+
+
+def _version(console: Console, project: Project | None, skill: ResolvedSkill | None, name: str) -> Version:
     """What a name stands for: a run folder, a skill's file or folder, a git ref, a ref with a path.
 
     Raises:
@@ -107,7 +129,10 @@ def _version(console: Console, options: Options, project: Project | None, name: 
         sha = git.resolve(ref)
     except GitError as error:
         raise UsageError(f"{name}: neither a run folder, a skill's file nor a commit ({error})") from error
-    path = path or _path(options, project, git, name)
+    if not path:
+        if project is None or skill is None:
+            raise UsageError(f"{name}: which skill? Name it with --skill, or its path: {name}:PATH")
+        path = _in_git(git, project, skill)
     tree = git.tree(sha)
     if path not in tree.glob(path):
         raise UsageError(f"{name}: there is no {path} at {sha[:12]}")
@@ -118,22 +143,19 @@ def _skill(tree: Tree, path: str, name: str) -> Skill:
     return parse_skill(tree.read(path), path=path, name=name, bundle=bundled(tree, path))
 
 
-def _path(options: Options, project: Project | None, git: Git, name: str) -> str:
-    """The skill's path from the repository's root, for a ref that was named without one."""
-    skills = project.chosen(options.skill) if project is not None else ()
-    if project is None or len(skills) != 1:
-        raise UsageError(f"{name}: which skill? Name it with --skill, or its path: {name}:PATH")
+def _in_git(git: Git, project: Project, skill: ResolvedSkill) -> str:
+    """The skill's path from the repository's root."""
     folder = inside(git, project.root)
-    return f"{folder}/{skills[0].path}" if folder else skills[0].path
+    return f"{folder}/{skill.path}" if folder else skill.path
 
 
-def _measured(console: Console, options: Options, project: Project | None, sides: list[Version]) -> list[Version]:
+def _measured(
+    console: Console, options: Options, project: Project | None, skill: ResolvedSkill | None, sides: list[Version]
+) -> list[Version]:
     """The versions with the stored runs that the ledger has of those that are no run's; nothing is bought."""
     alone = [side for side in sides if side.edits is None]
-    skills = project.chosen(options.skill) if project is not None else ()
-    if project is None or not alone or len(skills) != 1 or not ledger_path(project.root).exists():
+    if project is None or skill is None or not alone or not ledger_path(project.root).exists():
         return sides
-    (skill,) = skills
     with at_work(console, options, project) as work:
         suite = read_suite(console, project.tree, skill, need=skill.gate.splits)
         tasks = suite.of(skill.gate.splits)

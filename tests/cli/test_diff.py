@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.world import GOOD, PATH, SKILL, call, call_json, repository, write
+from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, call, call_json, config, repository, write
 from tests.forge.repo import Repo
+
+NAMES = ("invoices", "other")
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,17 @@ def test_a_ref_needs_a_repository_and_a_skill(tmp_path: Path) -> None:
     done = call(repo.root, "diff", "main", "main")
     assert (done.code, "which skill?" in done.err) == (2, True)
     assert call(repo.root, "diff", "main:SKILL.md", "SKILL.md").code == 0
+
+
+def test_of_many_skills_the_paths_tell_which(project: Repo, tmp_path: Path) -> None:
+    both = [{"path": f"skills/{name}/SKILL.md", "tasks": [TASKS], "graders": [{"type": "exact"}]} for name in NAMES]
+    place = shutil.copytree(project.root, tmp_path / "p")
+    write(place, {CONFIG: config(skills=both), "skills/other/SKILL.md": SKILL})
+    for names in ([f"main~1:{PATH}", f"main:{PATH}"], [f"main~1:{PATH}", "main"], ["main~1", "main"]):
+        done = call(place, "diff", *names)
+        told = names[0] != "main~1"
+        assert (done.code, "B minus A, by the runs that are known" in done.out) == (0 if told else 2, told)
+    assert "which skill? Name it with --skill" in done.err
 
 
 def test_two_runs_and_their_report(tmp_path: Path) -> None:
