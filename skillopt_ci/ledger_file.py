@@ -1,5 +1,6 @@
 """The ledger's SQLite file: opened, checked and written so that every trouble is one `LedgerError`."""
 
+import re
 import sqlite3
 import threading
 import time
@@ -62,7 +63,7 @@ class LedgerFile:
             raise
 
     def _not_opened(self, error: Exception) -> LedgerError:
-        return LedgerError(f"{self.path}: the ledger cannot be opened: {error}; move the file away to start anew")
+        return LedgerError(f"{self.path}: the ledger cannot be opened: {error}{_advice(error)}")
 
     def _prepare(self) -> None:
         self._use_wal()
@@ -102,7 +103,7 @@ class LedgerFile:
             try:
                 return self._db.execute(statement, values).fetchall()
             except (sqlite3.Error, OverflowError) as error:
-                raise LedgerError(f"{self.path}: the ledger cannot be used: {error}") from error
+                raise LedgerError(f"{self.path}: the ledger cannot be used: {error}{_advice(error)}") from error
 
     def run_many(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
         """Execute a statement for every row; returns how many rows it changed. Raises `LedgerError`."""
@@ -110,7 +111,7 @@ class LedgerFile:
             try:
                 return max(0, self._db.executemany(statement, rows).rowcount)
             except (sqlite3.Error, OverflowError) as error:
-                raise LedgerError(f"{self.path}: the ledger cannot be used: {error}") from error
+                raise LedgerError(f"{self.path}: the ledger cannot be used: {error}{_advice(error)}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -121,7 +122,7 @@ class LedgerFile:
                 with self._db:  # commits, or rolls back
                     yield
             except sqlite3.Error as error:
-                raise LedgerError(f"{self.path}: the ledger cannot be used: {error}") from error
+                raise LedgerError(f"{self.path}: the ledger cannot be used: {error}{_advice(error)}") from error
 
     def close(self) -> None:
         """Fold the write-ahead log into the file, so that the file alone is the ledger. Closing twice is fine."""
@@ -141,6 +142,13 @@ def _refuse_other_files(path: Path) -> None:
     """
     if path.is_file() and 0 < path.stat().st_size < _SMALLEST_PAGE:
         raise sqlite3.DatabaseError("file is not a database")
+
+
+def _advice(error: Exception) -> str:
+    """What to do: only a file that is damaged, or no ledger, is worth losing what was bought."""
+    if isinstance(error, OSError) or re.search("readonly|unable to open", str(error)):
+        return "; the file and its folder must be writable: see to their permissions"
+    return "; move the file away to start anew" if type(error) is sqlite3.DatabaseError else ""
 
 
 def storable(text: str) -> str:

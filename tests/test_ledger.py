@@ -241,6 +241,17 @@ class TestProcesses:
         assert said.count("\n") == 1
         assert "l.sqlite: the ledger cannot be opened: " in said
 
+    def test_what_cannot_be_written_is_not_to_be_moved_away(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "l.sqlite")
+            Ledger(path).close()
+            path.chmod(0o444)
+            os.chmod(folder, 0o555)  # noqa: PTH101
+            said, errors = child(OPEN_AS_NOBODY, str(path)).communicate()
+            os.chmod(folder, 0o755)  # noqa: PTH101
+        assert errors == ""
+        assert said.endswith("; the file and its folder must be writable: see to their permissions\n")
+
 
 BUYS_ONE = """
 import sys
