@@ -68,7 +68,7 @@ class Console:
             more = all_of[kind] - _ALIKE
             if said[kind] <= _ALIKE or more == 1:
                 say(str(problem))
-            elif said[kind] == _ALIKE + 1:
+            if said[kind] == _ALIKE and more > 1:
                 say(f"{problem.file}: {'warning: ' if problem.warning else ''}and {more} more like the last one")
 
     def result(self, text: str) -> None:

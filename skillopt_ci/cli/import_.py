@@ -72,7 +72,8 @@ def _import(console: Console, options: Options, source: TaskSource, output: Path
     files: list[str] = []
     if not errors:
         files = _write([_graded(t, source.grader) for t in found.tasks], output)
-        console.result(f"{plural(len(found.tasks), 'task')} written to {output}; {len(found.losses)} not imported")
+        lost = f"; {plural(len(found.losses), 'part')} of the source not imported" if found.losses else ""
+        console.result(f"{plural(len(found.tasks), 'task')} written to {output}{lost}")
     code = ConfigError.exit_code if errors else 0
     if options.json is not None:
         value = {

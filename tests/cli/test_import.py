@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
 def test_a_file_becomes_native_and_its_losses_are_told(root: Path) -> None:
     done, value = call_json(root, "import", "skills/review-diff/evals/evals.json", "-o", "evals/own.jsonl")
     assert done.code == 0
-    assert done.out == "3 tasks written to evals/own.jsonl; 3 not imported\n"
+    assert done.out == "3 tasks written to evals/own.jsonl; 3 parts of the source not imported\n"
     assert [line.partition(": warning: not imported: ")[2].partition(":")[0] for line in done.lines] == [
         "'force_skill_invocation' of 'explicit-invoke'",
         "'assertions[]' of 'explicit-invoke' and 1 more like it",
@@ -39,7 +39,7 @@ def test_a_file_becomes_native_and_its_losses_are_told(root: Path) -> None:
     assert [line["id"] for line in lines] == ["explicit-invoke", "implicit-invoke", "negative-control"]
     assert sorted(lines[0]["files"]) == ["changes.diff", "orders.py"]
     again = call(root, "import", "evals/own.jsonl", "-o", "evals/again.jsonl", "--quiet")
-    assert (again.code, again.err) == (0, "")
+    assert (again.code, again.err, again.out) == (0, "", "3 tasks written to evals/again.jsonl\n")
     first = (root / "evals/own.jsonl").read_text().replace("own_files", "again_files")
     assert (root / "evals/again.jsonl").read_text() == first
 
@@ -150,3 +150,12 @@ def test_the_files_of_a_script_are_no_reason_to_refuse_its_task(tmp_path: Path) 
     write(tmp_path, {"evals/tasks.jsonl": json.dumps(task), "evals/check.py": "print()"})
     assert call(tmp_path, "import", "evals/tasks.jsonl", "-o", "evals/own.jsonl").code == 0
     assert json.loads((tmp_path / "evals/own.jsonl").read_text())["graders"] == [grader]
+
+
+def test_how_many_more_there_are_is_said_of_the_problem_above(tmp_path: Path) -> None:
+    lines = [{"prompt": "p", "metadata": 5}, {"prompt": "p", "tags": 5}] * 7
+    write(tmp_path, {"tasks.jsonl": "\n".join(map(json.dumps, lines))})
+    told = call(tmp_path, "import", "tasks.jsonl", "-o", "own.jsonl").lines
+    places = [f"tasks.jsonl:{number}" for number in range(1, 11)]
+    assert [line.partition(": ")[0] for line in told] == [*places[:9], "tasks.jsonl", places[9], "tasks.jsonl"]
+    assert told[9] == told[11] == "tasks.jsonl: and 2 more like the last one"
