@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from skillopt_ci.config.access import ledger_seal, pricer, provider_options, secret_values
+from skillopt_ci.config.access import key_variable, ledger_seal, pricer, provider_options, secret_values
 from skillopt_ci.config.resolve import ResolvedSkill, resolve
 from skillopt_ci.config.schema import Config
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import GraderSpec, Source, Task
 from skillopt_ci.core.trajectory import Message, Trajectory, Usage
-from skillopt_ci.errors import ConfigError, UsageError
+from skillopt_ci.errors import ConfigError, MissingKeyError, UsageError
 from skillopt_ci.graders.build import judge_calls
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_seal import Seal
@@ -105,6 +105,14 @@ class TestProviderOptions:
     def test_a_variable_that_was_named_must_be_there(self) -> None:
         with pytest.raises(ConfigError, match=r"provider 'local' needs a key: set the environment variable LOCAL_KEY$"):
             provider_options(resolved("local").target, {"OPENAI_API_KEY": "k"})
+
+    def test_azure_takes_no_call_without_a_key_whoever_says_its_address(self) -> None:
+        ref = resolved("azure-openai").target
+        for url in (None, "http://x/v1"):
+            placed = replace(ref, entry=ref.entry.model_copy(update={"base_url": url}))
+            with pytest.raises(MissingKeyError, match="set the environment variable AZURE_OPENAI_API_KEY"):
+                provider_options(placed, {"AZURE_OPENAI_ENDPOINT": "http://x/v1"})
+            assert key_variable(placed) == "AZURE_OPENAI_API_KEY"
 
     def test_a_server_of_ones_own_needs_no_key(self) -> None:
         assert provider_options(resolved("free").target, {}).api_key is None

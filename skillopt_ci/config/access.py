@@ -12,6 +12,7 @@ from skillopt_ci.providers.prices import Pricer
 
 # What each SDK reads when the configuration names no variable.
 _KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure-openai": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+_KEY_ALWAYS = ("azure-openai",)  # whatever its address: each resource has one of its own
 _URL_VARIABLES = {
     "openai": "OPENAI_BASE_URL",
     "azure-openai": "AZURE_OPENAI_ENDPOINT",
@@ -82,7 +83,8 @@ def provider_options(ref: ModelRef, env: Mapping[str, str]) -> ProviderOptions:
     return ProviderOptions(
         name=ref.provider,
         type=entry.type,
-        api_key=_key(ref, env, own_server=base_url is not None),
+        api_key=_key(ref, env, optional=base_url is not None and entry.type not in _KEY_ALWAYS),
+        api_key_env=_variable(ref),
         base_url=base_url,
         api=entry.api,
         api_version=entry.api_version or env.get(_VERSION_VARIABLES.get(entry.type, ""), "") or None,
@@ -102,7 +104,8 @@ def identity(ref: ModelRef) -> str:
 def key_variable(ref: ModelRef) -> str | None:
     """The variable that must hold a model's key; None when none has to be set."""
     entry = ref.entry
-    return entry.api_key_env or (None if entry.base_url is not None else _KEY_VARIABLES.get(entry.type))
+    optional = entry.api_key_env is None and entry.base_url is not None and entry.type not in _KEY_ALWAYS
+    return None if optional else _variable(ref)
 
 
 def _meant_for(ref: ModelRef) -> str:
@@ -132,19 +135,25 @@ def _secret_words(value: str) -> list[str]:
     return list(dict.fromkeys([*value.split()[-1:], *long]))
 
 
-def _key(ref: ModelRef, env: Mapping[str, str], *, own_server: bool) -> str | None:
+def _variable(ref: ModelRef) -> str | None:
+    """The variable whose key a model's provider gets; None when it gets none."""
     entry = ref.entry
-    variable = entry.api_key_env or _KEY_VARIABLES.get(entry.type)
-    if variable is None:
-        return None
     # The SDK's own variable is meant for the vendor: a server that was given another name never gets that key.
     if entry.api_key_env is None and entry.base_url is not None and ref.provider != entry.type:
         return None
+    return entry.api_key_env or _KEY_VARIABLES.get(entry.type)
+
+
+def _key(ref: ModelRef, env: Mapping[str, str], *, optional: bool) -> str | None:
+    variable = _variable(ref)
+    if variable is None:
+        return None
+    named = ref.entry.api_key_env is not None
     key = env.get(variable, "").strip()
     # A server of one's own often takes any key; only a variable that was named must be there.
-    if not key and (entry.api_key_env or not own_server):
+    if not key and (named or not optional):
         raise MissingKeyError(
             f"provider '{ref.provider}' needs a key: set the environment variable {variable}"
-            + ("" if entry.api_key_env else " (or name another one in 'api_key_env')")
+            + ("" if named else " (or name another one in 'api_key_env')")
         )
     return key or None

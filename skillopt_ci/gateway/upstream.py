@@ -46,7 +46,9 @@ class Upstream:
         self._key = credential(options, variable, own_endpoint=options.base_url is not None)
         self._base = (checked_url(options) or _ADDRESSES[options.type]).rstrip("/")
         host = urlsplit(self._base).hostname or ""
-        self.endpoint = Endpoint(name=options.name, host=host, variable=variable, secret=self._key)
+        self.endpoint = Endpoint(
+            name=options.name, host=host, variable=variable, secret=self._key, key_env=options.api_key_env
+        )
         self._headers = {name.lower(): value for name, value in options.headers.items()}
         self.timeout_seconds = options.timeout_seconds
         self._client = httpx2.Client(

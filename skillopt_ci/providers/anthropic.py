@@ -58,7 +58,13 @@ class AnthropicProvider:
     def __init__(self, client: anthropic.Anthropic, options: ProviderOptions, secret: str) -> None:
         self._client = client
         self._timeout_seconds = options.timeout_seconds
-        self._endpoint = Endpoint(name=options.name, host=client.base_url.host, variable=_VARIABLE, secret=secret)
+        self._endpoint = Endpoint(
+            name=options.name,
+            host=client.base_url.host,
+            variable=_VARIABLE,
+            secret=secret,
+            key_env=options.api_key_env,
+        )
         self._create = client.messages.with_raw_response.create
 
     def close(self) -> None:

@@ -62,12 +62,14 @@ class Completion:
 class ProviderOptions:
     """How to reach a provider. `api_key` is the secret itself, never shown in a repr, a record or a message.
 
+    `api_key_env` is the variable that it is from, for messages; None is the SDK's usual one.
     `headers` go with every request. Nothing else of the environment does, whatever an SDK reads there by itself.
     """
 
     name: str
     type: str
     api_key: str | None = field(default=None, repr=False)
+    api_key_env: str | None = None
     base_url: str | None = None
     api: Literal["chat", "responses"] = "chat"
     api_version: str | None = None

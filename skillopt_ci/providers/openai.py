@@ -99,7 +99,11 @@ class OpenAIProvider:
         self._client = client
         self._timeout_seconds = options.timeout_seconds
         self._endpoint = Endpoint(
-            name=options.name, host=client.base_url.host, variable=variable, secret=client.api_key
+            name=options.name,
+            host=client.base_url.host,
+            variable=variable,
+            secret=client.api_key,
+            key_env=options.api_key_env,
         )
         self._responses = options.api == "responses"
         host = client.base_url.host

@@ -33,12 +33,16 @@ _NO_CREDIT = re.compile(r"credit balance is too low", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Who is asked, for messages; and the secret that may not be in them."""
+    """Who is asked, for messages; and the secret that may not be in them.
+
+    `variable` is the usual one of this kind of key, `key_env` the one that this key is from, where that is known.
+    """
 
     name: str
     host: str
     variable: str
     secret: str = field(repr=False)
+    key_env: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.host})" if self.host else self.name
@@ -84,7 +88,7 @@ def credential(options: ProviderOptions, variable: str, *, own_endpoint: bool) -
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError(
             f"provider '{options.name}': the key holds a space or characters that cannot be sent; "
-            f"check the environment variable that holds it (usually {variable})"
+            f"check the environment variable {options.api_key_env or variable}"
         )
     return key
 
@@ -163,7 +167,10 @@ def _key_of(endpoint: Endpoint) -> str:
     other = {"sk-ant-": "ANTHROPIC_API_KEY", "sk-proj-": "OPENAI_API_KEY", "ghp_": "GITHUB_TOKEN"}
     meant = next((v for start, v in other.items() if endpoint.secret.startswith(start) and v != endpoint.variable), "")
     hint = f"; what is there looks like what belongs into {meant}" if meant else ""
-    return f"the key of provider '{endpoint.name}' (its api_key_env, else {endpoint.variable}){hint}"
+    held = "none was sent: name its environment variable in api_key_env"
+    if endpoint.secret != _NO_KEY:
+        held = f"environment variable {endpoint.key_env or endpoint.variable}"
+    return f"the key of provider '{endpoint.name}' ({held}){hint}"
 
 
 def _error_fields(body: bytes) -> tuple[str, str]:

@@ -34,6 +34,16 @@ def test_every_error_body_becomes_one_clean_line(status: int, body: bytes, retry
         assert len(str(outcome)) < 600
 
 
+def test_a_refused_key_is_told_with_the_variable_it_is_from() -> None:
+    for endpoint, held in (
+        (ENDPOINT, "environment variable KEY"),
+        (replace(ENDPOINT, key_env="MINE"), "environment variable MINE"),
+        (replace(ENDPOINT, secret="unused"), "none was sent: name its environment variable in api_key_env"),
+    ):
+        said = str(status_failure(endpoint, 401, {}, b"{}", "m"))
+        assert said == f"local (h): the key is refused (401); check the key of provider 'local' ({held})"
+
+
 def test_only_429_408_409_and_5xx_are_worth_another_try() -> None:
     kinds = {}
     for status in (400, 405, 408, 409, 422, 429, 500, 503, 529):
