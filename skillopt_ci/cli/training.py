@@ -114,7 +114,9 @@ def plan_run(
     )
     events = [(e.generation, e.event, e.detail) for e in work.ledger.run_events(lineage)]
     records = read_records(events)
-    chosen = _named(lineage, records, run_dir, generation) or next_generation(records, work.limits(skill), fresh=fresh)
+    chosen = _named(lineage, records, run_dir, generation) or next_generation(
+        records, work.limits(skill), fresh=fresh, replay=work.ledger.replay_only
+    )
     record = next((r for r in records if r.generation == chosen), None)
     return Plan(
         skill=skill,

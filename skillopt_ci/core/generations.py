@@ -69,16 +69,17 @@ def _count(detail: Mapping[str, object], key: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def next_generation(records: Sequence[RunRecord], limits: Limits, *, fresh: bool = False) -> int:
+def next_generation(records: Sequence[RunRecord], limits: Limits, *, fresh: bool = False, replay: bool = False) -> int:
     """The generation that `train` works on: the last one while it is unfinished, else the one after it.
 
     A run that its budget stopped is unfinished: with the same limit the same command buys nothing more. `fresh` starts
-    the next generation instead, as a scheduled job does that may spend its budget every time.
+    the next generation instead, as a scheduled job does that may spend its budget every time. With `replay` nothing can
+    be bought for a next one: the last one is meant, also when it is finished.
     """
     if not records:
         return 1
     last = records[-1]
-    if not last.finished:
+    if not last.finished or (replay and not fresh):
         return last.generation
     if not last.stopped_by or (fresh and not _goes_on(last, limits)):
         return last.generation + 1

@@ -145,8 +145,12 @@ def test_what_cannot_be_trained_is_said_in_one_line(root: Path, args: list[str],
 
 def test_replay_only_of_a_run_that_was_never_bought_does_not_start_it(root: Path) -> None:
     first = train(root)
-    refused = call(root, "train", "--replay-only")
+    refused = call(root, "train", "--replay-only", "--generation", "2")
     assert (refused.code, refused.lines[-1].endswith("; --generation 1 replays the last run")) == (2, True)
+    shutil.rmtree(root / ".skillopt/runs")
+    again = train(root, "--replay-only")
+    assert (again["run_id"], again["test"], paid(again)) == (first["run_id"], first["test"], 0)
+    assert [place.name for place in (root / ".skillopt/runs").iterdir()] == [first["run_id"]]
     assert call(root, "train", "--replay-only", "--generation", "1").code == 0
     assert first["generation"] + 1 == train(root)["generation"]
 
