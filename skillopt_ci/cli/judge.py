@@ -16,9 +16,10 @@ from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, simul
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.core.agreement import Agreement, SelfTest
 from skillopt_ci.core.digest import digest
+from skillopt_ci.core.task import Suite
 from skillopt_ci.engine.judge_trial import Compared, Trial, compare_with_people, run_trials, trials
 from skillopt_ci.errors import InconclusiveError, UsageError
-from skillopt_ci.graders.build import build_one
+from skillopt_ci.graders.build import build_one, judge_calls
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.jsonout import spend_json
 from skillopt_ci.report.parts import SIMULATED
@@ -38,10 +39,14 @@ def _judge(console: Console, options: Options) -> int:
     skills = [(s, s.judge) for s in project.chosen(options.skill) if s.judge is not None]
     if not skills:
         raise UsageError("no chosen skill has a 'judge' model; add one to the configuration")
-    refs = [judge for _, judge in skills]
+    read = [(skill, judge, read_suite(console, project.tree, skill, need=())) for skill, judge in skills]
+    found = [(skill, judge, suite) for skill, judge, suite in read if judge_calls(skill.graders, suite.tasks)]
+    if not found:
+        raise UsageError("no task of a chosen skill is graded by a judge; add a grader of `type: judge`")
+    refs = [judge for _, judge, _ in found]
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
-        rows = [_one(work, skill, judge) for skill, judge in skills]
+        rows = [_one(work, *one) for one in found]
         paid, replayed = work.meter.paid, work.meter.replayed
     code = 0 if all(row["trusted"] for row, _ in rows) else InconclusiveError.exit_code
     value = {
@@ -56,9 +61,8 @@ def _judge(console: Console, options: Options) -> int:
     return code
 
 
-def _one(work: Work, skill: ResolvedSkill, judge: ModelRef) -> tuple[dict[str, object], str]:
+def _one(work: Work, skill: ResolvedSkill, judge: ModelRef, suite: Suite) -> tuple[dict[str, object], str]:
     """Test one skill's judges on the samples and labelled answers of all its tasks."""
-    suite = read_suite(work.console, work.project.tree, skill, need=())
     name = digest(["judge", judge.identity(), skill.name])[:16]
     model = work.workshop.model(judge, run=name, meters=[work.meter, work.skill_meter(skill, name)])
     pool = work.workshop.pool

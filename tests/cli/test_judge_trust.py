@@ -301,6 +301,16 @@ def test_the_command_with_a_judge_that_is_not_trusted_or_has_nothing_to_show(tmp
     assert (done.code, "no chosen skill has a 'judge' model" in done.err) == (2, True)
 
 
+def test_the_command_leaves_out_skills_that_no_judge_grades(tmp_path: Path) -> None:
+    judged = {"path": PATH, "tasks": [TASKS], "graders": [{"type": "judge", "rubric": RUBRIC}]}
+    other = {"path": "skills/other/SKILL.md", "tasks": [TASKS], "graders": [{"type": "exact"}]}
+    repo = repository(tmp_path / "p", skills=[judged, other], judge={"provider": "models", "model": "j"})
+    write(repo.root, {"skills/other/SKILL.md": SKILL})
+    assert [row["name"] for row in call_json(repo.root, "judge")[1]["skills"]] == ["invoices"]
+    done = call(repo.root, "judge", "--skill", "other")
+    assert (done.code, done.lines[-1].startswith("error: no task of a chosen skill is graded by a judge")) == (2, True)
+
+
 def test_labels_that_are_none_are_told_with_their_line(tmp_path: Path) -> None:
     root = tmp_path / "p"
     repository(root)
