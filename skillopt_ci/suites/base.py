@@ -43,4 +43,4 @@ def decode(path: str, data: bytes) -> tuple[str, Sequence[Problem]]:
         return data.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        return "", [Problem(path, line, 0, f"not valid UTF-8 (byte 0x{data[error.start]:02x})")]
+        return "", [Problem(path, line, 0, f"not valid UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8")]

@@ -1,10 +1,12 @@
 """From patterns of a configuration to a suite: find the files, read each in its format, divide, check."""
 
+import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from skillopt_ci import plugins
 from skillopt_ci.core.split import SplitWeights, assign_splits
+from skillopt_ci.core.suggestion import closest
 from skillopt_ci.core.task import Suite, Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem, UsageError
@@ -15,6 +17,7 @@ from skillopt_ci.suites.detect import NATIVE, PART, detect
 __all__ = ["MAX_FILE_BYTES", "TaskEntry", "detect", "load_suite", "read_files"]
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
+_ADVICE = "name task files, or a folder that holds {train,val,test}/items.json or another known layout"
 _FOLDER_FILES = (
     *("train/items.json", "val/items.json", "test/items.json"),
     *("evals.json", "evals/evals.json", "eval_queries.json", "evals/eval_queries.json", "trigger_tests.yaml"),
@@ -123,19 +126,27 @@ def _files(tree: Tree, entries: Sequence[TaskEntry], problems: list[Problem]) ->
     for entry in entries:
         try:
             paths = list(tree.glob(entry.pattern))
+            folder = entry.pattern.rstrip("/")
             if not paths:
-                folder = entry.pattern.rstrip("/")
                 paths = sorted({p for name in _FOLDER_FILES for p in tree.glob(f"{folder}/{name}")})
+            near = () if paths else _near(tree, folder)
         except ConfigError as error:
             problems.extend(_problems(entry.pattern, error))
             continue
         if not paths:
-            advice = "name task files, or a folder that holds {train,val,test}/items.json or another known layout"
+            advice = f"perhaps you meant {near[0]}" if near else _ADVICE
             problems.append(Problem(entry.pattern, 0, 0, f"no task file is here; {advice}"))
         for path in paths:
             if path not in seen:
                 seen.add(path)
                 yield path, entry.format
+
+
+def _near(tree: Tree, named: str) -> list[str]:
+    """Files that may have been meant by a path with none: a folder's task files, else one beside it of a like name."""
+    inside = [path for path in tree.glob(f"{named}/*") if path.endswith((".jsonl", ".json", ".yaml", ".yml"))]
+    beside = closest(named, tree.glob(posixpath.join(posixpath.dirname(named), "*")))
+    return inside or [beside] * bool(beside)
 
 
 def _read(tree: Tree, path: str, format_name: str | None) -> tuple[str, ReadResult]:

@@ -47,6 +47,9 @@ def parse_jsonl(path: str, text: str) -> tuple[list[Item], list[Problem]]:
     """One object a line; blank lines are fine. A line that is wrong does not hide the others."""
     items: list[Item] = []
     problems: list[Problem] = []
+    if text.split("\n", 1)[0].strip() in ("{", "["):
+        words = "an object stands on several lines; write each {...} on a line of its own"
+        return [], [Problem(path, 1, 1, words)]
     # Only LF ends a line: JSON strings may hold other separators (U+2028) as they are.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():

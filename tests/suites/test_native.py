@@ -182,7 +182,11 @@ def test_all_problems_of_a_file_at_once() -> None:
         ("null", ":1: each line must be one object {...}, not null"),
         ('{"a": ' + "[" * 100 + "]" * 100 + "}", ":1:1: nested deeper than 64 levels"),
         ('{"a": ' + "[" * 100000, ":1:1: nested deeper than 64 levels"),
-        (b'{"a": 1}\n{"prompt": "\xff"}', ":2: not valid UTF-8 (byte 0xff)"),
+        (b'{"a": 1}\n{"prompt": "\xff"}', ":2: not valid UTF-8 (byte 0xff); save the file as UTF-8"),
+        (
+            '{\n  "prompt": "a",\n  "expected": "b"\n}',
+            ":1:1: an object stands on several lines; write each {...} on a ",
+        ),
     ],
 )
 def test_broken_json_lines(text: str | bytes, expected: str) -> None:
