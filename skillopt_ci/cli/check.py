@@ -12,7 +12,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import problem_json, run, write_json
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, common
-from skillopt_ci.cli.project import Project, no_room, open_project, read_all, read_skill
+from skillopt_ci.cli.project import CONFIG_NAMES, Project, no_room, open_project, read_all, read_skill
 from skillopt_ci.cli.work import unpriced
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.skill_rules import check_skill
@@ -53,6 +53,9 @@ def _check(console: Console, options: Options, elsewhere: bool) -> int:
         losses += lost
         tasks += suite.tasks
         rows.append(row)
+    if options.config is None and project.config_path != CONFIG_NAMES[1] and project.tree.glob(CONFIG_NAMES[1]):
+        message = f"is not read, as there is a {project.config_path}; remove one of the two"
+        problems.append(Problem(CONFIG_NAMES[1], 0, 0, message, True))
     problems += [*_unpriced(project, skills), *unfit_agents(project.config, skills)]
     problems += [] if elsewhere else missing_here(project.config, skills, tasks)
     errors = [p for p in problems if not p.warning]

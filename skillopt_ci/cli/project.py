@@ -72,6 +72,8 @@ def find_root(config: Path | None, start: Path) -> tuple[Path, str]:
         for name in CONFIG_NAMES:
             if (folder / name).is_file():
                 return folder, name
+        if (folder / "skillopt.yaml").is_file():
+            raise UsageError(f"{folder / 'skillopt.yaml'}: rename it to skillopt.yml, or name it with --config")
         if (folder / ".git").exists():
             break
     raise UsageError("no skillopt.yml here or above; `skillopt-ci init` writes one, --config names another")

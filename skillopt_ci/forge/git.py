@@ -104,7 +104,8 @@ class Git:
         for ref in candidates:
             if self._exists(ref):
                 return ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
-        raise GitError("no default branch found (origin/HEAD, main, master); name the base with --base")
+        cut = _DEEPEN if self.is_shallow() else ""
+        raise GitError(f"no default branch found (origin/HEAD, main, master); name the base with --base{cut}")
 
     def branch(self, name: str) -> str:
         """A branch by its short name as a ref to resolve, as origin has it where it was fetched from there."""

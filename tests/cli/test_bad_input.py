@@ -160,6 +160,18 @@ def test_a_configuration_that_is_none_is_named(tmp_path: Path, command: str, nam
     assert (done.code, done.lines) == (2, [f"error: --config {name}: {words}"])
 
 
+def test_a_configuration_of_another_name_or_beside_another_one_is_said(tmp_path: Path) -> None:
+    write(tmp_path, {**files(), ".github/skillopt.yml": "version: 1\n"})
+    said = ".github/skillopt.yml: warning: is not read, as there is a skillopt.yml; remove one of the two"
+    assert said in call(tmp_path, "check").lines
+    assert said not in call(tmp_path, "check", "--config", CONFIG).lines
+    (tmp_path / ".github/skillopt.yml").unlink()
+    (tmp_path / CONFIG).rename(tmp_path / "skillopt.yaml")
+    done = call(tmp_path, "check")
+    words = f"error: {tmp_path / 'skillopt.yaml'}: rename it to skillopt.yml, or name it with --config"
+    assert (done.code, done.lines) == (2, [words])
+
+
 def test_a_configuration_without_rights_or_in_place_of_a_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / CONFIG).mkdir()
     (tmp_path / ".git").mkdir()

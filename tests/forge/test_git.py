@@ -152,6 +152,11 @@ class TestRefs:
         assert not git_of(repo).is_shallow()
         with pytest.raises(GitError, match="fetch-depth: 0"):
             git.resolve(first)
+        git.root.joinpath(".git/HEAD").write_text(f"{git.resolve('HEAD')}\n", encoding="utf-8")
+        for ref in ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/heads/main"):
+            repo("-C", str(git.root), "update-ref", "--no-deref", "-d", ref)
+        with pytest.raises(GitError, match=r"no default branch found .*fetch-depth: 0"):
+            git.default_branch()
 
     def test_default_branch(self, repo: Repo, tmp_path: Path) -> None:
         repo.commit({"a": "1"})
