@@ -116,6 +116,14 @@ def opens_frontmatter(text: str) -> bool:
     return _OPEN.match(text) is not None
 
 
+def yaml_words(error: yaml.YAMLError) -> str:
+    """What the parser says of YAML, on one line; for the two usual mistakes with what to do."""
+    said = " ".join(str(getattr(error, "problem", None) or getattr(error, "context", None) or error).split())
+    if said.startswith("mapping values are not allowed"):
+        return f"{said}; put a value that holds a ':' in quotes"
+    return f"{said}; indent with spaces, not with tabs" if "'\\t'" in said else said
+
+
 def parse_frontmatter(frontmatter: str) -> dict[str, object]:
     """The frontmatter's mapping; empty when there is none.
 
@@ -128,8 +136,7 @@ def parse_frontmatter(frontmatter: str) -> dict[str, object]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 2})" if mark else ""
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise ValueError(f"the frontmatter is not valid YAML{where}: {problem}") from error
+        raise ValueError(f"the frontmatter is not valid YAML{where}: {yaml_words(error)}") from error
     except _BAD_VALUES as error:
         problem = "nested too deeply" if isinstance(error, RecursionError) else f"a value cannot be read: {error}"
         raise ValueError(f"the frontmatter is not valid YAML: {problem}") from error

@@ -12,7 +12,7 @@ import yaml
 
 from skillopt_ci.core.edit import PROTECT_END, PROTECT_START, SLOW_END, SLOW_START
 from skillopt_ci.core.policy import MAX_DESCRIPTION
-from skillopt_ci.core.skill import decode_skill, estimate_tokens, parse_frontmatter, split_text
+from skillopt_ci.core.skill import decode_skill, estimate_tokens, parse_frontmatter, split_text, yaml_words
 from skillopt_ci.core.unseen import hidden_characters
 from skillopt_ci.errors import ConfigError, Problem
 
@@ -84,7 +84,7 @@ def _fields(frontmatter: str) -> _Fields:
                 raise _FrontmatterError(f"the tag {tag[:60]!r} is not supported", event.start_mark)
         root = yaml.compose(inner, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        raise _FrontmatterError(f"not valid YAML: {error.problem or error.context}", error.problem_mark) from error
+        raise _FrontmatterError(f"not valid YAML: {yaml_words(error)}", error.problem_mark) from error
     except yaml.YAMLError as error:
         raise _FrontmatterError("not valid YAML: it has a control character", None) from error
     if root is None:

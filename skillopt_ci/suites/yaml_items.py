@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from yaml.reader import Reader as YamlReader
 
+from skillopt_ci.core.skill import yaml_words
 from skillopt_ci.errors import Problem
 from skillopt_ci.suites.source import MAX_DEPTH, MAX_PROBLEMS, Item, kind, place_of, plain_scalar
 
@@ -64,7 +65,7 @@ def _problem(path: str, error: "_YamlError | yaml.MarkedYAMLError") -> Problem:
         return Problem(path, error.line, error.column, error.message)
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    return Problem(path, line, column, f"not valid YAML: {error.problem or error.context}")
+    return Problem(path, line, column, f"not valid YAML: {yaml_words(error)}")
 
 
 @dataclass(frozen=True, slots=True)

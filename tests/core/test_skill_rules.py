@@ -30,6 +30,16 @@ def test_a_skill_within_the_rules_is_not_mentioned() -> None:
         (b"---\nname: a\n---\nab\xff", "SKILL.md:4:3: not valid UTF-8 (byte 0xff); save the file as UTF-8"),
         ("---\nname: a\n", "SKILL.md:1:1: the frontmatter is opened with '---' and never closed"),
         ("---\na: b\nc: d: e\n---\n", "SKILL.md:3:5: the frontmatter cannot be read: not valid YAML: mapping values"),
+        (
+            "---\na: b: c\n---\n",
+            "SKILL.md:2:5: the frontmatter cannot be read: not valid YAML: mapping values are not "
+            "allowed here; put a value that holds a ':' in quotes",
+        ),
+        (
+            "---\na: b\n\tc: d\n---\n",
+            "SKILL.md:3:1: the frontmatter cannot be read: not valid YAML: found character "
+            "'\\t' that cannot start any token; indent with spaces, not with tabs",
+        ),
         ("---\na: \x01\n---\n", "SKILL.md:1:1: the frontmatter cannot be read: not valid YAML: it has a control"),
         ("---\n- a\n---\n", "SKILL.md:2:1: the frontmatter cannot be read: it must be a mapping"),
         ("---\n? [a]\n: b\n---\n", "SKILL.md:2:3: the frontmatter cannot be read: a key must be a word"),
