@@ -38,7 +38,8 @@ def visible(text: str) -> str:
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text  # most texts: nothing to look for
     text = _BREAKS.sub("\n", _ANSI.sub("", text))
-    return "".join(c for c in text if c in "\n\t" or not _hidden(c))
+    gone = {ord(c): None for c in set(text) - {"\n", "\t"} if _hidden(c)}  # few characters, however long the text
+    return text.translate(gone) if gone else text
 
 
 def one_line(text: str, limit: int = 200) -> str:

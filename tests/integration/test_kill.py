@@ -64,7 +64,7 @@ def test_killed_at_many_points_the_result_is_byte_identical_and_nothing_is_bough
     for wanted in points:
         process = start(root, "train", "--quiet")
         while process.poll() is None and purchases(root) < wanted:
-            time.sleep(0.001)
+            time.sleep(0.003)
         process.kill()
         kills += finish(process)[0] == -signal.SIGKILL
     code, _, err = run(root, "train", "--quiet")
