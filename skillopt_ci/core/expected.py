@@ -96,9 +96,8 @@ def by_earlier_runs(expected: Expected, calls: Sequence[int]) -> Expected:
 def within(expected: Expected, shape: Shape, limit: int | None, *, calls: float = 1.0) -> Expected:
     """The same where `limit` calls are all that a run may buy.
 
-    A run keeps two validations back for edits that still wait when it ends, and mostly spends one of them. The closing
-    comparison is kept back, too, and not made where nothing is accepted: least of all where no gate fits before it. The
-    limit counts every call that a rollout takes, an agent's and the judge's: `calls` of them.
+    The closing comparison is kept back, and not made where nothing is accepted: least of all where no gate fits before
+    it. The limit counts every call that a rollout takes, an agent's and the judge's: `calls` of them.
     """
     if limit is None:
         return expected
@@ -106,11 +105,11 @@ def within(expected: Expected, shape: Shape, limit: int | None, *, calls: float 
     closing = closing_calls(shape) * calls
     training, limit = max(0, floor((limit - closing) / each)), floor(limit / each)
     found = replace(expected, low=min(expected.low, training), high=min(expected.high, limit))
-    if expected.likely <= limit - shape.val:
+    if expected.likely <= limit:
         return found
     first = _first_gate(shape)
     none_fits = training < first
-    likely = min(expected.likely, training) if none_fits else limit - shape.val
+    likely = min(expected.likely, training) if none_fits else limit
     gates_from = ceil(first * each + closing) if none_fits else None
     return replace(found, low=min(found.low, likely), likely=likely, limited=True, gates_from=gates_from)
 
@@ -153,8 +152,8 @@ def _most_of_epoch(shape: Shape) -> float:
 
 
 def _first_epoch(shape: Shape) -> int:
-    """A run of one such epoch, with what is kept back for edits that wait: two validations, where steps wait at all."""
-    kept = 2 * shape.val if _steps(shape) > 1 else 0
+    """A run of one such epoch, with what is kept back for edits that wait: a validation, where steps wait at all."""
+    kept = shape.val if _steps(shape) > 1 else 0
     return round(shape.val + _most_of_epoch(shape) + kept + closing_calls(shape) + 2 * _pruning(shape))
 
 

@@ -124,7 +124,7 @@ def _tries(bench: Bench, state: State, epoch: int, batch: Sequence[Task], *, las
 
 def _keep_back(bench: Bench, state: State, *, gate: bool = False) -> None:
     """Keep back what the end of the run is going to take: pruning, and the gate of what waits, or is going to."""
-    bench.keep_back(prune_cost(state, bench) + (2 * len(bench.val) if state.waiting or gate else 0))
+    bench.keep_back(prune_cost(state, bench) + (len(bench.val) if state.waiting or gate else 0))
 
 
 def _with_half(bench: Bench, state: State, step: Step | None) -> Generator[Step, None, None]:

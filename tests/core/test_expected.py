@@ -84,8 +84,8 @@ def test_a_run_of_several_epochs_has_most_of_a_first_one_that_finds_much() -> No
     assert expected_calls(replace(small, epochs=1), MANY, 0.0).likely < 0.87 * first  # nothing comes after it
     assert ends_at(small, MANY, 20, 0.1) == first
     assert ends_at(small, 50, 20, 0.1) == 50
-    two = replace(small, batch_size=3)  # what waits after the first step has two validations kept back
-    assert ends_at(two, MANY, 20, 0.1) == round(8 + 6 + 4 + 1.85 * 3 * 0.7 * 30 + 1.5 * 8 + 2 * 8 + 24)
+    two = replace(small, batch_size=3)  # what waits after the first step has a validation kept back
+    assert ends_at(two, MANY, 20, 0.1) == round(8 + 6 + 4 + 1.85 * 3 * 0.7 * 30 + 1.5 * 8 + 8 + 24)
 
 
 def test_without_screening_every_step_is_gated() -> None:
@@ -190,13 +190,13 @@ def test_a_budget_that_ends_the_run_is_what_it_takes(limit: int, val: int) -> No
     assert within(whole, shape, None) == whole
     assert found.high == min(whole.high, limit)
     assert found.low <= max(0, limit - 200)  # a run that accepts nothing never has what is kept for its closing
-    if whole.likely <= limit - val:
+    if whole.likely <= limit:
         assert replace(found, low=whole.low, high=whole.high) == whole
     else:
         assert found.limited
         assert 0 <= found.low <= found.likely <= found.high <= limit
         if found.gates_from is None:
-            assert found.likely == limit - val  # one of the two validations kept back for the end is spent
+            assert found.likely == limit  # the validation kept back for the end is spent, too
         else:
             assert found.likely == max(0, limit - 200)
 
@@ -210,7 +210,7 @@ def test_a_budget_without_room_for_a_first_gate_is_spent_but_for_the_closing_com
         assert (found.low, found.likely, found.high) == (limit - 200, limit - 200, limit)
         assert (found.limited, found.gates_from) == (True, 200 + first)
     enough = within(whole, DEMO, 200 + first)
-    assert (enough.low, enough.likely, enough.gates_from) == (first, first + 200 - 40, None)
+    assert (enough.low, enough.likely, enough.gates_from) == (first, first + 200, None)
     assert within(whole, DEMO, 100).likely == 0
     # A judge of one call for each answer: of the closing comparison, too.
     judged = within(replace(whole, reading=0.0), DEMO, 500, calls=2)

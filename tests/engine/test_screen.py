@@ -365,6 +365,6 @@ def test_what_waits_when_the_budget_ends_the_run_is_gated_all_the_same() -> None
     result, _, _ = waits(checkpoint=checkpoint, keep_back=kept.append)
     assert result.stopped_by == "calls"
     assert [(s.number, s.reason) for s in result.steps] == [(1, WAITS), (2, "better on validation")]
-    assert kept[-2:] == [2 * 10, 0]  # the price of its gate was kept back
+    assert kept[-2:] == [10, 0]  # the price of its gate was kept back
     assert [(r.edit.content, r.status) for r in result.steps[1].edits] == [("- a", "kept")]
     assert result.best.body == "x\n\n- a\n"
