@@ -146,8 +146,8 @@ def _refuse_other_files(path: Path) -> None:
 
 def _advice(error: Exception) -> str:
     """What to do: only a file that is damaged, or no ledger, is worth losing what was bought."""
-    if isinstance(error, OSError) or re.search("readonly|unable to open", str(error)):
-        return "; the file and its folder must be writable: see to their permissions"
+    if isinstance(error, PermissionError) or re.search("readonly|unable to open", str(error)):
+        return "; it must be a file that, with its folder, may be written: see to their permissions"
     return "; move the file away to start anew" if type(error) is sqlite3.DatabaseError else ""
 
 

@@ -250,7 +250,7 @@ class TestProcesses:
             said, errors = child(OPEN_AS_NOBODY, str(path)).communicate()
             os.chmod(folder, 0o755)  # noqa: PTH101
         assert errors == ""
-        assert said.endswith("; the file and its folder must be writable: see to their permissions\n")
+        assert said.endswith("; it must be a file that, with its folder, may be written: see to their permissions\n")
 
 
 BUYS_ONE = """

@@ -105,8 +105,10 @@ def _is_of(project: Project, skill: ResolvedSkill, name: str) -> bool:
     file = project.root / skill.path
     if place.exists():
         return place.resolve() in (file.resolve(), file.parent.resolve())
-    git = Git.discover(Path.cwd())
-    return git is not None and name.partition(":")[2] == _in_git(git, project, skill)
+    git, path = Git.discover(Path.cwd()), name.partition(":")[2]
+    if git is None or not path or not project.root.resolve().is_relative_to(git.root.resolve()):
+        return False
+    return path == _in_git(git, project, skill)
 
 
 def _version(console: Console, project: Project | None, skill: ResolvedSkill | None, name: str) -> Version:

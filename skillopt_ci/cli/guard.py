@@ -7,10 +7,9 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -152,19 +151,13 @@ def _leave_files(command: str, options: Options, console: Console, error: Skillo
         console.error(f"error: {second}")
 
 
-def leave_usage_error(command: str, options: Sequence[click.Parameter], words: Sequence[str], message: str) -> None:
-    """Write what click refuses as `run` writes an error, to the places that the words name for the command's options.
-
-    They are looked for here: click keeps nothing of a command line that it refuses.
-    """
-    places: dict[str, Any] = {}
-    for option in options:
-        for word, following in pairwise([*words, ""]):
-            name, _, value = word.partition("=")
-            place = value if "=" in word else following
-            if name in option.opts and option.name in ("json", "junit", "html") and place:
-                places[option.name] = Path(place)
-    _leave_files(command, Options(**places), Console(), UsageError(message))
+def leave_usage_error(name: str, command: click.Command, words: Sequence[str], message: str) -> None:
+    """Write what click refuses as `run` writes an error, to the places that its words name all the same."""
+    read = command.make_context(
+        name, list(words), resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True
+    ).params
+    places = {option: read[option] for option in ("json", "junit", "html") if read.get(option) is not None}
+    _leave_files(name, Options(**places), Console(), UsageError(message))
 
 
 def problem_json(problem: Problem) -> dict[str, object]:
@@ -180,7 +173,9 @@ def problem_json(problem: Problem) -> dict[str, object]:
 
 def is_stream(path: Path) -> bool:
     """Not a file, nor the place for one: `-`, a device or a pipe."""
-    return path == STDOUT or path.parent == Path("/dev") or (path.exists() and not path.is_file() and not path.is_dir())
+    # Those of `os.path` say no, where those of `Path` raise: at a name that is too long, or a folder not to be entered.
+    there = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)  # noqa: PTH110, PTH112, PTH113
+    return path == STDOUT or path.parent == Path("/dev") or there
 
 
 def _probe(path: Path) -> None:

@@ -93,7 +93,7 @@ def main() -> None:
         if command is not None:
             from skillopt_ci.cli.guard import leave_usage_error
 
-            leave_usage_error(name, command.params, words, error.format_message())
+            leave_usage_error(name, command, words, error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

@@ -68,14 +68,17 @@ def find_root(config: Path | None, start: Path) -> tuple[Path, str]:
         place = config.resolve()
         root = place.parent.parent if place.parent.name == ".github" else place.parent
         return root, place.relative_to(root).as_posix()
+    other = ""
     for folder in (start.resolve(), *start.resolve().parents):
         for name in CONFIG_NAMES:
             if (folder / name).is_file():
                 return folder, name
-        if (folder / "skillopt.yaml").is_file():
-            raise UsageError(f"{folder / 'skillopt.yaml'}: rename it to skillopt.yml, or name it with --config")
+            if (folder / name).with_suffix(".yaml").is_file():
+                other = other or str((folder / name).with_suffix(".yaml"))
         if (folder / ".git").exists():
             break
+    if other:
+        raise UsageError(f"{other}: rename it to skillopt.yml, or name it with --config")
     raise UsageError("no skillopt.yml here or above; `skillopt-ci init` writes one, --config names another")
 
 

@@ -120,7 +120,7 @@ def yaml_words(error: yaml.YAMLError) -> str:
     """What the parser says of YAML, on one line; for the two usual mistakes with what to do."""
     said = " ".join(str(getattr(error, "problem", None) or getattr(error, "context", None) or error).split())
     if said.startswith("mapping values are not allowed"):
-        return f"{said}; put a value that holds a ':' in quotes"
+        return f"{said}; quote a text that holds a ':', or check the indent"
     return f"{said}; indent with spaces, not with tabs" if "'\\t'" in said else said
 
 

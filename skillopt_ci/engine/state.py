@@ -62,7 +62,7 @@ class Workbench:
         val: validation tasks; test tasks are not here at all.
         spent: everything this run has used so far, at recorded prices.
         leakage: what no edit may say; made of hashes, so that no test task is here.
-        keep_back: keeps the price of so many rollouts back, for the pruning at the end; 0 releases it.
+        keep_back: keeps the price of so many rollouts back, for the gate and the pruning at the end; 0 releases it.
         checkpoint: raises `BudgetReachedError` when a limit is passed; called at barriers, where the sum does not
             depend on concurrency.
         rollouts: what the search may take where methods are compared; None leaves it to the method.

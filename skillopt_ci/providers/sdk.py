@@ -167,7 +167,7 @@ def _key_of(endpoint: Endpoint) -> str:
     other = {"sk-ant-": "ANTHROPIC_API_KEY", "sk-proj-": "OPENAI_API_KEY", "ghp_": "GITHUB_TOKEN"}
     meant = next((v for start, v in other.items() if endpoint.secret.startswith(start) and v != endpoint.variable), "")
     hint = f"; what is there looks like what belongs into {meant}" if meant else ""
-    held = "none was sent: name its environment variable in api_key_env"
+    held = f"none was sent: set {endpoint.key_env}" if endpoint.key_env else "none was sent: name one in api_key_env"
     if endpoint.secret != _NO_KEY:
         held = f"environment variable {endpoint.key_env or endpoint.variable}"
     return f"the key of provider '{endpoint.name}' ({held}){hint}"

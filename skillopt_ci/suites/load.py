@@ -18,6 +18,7 @@ __all__ = ["MAX_FILE_BYTES", "TaskEntry", "detect", "load_suite", "read_files"]
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 _ADVICE = "name task files, or a folder that holds {train,val,test}/items.json or another known layout"
+_OF_TASKS = (".jsonl", ".json", ".yaml", ".yml", ".csv", ".tsv")
 _FOLDER_FILES = (
     *("train/items.json", "val/items.json", "test/items.json"),
     *("evals.json", "evals/evals.json", "eval_queries.json", "evals/eval_queries.json", "trigger_tests.yaml"),
@@ -144,9 +145,11 @@ def _files(tree: Tree, entries: Sequence[TaskEntry], problems: list[Problem]) ->
 
 def _near(tree: Tree, named: str) -> list[str]:
     """Files that may have been meant by a path with none: a folder's task files, else one beside it of a like name."""
-    inside = [path for path in tree.glob(f"{named}/*") if path.endswith((".jsonl", ".json", ".yaml", ".yml"))]
-    beside = closest(named, tree.glob(posixpath.join(posixpath.dirname(named), "*")))
-    return inside or [beside] * bool(beside)
+    inside = [path for path in tree.glob(f"{named}/*") if path.endswith(_OF_TASKS)]
+    folder, name = posixpath.split(named)
+    names = [posixpath.basename(p) for p in tree.glob(posixpath.join(folder, "*")) if p.endswith(_OF_TASKS)]
+    like = closest(name, names)
+    return inside or [posixpath.join(folder, like)] * bool(like)
 
 
 def _read(tree: Tree, path: str, format_name: str | None) -> tuple[str, ReadResult]:

@@ -43,13 +43,23 @@ class WrittenFloat(float):
         return made
 
 
+_OPENED = {
+    "{": "an object stands on several lines; write each {...} on a line of its own",
+    "[": "a list is not JSON Lines; name the file .json, or leave out the brackets and the commas between objects",
+}
+
+
 def parse_jsonl(path: str, text: str) -> tuple[list[Item], list[Problem]]:
-    """One object a line; blank lines are fine. A line that is wrong does not hide the others."""
+    """One object a line; blank lines are fine. A line that is wrong does not hide the others.
+
+    But for a text that begins with a bracket alone: every line of it would be wrong.
+    """
     items: list[Item] = []
     problems: list[Problem] = []
-    if text.split("\n", 1)[0].strip() in ("{", "["):
-        words = "an object stands on several lines; write each {...} on a line of its own"
-        return [], [Problem(path, 1, 1, words)]
+    before = len(text) - len(text.lstrip())
+    wrong = _OPENED.get(text[before:].split("\n", 1)[0].strip())
+    if wrong:
+        return [], [Problem(path, 1 + text.count("\n", 0, before), 1, wrong)]
     # Only LF ends a line: JSON strings may hold other separators (U+2028) as they are.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():

@@ -166,6 +166,9 @@ def test_a_configuration_of_another_name_or_beside_another_one_is_said(tmp_path:
     assert said in call(tmp_path, "check").lines
     assert said not in call(tmp_path, "check", "--config", CONFIG).lines
     (tmp_path / ".github/skillopt.yml").unlink()
+    write(tmp_path, {"inner/skillopt.yaml": ""})
+    assert call(tmp_path / "inner", "check").code == 0  # the right one is above
+    (tmp_path / "inner/skillopt.yaml").unlink()
     (tmp_path / CONFIG).rename(tmp_path / "skillopt.yaml")
     done = call(tmp_path, "check")
     words = f"error: {tmp_path / 'skillopt.yaml'}: rename it to skillopt.yml, or name it with --config"

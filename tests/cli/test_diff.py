@@ -96,6 +96,9 @@ def test_of_many_skills_the_paths_tell_which(project: Repo, tmp_path: Path) -> N
         told = names[0] != "main~1"
         assert (done.code, "B minus A, by the runs that are known" in done.out) == (0 if told else 2, told)
     assert "which skill? Name it with --skill" in done.err
+    shutil.rmtree(place / ".git")  # now the configuration is outside of the repository
+    elsewhere = ["--config", str(place / CONFIG)]
+    assert call(project.root, "diff", f"main~1:{PATH}", f"main:{PATH}", *elsewhere).code == 0
 
 
 def test_two_runs_and_their_report(tmp_path: Path) -> None:

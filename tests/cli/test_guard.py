@@ -187,3 +187,18 @@ def test_what_is_wrong_with_the_command_line_is_in_its_json(words: list[str], to
     value = json.loads(place.read_text(encoding="utf-8"))
     assert value["schema"] == f"skillopt-ci/{words[0]}/1"
     assert (value["exit_code"], left.value.code, value["reason"], value["message"]) == (2, 2, "config", told)
+
+
+def test_what_only_looks_like_json_on_a_command_line_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "x.txt"
+    place.write_text("precious", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for line in ("diff -- --json x.txt extra", "eval --skill --json=x.txt --bogus", f"gate --json {'a' * 300} --bogus"):
+        monkeypatch.setattr(sys, "argv", ["skillopt-ci", *line.split()])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert left.value.code == 2
+        assert "Traceback" not in capsys.readouterr().err
+    assert [p.read_text(encoding="utf-8") for p in tmp_path.iterdir()] == ["precious"]

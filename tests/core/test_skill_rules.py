@@ -33,7 +33,7 @@ def test_a_skill_within_the_rules_is_not_mentioned() -> None:
         (
             "---\na: b: c\n---\n",
             "SKILL.md:2:5: the frontmatter cannot be read: not valid YAML: mapping values are not "
-            "allowed here; put a value that holds a ':' in quotes",
+            "allowed here; quote a text that holds a ':', or check the indent",
         ),
         (
             "---\na: b\n\tc: d\n---\n",

@@ -38,7 +38,8 @@ def test_a_refused_key_is_told_with_the_variable_it_is_from() -> None:
     for endpoint, held in (
         (ENDPOINT, "environment variable KEY"),
         (replace(ENDPOINT, key_env="MINE"), "environment variable MINE"),
-        (replace(ENDPOINT, secret="unused"), "none was sent: name its environment variable in api_key_env"),
+        (replace(ENDPOINT, secret="unused"), "none was sent: name one in api_key_env"),
+        (replace(ENDPOINT, secret="unused", key_env="MINE"), "none was sent: set MINE"),
     ):
         said = str(status_failure(endpoint, 401, {}, b"{}", "m"))
         assert said == f"local (h): the key is refused (401); check the key of provider 'local' ({held})"

@@ -150,7 +150,8 @@ def test_what_cannot_be_found_or_read_is_told_with_the_rest(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("named", ["evals/a/task.jsonl", "evals/a", "evals/a/"])
 def test_a_path_without_task_files_is_told_with_what_was_meant(named: str) -> None:
-    problems = load({"evals/a/tasks.jsonl": lines({"prompt": "p"}), "evals/a/notes.md": ""}, named)[1]
+    there = {"evals/a/tasks.jsonl": lines({"prompt": "p"}), "evals/a/task.md": "", "evals/a/task.jsonl.png": ""}
+    problems = load(there, named)[1]
     assert f"{named}: no task file is here; perhaps you meant evals/a/tasks.jsonl" in [str(p) for p in problems]
 
 

@@ -187,6 +187,7 @@ def test_all_problems_of_a_file_at_once() -> None:
             '{\n  "prompt": "a",\n  "expected": "b"\n}',
             ":1:1: an object stands on several lines; write each {...} on a ",
         ),
+        ('\n\n[\n{"prompt": "a"}\n]', ":3:1: a list is not JSON Lines; name the file .json, or leave out the brackets"),
     ],
 )
 def test_broken_json_lines(text: str | bytes, expected: str) -> None:
