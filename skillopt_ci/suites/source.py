@@ -56,10 +56,9 @@ def parse_jsonl(path: str, text: str) -> tuple[list[Item], list[Problem]]:
     """
     items: list[Item] = []
     problems: list[Problem] = []
-    before = len(text) - len(text.lstrip())
-    wrong = _OPENED.get(text[before:].split("\n", 1)[0].strip())
-    if wrong:
-        return [], [Problem(path, 1 + text.count("\n", 0, before), 1, wrong)]
+    first = re.search(r"\S[^\n]*", text)
+    if first and (wrong := _OPENED.get(first[0].rstrip())):
+        return [], [Problem(path, 1 + text.count("\n", 0, first.start()), 1, wrong)]
     # Only LF ends a line: JSON strings may hold other separators (U+2028) as they are.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
