@@ -33,7 +33,7 @@ def test_the_contracts_file() -> None:
 def test_the_defaults_are_the_contracts() -> None:
     """What the contract's block writes out is what a file that writes nothing gets, but for the size of a batch.
 
-    The block has the paper's 40; 20 was measured to be better (docs/training.md).
+    The block has the paper's 40; 20 was measured to be better (docs/training-figures.md).
     """
     full, minimal = load(FULL), load(MINIMAL)
     for section in ("harness", "sandbox", "split", "gate", "pr", "report"):
