@@ -8,17 +8,17 @@ import click
 
 from skillopt_ci.cli.changes import Change, find_changes
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.guard import run
+from skillopt_ci.cli.guard import problem_json, run
 from skillopt_ci.cli.judging import Pair, judge_pairs
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, html_option, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.policy_edits import policy_edits
-from skillopt_ci.cli.project import read_suite
+from skillopt_ci.cli.project import RENAME, read_suite
 from skillopt_ci.cli.sides import Sides, find_sides
 from skillopt_ci.cli.work import at_work, limits_of, require_prices, simulated
 from skillopt_ci.core.verdict import GateReport, SkillVerdict, Verdict
-from skillopt_ci.errors import MissingKeyError
+from skillopt_ci.errors import MissingKeyError, Problem
 from skillopt_ci.forge.memory import committed_history
 from skillopt_ci.report.jsonout import gate_json
 from skillopt_ci.report.junit import gate_junit
@@ -91,8 +91,12 @@ def command(
 
 def _gate(console: Console, options: Options, sides: Sides, blank: GateReport) -> int:
     if sides.config_path is None:
-        report = replace(blank, message=_WORDS["first-adoption"], reason="first-adoption")
-        return _leave(console, options, report, says=False)
+        unread = [Problem(path, 0, 0, f"is not read: {RENAME}", True) for path in sides.unread]
+        console.problems(tuple(unread))
+        said = "; ".join([*(f"{p.file} {p.message}" for p in unread), _WORDS["first-adoption"]])
+        return _leave(
+            console, options, replace(blank, message=said, reason="first-adoption"), says=False, problems=unread
+        )
     project = sides.project()
     changes, unreadable = find_changes(sides, project, options.skill)
     if unreadable:
@@ -135,9 +139,12 @@ def _leave(
     histories: Mapping[str, bytes] | None = None,
     *,
     says: bool,
+    problems: Sequence[Problem] = (),
 ) -> int:
     summary = gate_summary(report, simulated=says)
     value = gate_json(report, simulated=says)
+    if problems:
+        value["problems"] = [problem_json(p) for p in problems]
     leave_results(
         console,
         options,

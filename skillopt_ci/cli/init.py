@@ -13,7 +13,7 @@ from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.output import append
-from skillopt_ci.cli.project import CONFIG_NAMES
+from skillopt_ci.cli.project import CONFIG_NAMES, MISNAMED, RENAME
 from skillopt_ci.cli.workflow_files import (
     REPOSITORY,
     Action,
@@ -101,6 +101,9 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
     for name in CONFIG_NAMES:
         if (root / name).exists():
             raise UsageError(f"{name} is here already; `skillopt-ci check` tells what it lacks")
+    for name in MISNAMED:
+        if (root / name).exists():
+            raise UsageError(f"{name} is here already, and is not read: {RENAME}")
     above = next((folder for folder in _above(root) if any((folder / n).exists() for n in CONFIG_NAMES)), None)
     if above is not None:
         console.warn(f"warning: {above} has a configuration already; this one is for {root.name} alone")

@@ -27,6 +27,8 @@ from skillopt_ci.suites.load import TaskEntry, load_suite
 from skillopt_ci.suites.losses import report
 
 CONFIG_NAMES = ("skillopt.yml", ".github/skillopt.yml")
+MISNAMED = tuple(name.removesuffix("yml") + "yaml" for name in CONFIG_NAMES)
+RENAME = f"rename it to {CONFIG_NAMES[0]}, or name it with --config"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,15 +72,15 @@ def find_root(config: Path | None, start: Path) -> tuple[Path, str]:
         return root, place.relative_to(root).as_posix()
     other = ""
     for folder in (start.resolve(), *start.resolve().parents):
-        for name in CONFIG_NAMES:
+        for name, wrong in zip(CONFIG_NAMES, MISNAMED, strict=True):
             if (folder / name).is_file():
                 return folder, name
-            if (folder / name).with_suffix(".yaml").is_file():
-                other = other or str((folder / name).with_suffix(".yaml"))
+            if (folder / wrong).is_file():
+                other = other or str(folder / wrong)
         if (folder / ".git").exists():
             break
     if other:
-        raise UsageError(f"{other}: rename it to skillopt.yml, or name it with --config")
+        raise UsageError(f"{other}: {RENAME}")
     raise UsageError("no skillopt.yml here or above; `skillopt-ci init` writes one, --config names another")
 
 

@@ -1,11 +1,12 @@
 """Base and head of a gate: which commits, which files, which rules hold."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skillopt_ci.cli.options import Options
-from skillopt_ci.cli.project import CONFIG_NAMES, Project, find_root, read_project
+from skillopt_ci.cli.project import CONFIG_NAMES, MISNAMED, Project, find_root, read_project
 from skillopt_ci.core.tree import Below, Tree
 from skillopt_ci.errors import ConfigError, UsageError
 from skillopt_ci.forge.git import Git
@@ -21,6 +22,7 @@ class Sides:
         policy: the tree that configuration, tasks and graders are read from; `policy_sha` is its commit, None for a
             working tree that differs from its commit.
         config_path: the configuration's path on the policy side; None when there is none: first adoption.
+        unread: where neither side has one, files of the head that look like one but have another name.
         head_sha: None for a working tree that differs from its commit.
     """
 
@@ -34,6 +36,7 @@ class Sides:
     policy: Tree
     head: Tree
     config_path: str | None
+    unread: tuple[str, ...] = ()
     merged: Tree | None = None
     conflicts: frozenset[str] = frozenset()
 
@@ -99,7 +102,20 @@ def find_sides(
         policy=policy,
         head=head_tree,
         config_path=found[0] if found else None,
+        unread=() if found or options.config else _unread(head_tree, Path.cwd(), git),
     )
+
+
+def _unread(head: Tree, start: Path, git: Git) -> tuple[str, ...]:
+    """Files of a wrong name where a configuration is looked for, from a folder upwards, when none has the right one."""
+    above = (start.resolve(), *start.resolve().parents)
+    folders = [inside(git, folder) for folder in above if folder.is_relative_to(git.root.resolve())]
+
+    def there(names: Sequence[str]) -> tuple[str, ...]:
+        paths = [f"{folder}/{name}".lstrip("/") for folder in folders for name in names]
+        return tuple(path for path in paths if path in head.glob(path))
+
+    return () if there(CONFIG_NAMES) else there(MISNAMED)
 
 
 def inside(git: Git, root: Path) -> str:

@@ -364,6 +364,15 @@ def test_init_does_not_take_its_own_starter_tasks_for_an_evaluation(tmp_path: Pa
     assert "Next: replace the starter tasks by your own (50 or more), then `skillopt-ci check`." in done.lines
 
 
+@pytest.mark.parametrize("name", ["skillopt.yaml", ".github/skillopt.yaml"])
+def test_init_writes_no_second_configuration_beside_one_of_a_wrong_name(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {name: ""})
+    done = call(tmp_path, "init")
+    words = f"error: {name} is here already, and is not read: rename it to skillopt.yml, or name it with --config"
+    assert (done.code, done.lines) == (2, [words])
+    assert not (tmp_path / CONFIG).exists()
+
+
 def test_init_says_when_a_configuration_is_above(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "r")
     write(repo.root, {CONFIG: "version: 1\n", "part/skills/a/SKILL.md": skill_text("a"), "x.txt": ""})

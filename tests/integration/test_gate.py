@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from skillopt_ci.cli.action_results import lines
+from skillopt_ci.report.gate_result import read_gate_result
 from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, call, call_json, config, repository, task, write
 from tests.forge.repo import Repo
 from tests.integration.process import KEY
@@ -235,6 +237,22 @@ def test_first_adoption(tmp_path: Path) -> None:
     made("switch", "-q", "-c", "adopt")
     made.commit({CONFIG: config(), PATH: GOOD, TASKS: json.dumps(task(1, "test")) + "\n"})
     assert outcome(made.root, "--base", "main") == (0, "not-applicable", "first-adoption", ["skipped"])
+
+
+@pytest.mark.parametrize("wrong", ["skillopt.yaml", "tools/.github/skillopt.yaml"])
+def test_a_configuration_that_nobody_reads_is_told_where_nothing_is_judged(tmp_path: Path, wrong: str) -> None:
+    made = Repo(tmp_path / "repo")
+    made.commit({wrong: config(), "tools/x": ""})
+    done, value = call_json(made.root / "tools", "gate", "--base", "main")
+    said = "is not read: rename it to skillopt.yml, or name it with --config"
+    assert (done.code, value["verdict"], value["reason"]) == (0, "not-applicable", "first-adoption")
+    assert f"{wrong}: warning: {said}" in done.lines
+    assert f"{wrong} {said}; the base has no configuration yet" in done.out
+    assert lines(value, "gate", 0, "", str) == [f"::warning file={wrong}::{said}"]
+    assert read_gate_result(json.dumps(value).encode(), "x").value["problems"] == value["problems"]
+    made("mv", wrong, "skillopt.yml")  # the change that mends it is not told to
+    _, mended = call_json(made.root / "tools", "gate", "--base", "main")
+    assert (mended["reason"], "problems" in mended, "not read" in mended["message"]) == ("first-adoption", False, False)
 
 
 def test_a_new_skill(silent: tuple[Repo, Loopback]) -> None:
