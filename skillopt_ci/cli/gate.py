@@ -14,7 +14,7 @@ from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, html_option, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.policy_edits import policy_edits
-from skillopt_ci.cli.project import RENAME, read_suite
+from skillopt_ci.cli.project import read_suite
 from skillopt_ci.cli.sides import Sides, find_sides
 from skillopt_ci.cli.work import at_work, limits_of, require_prices, simulated
 from skillopt_ci.core.verdict import GateReport, SkillVerdict, Verdict
@@ -91,12 +91,10 @@ def command(
 
 def _gate(console: Console, options: Options, sides: Sides, blank: GateReport) -> int:
     if sides.config_path is None:
-        unread = [Problem(path, 0, 0, f"is not read: {RENAME}", True) for path in sides.unread]
-        console.problems(tuple(unread))
-        said = "; ".join([*(f"{p.file} {p.message}" for p in unread), _WORDS["first-adoption"]])
-        return _leave(
-            console, options, replace(blank, message=said, reason="first-adoption"), says=False, problems=unread
-        )
+        console.problems(sides.unread)
+        said = "; ".join([*(f"{p.file} {p.message}" for p in sides.unread), _WORDS["first-adoption"]])
+        report = replace(blank, message=said, reason="first-adoption")
+        return _leave(console, options, report, says=False, problems=sides.unread)
     project = sides.project()
     changes, unreadable = find_changes(sides, project, options.skill)
     if unreadable:

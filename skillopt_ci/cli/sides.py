@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skillopt_ci.cli.options import Options
-from skillopt_ci.cli.project import CONFIG_NAMES, MISNAMED, Project, find_root, read_project
+from skillopt_ci.cli.project import CONFIG_NAMES, MISNAMED, RENAME, Project, find_root, read_project
 from skillopt_ci.core.tree import Below, Tree
-from skillopt_ci.errors import ConfigError, UsageError
+from skillopt_ci.errors import ConfigError, Problem, UsageError
 from skillopt_ci.forge.git import Git
+
+_FEW = 3  # configurations in other folders that are named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class Sides:
         policy: the tree that configuration, tasks and graders are read from; `policy_sha` is its commit, None for a
             working tree that differs from its commit.
         config_path: the configuration's path on the policy side; None when there is none: first adoption.
-        unread: where neither side has one, files of the head that look like one but have another name.
+        unread: where neither side has one, warnings of files of the head that look like one.
         head_sha: None for a working tree that differs from its commit.
     """
 
@@ -36,7 +38,7 @@ class Sides:
     policy: Tree
     head: Tree
     config_path: str | None
-    unread: tuple[str, ...] = ()
+    unread: tuple[Problem, ...] = ()
     merged: Tree | None = None
     conflicts: frozenset[str] = frozenset()
 
@@ -106,16 +108,21 @@ def find_sides(
     )
 
 
-def _unread(head: Tree, start: Path, git: Git) -> tuple[str, ...]:
-    """Files of a wrong name where a configuration is looked for, from a folder upwards, when none has the right one."""
+def _unread(head: Tree, start: Path, git: Git) -> tuple[Problem, ...]:
+    """What of the head looks like a configuration, when none is where it is looked for: from a folder upwards."""
     above = (start.resolve(), *start.resolve().parents)
     folders = [inside(git, folder) for folder in above if folder.is_relative_to(git.root.resolve())]
 
-    def there(names: Sequence[str]) -> tuple[str, ...]:
+    def there(names: Sequence[str]) -> list[str]:
         paths = [f"{folder}/{name}".lstrip("/") for folder in folders for name in names]
-        return tuple(path for path in paths if path in head.glob(path))
+        return [path for path in paths if path in head.glob(path)]
 
-    return () if there(CONFIG_NAMES) else there(MISNAMED)
+    if there(CONFIG_NAMES):
+        return ()
+    found = [(path, f"is not read: {RENAME}") for path in there(MISNAMED)]
+    elsewhere = "is not read from here: run this in its folder, or name it with --config"
+    found += [(path, elsewhere) for path in head.glob(f"**/{CONFIG_NAMES[0]}")[:_FEW]]
+    return tuple(Problem(path, 0, 0, message, True) for path, message in found)
 
 
 def inside(git: Git, root: Path) -> str:

@@ -14,6 +14,7 @@ from skillopt_ci.errors import ConfigError, Problem
 from skillopt_ci.suites.base import ReadResult, decode
 from skillopt_ci.suites.fields import Fields, beside, safe_name
 from skillopt_ci.suites.source import Item, kind, parse_json_list, parse_jsonl
+from skillopt_ci.suites.tables import ENDINGS
 from skillopt_ci.suites.yaml_items import parse_yaml_list
 
 PROMPT, EXPECTED = ("prompt", "input", "question"), ("expected", "answers")
@@ -33,7 +34,7 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
         return ReadResult(tasks=(), problems=tuple(wrong))
     parser = _PARSERS.get(posixpath.splitext(path)[1].lower())
     if parser is None:
-        message = f"not a task file by its name; task files end in {', '.join(_PARSERS)}"
+        message = f"not a task file by its name; task files end in {', '.join((*_PARSERS, *ENDINGS))}"
         return ReadResult(tasks=(), problems=(Problem(path, 0, 0, message),))
     items, problems = parser(path, text)
     files = _Attachments(tree, path)

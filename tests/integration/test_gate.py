@@ -239,12 +239,20 @@ def test_first_adoption(tmp_path: Path) -> None:
     assert outcome(made.root, "--base", "main") == (0, "not-applicable", "first-adoption", ["skipped"])
 
 
-@pytest.mark.parametrize("wrong", ["skillopt.yaml", "tools/.github/skillopt.yaml"])
-def test_a_configuration_that_nobody_reads_is_told_where_nothing_is_judged(tmp_path: Path, wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
+        ("tools/.github/skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
+        ("ai/skillopt.yml", "is not read from here: run this in its folder, or name it with --config"),
+    ],
+)
+def test_a_configuration_that_nobody_reads_is_told_where_nothing_is_judged(
+    tmp_path: Path, wrong: str, said: str
+) -> None:
     made = Repo(tmp_path / "repo")
     made.commit({wrong: config(), "tools/x": ""})
     done, value = call_json(made.root / "tools", "gate", "--base", "main")
-    said = "is not read: rename it to skillopt.yml, or name it with --config"
     assert (done.code, value["verdict"], value["reason"]) == (0, "not-applicable", "first-adoption")
     assert f"{wrong}: warning: {said}" in done.lines
     assert f"{wrong} {said}; the base has no configuration yet" in done.out

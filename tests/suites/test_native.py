@@ -233,7 +233,7 @@ def test_json_lists_know_the_lines_of_their_items_and_stop_at_too_many_mistakes(
 
 def test_a_name_that_is_no_task_file() -> None:
     assert said("x", "evals/notes.txt") == [
-        "evals/notes.txt: not a task file by its name; task files end in .jsonl, .json, .yaml, .yml"
+        "evals/notes.txt: not a task file by its name; task files end in .jsonl, .json, .yaml, .yml, .csv, .tsv"
     ]
 
 
