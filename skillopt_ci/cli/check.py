@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from skillopt_ci.cli.check_agents import missing_here, unfit_agents
+from skillopt_ci.cli.check_git import not_kept
 from skillopt_ci.cli.check_suite import suite_quality
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import problem_json, run, write_json
@@ -91,7 +92,9 @@ def _check_skill(project: Project, skill: ResolvedSkill) -> tuple[list[Problem],
         problems = list(error.problems)
     need = ("train", "val", "test") if skill.optimizer else skill.gate.splits
     suite, more, losses = read_all(tree, skill, need)
-    problems += [*_left_out(project, skill), *more, *suite_quality(project, skill, suite), *report(losses)]
+    problems += [*_left_out(project, skill), *more]
+    problems += not_kept(project, skill, suite) if row["tokens"] is not None else []
+    problems += [*suite_quality(project, skill, suite), *report(losses)]
     row.update({s: len(suite.of([s])) for s in SPLITS})
     judged = [t for t in suite.tasks if needs_judge(skill.graders if t.graders is None else t.graders)]
     if judged and skill.judge is None:

@@ -105,6 +105,10 @@ class StoredTree(Tree):
         raw = run_git(self.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
         return frozenset(p.decode("utf-8", "surrogateescape") for p in raw.split(b"\0") if p)
 
+    def keeps(self, path: str) -> bool:
+        """Whether a commit can have a file: git does not ignore it, and it is in no submodule."""
+        return path in self._files
+
     def read(self, path: str, /) -> bytes:
         """The file's bytes as git would store them.
 

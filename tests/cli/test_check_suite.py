@@ -7,7 +7,22 @@ from typing import Any
 import pytest
 
 from skillopt_ci.ledger import Ledger
-from tests.cli.world import CONFIG, PATH, SKILL, TASKS, call, call_json, config, files, repository, task, tasks, write
+from tests.cli.world import (
+    CONFIG,
+    GOOD,
+    PATH,
+    SKILL,
+    TASKS,
+    call,
+    call_json,
+    config,
+    files,
+    repository,
+    task,
+    tasks,
+    write,
+)  # fmt: skip
+from tests.forge.repo import Repo
 
 QUIET = {"models": {"type": "simulated", "noise": 0}}
 
@@ -235,3 +250,28 @@ def test_a_grader_of_the_configuration_is_blamed_there(root: Path, grader: str, 
         f"{CONFIG}:{line}:3: {words}"
     )
     assert TASKS not in done.err
+
+
+def test_what_no_commit_can_have_is_told(tmp_path: Path) -> None:
+    said = "git ignores it, or it is in a submodule: no commit has it, and gates, which compare commits, cannot read it"
+    made = Repo(tmp_path / "repo")
+    entry = {"path": "kept/SKILL.md", "tasks": ["evals/*.jsonl"], "graders": [{"type": "exact"}]}
+    write(
+        made.root, {CONFIG: config(skills=[entry]), "kept/SKILL.md": GOOD, **_suites("evals/a.jsonl", "evals/b.jsonl")}
+    )
+    assert said not in call(made.root, "check").err  # what is not committed yet can be
+    write(made.root, {".gitignore": "kept/\nevals/\n"})
+    shown = call(made.root, "check").lines
+    assert f"kept/SKILL.md: warning: {said}" in shown
+    assert f"evals/a.jsonl: warning: {said} (nor 1 more)" in shown
+    made("add", "-f", "kept", "evals")  # ignored by their names, and committed all the same
+    assert said not in call(made.root, "check").err
+    inner = Repo(tmp_path / "inner")
+    inner.commit({"SKILL.md": GOOD})
+    made("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner.root), "sub")
+    write(made.root, {CONFIG: config(skills=[{**entry, "path": "sub/SKILL.md"}])})
+    assert [line for line in call(made.root, "check").lines if said in line] == [f"sub/SKILL.md: warning: {said}"]
+
+
+def _suites(*paths: str) -> dict[str, str]:
+    return {path: json.dumps({"prompt": f"What does {path} say?", "expected": path}) + "\n" for path in paths}
