@@ -19,7 +19,7 @@ from skillopt_ci.core.calibrate import GATES, RUNS, Calibration, Characteristics
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import Rollout, Score
-from skillopt_ci.core.runs import missing_share
+from skillopt_ci.core.runs import Rows, missing_share
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.lab import Job, Lab
@@ -80,7 +80,7 @@ def _one(work: Work, subject: Subject, repeats: int, gates: int) -> tuple[dict[s
     golden = Golden(tasks=frozenset(i for i, t in enumerate(tasks) if t.golden), passing=_passing(runs))
     found = calibrate(rows_of(runs), rule, base_runs=skill.gate.base_runs, gates=gates, golden=golden)
     live = [_live(lab, skill, measured, tasks, runs, index) for index in range(repeats)]
-    return _json(skill, tasks, found, live), _words(skill, tasks, found, live)
+    return _json(skill, tasks, found, live), _words(skill, tasks, found, live, rows_of(runs))
 
 
 def _runs(lab: Lab, skill: Skill, tasks: tuple[Task, ...]) -> list[list[Rollout]]:
@@ -139,7 +139,7 @@ def _characteristics(c: Characteristics) -> dict[str, object]:
     }
 
 
-def _words(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, live: list[str]) -> str:
+def _words(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, live: list[str], runs: Rows) -> str:
     rows = [found.unchanged, *found.losses]
     flippy = sorted(zip(found.flip_rates, tasks, strict=True), key=lambda pair: -(pair[0] or 0))[:_FLIPPY]
     noisy = [f"{md_text(t.id, 80)} ({100 * rate:.0f}%)" for rate, t in flippy if rate]
@@ -156,7 +156,7 @@ def _words(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, li
             for c in rows
         ),
         "",
-        *(f"- {line}" for line in power_lines(found.power)),
+        *(f"- {line}" for line in power_lines(found.power, runs)),
         f"- tasks that disagree with themselves most: {', '.join(noisy) if noisy else 'none'}",
         f"- {len(live)} live gates of the skill against itself: {live.count('regression')} blocked",
     ]

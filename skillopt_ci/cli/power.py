@@ -15,6 +15,7 @@ from skillopt_ci.cli.work import Work, at_work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.merge_gate import USUAL_VARIANCE
 from skillopt_ci.core.power import Power, power
+from skillopt_ci.core.runs import Rows
 from skillopt_ci.core.suite_effect import run_variance
 from skillopt_ci.core.texts import plural
 from skillopt_ci.engine.merge import rows_of
@@ -49,7 +50,8 @@ def _row(work: Work, skill: ResolvedSkill, effect: float | None) -> dict[str, ob
     tasks = suite.of(skill.gate.splits)
     base = read_skill(work.project.tree, skill.path, skill.name)
     stored = read_base(work, skill, base, tasks, meters=[], now=None)
-    variance = run_variance(rows_of(stored.rows))
+    rows = rows_of(stored.rows)
+    variance = run_variance(rows)
     wanted = skill.gate.margin if effect is None else effect / 100
     rule = merge_rule(skill, pairs=1)
     found = power(rule, n_tasks=len(tasks), base_runs=skill.gate.base_runs, variance=variance, wanted=wanted)
@@ -58,7 +60,7 @@ def _row(work: Work, skill: ResolvedSkill, effect: float | None) -> dict[str, ob
     work.console.result(
         f"{skill.name} on {skill.target.label}: {len(tasks)} tasks, variance of a run {noise:.3f} ({source})"
     )
-    for line in power_lines(found):
+    for line in power_lines(found, rows):
         work.console.result(f"  {line}")
     return {
         "name": skill.name,
@@ -74,8 +76,9 @@ def _row(work: Work, skill: ResolvedSkill, effect: float | None) -> dict[str, ob
     }
 
 
-def power_lines(found: Power) -> list[str]:
-    """What a suite can show, in words."""
+def power_lines(found: Power, rows: Rows) -> list[str]:
+    """What a suite can show, in words; of a skill whose runs (`rows`) are known and scored nothing it shows no loss."""
+    scores = [score for row in rows for score in row if score is not None]
     wanted = f"{100 * found.wanted:.3g} points"
     tasks = "more than 100,000 tasks" if found.tasks is None else f"{found.tasks} tasks"
     rounds = (
@@ -83,7 +86,9 @@ def power_lines(found: Power) -> list[str]:
         if found.rounds is None
         else f"or {plural(found.rounds, 'round')} (gate.max_rounds) on this suite"
     )
+    nothing = ["every known run scored 0: no loss can show until some of the tasks pass"]
     return [
+        *(nothing if scores and not any(scores) else ()),
         f"a gate shows losses of {100 * found.minimum_detectable_effect:.1f} points or more (80% power)",
         f"to show {wanted}: {tasks} with the rounds as they are; {rounds}",
         f"smallest margin that suits the suite: {found.margin:.2f}",

@@ -141,6 +141,16 @@ def test_power_uses_the_stored_runs(tmp_path: Path) -> None:
     assert (row["variance"], row["variance_measured"]) == (0, True)
     assert row["minimum_detectable_effect"] == pytest.approx(0.1)  # one task of ten
     assert "(measured)" in done.out
+    assert "scored 0" not in done.out
+
+
+def test_where_no_run_scores_anything_no_loss_can_show(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo", skill=SKILL.replace("- Answer", "- Do not answer"))
+    said = "every known run scored 0: no loss can show until some of the tasks pass"
+    assert said not in call(made.root, "power").out  # nothing is known yet
+    assert f"- {said}" in call(made.root, "calibrate", "--gates", "100", "--repeats", "0").out
+    call(made.root, "baseline")
+    assert f"  {said}" in call(made.root, "power").out
 
 
 def test_power_says_when_no_number_is_enough(tmp_path: Path) -> None:
