@@ -10,7 +10,7 @@ from typing import TextIO
 import click
 
 from skillopt_ci.core.spend import Spend
-from skillopt_ci.errors import Problem
+from skillopt_ci.errors import Problem, SkilloptError
 from skillopt_ci.report.escape import log_text
 
 # Problems that differ in names and numbers alone are alike; so many of a kind are shown.
@@ -84,8 +84,15 @@ class Console:
 
 
 def echo(text: str, *, err: bool = False, colour: bool = False) -> None:
-    """Write a line to stdout or stderr; nothing happens where nobody reads."""
+    """Write a line to stdout or stderr; nothing happens where nobody reads.
+
+    Raises:
+        SkilloptError: stdout cannot be written, as on a full disk.
+    """
     try:
         click.echo(text, err=err, color=colour)
-    except BrokenPipeError:  # `| head`: nobody reads the rest, and the exit code is still the command's own
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stderr if err else sys.stdout).fileno())
+        # `| head`: nobody reads the rest, and the exit code is still the command's own.
+        if not err and not isinstance(error, BrokenPipeError):
+            raise SkilloptError(f"stdout: cannot be written: {error.strerror}") from error

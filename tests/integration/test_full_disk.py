@@ -1,4 +1,4 @@
-"""A script grader on a machine whose disk is full: nothing was measured, and that is no score of 0."""
+"""A machine whose disk is full: what a script could not do is no score of 0, and what cannot be printed no bug."""
 
 import json
 import subprocess
@@ -65,3 +65,17 @@ def test_where_there_is_room_a_script_is_not_believed(tmp_path: Path, sandbox: s
     root = project(tmp_path / "p", script, sandbox, disk_mb=64)
     done, value = call_json(root, "eval")
     assert (done.code, value["skills"][0]["mean"]) == (0, mean), done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", [["check"], ["eval"], ["check", "--json", "-"], ["schema"]])
+def test_a_result_that_finds_no_room_is_told_in_one_line(tmp_path: Path, command: list[str]) -> None:
+    root = repository(tmp_path / "p", skill=GOOD, sizes=(1, 3, 1)).root
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-m", "skillopt_ci", *command]
+        done = subprocess.run(
+            words, cwd=root, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "error: stdout: cannot be written: No space left on device"
+    assert "bug" not in done.stderr
