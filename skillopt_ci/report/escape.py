@@ -72,7 +72,7 @@ def md_text(text: str, limit: int = 1000) -> str:
     out = out.replace("@", "@" + _SPACER)
     out = re.sub(r"(?<!&)#(?=[0-9A-Za-z])", "#" + _SPACER, out)
     out = re.sub(r"\b(GH-)(?=\d)", r"\1" + _SPACER, out, flags=re.IGNORECASE)
-    out = re.sub(r"\b(www)\.", r"\1" + _SPACER + ".", out, flags=re.IGNORECASE)
+    out = re.sub(r"(www)\.", r"\1" + _SPACER + ".", out, flags=re.IGNORECASE)  # links behind `_`, too
     return out.replace("://", ":" + _SPACER + "//")
 
 

@@ -133,6 +133,7 @@ class TestMarkdown:
         assert "x" + flat(text) + "x" in data.replace(ZERO_WIDTH, "")
 
     @given(NASTY)
+    @example("_www.example.org a_www.example.org")
     def test_no_mention_reference_or_link(self, text: str) -> None:
         _, data = read(GFM.render(md_text(text)))
         assert not re.search(r"@\w|#\d|GH-\d|www\.|://", data, re.IGNORECASE | re.ASCII)
