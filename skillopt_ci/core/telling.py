@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 
 RUN = 6  # words in a row that no two authors write alike by chance
 SHORT = 3  # words of a short text that are compared as a whole; two tell something when one is a name or a number
@@ -12,6 +13,23 @@ _TOKEN = re.compile(r"[^\W_]+(?:[-./@_][^\W_]+)*")
 _JOINT = re.compile(r"([-./@_])")
 _THOUSANDS = re.compile(r"(?<=\d)[,.' ’_٬](?=\d{3}(?!\d))")
 _DECIMAL = re.compile(r"(?<![\d.,٫])\d+[.,٫]\d+(?![\d٫]|[.,]\d)")
+# A number written in one with its unit or currency: 450kg, EUR1249.50. No ordinal is, and no code: KX88213.
+_GLUED = re.compile(
+    r"(?<![^\W_])\d+(?!(?:st|nd|rd|th)\b)(?=[^\W\d_]+(?![^\W_]))|\b(?:eur|usd|gbp|chf|jpy|cad|aud)(?=\d)", re.IGNORECASE
+)
+# Dates as English and German write them; those with strokes may be read in two ways.
+_MONTHS = MappingProxyType(
+    {
+        **{name: at for at, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)},  # noqa: SIM905 - words
+        **{"mai": 5, "okt": 10, "dez": 12},
+    }
+)
+_MONTH = rf"({'|'.join(_MONTHS)})[a-z]*\.?"
+_DAY_FIRST = re.compile(
+    rf"\b(\d{{1,2}})(?:(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{_MONTH},?\s+|\.(\d{{2}})\.)(\d{{4}})\b", re.IGNORECASE
+)
+_MONTH_FIRST = re.compile(rf"\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})\b", re.IGNORECASE)
+_MARKS = re.compile("[\u0300-\u036f]")  # accents of Latin, Greek and Cyrillic letters
 _OTHER_DIGIT = re.compile(r"[^\D0-9]")
 _SIGN = re.compile(r"\w+|[^\w\s]")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -49,10 +67,11 @@ _GERMAN_SHARE = 0.06
 
 
 def normal(text: str) -> str:
-    """One form of every character; digits of any script are those of this line: 0 to 9."""
+    """One form of every character, without accents; digits of any script are those of this line: 0 to 9."""
     if text.isascii():
         return text
-    return _OTHER_DIGIT.sub(lambda m: str(unicodedata.decimal(m[0])), unicodedata.normalize("NFKC", text))
+    bare = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
+    return _OTHER_DIGIT.sub(lambda m: str(unicodedata.decimal(m[0])), bare)
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -60,8 +79,19 @@ def words(text: str) -> tuple[str, ...]:
 
     Without the ending of "names", as rubrics say what is done and skills what to do.
     """
-    numbers = _THOUSANDS.sub("", normal(text).casefold())
+    numbers = _figures(text).casefold()
     return tuple(map(_base, _WORD.findall(_DECIMAL.sub(lambda m: m[0].rstrip("0"), numbers))))
+
+
+def _figures(text: str) -> str:
+    """The text with its numbers in one form: 450 kg for 450kg, 1250 for 1,250, 2026-04-17 for 17 April 2026."""
+    plain = _DAY_FIRST.sub(lambda m: _iso(m[4], m[2] or m[3], m[1]), normal(text))
+    plain = _MONTH_FIRST.sub(lambda m: _iso(m[3], m[1], m[2]), plain)
+    return _GLUED.sub(r"\g<0> ", _THOUSANDS.sub("", plain))
+
+
+def _iso(year: str, month: str, day: str) -> str:
+    return f"{year}-{int(_MONTHS.get(month.lower(), month)):02}-{int(day):02}"
 
 
 def _base(word: str) -> str:
@@ -131,7 +161,7 @@ def telling(text: str, *, nouns: bool = False) -> Iterable[tuple[str, ...]]:
     code = [(whole,)] if mixed and is_name(whole) else []
     if len(said) >= SHORT or all(w.isdigit() for w in said):
         return [*code, *pieces(said, RUN)]
-    named = [is_name(token, nouns=nouns) for token in _TOKEN.findall(whole)]
+    named = [is_name(token, nouns=nouns) for token in _TOKEN.findall(_figures(whole))]
     return [*code, said] if any(named) or _two_names(text) else []
 
 
@@ -153,13 +183,13 @@ def told_inside(text: str, *, nouns: bool = False) -> set[tuple[str, ...]]:
 def amount(text: str) -> str | None:
     """The number of an answer that is one with its unit: 43 of "43 boats"; None for any other answer."""
     found = _amounts(text)
-    others = [word for word in _WORD.findall(normal(text)) if not word.isdigit()]
+    others = [word for word in _WORD.findall(_figures(text)) if not word.isdigit()]
     return found[0] if len(found) == 1 and 0 < len(others) <= _UNIT and not any(map(_has_digit, others)) else None
 
 
 def _amounts(text: str) -> list[str]:
-    """The numbers in a text, without what stands between their thousands."""
-    found = _AMOUNT.findall(_THOUSANDS.sub("", normal(text)))
+    """The numbers in a text, without what stands between their thousands, and its dates."""
+    found = _AMOUNT.findall(_figures(text))
     return [number for number in found if not _COUNTED.fullmatch(number)]
 
 

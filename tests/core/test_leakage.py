@@ -338,6 +338,62 @@ def test_another_number_is_another(number: str) -> None:
     assert NUMBERS.find(f"- Whoever asks for it gets {number} as the first word of what is said.") is None
 
 
+WRITTEN = leakage_of(
+    (
+        task(1, "test", "450 kg", "What does the crate of the depot weigh?"),
+        task(2, "val", "375ml", "What does the flask hold?"),
+        task(3, "test", "EUR 1249.50", "What is the total of the order?"),
+        task(4, "val", "2026-04-17", "When does the charter end?"),
+        task(5, "test", "3 March 2031", "When was the lock opened?"),
+        task(6, "val", "Sörlund", "Who keeps the lock?"),
+        task(7, "test", "6.2 km", "How long is the towpath?"),
+        *(task(n, "train", "not stated", f"Is clause {n} about rent?") for n in range(8, 40)),
+    ),
+    GRADERS,
+    BODY,
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A crate weighs 450kg.",
+        "Write `450kg`.",
+        "Flasks hold 375 ml.",
+        "A total is EUR1249.50 here.",
+        "A total is 1249.50eur here.",
+        "Towpaths of 6.2km are long.",
+        "The end is 17 April 2026 then.",
+        "The end is April 17th, 2026 then.",
+        "The end is the 17th of Apr. 2026 then.",
+        "The end is 17. April 2026 then.",
+        "The end is 17.04.2026 then.",
+        "It was opened on 2031-03-03 by all.",
+        "It was opened on 3. März 2031 by all.",
+        "Ask Sorlund first.",
+        "Ask So\u0323rlund first.",
+    ],
+)
+def test_an_answer_is_told_however_its_number_date_or_name_is_written(text: str) -> None:
+    assert WRITTEN.find(f"- {text}") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write weights as 12kg, never as 12000g.",
+        "Answer within 30min, by the 4th or at 5pm.",
+        "Dates are written as 2020-01-31, not as 31 January 2020.",
+        "May 17 is as good as 17 May.",
+        "Keep KX88213, utf8 and h264 as they are.",
+        "Sums are in EUR, as EUR20.",
+        "Write café and naïve with their accents.",
+    ],
+)
+def test_other_numbers_dates_and_words_do_not(text: str) -> None:
+    assert WRITTEN.find(f"- {text}") is None
+
+
 def with_files(number: int, *files: str) -> Task:
     attached = tuple(Attachment(name=name, data=b"name,total\n") for name in files)
     return Task(id=f"f{number}", prompt="Sum it.", source=Source(file="f", line=number), files=attached, split="val")
