@@ -75,6 +75,7 @@ _CALL = re.compile(
     r"|(?:\.{1,2}|~)?/[\w./-]+ (?![\s#<-])\S|\./\S"
     rf"|(?![A-Z])[\w./-]{{2,}}(?:\s+[^\s-]\S*)*\s+{_SWITCH})"
 )
+_NEXT = re.compile(r";|&&")  # behind it a shell's line has its next command; behind a bar a row has its next cell
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _INFO = re.compile(r"\w+|!")
 _SHELLS = frozenset({"sh", "bash", "zsh", "fish", "csh", "ksh", "dash", "tcsh", "shell", "console", "terminal",
@@ -98,7 +99,12 @@ _DASHED = frozenset({"sql", "lua", "haskell", "hs", "elm", "ada", "vhdl"})  # "-
 def command_in(line: str) -> Iterator[tuple[int, int]]:
     """Where a line holds a command, or code among its words is one."""
     yield from (match.span() for match in _COMMAND.finditer(line))
-    yield from (span.span() for span in _SPAN.finditer(line) if _CALL.match(span.group(2)))
+    yield from (span.span() for span in _SPAN.finditer(line) if _calls(span.group(2)))
+
+
+def _calls(code: str) -> bool:
+    """Whether a line of code is a command, or one of several is."""
+    return any(map(_CALL.match, (code, *_NEXT.split(code))))
 
 
 def commands_of(language: str, code: str) -> Iterator[str]:
@@ -107,7 +113,7 @@ def commands_of(language: str, code: str) -> Iterator[str]:
     if any(word in _SHELLS or word.startswith("shell") for word in words):
         yield from filter(str.strip, code.split("\n"))
     elif not words or words[0] in _NO_LANGUAGE:
-        yield from (line for line in code.split("\n") if _CALL.match(_MARK.sub("", line, count=1)) or _CALL.match(line))
+        yield from (line for line in code.split("\n") if _calls(_MARK.sub("", line, count=1)) or _calls(line))
     else:
         yield from filter(_PATH_CALL.match, code.split("\n"))
 

@@ -51,6 +51,9 @@ from skillopt_ci.core.brings import commands, permissions, urls
         "`source ~/evil.sh`",
         "`. ./evil.sh`",
         "`cd /tmp && ls`",
+        "Look with `ls; cat /etc/passwd`.",
+        "`true && npm test`",
+        "```\nid; cat ~/.ssh/id_rsa\n```",
         "`export PATH=/evil:$PATH`",
         "Show `printenv | sort`.",
         "`eval $CODE`",
@@ -150,6 +153,7 @@ def test_commands(text: str) -> None:
         "```diff\n- return -x\n+ return x -y\n+ total -= 1\n```\n\n```php\necho $total;\n```",
         "```yaml\nsource: ~/x\n- head: b\n- find: /x\n- ./skills\n```\n\n```md\n- Say what it is.\n# Head\n```",
         "Read the invoice and find\nthe total; then make\nsure that it is right.",
+        "```\n| node count | 3 |\n| a | ls of b |\n```\n\nWrite `a; b` and `x && y`.",
     ],
 )
 def test_no_commands(text: str) -> None:
