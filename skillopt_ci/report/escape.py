@@ -29,6 +29,7 @@ _TOKENS = re.compile(
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{35}|\bxox[abprs]-[A-Za-z0-9-]{10,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[A-Za-z0-9+/=\s:,-]*?-----END [A-Z ]*PRIVATE KEY-----)?"
 )
+_ESCAPED = re.compile("%[0-9A-F]{2}")
 
 
 def visible(text: str) -> str:
@@ -107,7 +108,8 @@ def xml_safe(text: str) -> str:
 def scrubber(secrets: Sequence[str]) -> Callable[[str], str]:
     """A function that replaces secrets of at least 6 characters by `***`.
 
-    It knows them as they are, and as they look in base64, URLs, JSON, HTML and Markdown.
+    It knows them as they are, in capitals and in small letters, and as they look in base64, hexadecimal digits, URLs,
+    JSON, HTML and Markdown.
     """
     forms = sorted({form for secret in secrets for form in _forms(secret)}, key=lambda form: (-len(form), form))
     if not forms:
@@ -151,11 +153,11 @@ def _forms(secret: str) -> set[str]:
     if len(secret) < SECRET_MIN:
         return set()
     raw = secret.encode("utf-8", "surrogatepass")
+    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
     forms = {
-        secret,
-        quote(raw, safe=""),
-        quote(raw),
-        quote_plus(raw),
+        *(case for form in (secret, raw.hex()) for case in (form, form.upper(), form.lower())),
+        *quoted,
+        *(_ESCAPED.sub(lambda m: m[0].lower(), form) for form in quoted),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         html.escape(secret),

@@ -199,7 +199,19 @@ class TestScrub:
 
     @pytest.mark.parametrize(
         "form",
-        [SECRET, quote(SECRET), quote(SECRET, safe=""), json.dumps(SECRET), html_text(SECRET), md_text(SECRET)],
+        [
+            SECRET,
+            quote(SECRET),
+            quote(SECRET, safe=""),
+            json.dumps(SECRET),
+            html_text(SECRET),
+            md_text(SECRET),
+            SECRET.upper(),
+            SECRET.lower(),
+            SECRET.encode().hex(),
+            SECRET.encode().hex().upper(),
+            re.sub("%..", lambda m: m[0].lower(), quote(SECRET, safe="")),
+        ],
     )
     def test_forms(self, form: str) -> None:
         assert scrub(f"<<{form}>>", [SECRET]) in ("<<***>>", '<<"***">>')
