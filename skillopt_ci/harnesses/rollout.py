@@ -18,7 +18,7 @@ from skillopt_ci.harnesses.ending import ending
 from skillopt_ci.harnesses.present import unfit
 from skillopt_ci.harnesses.recorded import Recorded
 from skillopt_ci.harnesses.rollout_key import bench_identity
-from skillopt_ci.harnesses.scrubbing import scrubbed
+from skillopt_ci.harnesses.scrubbing import scrubbed, scrubbed_words
 from skillopt_ci.harnesses.stored_rollout import as_value
 from skillopt_ci.harnesses.transcript import Transcript
 from skillopt_ci.ledger import Ledger
@@ -158,7 +158,11 @@ class AgentHarness:
         set_up(bench.sandbox, root, task.setup, self._limits())
         strip(work, agent.stripped, keep=root / agent.skills_folder)
         before = Snapshot.take(work)
-        finished = bench.sandbox.run(self._command(scene, invocation))
+
+        def clean(text: str) -> str:  # the token is worth nothing any more, and another one every time
+            return bench.clean(text.replace(entered.token, "***"))
+
+        finished = scrubbed_words(bench.sandbox.run(self._command(scene, invocation)), clean)
         bench.gateway.shut(entered)
         metered = entered.metered
         if metered.fatal is not None:
@@ -168,8 +172,7 @@ class AgentHarness:
         transcript = agent.transcript(scene, finished, metered)
         stop = ending(finished, metered, transcript)
         found = _trajectory(scene, transcript, before.changes(), finished, stop)
-        # The token is worth nothing any more, and another one every time.
-        return scrubbed(found, lambda text: bench.clean(text.replace(entered.token, "***")))
+        return scrubbed(found, clean)
 
     def _command(self, scene: Scene, invocation: Invocation) -> Command:
         return Command(

@@ -90,6 +90,16 @@ def test_a_key_that_the_server_echoes_is_kept_nowhere(kind: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_no_part_of_a_key_is_in_the_words_of_an_agent_that_failed(kind: str) -> None:
+    told = "sys.stderr.write(ask('x') + ' ' + os.environ['TOKEN'] + '.' * 240); sys.exit(3)"
+    with agents(kind, lambda _: messages_reply(KEY)) as w:
+        w.clean = lambda text: text.replace(KEY, "***")
+        with pytest.raises(CallFailedError, match=r"ended with code 3: \*{3} \S*\*{3}\.{240}$") as caught:
+            w.run(told)
+        assert caught.value.message in str(w.ledger.failures(9))
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_real_key_is_nowhere(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     with Ledger(tmp_path / "l.sqlite") as ledger, agents(kind, lambda _: messages_reply("3"), ledger=ledger) as w:
