@@ -221,6 +221,12 @@ class TestScrub:
         for text in (secret, f"x{secret}", f"key {secret} refused"):
             assert scrub(md_text(text), [secret]) == text.replace(secret, "***")
 
+    @pytest.mark.parametrize("hidden", ["\u200b", "\x1b[0m", "\x00", "\u202e", "\ufeff"])
+    def test_what_a_page_leaves_out_hides_no_secret(self, hidden: str) -> None:
+        text = f"a{hidden}b {SECRET[:6]}{hidden}{SECRET[6:]}"
+        assert html_text(scrub(text, [SECRET])) == "ab ***"
+        assert scrub(f"a{hidden}b", [SECRET]) == f"a{hidden}b"
+
     def test_short_and_empty_secrets_are_no_secrets(self) -> None:
         assert scrub("abc test  ", ["abc", "", "  \n "]) == "abc test  "
 
