@@ -34,6 +34,7 @@ _CRITERIA = MappingProxyType(
 _DATASET = MappingProxyType(
     dict.fromkeys(("sample_per_stratum", "stratify_field", "sample_seed", "limit"), "samples of the rows")
 )
+_SEVERAL = "it is about several skills, one of which should trigger: keep the `skill_triggered` of one skill"
 
 
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
@@ -77,7 +78,7 @@ def _split(value: object) -> Split | None:
 
 def _task(node: Node, row: Mapping[str, object], name: str, split: Split | None) -> Task | None:
     checks = Checks()
-    trigger: bool | None = None
+    triggers: set[bool] = set()
     for one in node.nodes("success_criteria"):
         one.get("description")
         kind, weight = one.text("type"), one.get("weight")
@@ -85,7 +86,7 @@ def _task(node: Node, row: Mapping[str, object], name: str, split: Split | None)
             checks.lose(one, INFORMS)
         elif kind == "skill_triggered":
             wanted = _filled(one.text("expected_skill"), row)
-            trigger = wanted == _filled(one.text("skill_name") or wanted or " ", row)
+            triggers.add(wanted == _filled(one.text("skill_name") or wanted or " ", row))
             _lose(one, weight)
         elif kind == "llm_judge" and not one.get("files") and (rubric := _filled(one.text("prompt"), row)).strip():
             checks.criteria.append(rubric)
@@ -96,10 +97,16 @@ def _task(node: Node, row: Mapping[str, object], name: str, split: Split | None)
         id=name,
         prompt=_filled(_prompt(node), row),
         split=split,
-        should_trigger=trigger,
+        should_trigger=next(iter(triggers)) if len(triggers) == 1 else None,
         tags=node.some_texts("tags"),
     )
-    return make(node, draft, checks)
+    whole, node.name = node.name, name  # what is lost of one row says of which
+    if len(triggers) > 1:
+        checks.lost = True
+        node.lose_part("success_criteria", _SEVERAL)
+    made = make(node, draft, checks)
+    node.name = whole
+    return made
 
 
 def _prompt(node: Node) -> str:

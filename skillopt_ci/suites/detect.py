@@ -168,7 +168,11 @@ _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
         or any(_has(_first(v, k), "query", "should_trigger") for k in ("queries", "evals", "tests", "cases"))
     ),
     "adewale": lambda v: "cases" in v and _any(v, "variants", "skill_paths", "ablations", "split_policy"),
-    "evals-json": lambda v: "evals" in v or _any(_first(v, "test_cases"), "prompt", "input", "question", "query"),
+    "evals-json": lambda v: (
+        "evals" in v
+        or _any(_first(v, "test_cases"), "prompt", "input", "question", "query")
+        or (_has(_first(v, "cases"), "question") and _LISTS["evals-json"](_first(v, "cases")))
+    ),
     "vally": lambda v: _any(v, "stimuli", "scenarios") and "prompts" not in v,
     "prompt-yml": lambda v: "messages" in v and _any(v, "testData", "evaluators", "model"),
     "databricks": lambda v: "test_cases" in v,

@@ -7,7 +7,9 @@ Expectations and assertions in words become a judge's criteria; `expected_output
 when there are no others.
 """
 
+import posixpath
 import re
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from skillopt_ci.core.agreement import parse_samples
@@ -28,7 +30,7 @@ from skillopt_ci.suites.making import (
 )
 
 PROMPT = ("prompt", "input", "question", "query")
-LISTS = ("evals", "test_cases")
+LISTS = ("evals", "test_cases", "cases")
 CRITERIA = ("expectations", "expected_behavior", "expected_behaviors", "expect")
 DESCRIBED = ("expected_output", "ground_truth")
 _REASONS = MappingProxyType(
@@ -65,22 +67,31 @@ AGENT_KINDS = ("tool_use", "tool_used", "tool_call", "file_exists", "file_contai
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     """The tasks of one evals file."""
     report = Report(tree, path)
-    tasks: list[Task | None] = []
+    items: list[tuple[Node, str | None]] = []
     for node in top(report, data):
         listed = next(iter(node.present(LISTS)), None)
         if listed is None and "evals" not in node.item.value:
-            tasks.append(_task(node, None))
+            items.append((node, None))
             continue
-        skill = node.get("skill_name")
-        found = node.nodes(listed or "evals")
-        tasks += [_task(one.as_item(), skill if isinstance(skill, str) else None) for one in found]
+        skill = next((s for s in map(node.get, ("skill_name", "skill")) if isinstance(s, str) and s), None)
+        items += [(one.as_item(), skill) for one in node.nodes(listed or "evals")]
         for key in ("version", "description", "$schema", "schema_version", "metadata", "name"):
             node.get(key)
         node.lose_rest(_REASONS)
-    return report.result(tasks)
+    own = _own_names(items)
+    return report.result([_task(node, skill, own) for node, skill in items])
 
 
-def _task(node: Node, skill: str | None) -> Task | None:
+def _own_names(items: Sequence[tuple[Node, str | None]]) -> frozenset[str]:
+    """The names of the skill itself; none when no `expected_skill` has one, as then they all may be an older one."""
+    names: set[str] = set()
+    for node, skill in items[:1]:
+        names = {skill or "", *map(posixpath.basename, skill_roots(node, skill)[1:])} - {""}
+    found = (node.item.value.get("expected_skill") for node, _ in items)
+    return frozenset(names) if any(isinstance(one, str) and one in names for one in found) else frozenset()
+
+
+def _task(node: Node, skill: str | None, own: frozenset[str]) -> Task | None:
     key = node.one_of(PROMPT)
     identity = next(iter(node.present(("id", "eval_name", "name"))), None)
     given = node.get(identity) if identity else None
@@ -102,7 +113,7 @@ def _task(node: Node, skill: str | None) -> Task | None:
         prompt=node.prompt(key) if key else "",
         files=attach(node, "files", node.some_texts("files"), skill_roots(node, skill)),
         split=split_named(node),
-        should_trigger=_trigger(node),
+        should_trigger=_trigger(node, own),
         tags=node.some_texts("tags"),
         metadata=MappingProxyType({**node.mapping("metadata"), **notes}),
     )
@@ -134,11 +145,11 @@ def _criteria(node: Node, key: str, checks: Checks) -> None:
                 node.lose_part(key, WORKSPACE_LOST, number)
 
 
-def _trigger(node: Node) -> bool | None:
-    """Whether the skill should trigger; NVIDIA says it with `expected_skill`, null for a negative."""
-    said = node.flag("should_trigger")
+def _trigger(node: Node, own: frozenset[str]) -> bool | None:
+    """Whether the skill should trigger; NVIDIA says it with `expected_skill`: null or another skill for a negative."""
+    said, wanted = node.flag("should_trigger"), node.get("expected_skill")
     if said is None and "expected_skill" in node.item.value:
-        return node.get("expected_skill") is not None
+        return wanted in own if own and isinstance(wanted, str) else bool(wanted)
     return said
 
 

@@ -45,3 +45,18 @@ def test_a_prompt_in_a_file_of_its_own() -> None:
     missing = text("coder-eval", content)
     assert missing.tasks == ()
     assert said(missing) == ["f.yaml:2: cannot be read: prompts/p.md: no such file"]
+
+
+def test_rows_that_are_about_several_skills_are_left_out_and_those_about_none_should_not_trigger() -> None:
+    criteria = "".join(
+        f"  - {{type: skill_triggered, skill_name: {name}, expected_skill: '${{row.skill}}'}}\n" for name in ("a", "b")
+    )
+    rows = "dataset: {rows: [{id: one, skill: a}, {id: two, skill: b}, {id: none, skill: ''}]}\n"
+    result = text("coder-eval", f"task_id: t\ninitial_prompt: p ${{row.id}}\nsuccess_criteria:\n{criteria}{rows}")
+    assert [(t.id, t.should_trigger) for t in result.tasks] == [("t/none", False)]
+    assert lost(result) == [
+        (1, "t/one", ""),
+        (1, "t/two", ""),
+        (3, "t/one", "success_criteria"),
+        (3, "t/two", "success_criteria"),
+    ]

@@ -192,3 +192,36 @@ def test_fields_that_nobody_knows_are_lost_by_name_when_they_say_no_or_nought() 
     content = json.dumps({"evals": [{"id": 1, "prompt": "p", "model": 0, "assertions": [said_no]}]})
     result = text("evals-json", content, path="evals.json")
     assert [loss.field for loss in result.losses] == ["assertions[0].should_pass", "assertions[0].importance"]
+
+
+def triggers(items: object, path: str = PATH) -> list[bool | None]:
+    data = json.dumps(items).encode()
+    return [t.should_trigger for t in read(MemoryTree({path: data}), path, data).tasks]
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        (["a", "other", None, ""], [True, False, False, False]),  # another skill is the right choice
+        (["a-of-old", "a-of-old", None], [True, True, False]),  # no item has the skill's name: it may have another one
+        (["a"], [True]),
+    ],
+)
+def test_an_item_that_expects_another_skill_should_not_trigger_this_one(
+    named: list[str | None], expected: list[bool]
+) -> None:
+    items = [{"id": n, "question": f"q{n}", "expected_skill": s, "ground_truth": "g"} for n, s in enumerate(named)]
+    assert triggers(items) == expected
+    assert triggers({"skill_name": "a", "evals": items}, "evals/evals.json") == expected
+    assert triggers({"skill": "a", "cases": items}, "evals/evals.json") == expected
+
+
+def test_what_is_said_of_triggering_counts_more_than_the_expected_skill() -> None:
+    result = one({"should_trigger": False, "expected_skill": "a"})
+    assert (result.tasks[0].should_trigger, result.losses) == (False, ())
+
+
+def test_items_under_cases_with_questions_are_of_this_format() -> None:
+    case = {"id": "1", "question": "q", "ground_truth": "g"}
+    assert detect("evals/evals.json", json.dumps({"skill": "a", "cases": [case]}).encode()) == "evals-json"
+    assert detect("eval.yaml", b"cases: [{name: a, prompt: p, expectations: [x]}]\n") == "decimal-labs"
