@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.split import count_splits
-from skillopt_ci.core.task import SPLITS, Source, Task
+from skillopt_ci.core.task import SPLITS, Task
 from skillopt_ci.core.texts import folded
 from skillopt_ci.errors import Problem
 
@@ -12,14 +12,15 @@ FEWEST_VAL, FEWEST_TEST = 20, 50
 
 
 def duplicate_ids(tasks: Iterable[Task]) -> list[Problem]:
-    """Every task whose id an earlier one has."""
-    seen: dict[str, Source] = {}
+    """Every task whose id an earlier one has; rows without ids have the same one when they say the same."""
+    seen: dict[str, Task] = {}
     problems: list[Problem] = []
     for task in tasks:
-        first = seen.setdefault(task.id, task.source)
-        if first is not task.source:
-            advice = "ids must be unique; without one, the content gives it"
-            problems.append(task.source.problem(f"the id {task.id!r} is taken by {first}; {advice}"))
+        first = seen.setdefault(task.id, task)
+        if first is not task:
+            same = (task.prompt, task.context, task.expected) == (first.prompt, first.context, first.expected)
+            advice = "it asks the same: remove one" if same else "ids must be unique; without one, the content gives it"
+            problems.append(task.source.problem(f"the id {task.id!r} is taken by {first.source}; {advice}"))
     return problems
 
 

@@ -30,7 +30,8 @@ _CHAT = "a conversation of several turns"
 _FILE_REASONS = MappingProxyType(
     {
         **dict.fromkeys(("providers", "targets", "evaluateOptions", "env", "commandLineOptions"), MODELS),
-        **dict.fromkeys(("extensions", "nunjucksFilters", "redteam"), CODE),
+        **dict.fromkeys(("extensions", "nunjucksFilters"), CODE),
+        "redteam": "attacks that promptfoo makes up: name the file of them that it has written",
         **dict.fromkeys(("outputPath", "sharing", "writeLatestResults", "metadata", "tracing"), "about its own runs"),
         "derivedMetrics": "metrics of a whole run",
     }
@@ -71,6 +72,9 @@ class _Suite:
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     """The tests of one configuration as tasks."""
     report = Report(tree, path)
+    if is_program(path):
+        report.wrong(f"{CODE}; save the configuration that it makes as promptfooconfig.yaml")
+        return report.result([])
     tasks: list[Task | None] = []
     nodes = top(report, data)
     if nodes and all("vars" in n.item.value and not n.present(("prompts", "tests", "providers")) for n in nodes):
@@ -134,7 +138,7 @@ def _tests(node: Node) -> Iterator[Node]:
                 yield from load_tests(one, "path", str(one.get("path")))
             elif isinstance(one, Node):
                 yield one.as_item()
-    elif "scenarios" not in node.item.value:  # promptfoo then runs every prompt once
+    elif not node.present(("scenarios", "redteam")):  # promptfoo then runs every prompt once
         yield Node(node.report, Document(path=node.path, value={}, places={}, first=node.item.line))
     for scenario in node.nodes("scenarios"):
         scenario.lose_item("scenarios: write their tests out under 'tests'")
@@ -146,6 +150,8 @@ def _prompts(node: Node) -> tuple[str, ...]:
     if value is None:
         return ("{{prompt}}",)
     made: list[str] = []
+    if isinstance(value, dict) and not {"raw", "file", "id"} & value.keys():
+        value = list(value)  # of prompts, or files of them, and their labels
     listed = value if isinstance(value, list) else [value]
     for number, one in enumerate(listed):
         text = one.get("raw") or one.get("file") or one.get("id") if isinstance(one, dict) else one

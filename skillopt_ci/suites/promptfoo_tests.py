@@ -14,7 +14,7 @@ from skillopt_ci.suites.promptfoo_asserts import from_text
 
 REMOTE = "tests from a web address"
 BINARY = "a file that is no text"
-_SCRIPT = re.compile(r"\.(?:[cm]?[jt]s|py)(?::\w+)?$", re.IGNORECASE)
+_SCRIPT = re.compile(r"\.(?:[cm]?[jt]s|py)(?::[\w.]+)?$", re.IGNORECASE)
 _COLUMNS = {"__description": "description", "__metric": "metric"}
 _THRESHOLD = "__threshold"
 _OPTIONS = {"__prefix": "prefix", "__suffix": "suffix"}
@@ -77,11 +77,17 @@ def _column(node: Node, path: str, text: str) -> list[str]:
     if "," not in text:
         lines = [line for line in text.split("\n") if line.strip()]
         return lines[1:] if lines and lines[0].strip().lower() == "prompt" else lines
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    found: list[list[str]] = []
+    line = 1
     try:
-        header, *rows = [[cell.strip() for cell in row] for row in csv.reader(StringIO(text, newline=""), strict=True)]
+        for row in reader:
+            found.append([cell.strip() for cell in row])
+            line = reader.line_num + 1
     except csv.Error as error:
-        node.report.wrong(f"not a valid table: {error}", path=path)
+        node.report.wrong(f"not a valid table: {error}", path=path, line=line)
         return []
+    header, *rows = found
     if "prompt" not in header:
         node.report.wrong("the table has no column 'prompt'", path=path, line=1)
     return [dict(zip(header, row, strict=False)).get("prompt", "") for row in rows]

@@ -15,10 +15,12 @@ from skillopt_ci.suites.inspect_ai import CHAT, prompt_of
 from skillopt_ci.suites.making import Checks, Draft, clean_id, make, split_named
 from skillopt_ci.suites.tables import as_node, is_table, rows
 
-PROMPTS = ("question", "prompt", "instruction", "input", "query")
+PROMPTS = ("question", "prompt", "instruction", "input", "query", "user_input")
+# The first one that says something. Beside a name that can only mean what is right, `answer` is what a system answered,
+# as in the tables of ragas.
 ANSWERS = (
-    *("expected", "ideal", "answer", "answers", "target", "expected_answer", "expected_output", "reference"),
-    *("reference_answer", "ground_truth", "output", "completion"),
+    *("expected", "ideal", "expected_answer", "expected_output", "expected_response", "ground_truth", "gold_answer"),
+    *("reference_answer", "ground_truth_answer", "answer", "answers", "target", "reference", "output", "completion"),
 )
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
@@ -46,7 +48,7 @@ def _task(node: Node) -> Task | None:
     node.name = clean_id(str(given)) if isinstance(given, str | int) and not isinstance(given, bool) else ""
     there = node.item.value
     asked = next((key for key in PROMPTS if there.get(key)), PROMPTS[0])
-    answered = next((key for key in ANSWERS if key in there), ANSWERS[0])
+    answered = next((key for key in ANSWERS if there.get(key) not in (None, "", [])), ANSWERS[0])
     prompt = prompt_of(node, asked)
     if prompt is None:
         node.lose_item(CHAT)

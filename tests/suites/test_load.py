@@ -97,6 +97,7 @@ def test_duplicate_ids_name_both_places() -> None:
 def test_tasks_without_id_and_with_the_same_content_are_duplicates() -> None:
     (message,) = errors(load({"a.jsonl": lines({"prompt": "p"}, {"prompt": "p"})}, "a.jsonl")[1])
     assert message.startswith("a.jsonl:2: the id '")
+    assert message.endswith("' is taken by a.jsonl:1; it asks the same: remove one")
 
 
 def test_the_same_prompt_in_two_splits_names_both_places() -> None:

@@ -223,8 +223,8 @@ def test_prompts_in_files_of_several_kinds(name: str, content: str, wanted: list
 def test_tables_of_prompts_that_are_wrong() -> None:
     for content, wanted in (
         ("a,b\nc,d\n", "p.csv:1: the table has no column 'prompt'"),
-        ('prompt,b\n"one,c\ntwo,d\n', "p.csv: not a valid table: unexpected end of data"),
-        (f"prompt,b\n{'x' * 200_000},c\n", "p.csv: not a valid table: field larger than field limit (131072)"),
+        ('prompt,b\n"one,c\ntwo,d\n', "p.csv:2: not a valid table: unexpected end of data"),
+        (f"prompt,b\n{'x' * 200_000},c\n", "p.csv:2: not a valid table: field larger than field limit (131072)"),
     ):
         result = text("promptfoo", "prompts: [file://p.csv]\ntests: [{vars: {a: 1}}]\n", **{"p.csv": content})
         assert (result.tasks, said(result)) == ((), [wanted])
@@ -402,3 +402,43 @@ def test_what_all_tests_share_is_no_loss_where_there_are_none() -> None:
     shared = "defaultTest: {vars: {b: 2}, assert: [{type: contains, value: x}], threshold: 0.5, odd: 1}\n"
     result = text("promptfoo", f"prompts: [p]\ntests: t.py\n{shared}")
     assert [loss.field for loss in result.losses] == ["tests", "defaultTest.odd"]
+
+
+@pytest.mark.parametrize("name", ["promptfooconfig.js", "evals/promptfooconfig.ts"])
+def test_a_configuration_that_is_a_program_is_named_as_one(name: str) -> None:
+    content = "// made by hand\nmodule.exports = {prompts: ['p'], tests: []};\n"
+    assert detect(name, content.encode()) == "promptfoo"
+    (message,) = said(text("promptfoo", content, path=name))
+    assert message == (
+        f"{name}: code is never run on import; save the configuration that it makes as promptfooconfig.yaml"
+    )
+
+
+@pytest.mark.parametrize("function", ["make", "Made.by_class"])
+def test_functions_of_programs_are_lost_and_no_missing_files(function: str) -> None:
+    result = text("promptfoo", f"prompts: [p, 'file://a.py:{function}']\ntests: ['file://b.py:{function}']\n")
+    assert said(result) == []
+    assert [(loss.field, loss.reason) for loss in result.losses] == [
+        ("tests", "code is never run on import"),
+        ("prompts", "code is never run on import"),
+    ]
+
+
+def test_attacks_that_promptfoo_makes_up_are_lost_with_advice() -> None:
+    result = text("promptfoo", "targets: [x]\nredteam: {purpose: p, plugins: [pii]}\n")
+    assert (result.tasks, said(result)) == ((), [])
+    assert "name the file of them" in next(loss.reason for loss in result.losses if loss.field == "redteam")
+
+
+def test_prompts_may_be_keys_with_their_labels() -> None:
+    files = {"a.txt": "Say {{x}}"}
+    content = "prompts: {a.txt: first, 'Sing {{x}}': second}\ntests: [{vars: {x: y}}]\n"
+    assert [t.prompt for t in text("promptfoo", content, **files).tasks] == ["Say y", "Sing y"]
+    one = text("promptfoo", "prompts: {raw: 'Say {{x}}', label: l}\ntests: [{vars: {x: y}}]\n")
+    assert [t.prompt for t in one.tasks] == ["Say y"]
+
+
+def test_a_broken_table_of_prompts_has_its_line() -> None:
+    files = {"p.csv": 'prompt,label\np,one\n"q","two" # three\n'}
+    result = text("promptfoo", "prompts: p.csv\ntests: [{vars: {x: y}}]\n", **files)
+    assert said(result) == ["p.csv:3: not a valid table: ',' expected after '\"'"]

@@ -79,7 +79,8 @@ def test_a_table_is_the_same_with_line_ends_of_windows() -> None:
 def test_a_table_without_a_prompt_is_said_once() -> None:
     rows = "a,b\n" + "1,2\n" * 300
     assert said(text("qa", rows, "s.csv")) == [
-        "s.csv:1: no column has the name of a prompt (question, prompt, instruction, input, query); there are: a, b"
+        "s.csv:1: no column has the name of a prompt (question, prompt, instruction, input, query, user_input); "
+        "there are: a, b"
     ]
     assert said(text("qa", "question,answer\n", "s.csv")) == []
     assert said(text("qa", "question,answer\n,2\n", "s.csv")) == ["s.csv:2: the prompt is missing or empty"]
@@ -105,3 +106,22 @@ def test_a_table_without_a_prompt_is_said_once() -> None:
 )
 def test_what_is_taken_for_such_rows(path: str, data: bytes, wanted: str) -> None:
     assert detect(path, data) == wanted
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "expected"),
+    [
+        ("question,answer,contexts,ground_truth", "q,said,c,right", "right"),
+        ("question,answer,expected_answer", "q,said,right", "right"),
+        ("question,answer,ground_truth", "q,right,", "right"),  # nobody has filled in the other one
+        ("user_input,response,reference", "q,said,right", "right"),
+        ("question,gold_answer", "q,right", "right"),
+    ],
+)
+def test_what_is_right_counts_beside_what_a_system_answered(names: str, cells: str, expected: str) -> None:
+    (task,) = text("qa", f"{names}\n{cells}\n", "t.csv").tasks
+    assert (task.prompt, task.expected) == ("q", (expected,))
+
+
+def test_rows_with_a_gold_answer_are_found_out() -> None:
+    assert detect("t.jsonl", b'{"id": "1", "category": "c", "question": "q", "gold_answer": "a"}\n') == "qa"
