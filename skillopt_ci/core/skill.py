@@ -22,6 +22,14 @@ _CLOSE = re.compile(r"^---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
 # What PyYAML lets through: a date such as 2026-02-31, `!!bool x`, `!!int ""`, `!!timestamp x`, a thousand brackets.
 _BAD_VALUES = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
 _MAX_DIGITS = 300
+_MISTAKES: Mapping[str, str] = {  # words of the parser, what to do
+    "mapping values are not allowed": "quote a text that holds a ':', or check the indent",
+    "expected a comment or a line break": "the text after '>' or '|' begins on the next line",
+    "expected alphabetic or numeric character": "quote a text that begins with '*' or '&'",
+    "sequence entries are not allowed": "quote a text that begins with '-'",
+    "but found '<scalar>'": "quote the whole of a text that begins with '[' or a quotation mark, or check the indent",
+    "'\\t'": "indent with spaces, not with tabs",
+}
 
 
 class _Loader(yaml.SafeLoader):
@@ -117,11 +125,9 @@ def opens_frontmatter(text: str) -> bool:
 
 
 def yaml_words(error: yaml.YAMLError) -> str:
-    """What the parser says of YAML, on one line; for the two usual mistakes with what to do."""
+    """What the parser says of YAML, on one line; for the usual mistakes with what to do."""
     said = " ".join(str(getattr(error, "problem", None) or getattr(error, "context", None) or error).split())
-    if said.startswith("mapping values are not allowed"):
-        return f"{said}; quote a text that holds a ':', or check the indent"
-    return f"{said}; indent with spaces, not with tabs" if "'\\t'" in said else said
+    return next((f"{said}; {advice}" for mistake, advice in _MISTAKES.items() if mistake in said), said)
 
 
 def parse_frontmatter(frontmatter: str) -> dict[str, object]:

@@ -40,6 +40,26 @@ def test_a_skill_within_the_rules_is_not_mentioned() -> None:
             "SKILL.md:3:1: the frontmatter cannot be read: not valid YAML: found character "
             "'\\t' that cannot start any token; indent with spaces, not with tabs",
         ),
+        (
+            "---\na: > Reads invoices.\n---\n",
+            "SKILL.md:2:6: the frontmatter cannot be read: not valid YAML: expected a comment or a line break, but "
+            "found 'R'; the text after '>' or '|' begins on the next line",
+        ),
+        (
+            "---\na: **Reads** invoices\n---\n",
+            "SKILL.md:2:5: the frontmatter cannot be read: not valid YAML: expected alphabetic or numeric character, "
+            "but found '*'; quote a text that begins with '*' or '&'",
+        ),
+        (
+            "---\na: - Reads invoices\n---\n",
+            "SKILL.md:2:4: the frontmatter cannot be read: not valid YAML: sequence entries are not allowed here; "
+            "quote a text that begins with '-'",
+        ),
+        (
+            "---\na: [Finance] Reads invoices\n---\n",
+            "SKILL.md:2:14: the frontmatter cannot be read: not valid YAML: expected <block end>, but found "
+            "'<scalar>'; quote the whole of a text that begins with '[' or a quotation mark, or check the indent",
+        ),
         ("---\na: \x01\n---\n", "SKILL.md:1:1: the frontmatter cannot be read: not valid YAML: it has a control"),
         ("---\n- a\n---\n", "SKILL.md:2:1: the frontmatter cannot be read: it must be a mapping"),
         ("---\n? [a]\n: b\n---\n", "SKILL.md:2:3: the frontmatter cannot be read: a key must be a word"),
