@@ -22,6 +22,9 @@ ANSWERS = (
     *("expected", "ideal", "expected_answer", "expected_output", "expected_response", "ground_truth", "gold_answer"),
     *("reference_answer", "ground_truth_answer", "answer", "answers", "target", "reference", "output", "completion"),
 )
+_CHOICES = ("options", "choices")
+_LETTERS = ("A", "B", "C", "D", "E", "a", "b", "c", "d", "e")
+_NOT_ASKED = "its choices are not in its prompt: write them into it, or as `input`, `target` and `choices` (inspect)"
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -53,6 +56,9 @@ def _task(node: Node) -> Task | None:
     if prompt is None:
         node.lose_item(CHAT)
         return None
+    if any(choice not in prompt for choice in _choices(there)):
+        node.lose_item(_NOT_ASKED)
+        return None
     # A general instruction and what it is about, as data sets for tuning have them.
     about = "input" if asked == "instruction" and "input" in there else "context"
     draft = Draft(
@@ -66,3 +72,13 @@ def _task(node: Node) -> Task | None:
     )
     node.lose_rest(_NO_REASONS)
     return make(node, draft, Checks())
+
+
+def _choices(row: Mapping[str, object]) -> list[str]:
+    """What a row offers to choose from, in a field of its own or in a column for each letter."""
+    lettered = [row[key] for key in _LETTERS if key in row]
+    listed: list[object] = lettered if len(lettered) > 1 else []
+    for given in map(row.get, _CHOICES):
+        if isinstance(given, list | dict):
+            listed = list(given.values() if isinstance(given, dict) else given)
+    return [str(one) for one in listed if one not in (None, "")]

@@ -125,3 +125,20 @@ def test_what_is_right_counts_beside_what_a_system_answered(names: str, cells: s
 
 def test_rows_with_a_gold_answer_are_found_out() -> None:
     assert detect("t.jsonl", b'{"id": "1", "category": "c", "question": "q", "gold_answer": "a"}\n') == "qa"
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("t.csv", "question,A,B,answer\nWhich?,one,two,B\n"),
+        ("t.jsonl", '{"question": "Which?", "options": ["one", "two"], "answer": "B"}\n'),
+        ("t.jsonl", '{"question": "Which?", "options": {"A": "one", "B": "two"}, "answer": "B"}\n'),
+    ],
+)
+def test_a_question_without_its_choices_is_no_task(path: str, content: str) -> None:
+    assert detect(path, content.encode()) == "qa"
+    result = text("qa", content, path)
+    assert result.tasks == ()
+    assert [loss.reason.partition(":")[0] for loss in result.losses] == ["its choices are not in its prompt"]
+    asked = text("qa", content.replace("Which?", "Which? A: one; B: two"), path)
+    assert [(one.prompt, one.expected) for one in asked.tasks] == [("Which? A: one; B: two", ("B",))]
