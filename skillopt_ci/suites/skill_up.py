@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from skillopt_ci.core.task import Attachment, Task
 from skillopt_ci.core.tree import Tree
+from skillopt_ci.errors import ConfigError
 from skillopt_ci.suites.base import ReadResult
 from skillopt_ci.suites.fields import beside
 from skillopt_ci.suites.foreign import AGENT, CODE, LIMITS, MODELS, Node, Report, top, written
@@ -74,7 +75,7 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
 def _case(cases: Node, name: str) -> list[Node]:
     """The case of a file, which is named from the skill's root."""
     places = [place for root in _roots(cases) if (place := beside(f"{root}/x" if root else "x", name))]
-    path = next((p for p in places if cases.report.tree.glob(p)), None)
+    path = next((p for p in places if _is_there(cases.report.tree, p)), None)
     data = cases.report.read(path, line=cases.line_of("files")) if path else None
     if path is None:
         cases.wrong(f"'files': there is no file {name[:200]!r}", "files")
@@ -83,6 +84,13 @@ def _case(cases: Node, name: str) -> list[Node]:
     inner = Report(cases.report.tree, path)
     inner.problems, inner.losses = cases.report.problems, cases.report.losses
     return [one.as_item() for one in top(inner, data)]
+
+
+def _is_there(tree: Tree, path: str) -> bool:
+    try:
+        return bool(tree.glob(path))
+    except ConfigError:  # no path, such as one with backslashes
+        return False
 
 
 def _roots(node: Node) -> tuple[str, ...]:

@@ -104,10 +104,11 @@ def test_what_is_lost_and_leaves_the_task_out(content: str, reason: str) -> None
 
 
 def test_files_that_are_not_there() -> None:
-    content = "schema_version: v1alpha1\ncases: {files: [evals/cases/a.yaml, ../../x.yaml]}\n"
+    content = "schema_version: v1alpha1\ncases: {files: [evals/cases/a.yaml, ../../x.yaml, 'evals\\b.yaml']}\n"
     assert said(text("skill-up", content, "evals/eval.yaml")) == [
         "evals/eval.yaml:2:9: 'files': there is no file 'evals/cases/a.yaml'",
         "evals/eval.yaml:2:9: 'files': there is no file '../../x.yaml'",
+        r"evals/eval.yaml:2:9: 'files': there is no file 'evals\\b.yaml'",
     ]
     result = text("skill-up", case("success: []", "expect: {golden_file: none.txt}\n"))
     assert said(result) == ["f.yaml:3: cannot be read: none.txt: no such file"]
