@@ -172,6 +172,7 @@ _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
         "evals" in v
         or _any(_first(v, "test_cases"), "prompt", "input", "question", "query")
         or (_has(_first(v, "cases"), "question") and _LISTS["evals-json"](_first(v, "cases")))
+        or (_LISTS["evals-json"](v) and any(isinstance(v.get(key), str) for key in ("prompt", "question", "query")))
     ),
     "vally": lambda v: _any(v, "stimuli", "scenarios") and "prompts" not in v,
     "prompt-yml": lambda v: "messages" in v and _any(v, "testData", "evaluators", "model"),

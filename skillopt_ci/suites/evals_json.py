@@ -47,6 +47,7 @@ _REASONS = MappingProxyType(
         "max_turns": LIMITS,
         "model": MODELS,
         "runs": MODELS,
+        "skills": "which skills an agent has is said in skillopt.yml",
         "validator": CODE,
         "script": CODE,
     }

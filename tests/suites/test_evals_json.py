@@ -225,3 +225,15 @@ def test_items_under_cases_with_questions_are_of_this_format() -> None:
     case = {"id": "1", "question": "q", "ground_truth": "g"}
     assert detect("evals/evals.json", json.dumps({"skill": "a", "cases": [case]}).encode()) == "evals-json"
     assert detect("eval.yaml", b"cases: [{name: a, prompt: p, expectations: [x]}]\n") == "decimal-labs"
+
+
+def test_one_evaluation_a_file_as_the_authoring_guide_of_skills_has_it() -> None:
+    wanted = ["Reads it", "Says so"]
+    value = {"skills": ["a"], "query": "Read it", "files": ["files/x.txt"], "expected_behavior": wanted}
+    data = json.dumps(value, indent=1).encode()
+    path = "skills/a/evals/read.json"
+    assert detect(path, data) == "evals-json"
+    result = read(MemoryTree({path: data, "skills/a/files/x.txt": "x"}), path, data)
+    assert [(t.prompt, [f.name for f in t.files]) for t in result.tasks] == [("Read it", ["x.txt"])]
+    assert graders(result.tasks[0]) == {"judge": {"rubric": wanted}}
+    assert [loss.reason for loss in result.losses] == ["which skills an agent has is said in skillopt.yml"]
