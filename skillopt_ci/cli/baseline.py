@@ -40,6 +40,7 @@ def _baseline(console: Console, options: Options) -> int:
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         subjects = ready_subjects(work, skills)
+        work.count(map(_name, subjects))
         entries = tuple(_one(work, subject) for subject in subjects)
         report = scored(work, entries)
     says = simulated(refs)
@@ -57,10 +58,15 @@ def _baseline(console: Console, options: Options) -> int:
     return report.exit_code
 
 
+def _name(subject: Subject) -> str:
+    """The run that buys."""
+    return digest(["baseline", subject.skill.fingerprint(), subject.suite.digest, subject.text.digest])[:16]
+
+
 def _one(work: Work, subject: Subject) -> EvalEntry:
     """Fill the stored runs of one skill on one target up to `gate.base_runs`; old ones are replaced by new ones."""
     skill, base, tasks = subject.skill, subject.text, subject.tasks
-    name = digest(["baseline", skill.fingerprint(), subject.suite.digest, base.digest])[:16]
+    name = _name(subject)
     meters = [work.meter, work.skill_meter(skill, name)]
     stored = read_base(work, skill, base, tasks, meters=meters, now=None)
     runs = skill.gate.base_runs

@@ -50,6 +50,7 @@ def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> 
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         subjects = ready_subjects(work, skills)
+        work.count(map(_name, subjects))
         rows = [_one(work, subject, repeats, gates) for subject in subjects]
         paid, replayed = work.meter.paid, work.meter.replayed
     value = {
@@ -64,10 +65,15 @@ def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> 
     return 0
 
 
+def _name(subject: Subject) -> str:
+    """The run that buys."""
+    return digest(["calibrate", subject.skill.fingerprint(), subject.suite.digest, subject.text.digest])[:16]
+
+
 def _one(work: Work, subject: Subject, repeats: int, gates: int) -> tuple[dict[str, object], str]:
     """Buy the runs once, simulate gates from them, then check with a few real ones on runs of their own."""
     skill, measured, tasks = subject.skill, subject.text, subject.tasks
-    name = digest(["calibrate", skill.fingerprint(), subject.suite.digest, measured.digest])[:16]
+    name = _name(subject)
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
     require_trust(work, skill, tasks, run=name, meters=meters)

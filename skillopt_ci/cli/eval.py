@@ -82,6 +82,7 @@ def _eval(console: Console, options: Options, split: str, runs: int) -> int:
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         subjects = ready_subjects(work, skills, split)
+        work.count(_name(subject, split) for subject in subjects)
         entries = tuple(_one(work, subject, split, runs) for subject in subjects)
         report = scored(work, entries)
     says = simulated(refs)
@@ -111,10 +112,15 @@ def scored(work: Work, entries: tuple[EvalEntry, ...]) -> EvalReport:
     )
 
 
+def _name(subject: Subject, split: str) -> str:
+    """The run that buys."""
+    return digest(["eval", subject.skill.fingerprint(), subject.suite.digest, subject.text.digest, split])[:16]
+
+
 def _one(work: Work, subject: Subject, split: str, runs: int) -> EvalEntry:
     project = work.project
     skill, measured, suite, tasks = subject.skill, subject.text, subject.suite, subject.tasks
-    name = digest(["eval", skill.fingerprint(), suite.digest, measured.digest, split])[:16]
+    name = _name(subject, split)
     meter = work.skill_meter(skill, name)
     lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])
     times = f"{plural(runs, 'run')} each"

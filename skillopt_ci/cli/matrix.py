@@ -62,6 +62,7 @@ def score_matrix(console: Console, options: Options, wanted: Wanted) -> int:
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         subjects = ready_subjects(work, [one for one, _ in rows], wanted.split)
+        work.count(_name(s, each, wanted.split) for s, (_, each) in zip(subjects, rows, strict=True))
         found = [_cells(work, subject, each, wanted) for subject, (_, each) in zip(subjects, rows, strict=True)]
         cells = tuple(cell for each, _ in found for cell in each)
         missing = any(c.word is None for c in cells)
@@ -129,11 +130,17 @@ def _places(skill: ResolvedSkill, harnesses: Sequence[str]) -> list[ResolvedSkil
     return [one for variant in variants for one in variant.each_target()]
 
 
+def _name(subject: Subject, versions: Sequence[Version], split: str) -> str:
+    """The run that buys."""
+    every = sorted({v.skill.digest for v in versions})
+    return digest(["matrix", subject.skill.fingerprint(), subject.suite.digest, every, split])[:16]
+
+
 def _cells(work: Work, subject: Subject, versions: Sequence[Version], wanted: Wanted) -> tuple[list[Cell], int | None]:
     """The cells of one target and harness, all versions side by side; and how often its test split was opened."""
     split, skill, suite, tasks = wanted.split, subject.skill, subject.suite, subject.tasks
     every = {v.skill.digest: v.skill for v in versions}
-    run = digest(["matrix", skill.fingerprint(), suite.digest, sorted(every), split])[:16]
+    run = _name(subject, versions, split)
     meters = [work.meter, work.skill_meter(skill, run)]
     lab = work.workshop.lab(skill, work.progress, run=run, meters=meters)
     place = f"{skill.name} on {skill.target.label}, {skill.harness}"

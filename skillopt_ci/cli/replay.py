@@ -1,13 +1,37 @@
 """Replaying a run that ended: nothing is bought, and it ends as it ended then."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
-from skillopt_ci.cli.training import Plan
+from skillopt_ci.cli.training import RUNS, Plan
 from skillopt_ci.cli.work import Work
+from skillopt_ci.core.generations import read_records, run_id
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.errors import BudgetReachedError, LedgerMissError
 from skillopt_ci.providers.purchased import Meter
+
+
+def going_on(work: Work, plans: Sequence[Plan]) -> list[Plan]:
+    """The plans of a command; where one of its runs has not ended, it goes on with those that have not.
+
+    What ended is replayed then: trained anew, every skill before an interruption would be paid for once more.
+    """
+    if not any(plan.record is not None and not plan.finished for plan in plans):
+        return list(plans)
+    return [_ended(work, plan) if plan.record is None and plan.generation > 1 else plan for plan in plans]
+
+
+def _ended(work: Work, plan: Plan) -> Plan:
+    """The finished run that a plan would have followed."""
+    last = read_records([(e.generation, e.event, e.detail) for e in work.ledger.run_events(plan.lineage)])[-1]
+    name = plan.skill.name
+    work.console.say(
+        f"{name}: generation {last.generation} is finished, and not trained anew while another skill's run goes on; "
+        f"--skill {name} does"
+    )
+    folder = work.project.root / RUNS / run_id(plan.lineage, last.generation)
+    return replace(plan, generation=last.generation, record=last, finished=True, folder=folder)
 
 
 @contextmanager

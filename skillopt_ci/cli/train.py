@@ -16,7 +16,7 @@ from skillopt_ci.cli.origin import origin, provenance
 from skillopt_ci.cli.output import leave_results, run_pages
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
-from skillopt_ci.cli.replay import as_it_was, require_same_end
+from skillopt_ci.cli.replay import as_it_was, going_on, require_same_end
 from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run, run_folder
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
@@ -77,6 +77,7 @@ def command(
 
 def _train(console: Console, options: Options, run_dir: Path | None, named: dict[str, Any]) -> int:
     project = open_project(options)
+    fresh, generation = named["fresh"], named["generation"]
     skills = project.chosen(options.skill)
     if run_dir is not None and len(skills) != 1:
         raise UsageError("--run-dir names one run: choose one skill with --skill")
@@ -88,7 +89,9 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
         require_prices(told(options, skill.budget), [*skill.targets, skill.optimizer, skill.judge])
     with at_work(console, options, project) as work:
         # All before the first of them begins: what one run takes is no news for the other's plan.
-        plans = [_with_end(work, plan_run(work, s, **named)) for s in skills]
+        planned = [plan_run(work, s, **named) for s in skills]
+        plans = [_with_end(work, p) for p in (planned if fresh or generation else going_on(work, planned))]
+        work.count(p.run_id for p in plans)
         for plan in plans:
             if not plan.finished:
                 require_ready(work, plan.skill, plan.suite.tasks, training=True)

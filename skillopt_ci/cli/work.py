@@ -64,12 +64,21 @@ class Work:
         """
         if skill.own_budget:
             require_prices(self.limits(skill), [*skill.targets, skill.judge])
-        already = sum(self.ledger.spend_by_stream(run).values(), Spend())
         limits = self.limits(skill) if skill.own_budget else Limits()
         meter = Meter(limits, month_usd=self.month_usd)
-        for each in (self.meter, meter):
-            each.add_run(run, already)
+        self.count([run], meter)
         return meter
+
+    def count(self, runs: Iterable[str], *meters: Meter) -> None:
+        """Count what runs bought before against the limits of the command, and of `meters`.
+
+        Of several runs all before the first of them begins: what one of them lacks must not be bought for what
+        another one has spent.
+        """
+        for run in runs:
+            already = sum(self.ledger.spend_by_stream(run).values(), Spend())
+            for meter in (self.meter, *meters):
+                meter.add_run(run, already)
 
 
 @contextmanager

@@ -69,8 +69,10 @@ class Meter:
         return self.limits.usd is not None or self.limits.month_usd is not None
 
     def add_run(self, run: str, already: Spend = Spend()) -> None:  # noqa: B008 - a frozen value
-        """Count a run's purchases too; `already` is what it has bought according to the ledger."""
+        """Count a run's purchases too; `already` is what it has bought according to the ledger. Twice is once."""
         with self._change:
+            if run in self._runs:
+                return
             self._runs.add(run)
             self._owned_calls += already.calls
             self._owned_usd += already.usd or _NOTHING

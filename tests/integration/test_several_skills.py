@@ -1,0 +1,99 @@
+"""Several skills of one command: interrupted between two of them it goes on, and a budget holds for all of them."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.world import PATH, SKILL, TASKS, bytes_of, config, files, write
+from tests.integration.process import SimulatedServer, finish, purchases, run, start
+from tests.loopback import Call, Loopback, Reply, error_reply
+
+RESULT = ("best_skill.md", "history.json")
+OTHER = "skills/receipts/SKILL.md"
+SHORT = {**json.loads(config())["train"], "epochs": 1, "meta_notes": False}
+
+
+def project(root: Path, server: Loopback, **changes: Any) -> Path:
+    """Two skills with the same tasks."""
+    skills = [{"path": path, "tasks": [TASKS], "graders": [{"type": "exact"}]} for path in (PATH, OTHER)]
+    providers = {"models": {"type": "openai", "base_url": server.openai_url, "api_key_env": "LOCAL_KEY"}}
+    made = files(skills=skills, providers=providers, train=SHORT, **changes)
+    write(root, {**made, OTHER: SKILL.replace("name: invoices", "name: receipts") + "- Be polite.\n"})
+    return root
+
+
+def trained(root: Path) -> list[dict[str, Any]]:
+    code, _, err = run(root, "train", "--json", "out.json")
+    assert code in (0, 4), err
+    found: list[dict[str, Any]] = json.loads((root / "out.json").read_bytes())["skills"]
+    return found
+
+
+def results(root: Path, entries: list[dict[str, Any]]) -> list[dict[str, bytes]]:
+    return [bytes_of(root / e["run_dir"], RESULT) for e in entries]
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_interrupted_in_the_second_skill_the_first_one_is_not_trained_anew(
+    tmp_path: Path, sign: signal.Signals
+) -> None:
+    handler = SimulatedServer(0.0)
+    with Loopback(handler, record=False) as server:
+        whole = project(tmp_path / "whole", server)
+        unbroken = trained(whole)
+        calls, first = handler.count, unbroken[0]["spend"]["paid"]["calls"]
+        root = project(tmp_path / "broken", server)
+        process = start(root, "train", "--quiet")
+        handler.aim(process, first + 10, sign)
+        assert finish(process)[0] in (-sign, 130)
+        before = handler.count
+        entries = trained(root)
+        assert [e["generation"] for e in entries] == [1, 1]
+        assert entries[0]["spend"]["paid"]["calls"] == 0
+        assert purchases(root) == calls
+        assert handler.count - before < calls - first
+        assert results(root, entries) == results(whole, unbroken)
+        again = trained(root)  # all of them are finished now
+        assert [e["generation"] for e in again] == [2, 2]
+
+
+def test_a_raised_budget_goes_to_the_skill_that_it_stopped(tmp_path: Path) -> None:
+    with Loopback(SimulatedServer(0.0), record=False) as server:
+        first = trained(project(tmp_path / "whole", server))[0]["spend"]["paid"]["calls"]
+        root = project(tmp_path / "tight", server, budget={"calls": first + 40})
+        assert [e["exit_code"] for e in trained(root)] == [0, 4]
+        stopped = purchases(root)
+        same = trained(root)
+        assert [(e["generation"], e["exit_code"]) for e in same] == [(1, 0), (1, 4)]
+        assert purchases(root) == stopped  # with the same limit the same command buys nothing more
+        write(root, {"skillopt.yml": (root / "skillopt.yml").read_text().replace(str(first + 40), "1000")})
+        assert [(e["generation"], e["exit_code"]) for e in trained(root)] == [(1, 0), (1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("command", "limit"),
+    [
+        (["eval"], 12),
+        (["eval", "--matrix"], 25),
+        (["ablate"], 45),
+        (["baseline"], 100),
+        (["calibrate", "--repeats", "0", "--gates", "100"], 150),
+    ],
+)
+def test_what_one_skill_lacks_is_not_bought_for_what_another_has_spent(
+    tmp_path: Path, command: list[str], limit: int
+) -> None:
+    handler = SimulatedServer(0.0)
+
+    def once(call: Call) -> Reply:
+        reply = handler(call)
+        return error_reply(400, "not this one") if handler.count == 2 else reply
+
+    with Loopback(once, record=False) as server:
+        root = project(tmp_path / "p", server, budget={"calls": limit}, concurrency=1)
+        for _ in range(2):  # the second time the call that failed could be bought
+            assert run(root, *command, "--json", "out.json")[0] == 4
+            assert purchases(root) == limit
