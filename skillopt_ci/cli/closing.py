@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from skillopt_ci.cli.work import Work
+from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.history import OtherTarget, TrainResult
 from skillopt_ci.core.task import Suite
 from skillopt_ci.engine.confirm import confirm, measure_unchanged
@@ -43,3 +44,15 @@ def closing(lab: Lab, others: Sequence[tuple[str, Lab]], suite: Suite, result: T
     except BudgetReachedError as reached:
         result = replace(result, stopped=str(reached), stopped_by=reached.limit)
     return result
+
+
+def lacking(result: TrainResult) -> str:
+    """What of the end of a run is missing, when it is too much; empty when it is not."""
+    confirmation = result.confirmation
+    if confirmation is not None and confirmation.comparison.too_much_missing:
+        return "too much of the closing comparison is missing"
+    if any(o.confirmation is not None and o.confirmation.comparison.too_much_missing for o in result.others):
+        return "too much of the closing comparison on another target is missing"
+    if result.closing is not None and result.closing.missing_share > TOO_MUCH_MISSING:
+        return "too much of the closing measurement is missing"
+    return ""

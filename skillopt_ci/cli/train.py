@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from skillopt_ci.cli.closing import lacking
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.expectation import outlook, planned_end, run_settings
 from skillopt_ci.cli.guard import run
@@ -20,7 +21,6 @@ from skillopt_ci.cli.replay import as_it_was, going_on, require_same_end
 from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run, run_folder
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
-from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.unanswered import unanswered, unmeasured
@@ -162,8 +162,9 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         )
     entry = _finished(work, plan, meter, entry, result)
     finish_folder(work, plan, entry)
-    # Only now: a run that is killed while its files are written is unfinished, and the same command writes them.
-    if not plan.finished and not work.ledger.replay_only:
+    # Only now: a run that is killed while its files are written is unfinished, and the same command writes them. So is
+    # one whose closing comparison lacks too much: the same command asks for that again.
+    if not plan.finished and not work.ledger.replay_only and (result.stopped_by or not lacking(result)):
         _note_end(work, plan, entry, result)
     work.console.say(
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"
@@ -233,12 +234,8 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
         code, message = InconclusiveError.exit_code, _UNANSWERED.format(silence.message)
     elif (blind := unmeasured(result.steps)) is not None:
         code, message = InconclusiveError.exit_code, _UNMEASURED.format(blind.message)
-    elif confirmation is not None and confirmation.comparison.too_much_missing:
-        code, message = InconclusiveError.exit_code, "too much of the closing comparison is missing"
-    elif any(o.confirmation is not None and o.confirmation.comparison.too_much_missing for o in result.others):
-        code, message = InconclusiveError.exit_code, "too much of the closing comparison on another target is missing"
-    elif result.closing is not None and result.closing.missing_share > TOO_MUCH_MISSING:
-        code, message = InconclusiveError.exit_code, "too much of the closing measurement is missing"
+    elif missing := lacking(result):
+        code, message = InconclusiveError.exit_code, missing
     else:
         code, message = 0, ""
     return replace(

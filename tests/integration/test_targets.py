@@ -115,6 +115,21 @@ def test_a_target_that_cannot_be_measured_keeps_it_from_proposing(tmp_path: Path
     assert entry["objections"] == ["other/big could not be measured: too much is missing"]
 
 
+def test_what_a_closing_comparison_lacks_is_asked_for_again_and_nothing_else(tmp_path: Path) -> None:
+    lost = [True]
+
+    def sometimes(call: Call) -> Reply:
+        return error_reply(400, "not today") if lost[0] and "due date" not in call.user_text else likes_it(call)
+
+    with Loopback(sometimes) as server:
+        code, first, _ = train(tmp_path, server)
+        assert (code, first["proposal"]) == (3, False)
+        lost[0] = False
+        code, entry, _ = train(tmp_path, server)
+    assert (code, entry["run_id"], entry["proposal"]) == (0, first["run_id"], True)
+    assert entry["spend"]["paid"]["calls"] == 2 * TEST  # half of the tasks, two runs of either side
+
+
 def test_a_dead_target_is_no_result_and_is_asked_again_later(tmp_path: Path) -> None:
     dead = [True]
     with Loopback(lambda call: error_reply(401, "no") if dead[0] else likes_it(call)) as server:
