@@ -7,9 +7,16 @@ from skillopt_ci.cli.work import Work
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
 from skillopt_ci.core.history import OtherTarget, TrainResult
 from skillopt_ci.core.task import Suite
+from skillopt_ci.core.unanswered import unmeasured
 from skillopt_ci.engine.confirm import confirm, measure_unchanged
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.errors import BudgetReachedError
+
+_UNMEASURED = (
+    "no candidate's validation could be measured, which says nothing about the skill: of each too many runs gave no "
+    "result"
+)
+_AGAIN = "`skillopt-ci ledger failures` lists what failed; the same command asks for that again, and goes on"
 
 
 def baseline(lab: Lab, suite: Suite, result: TrainResult) -> TrainResult:
@@ -47,12 +54,14 @@ def closing(lab: Lab, others: Sequence[tuple[str, Lab]], suite: Suite, result: T
 
 
 def lacking(result: TrainResult) -> str:
-    """What of the end of a run is missing, when it is too much; empty when it is not."""
-    confirmation = result.confirmation
-    if confirmation is not None and confirmation.comparison.too_much_missing:
-        return "too much of the closing comparison is missing"
-    if any(o.confirmation is not None and o.confirmation.comparison.too_much_missing for o in result.others):
-        return "too much of the closing comparison on another target is missing"
-    if result.closing is not None and result.closing.missing_share > TOO_MUCH_MISSING:
-        return "too much of the closing measurement is missing"
-    return ""
+    """What of a run is missing, when it is too much for a result; empty when it is not. To be asked for again."""
+    if (blind := unmeasured(result.steps)) is not None:
+        return f"{_UNMEASURED}; the last one: {blind.message}. {_AGAIN}"
+    parts = {
+        "comparison": result.confirmation is not None and result.confirmation.comparison.too_much_missing,
+        "comparison on another target": any(
+            o.confirmation is not None and o.confirmation.comparison.too_much_missing for o in result.others
+        ),
+        "measurement": result.closing is not None and result.closing.missing_share > TOO_MUCH_MISSING,
+    }
+    return next((f"too much of the closing {part} is missing. {_AGAIN}" for part, lacks in parts.items() if lacks), "")

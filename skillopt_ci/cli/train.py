@@ -23,7 +23,7 @@ from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, requi
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.spend import Spend
-from skillopt_ci.core.unanswered import unanswered, unmeasured
+from skillopt_ci.core.unanswered import unanswered
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import BudgetReachedError, InconclusiveError, ProviderDownError, UsageError
 from skillopt_ci.forge.memory import MOST_BYTES, committed_history
@@ -40,10 +40,6 @@ _SERIOUS = (0, 3, 4, 5)
 _UNANSWERED = (
     "no step got an answer that could be used, which says nothing about the skill; the last one: {}. An optimizer must "
     "answer in JSON: try another model, or more of its max_output_tokens"
-)
-_UNMEASURED = (
-    "no candidate's validation could be measured, which says nothing about the skill: of each too many runs gave no "
-    "result; the last one: {}. `skillopt-ci ledger failures` lists them"
 )
 # Errors that end one skill's run and leave the others theirs.
 _ENDS_ONE = (BudgetReachedError, InconclusiveError, ProviderDownError)
@@ -163,7 +159,7 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     entry = _finished(work, plan, meter, entry, result)
     finish_folder(work, plan, entry)
     # Only now: a run that is killed while its files are written is unfinished, and the same command writes them. So is
-    # one whose closing comparison lacks too much: the same command asks for that again.
+    # one whose gates, or closing comparison, lack too much: the same command asks for that again.
     if not plan.finished and not work.ledger.replay_only and (result.stopped_by or not lacking(result)):
         _note_end(work, plan, entry, result)
     work.console.say(
@@ -232,8 +228,6 @@ def _finished(work: Work, plan: Plan, meter: Meter, entry: TrainEntry, result: T
         code, message = BudgetReachedError.exit_code, result.stopped
     elif silence is not None:
         code, message = InconclusiveError.exit_code, _UNANSWERED.format(silence.message)
-    elif (blind := unmeasured(result.steps)) is not None:
-        code, message = InconclusiveError.exit_code, _UNMEASURED.format(blind.message)
     elif missing := lacking(result):
         code, message = InconclusiveError.exit_code, missing
     else:

@@ -212,25 +212,33 @@ def test_an_optimizer_without_json_is_no_training_without_improvement(tmp_path: 
 def test_a_run_whose_gates_got_no_results_is_no_training_without_improvement(tmp_path: Path, method: str) -> None:
     edit = {"op": "add", "target": "", "content": "- Say Birch.", "rationale": "", "evidence": []}
     value = {"reasoning": "", "edits": [edit], "body": f"{SKILL.split('---')[2]}- Say Birch.\n"}
+    longer: list[bool] = []  # what the server takes, later
 
     def answer(made: Call) -> Reply:
         if "response_format" in made.body:
             return chat_reply(json.dumps(value))
-        return error_reply(400, "too long") if "Say Birch" in str(made.body["messages"][0]) else chat_reply("no")
+        tried = "Say Birch" in str(made.body["messages"][0])
+        return error_reply(400, "too long") if tried and not longer else chat_reply("no")
 
     with Loopback(answer) as server:
         train = {"method": method, "epochs": 1, "batch_size": 8, "screen": {"runs": 0}}
         root = project(tmp_path / "p", server, sizes=(8, 10, 4), train=train)
         done, told = call_json(root, "train", "--junit", "out.xml", env=ENV)
-    (entry,) = told["skills"]
-    assert (done.code, entry["exit_code"], entry["accepted"]) == (3, 3, 0)
-    assert "no candidate's validation could be measured, which says nothing about the skill" in entry["message"]
-    assert "400: too long" in entry["message"]
-    assert "no candidate's validation could be measured" in done.out
-    assert "target without a result (request)" in done.out
-    assert "<error" in (root / "out.xml").read_text(encoding="utf-8")
-    (step,) = json.loads((root / entry["run_dir"] / "history.json").read_bytes())
-    assert {(f["stage"], f["kind"]) for f in step["failures"]} == {("target", "request")}
+        (entry,) = told["skills"]
+        assert (done.code, entry["exit_code"], entry["accepted"]) == (3, 3, 0)
+        assert "no candidate's validation could be measured, which says nothing about the skill" in entry["message"]
+        assert "400: too long" in entry["message"]
+        assert "the same command asks for that again" in entry["message"]
+        assert "no candidate's validation could be measured" in done.out
+        assert "target without a result (request)" in done.out
+        assert "<error" in (root / "out.xml").read_text(encoding="utf-8")
+        (step,) = json.loads((root / entry["run_dir"] / "history.json").read_bytes())
+        assert {(f["stage"], f["kind"]) for f in step["failures"]} == {("target", "request")}
+        longer.append(True)
+        done, told = call_json(root, "train", env=ENV)
+    (goes_on,) = told["skills"]
+    assert (done.code, goes_on["run_id"], goes_on["generation"]) == (0, entry["run_id"], 1)
+    assert goes_on["spend"]["paid"]["calls"] == 10  # the candidate's validation; the rest was bought
 
 
 @pytest.mark.parametrize("method", ["skillopt", "one-shot"])
