@@ -36,26 +36,24 @@ def results(root: Path, entries: list[dict[str, Any]]) -> list[dict[str, bytes]]
     return [bytes_of(root / e["run_dir"], RESULT) for e in entries]
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_interrupted_in_the_second_skill_the_first_one_is_not_trained_anew(
-    tmp_path: Path, sign: signal.Signals
-) -> None:
+def test_interrupted_in_the_second_skill_the_first_one_is_not_trained_anew(tmp_path: Path) -> None:
     handler = SimulatedServer(0.0)
     with Loopback(handler, record=False) as server:
         whole = project(tmp_path / "whole", server)
         unbroken = trained(whole)
         calls, first = handler.count, unbroken[0]["spend"]["paid"]["calls"]
-        root = project(tmp_path / "broken", server)
-        process = start(root, "train", "--quiet")
-        handler.aim(process, first + 10, sign)
-        assert finish(process)[0] in (-sign, 130)
-        before = handler.count
-        entries = trained(root)
-        assert [e["generation"] for e in entries] == [1, 1]
-        assert entries[0]["spend"]["paid"]["calls"] == 0
-        assert purchases(root) == calls
-        assert handler.count - before < calls - first
-        assert results(root, entries) == results(whole, unbroken)
+        for sign in (signal.SIGKILL, signal.SIGINT):
+            root = project(tmp_path / sign.name, server)
+            process = start(root, "train", "--quiet")
+            handler.aim(process, first + 10, sign)
+            assert finish(process)[0] in (-sign, 130)
+            before = handler.count
+            entries = trained(root)
+            assert [e["generation"] for e in entries] == [1, 1]
+            assert entries[0]["spend"]["paid"]["calls"] == 0
+            assert purchases(root) == calls
+            assert handler.count - before < calls - first
+            assert results(root, entries) == results(whole, unbroken)
         again = trained(root)  # all of them are finished now
         assert [e["generation"] for e in again] == [2, 2]
 
