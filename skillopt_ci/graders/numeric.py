@@ -17,11 +17,13 @@ _MAX_DIGITS = 100
 # Exact for every number that is read here; without traps an overflow is an infinity, not an exception.
 _CONTEXT = Context(prec=2 * _MAX_DIGITS + 20, Emin=-9999, Emax=9999, traps=[])
 _SEPARATORS = ",'’_ \u00a0\u202f"
+_DASHES = "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"  # what is written for a minus: hyphens, the en dash, minus signs
+_MINUS = str.maketrans(dict.fromkeys(_DASHES, "-"))
 # A number does not begin inside a word or another number. A hyphen after a word, a number or a bracket is no sign.
 _NUMBER = re.compile(
     rf"""
-    (?: (?<![\w.,)\]]) (?P<sign>[-+\u2212]) )?
-    (?: (?<![A-Za-z]) [$€£¥₹] \s? (?P<inner>[-\u2212])? )?
+    (?: (?<![\w.,)\]]) (?P<sign>[-+{_DASHES}]) )?
+    (?: (?<![A-Za-z]) [$€£¥₹] \s? (?P<inner>[-{_DASHES}])? )?
     (?<![^\W_])(?<![0-9]\.)
     (?P<body>
         (?<![0-9],) [1-9][0-9]{{0,2}} (?P<sep>[{_SEPARATORS}]) [0-9]{{3}} (?: (?P=sep) [0-9]{{3}} )* (?![0-9])
@@ -31,7 +33,7 @@ _NUMBER = re.compile(
       | [0-9]+ (?:\.[0-9]+)?
       | (?<!\w)\.[0-9]+
     )
-    (?: [eE](?P<exp>[-+]?[0-9]{{1,4}})(?![0-9]) | \s?[x×*·]\s?10\^\{{?(?P<power>[-+\u2212]?[0-9]{{1,4}})\}}? )?
+    (?: [eE](?P<exp>[-+]?[0-9]{{1,4}})(?![0-9]) | \s?[x×*·]\s?10\^\{{?(?P<power>[-+{_DASHES}]?[0-9]{{1,4}})\}}? )?
     (?P<percent>\s?%)?
     """,
     re.VERBOSE,
@@ -70,14 +72,14 @@ def _read(match: re.Match[str]) -> Number | None:
         body = body.replace(separator, "")
     if body.count(".") > 1 or ("." in body and "," in body):  # 1.234.567,89
         body = body.replace(".", "")
-    exponent = (match["exp"] or match["power"] or "0").replace("\u2212", "-")
+    exponent = (match["exp"] or match["power"] or "0").translate(_MINUS)
     sign = "-" if "-" in _signs(match) else ""
     value = _CONTEXT.create_decimal(f"{sign}{body.replace(',', '.')}E{exponent}")
     return Number(value, match["percent"] is not None) if value.is_finite() else None
 
 
 def _signs(match: re.Match[str]) -> str:
-    return f"{match['sign'] or ''}{match['inner'] or ''}".replace("\u2212", "-")
+    return f"{match['sign'] or ''}{match['inner'] or ''}".translate(_MINUS)
 
 
 @dataclass(frozen=True, slots=True)
