@@ -15,9 +15,17 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OPEN, _CLOSE = r"[*_(\[{\"'`“]*", r"[*_)\]}\"'`”.:,;!]*"
 _ALONE = re.compile(rf"\s*{_OPEN}([A-Za-z]){_CLOSE}\s*")
 _MARKED = re.compile(
-    rf"\b(?:answer|choice|option|choose|chose|select)\b[*_]*(?:\s+is\b|\s+would\s+be\b)?\s*[:=]?\s*"
-    rf"(?:(?:option|choice|letter)\s+)?{_OPEN}([A-Za-z])(?![\w'’])",
+    rf"\b(?:(?P<verb>choose|chose|select)|answer|choice|option)\b[*_]*(?P<is>\s+is\b|\s+would\s+be\b)?\s*(?P<colon>[:=])?"
+    rf"\s*(?:(?:option|choice|letter)\s+)?{_OPEN}(?P<letter>[A-Za-z])(?![\w'’])",
     re.IGNORECASE,
+)
+# What makes a second choice of the letter before it: `B or C`, `B/C`, `B and C` (`B and A is wrong` has one choice).
+_ALSO = re.compile(
+    rf"{_CLOSE}\s*(?:(?:/|(?i:or)\b)\s*{_OPEN}(?![AI]\s+[a-z])|(?:&|(?i:and)\b)\s*{_OPEN}(?![A-Z]\s+[a-z]))[A-Z](?![\w'’])"
+)
+_DENIED = re.compile(
+    rf"\b(?i:not|nor|never|isn['’]t)\s+(?i:(?:option|choice|answer|letter)\s+)?{_OPEN}([A-Z])(?![\w'’])"
+    rf"|(?<![\w'’.-])([A-Z]){_CLOSE}\s+(?:isn['’]t|aren['’]t|(?:is|are|was|were)\s+(?:\w+\s+)?(?:wrong|incorrect|false|not))\b"
 )
 _BOXED = re.compile(r"\\boxed\{\s*(?:\\text\{)?\s*\(?([A-Za-z])\)?\s*\}")
 _LEADING = re.compile(rf"\s*{_OPEN}([A-Z])[*_]*[).:\]](?=\s|[*_]|$)")
@@ -41,9 +49,10 @@ def options_in(prompt: str) -> dict[str, str]:
 def chosen(answer: str, choices: Mapping[str, str]) -> str | None:
     """The letter an answer chose; None when it chose none or it cannot be told.
 
-    In this order: nothing but a letter; the last `answer is B` or `\\boxed{B}`; a last or first line that is a letter;
-    the one letter that begins lines as `B)`; the text of exactly one choice; the one bracketed or bold letter; the one
-    letter that stands alone.
+    In this order: nothing but a letter; the last `answer is B` or `\\boxed{B}`, else the one `option B`; a last or
+    first line that is a letter; the one letter that begins lines as `B)`; the text of exactly one choice; the one
+    bracketed or bold letter; the one letter that stands alone. `B or C` is no choice; a letter that is only called
+    wrong is none.
     """
     known = set(choices) or set(_LETTERS)
     answer = _SPACE.sub(lambda m: "\n" if "\n" in m.group() else " ", answer)
@@ -67,12 +76,22 @@ def _alone(answer: str) -> str | None:
 def _marked(answer: str) -> str | None:
     # `the answer is a matter of taste`: a small letter counts only where nothing but punctuation follows on its line.
     hits = [
-        (m.end(), m[1])
+        m
         for m in _MARKED.finditer(answer)
-        if m[1].isupper() or re.match(rf"{_CLOSE}\s*(?:\n|$)", answer[m.end() : m.end() + 40])
+        if m["letter"].isupper() or re.match(rf"{_CLOSE}\s*(?:\n|$)", answer[m.end() : m.end() + 40])
     ]
-    hits += [(m.end(), m[1]) for m in _BOXED.finditer(answer)]
-    return max(hits)[1] if hits else None
+    given = [(m.end(), m["letter"]) for m in hits if m["verb"] or m["is"] or m["colon"]]
+    given += [(m.end(), m[1]) for m in _BOXED.finditer(answer)]
+    if given:
+        end, letter = max(given)
+        return None if _ALSO.match(answer, end) else letter
+    named = {m["letter"].upper() for m in hits} - _denied(answer)  # `option C is too long`: not given as the answer
+    return named.pop() if len(named) == 1 else None
+
+
+def _denied(answer: str) -> set[str]:
+    """Letters that an answer says are wrong: `not B`, `B is incorrect`."""
+    return {m[1] or m[2] for m in _DENIED.finditer(answer)}
 
 
 def _leading(answer: str) -> str | None:
@@ -81,7 +100,11 @@ def _leading(answer: str) -> str | None:
         match = _ALONE.fullmatch(line)
         if match:
             return match[1]
-    leads = {m[1] for line in lines if (m := _LEADING.match(line)) and not _BRACKETED.search(line, m.end())}
+    leads = {
+        m[1]
+        for line in lines
+        if (m := _LEADING.match(line)) and not _BRACKETED.search(line, m.end()) and not _ALSO.match(line, m.end(1))
+    }
     return leads.pop() if len(leads) == 1 else None
 
 
@@ -98,11 +121,11 @@ def _by_text(answer: str, choices: Mapping[str, str]) -> str | None:
 
 
 def _single(answer: str, known: set[str]) -> str | None:
-    bracketed = {(m[1] or m[2]).upper() for m in _BRACKETED.finditer(answer)} & known
-    if bracketed:
-        return bracketed.pop() if len(bracketed) == 1 else None
-    standing = {m[1] for m in _STANDING.finditer(answer)} & (known - {"A", "I"})  # these two are words
-    return standing.pop() if len(standing) == 1 else None
+    found = {(m[1] or m[2]).upper() for m in _BRACKETED.finditer(answer)} & known
+    if not found:  # A and I are words, except beside another choice
+        standing = [m for m in _STANDING.finditer(answer) if m[1] not in "AI" or _ALSO.match(answer, m.end(1))]
+        found = {m[1] for m in standing} & known
+    return found.pop() if len(found) == 1 and not found & _denied(answer) else None
 
 
 def _fold(texts: Iterable[str]) -> Callable[[str], str]:
