@@ -19,6 +19,7 @@ COMMENT_ROOM = 59_000
 MAX_SKILLS = 40
 State = Literal["success", "failure", "error"]
 _TITLES = {"pass": "PASS", "regression": "FAIL", "inconclusive": "INCONCLUSIVE", "not-applicable": "NOT APPLICABLE"}
+_UNDECIDED = "neither a loss nor its absence is shown"
 # (verdict, reason; "" for any, exit codes, status): the table of outcomes. None: no status, a maintainer has to act.
 _OUTCOMES: tuple[tuple[str | None, str, tuple[int, ...], State | None], ...] = (
     ("pass", "", (0,), "success"),
@@ -100,7 +101,8 @@ def status_words(result: GateResult, accepted: Accepted | None = None) -> str:
     elif verdict == "not-applicable":
         words = f"Not applicable: {value.get('message') or reason}"
     elif reason == "undecided":
-        words = f"Inconclusive: neither a loss nor its absence is shown. {shown}"
+        found = "a loss is seen that does not count" if any(map(_set_aside, skills)) else _UNDECIDED
+        words = f"Inconclusive: {found}. {shown}"
     else:
         words = f"{_TITLES.get(verdict or '', 'No verdict').capitalize()}: {value.get('message') or reason}"
     return one_line(words, 140)
@@ -177,11 +179,20 @@ def _meaning(s: Mapping[str, Any]) -> str:
     elif s["verdict"] == "regression" and not s["golden_failed"] and s.get("p") is not None:
         told = f"a loss is shown ({'p<0.0001' if s['p'] < 0.0001 else 'p={:.4f}'.format(s['p'])})"
     elif s["verdict"] == "inconclusive" and s["reason"] == "undecided":
-        told = "neither a loss nor its absence is shown"
+        why = "smaller than `gate.min_effect`, or not in fresh runs of both sides"
+        told = f"a loss is seen that does not count: {why}" if _set_aside(s) else _UNDECIDED
         told += "" if can is None else f"; these tasks can show a loss of {points(can)} points or more"
     if told and s["verdict"] != "regression" and s["base"]["mean"] == 0:
         told += "; the base passes none of them, so no loss could show"
     return f"{told}." if told else ""
+
+
+def _set_aside(s: Mapping[str, Any]) -> bool:
+    """Whether an undecided comparison has a p-value that would have shown a loss."""
+    p, threshold = s.get("p"), s.get("p_threshold")
+    if s["reason"] != "undecided" or s["effect"] is None or p is None or threshold is None:
+        return False
+    return bool(s["effect"]["mean"] < 0 and p <= threshold)
 
 
 def _tasks(s: Mapping[str, Any]) -> list[str]:
@@ -237,7 +248,7 @@ _SKILL = {
     "properties": {
         "name": _TEXT, "target": _TEXT, "verdict": _VERDICT, "reason": _TEXT, "base": _SIDE, "head": _SIDE,
         "effect": _EFFECT, "n_tasks": _COUNT, "golden_failed": _IDS,
-        "margin": _NUMBER, "minimum_detectable_effect": _NUMBER, "p": _NUMBER,
+        "margin": _NUMBER, "minimum_detectable_effect": _NUMBER, "p": _NUMBER, "p_threshold": _NUMBER,
         "tasks": {"type": "array", "items": _TASK, "maxItems": 100_000},
     },
 }  # fmt: skip

@@ -47,6 +47,9 @@ def verdict_words(v: SkillVerdict, text: Callable[[str], str], ids: Callable[[Se
             f"not show; {blocks}. Measure the base again with `skillopt-ci baseline`."
         )
         return "INCONCLUSIVE", said
+    if v.rule and v.look.difference < 0 and v.look.p is not None and v.look.p <= v.look.threshold:
+        least = f"gate.min_effect ({100 * v.rule.min_effect:.3g} points)"
+        return "INCONCLUSIVE", f"a loss is shown that is smaller than {least}: {shown}, {_p(v)}, {rounds}; {blocks}."
     can = v.minimum_detectable_effect
     told = "" if can is None else f"; this suite can show regressions of {points(can)} pt or more"
     return "INCONCLUSIVE", f"{shown}, {_p(v)}, {rounds}{told}; {blocks}."

@@ -107,6 +107,15 @@ class TestWords:
                 {"verdict": "inconclusive", "reason": "undecided", "exit_code": 0},
                 "Inconclusive: neither a loss nor its absence is shown. invoices -10.0 pt",
             ),
+            (
+                {
+                    "verdict": "inconclusive",
+                    "reason": "undecided",
+                    "exit_code": 0,
+                    "skills": [one(verdict="inconclusive", reason="undecided", p=0.01, p_threshold=0.0193)],
+                },
+                "Inconclusive: a loss is seen that does not count. invoices -10.0 pt",
+            ),
             ({"verdict": "inconclusive", "reason": "budget", "exit_code": 4}, "Inconclusive: budget"),
             ({"verdict": None, "reason": "provider", "exit_code": 5}, "No verdict: provider"),
             ({"skills": [], "reason": "golden-broken"}, "Regression: golden-broken."),
@@ -150,6 +159,14 @@ class TestWords:
             ),
             (
                 {"verdict": "inconclusive", "reason": "undecided"},
+                "- invoices: neither a loss nor its absence is shown.",
+            ),
+            (
+                {"verdict": "inconclusive", "reason": "undecided", "p": 0.001, "p_threshold": 0.019},
+                "- invoices: a loss is seen that does not count: smaller than `gate.min_effect`, or not in fresh runs",
+            ),
+            (
+                {"verdict": "inconclusive", "reason": "undecided", "p": 0.02, "p_threshold": 0.019},
                 "- invoices: neither a loss nor its absence is shown.",
             ),
             ({"p": 0.00001}, "- invoices: a loss is shown (p<0.0001)."),

@@ -246,6 +246,11 @@ class TestGate:
             ),
             (verdict(verdict="inconclusive", reason="undecided", blocking=True), "; blocked (policy: block)."),
             (
+                verdict(verdict="inconclusive", reason="undecided", rule=MergeRule(min_effect=0.2)),
+                "INCONCLUSIVE: a loss is shown that is smaller than gate.min_effect (20 points): -12.5 pt on 4 tasks, "
+                "p=0.0041 (<= 0.0194), round 1/4; not blocked (policy: pass).",
+            ),
+            (
                 verdict(verdict="inconclusive", reason="undecided", look=replace(LOOK, reason="not-confirmed")),
                 "INCONCLUSIVE: -12.5 pt on 4 tasks against stored base runs older than a day (p=0.0041 (<= 0.0194), "
                 "round 1/4), which fresh runs of both sides do not show; not blocked (policy: pass). Measure the base",
