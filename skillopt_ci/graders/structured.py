@@ -3,6 +3,7 @@
 import json
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 from typing import Any
 
@@ -95,7 +96,7 @@ class _Json:
                 hint = "the answer must be valid JSON and nothing else, without a code fence"
             return wording.scored(self.spec, 0.0, False, why=why, hint=hint, bare=hint)
         schema = self._violations(value)
-        fields = [f for path, wanted in self.fields.items() for f in _field(path, wanted, look_up(value, path))]
+        fields = self._fields(value)
         met = total - bool(schema) - len(fields)
         said = f"{met} of {plural(total, 'check')} passed"
         if met == total:
@@ -114,7 +115,10 @@ class _Json:
         found = find_objects(answer)
         if not found:
             raise ValueError("no JSON object found")
-        return next((value for value in found if not self._violations(value)), found[0])
+        return min(found, key=lambda value: len(self._fields(value)) + bool(self._violations(value)))
+
+    def _fields(self, value: object) -> list[_Finding]:
+        return [f for path, wanted in self.fields.items() for f in _field(path, wanted, look_up(value, path))]
 
     def _violations(self, value: object) -> list[_Finding]:
         if self.validator is None:
@@ -202,6 +206,18 @@ def _additional_properties(
             yield from validator.descend(value[key], wanted, path=key)
 
 
+# jsonschema divides binary fractions: 19.99 would be no multiple of 0.01.
+def _multiple_of(_v: Any, wanted: float, value: object, _schema: object) -> Iterator[ValidationError]:
+    if kind_of(value) != "number":
+        return
+    try:
+        whole = (Fraction(str(value)) / Fraction(str(wanted))).denominator == 1
+    except ValueError:  # 1e999 is read as infinite
+        whole = False
+    if not whole:
+        yield ValidationError(f"{value} is not a multiple of {wanted}")
+
+
 # jsonschema compares every item with every other: minutes for an answer of many objects.
 def _unique_items(_v: Any, wanted: object, value: object, _schema: object) -> Iterator[ValidationError]:
     if wanted and isinstance(value, list) and len({_identity(item) for item in value}) < len(value):
@@ -260,6 +276,7 @@ def _validator(schema: dict[str, Any]) -> Any:
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
+        "multipleOf": _multiple_of,
         "uniqueItems": _unique_items,
     }
     registry: Registry[Any] = Registry()  # an empty one: a reference to another document is never fetched

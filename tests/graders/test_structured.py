@@ -175,6 +175,9 @@ def test_values_of_yaml_that_json_has_not_are_shown() -> None:
         ({"anywhere": True}, "so [1] it is", False),
         ({"anywhere": True, "schema": {"required": ["b"]}}, '{"a": 1, "c": {"b": 1}} and {"b": 2}', True),
         ({"anywhere": True, "schema": {"required": ["b"]}}, '{"a": {"b": 1}} {x', False),
+        ({"anywhere": True, "fields": {"a": 2}}, 'first {"a": 1}, then {"a": 2}', True),
+        ({"anywhere": True, "schema": {"required": ["b"]}, "fields": {"b": 2}}, '{"a": 1} {"b": 1} {"b": 2}', True),
+        ({"anywhere": True, "schema": {"required": ["b"]}, "fields": {"a": 2}}, '{"a": 2} {"b": 1}', False),
     ],
 )
 def test_json_alone_or_anywhere(options: dict[str, object], answer: str, passed: bool) -> None:
@@ -186,6 +189,22 @@ def test_json_alone_or_anywhere(options: dict[str, object], answer: str, passed:
 def test_alone_and_anywhere_exclude_each_other() -> None:
     with pytest.raises(ConfigError, match="exclude each other"):
         grade(spec("json", whole=True, anywhere=True), "{}")
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "passed"),
+    [
+        (0.01, "[19.99, 0.07, 4.35, -1.1, 5, 1e300, 0]", True),
+        (0.01, "[19.995]", False),
+        (0.1, "[0.3, 1.15]", False),
+        (2, "[4, 4.0]", True),
+        (2, "[5]", False),
+        (1, "[1e999]", False),
+        (1, '["a", true, null]', True),
+    ],
+)
+def test_multiples_are_those_of_the_decimals_as_written(step: float, answer: str, passed: bool) -> None:
+    assert grade(spec("json", schema={"items": {"multipleOf": step}}), answer).passed is passed
 
 
 @pytest.mark.parametrize(
