@@ -113,6 +113,7 @@ def between(answer: str, tag: str) -> str | None:
     # one pattern for both tags would look for a missing end again and again
     found, at = None, 0
     while (start := first.search(answer, at)) and (end := last.search(answer, start.end())):
+        *_, start = first.finditer(answer, start.start(), end.start())  # a tag that is only spoken of has no end
         found, at = answer[start.end() : end.start()].strip(), end.end()
     return found
 

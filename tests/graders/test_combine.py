@@ -191,6 +191,8 @@ def test_leaves_of_what_is_badly_written() -> None:
         ("<answer>Rome</answer> no, <answer>Paris</answer>", True),
         ("<answer>Paris</answer> no, <answer>Rome</answer>", False),
         ("Paris", True),
+        ("It goes between <answer> tags.\n<answer>Paris</answer>", True),
+        ("<answer>Paris <answer>Rome</answer>", False),
         ("<answer>Paris", False),
         ("<answer>" * 20_000, False),
         ("<answer></answer>Paris", False),
