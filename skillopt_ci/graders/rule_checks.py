@@ -17,7 +17,8 @@ _PAGE = re.compile(
 _FOOTNOTE = re.compile(r"\[[0-9]+\]")
 _REFUSALS = (
     "cannot complete", "unable to complete", "no can do", "i cannot", "i can't", "i'm unable", "i am unable",
-    "sorry, i can't", "sorry, i cannot", "i'm sorry, but i can't", "i'm sorry, but i cannot",
+    *(f"{sorry}, {i}" for sorry in ("sorry", "i'm sorry", "i am sorry")
+      for i in ("i can't", "i cannot", "but i can't", "but i cannot")),
 )  # fmt: skip
 _REFUSAL_CHARS = 600
 _LIST_MARKS = re.compile(r"(?:[>\-*_#\s]|[0-9]+[.)])+")

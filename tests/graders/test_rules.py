@@ -123,7 +123,9 @@ def test_citations_are_counted_as_gbrain_does() -> None:
 def test_refusals() -> None:
     for text in ("", "> **I cannot** do that.", "1. I'm unable to help", "Unable to complete the task."):
         assert refuses(text)
-    for text in ("I can do that.", "I cannot confirm X. " + "But here is what I found. " * 40):
+    for text in ("I'm sorry, I can't help with that.", "I am sorry, but I cannot do this.", "Sorry, but I can’t."):
+        assert refuses(text)
+    for text in ("I can do that.", "Sorry, but it is 5.", "I cannot confirm X. " + "But here is what I found. " * 40):
         assert not refuses(text)
 
 
