@@ -98,7 +98,7 @@ def call(arguments: Sequence[str]) -> tuple[int, str]:
 
 
 def _carry_out(world: World, inputs: Inputs, context: EventContext, places: Places) -> tuple[Json, int]:
-    """Run the command, for `pr` once for every run folder; returns the result and the exit code."""
+    """Run the command; returns the result and the exit code."""
     refs = Refs()
     if inputs.command == "gate":
         refs = with_head(gate_refs(inputs, context), inputs, context)
@@ -109,25 +109,41 @@ def _carry_out(world: World, inputs: Inputs, context: EventContext, places: Plac
 
     bring_state(places.state, inputs, context, say)
     _remember(world, inputs, places, say)
-    options, folders = run_folders(inputs.args) if inputs.command == "pr" else (list(inputs.args), [])
-    value: Json = {}
-    code = 0
-    numbers: list[object] = []
-    for positional in [[find_run(places, folder)] for folder in folders] or [[]]:
-        line = command_line(replace(inputs, args=(*options, *positional)), context, refs, places)
-        with no_commands(world.write):
-            ended, said = world.call(line)
-        found: Json = {"reason": UsageError.reason, "message": said} if said else _result(places.json)
-        # Of several pull requests the outputs name one that exists, and the job fails when any of them failed.
-        value = found if ended or not value.get("url") else value
-        code = code or ended
-        numbers += [found["number"]] if found.get("action") in CHANGED else []
     if inputs.command == "pr":
-        value = {**value, "numbers": numbers}
+        return _publish_runs(world, inputs, context, places)
+    value, code = _call(world, command_line(inputs, context, refs, places), places)
     if inputs.command == "train":
         keep_runs(places, outputs(value, code)["run-dir"])
         _remember(world, inputs, places, say)
     return value, code
+
+
+def _publish_runs(world: World, inputs: Inputs, context: EventContext, places: Places) -> tuple[Json, int]:
+    """Run `pr` once for every run folder.
+
+    The result tells the first failure, else the first pull request; its address and number are those of one that
+    exists, also beside a failure.
+    """
+    options, folders = run_folders(inputs.args)
+    ended: list[tuple[Json, int]] = []
+    for positional in [[find_run(places, folder)] for folder in folders] or [[]]:
+        line = command_line(replace(inputs, args=(*options, *positional)), context, Refs(), places)
+        ended.append(_call(world, line, places))
+        if ended[-1][1] == InterruptedRunError.exit_code:
+            break
+    there = next((value for value, _ in ended if value.get("url")), {})
+    told, code = next((one for one in ended if one[1]), (there or ended[-1][0], 0))
+    numbers = [value["number"] for value, _ in ended if value.get("action") in CHANGED]
+    named = {key: there[key] for key in ("url", "number") if key in there}
+    return {**told, **named, "numbers": numbers}, code
+
+
+def _call(world: World, line: Sequence[str], places: Places) -> tuple[Json, int]:
+    """Run one command; its result, or what is wrong with its arguments, and its exit code."""
+    places.json.unlink(missing_ok=True)  # of the call before
+    with no_commands(world.write):
+        code, said = world.call(line)
+    return ({"reason": UsageError.reason, "message": said} if said else _result(places.json)), code
 
 
 def _remember(world: World, inputs: Inputs, places: Places, say: Callable[[str], None]) -> None:

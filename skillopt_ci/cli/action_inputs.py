@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ _OURS = ("--json", "--junit", "--summary", "--html")
 _WITH_PAGE = ("gate", "baseline", "eval")
 # In a pull request's own run these would follow the head's configuration, tasks and graders.
 _NOT_IN_PULL_REQUESTS = ("train", "baseline", "eval", "pr")
+# Options of `pr` whose value may stand in the next line.
+PR_VALUES = ("--base", "--remember", "--login", "--config", "--skill")
 _PULL = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
 
 
@@ -194,4 +197,12 @@ def remembering(inputs: Inputs, places: Places) -> list[str]:
 
 def run_folders(args: Sequence[str]) -> tuple[list[str], list[str]]:
     """The arguments of `pr` as options and run folders: the action publishes each of these folders."""
-    return [a for a in args if a.startswith("-")], [a for a in args if not a.startswith("-")]
+    options: list[str] = []
+    folders: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word.startswith("-"):
+            options += [word, *islice(words, word in PR_VALUES)]
+        else:
+            folders.append(word)
+    return options, folders

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from skillopt_ci.actions.context import EventContext
 from skillopt_ci.cli.action import World, act, call
-from skillopt_ci.cli.action_inputs import Inputs, Places, Refs, command_line, gate_refs, read_inputs
+from skillopt_ci.cli.action_inputs import PR_VALUES, Inputs, Places, Refs, command_line, gate_refs, read_inputs
 from skillopt_ci.cli.action_results import OUTPUTS, fallback_summary, lines, outputs
+from skillopt_ci.cli.pr import command as pr
 from skillopt_ci.errors import UsageError
 from skillopt_ci.ledger import Ledger
 from tests.cli.world import PATH, SKILL, call_json, repository
@@ -166,6 +168,30 @@ def test_every_run_folder_is_published_and_the_outputs_name_one(step: Step) -> N
 def test_two_pull_requests(step: Step) -> None:
     step.run((0, {"url": "u3", "number": 3}), (0, {"url": "u4", "number": 4}), command="pr", args="a\nb")
     assert (step.outputs["pr-url"], step.outputs["pr-number"]) == ("u3", "3")
+
+
+def test_a_failure_is_told_beside_the_pull_request_that_exists(step: Step) -> None:
+    refused = {"exit_code": 5, "reason": "forge", "message": "GitHub refused POST"}
+    opened = {"action": "opened", "message": "opened #3", "url": "u3", "number": 3}
+    code = step.run((5, refused), (0, opened), command="pr", args="a\nb")
+    assert (code, step.outputs["reason"], step.outputs["pr-numbers"]) == (5, "forge", "[3]")
+    assert (step.outputs["pr-url"], step.outputs["pr-number"]) == ("u3", "3")
+    (said,) = step.log.annotations()
+    assert "GitHub refused POST" in str(said)
+    assert "opened #3" not in (step.folder / "summary").read_text(encoding="utf-8")
+
+
+def test_after_an_interruption_nothing_more_is_published(step: Step) -> None:
+    assert step.run((130, "interrupted"), command="pr", args="a\nb") == 130
+    assert len(step.asked) == 1
+
+
+def test_a_value_of_pr_may_stand_in_the_next_line(step: Step) -> None:
+    step.run((0, {}), (0, {}), command="pr", args="one\n--base\nrelease\n--anyway\ntwo\n--login=a[bot]")
+    options = ["--base", "release", "--anyway", "--login=a[bot]"]
+    assert [line[3:] for line in step.asked] == [[*options, "one"], [*options, "two"]]
+    taking = {p.opts[0] for p in pr.params if isinstance(p, click.Option) and not p.is_flag}
+    assert taking - {"--json"} == set(PR_VALUES)
 
 
 def test_an_interruption_is_written_down(step: Step) -> None:
