@@ -94,6 +94,7 @@ def wish_of(wanted: Publication) -> Wish:
         fingerprint=marker["fingerprint"],
         run_id=marker["run_id"],
         base_sha=wanted.base.sha,
+        base_ref=wanted.base.branch,
         base_is_start=here == blob_sha(wanted.start),
         base_is_best=here == final_blobs(wanted)[wanted.skill],
     )

@@ -19,7 +19,7 @@ _DAY_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a run would publish. `base_sha` is the tip of the base branch now.
+    """What a run would publish. `base_sha` is the tip of the base branch now, `base_ref` its name.
 
     Attributes:
         fingerprint: digest of path and new text.
@@ -32,6 +32,7 @@ class Wish:
     base_sha: str
     base_is_start: bool
     base_is_best: bool
+    base_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,12 @@ def decide(wish: Wish, there: Situation, limits: Limits) -> Activity:
     """The one thing to do."""
     current = next((p for p in there.pulls if p.open), None)
     own = current if current is not None and is_own(current, there.login) else None
+    if own is not None and own.base_ref != wish.base_ref:
+        message = (
+            f"#{own.number} is for the branch '{own.base_ref}', not for '{wish.base_ref}', and is left alone: point it "
+            "back or close it"
+        )
+        return Leave(reason="other-base", message=message, pull=own)
     if wish.base_is_best:
         if (own is None and current is not None) or not branch_is_ours(there):
             return Leave(reason="on-base", message="the base branch has this text already", pull=current)

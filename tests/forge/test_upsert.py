@@ -140,6 +140,13 @@ class TestOneIsOpen:
         assert isinstance(done, Leave)
         assert (done.reason, "--login" in done.message) == ("not-ours", True)
 
+    @pytest.mark.parametrize("change", [{}, {"fingerprint": "g"}, {"base_is_start": False}, {"base_is_best": True}])
+    def test_one_that_was_pointed_to_another_branch_is_left_alone(self, change: dict[str, object]) -> None:
+        moved = there(pull(base_ref="release"))
+        activity = decide(wish(base_ref="main", **change), moved, Limits())
+        assert isinstance(activity, Leave)
+        assert (activity.reason, activity.pull) == ("other-base", moved.pulls[0])
+
     def test_a_text_that_was_rejected_does_not_replace_it(self) -> None:
         current = pull(2, marker={"fingerprint": "other"})
         done = decide(WISH, there(current, closed(1)), Limits())

@@ -256,6 +256,16 @@ class TestPeople:
         assert here.publish(LINES[:2], run="run2").action == "not-ours"
         assert here.hub.writes == []
 
+    def test_a_pull_request_that_was_pointed_to_another_branch(self, here: World) -> None:
+        here.publish()
+        tip = here.hub.store.git.tip(here.branch)
+        here.hub.store.put("release", {"notes.md": "x"})
+        here.hub.store.pulls[1].base = "release"
+        here.hub.store.put("main", {"README.md": "more"})
+        assert here.publish(LINES[:2], run="run2").action == "other-base"
+        assert here.hub.writes == []
+        assert here.hub.store.git.tip(here.branch) == tip
+
     def test_closing_is_remembered(self, here: World) -> None:
         here.publish()
         here.hub.store.close(1)
