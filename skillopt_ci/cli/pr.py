@@ -1,6 +1,7 @@
 """`pr`: the pull request of a training run, on GitHub or written to disk."""
 
 import os
+import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ from skillopt_ci.report.parts import UNCOMMITTED
 from skillopt_ci.report.run_reader import Run, read_run
 
 _NOT_SHOWN = " (improvement not shown)"
+_RUN = re.compile(r"[0-9a-f]{16}")
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +124,10 @@ def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool, other: 
             f"{folder}: improvement not shown on the test split; --anyway writes the pull request as a draft"
             f"{_meant(other)}"
         )
+    # The rest of the configuration is compared or escaped; these two stand in commits and in the hidden line.
+    commit = result.config.get("commit")
+    if not _RUN.fullmatch(str(result.config.get("run_id"))) or not (commit is None or _SHA.fullmatch(str(commit))):
+        raise UsageError(f"{folder / 'config.json'}: run_id or commit is not what a run writes")
     name, path = str(result.config["name"]), str(result.config["path"])
     skill = next((s for s in job.project.skills if (s.name, s.path) == (name, path)), None)
     if skill is None:

@@ -173,6 +173,15 @@ class TestPr:
         assert (done.code, "holds a key" in done.err) == (2, True), done.err
         assert here.hub.sent == []
 
+    @pytest.mark.parametrize(
+        "changes", [{"run_id": "x\n\nCo-authored-by: M <m@evil.example>\nFixes #1"}, {"commit": "c" * 70_000}]
+    )
+    def test_facts_of_a_run_that_no_run_writes_are_in_no_commit(self, here: Here, changes: dict[str, str]) -> None:
+        place = here.run / "config.json"
+        place.write_text(json.dumps({**json.loads(place.read_bytes()), **changes}))
+        done, _ = here("pr")
+        assert (done.code, "run_id or commit" in done.err, here.hub.sent) == (2, True, [])
+
     def test_a_key_in_the_memory_and_the_body_is_taken_out(self, here: Here) -> None:
         history = json.loads((here.run / "history.json").read_bytes())
         for step in history:
