@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from skillopt_ci.errors import ForgeError
-from skillopt_ci.forge.github import TIMEOUT_SECONDS, GitHub
+from skillopt_ci.forge.github import TIMEOUT_SECONDS, TRIES, ApiError, GitHub
 from skillopt_ci.forge.repository import Repository
 
 LEDGER = "ledger.sqlite"
@@ -168,28 +168,39 @@ def download_artifact(api: GitHub, name: str, artifact: int, file: IO[bytes], li
     Raises:
         ForgeError: it cannot be had, or has more than `limit` bytes.
     """
+    what = f"the artifact {name} cannot be downloaded"
+    for tried in range(1, TRIES + 1):
+        try:
+            status, where = api.elsewhere(f"{{repo}}/actions/artifacts/{artifact}/zip")  # good for a minute only
+        except ApiError as error:
+            raise ForgeError(f"{what}: GitHub answers {error.status}: {error.said or 'no reason given'}") from error
+        if status != 302 or not where.startswith(("https://", "http://")):
+            raise ForgeError(f"{what}: GitHub answers {status}")
+        file.seek(0)
+        file.truncate()
+        answer = _from_store(where, file, limit)
+        if answer == 200:
+            return
+        if (answer and answer < 500) or tried == TRIES:
+            raise ForgeError(f"{what}: its store answers {answer or 'nothing'}")
+        api.rest(tried)
+
+
+def _from_store(where: str, file: IO[bytes], limit: int) -> int:
+    """Write what is at an address to a file; returns the status, 0 when no whole answer came. Raises `ForgeError`."""
     import requests
 
-    what = f"the artifact {name} cannot be downloaded"
-    url = f"{api.connection.api_url.rstrip('/')}/repos/{api.connection.repository}/actions/artifacts/{artifact}/zip"
-    headers = {"Authorization": f"Bearer {api.connection.token}", "Accept": "application/vnd.github+json"}
-    api.requests += 1
     try:
-        with requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False) as told:
-            where = told.headers.get("location", "")
-            if told.status_code != 302 or not where.startswith(("https://", "http://")):
-                raise ForgeError(f"{what}: GitHub answers {told.status_code}")
         with requests.get(where, timeout=TIMEOUT_SECONDS, stream=True, auth=_nobody) as found:
-            if found.status_code != 200:
-                raise ForgeError(f"{what}: its store answers {found.status_code}")
             size = 0
-            for chunk in found.iter_content(_CHUNK):
+            for chunk in found.iter_content(_CHUNK) if found.status_code == 200 else ():
                 size += len(chunk)
                 if size > limit:
-                    raise ForgeError(f"{what}: it has more than {limit} bytes")
+                    raise ForgeError(f"an artifact has more than {limit} bytes")
                 file.write(chunk)
-    except requests.RequestException as error:
-        raise ForgeError(f"{what}: {type(error).__name__}") from error
+            return found.status_code
+    except requests.RequestException:
+        return 0
 
 
 def _nobody(request: Any) -> Any:

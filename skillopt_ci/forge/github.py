@@ -92,6 +92,15 @@ class GitHub:
             yield from items if isinstance(items, list) else ()
             page = _next_page(answer.headers.get("link", ""), page)
 
+    def elsewhere(self, path: str) -> tuple[int, str]:
+        """The status for a path whose content is at another address, and that address, which must not get the token."""
+        answer = self._call("GET", path)
+        return answer.status, answer.headers.get("location", "")
+
+    def rest(self, tried: int) -> None:
+        """Wait until something is tried once more, longer each time."""
+        self._waiter.sleep(float(2 ** (tried - 1)))
+
     def send(self, verb: str, path: str, body: Mapping[str, Any] | None = None, *, again: bool = True) -> Any:
         """A request that writes. `again`: it may be repeated when nobody knows whether it arrived."""
         return self._call(verb, path, body=_scrubbed(body, self._scrub), again=again).data

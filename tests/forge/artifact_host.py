@@ -76,6 +76,7 @@ class ArtifactHost:
         self.run_of_record: dict[int, dict[str, Any]] = {}
         self.stored: dict[int, bytes] = {}  # archives of single artifacts
         self.status = {"zip": 302, "store": 200, "list": 200}
+        self.trouble: dict[str, list[int]] = {"zip": [], "store": []}  # of the next answers; 0 breaks off
         self.status_of: dict[str, str] = {}  # how commits stand to the default branch, where it does not have them
         self.seen: list[tuple[str, str]] = []
         self.wrong: list[str] = []
@@ -97,7 +98,9 @@ class ArtifactHost:
         split = urlsplit(request.path)
         self.seen.append((split.path, request.headers.get("Authorization", "")))
         if split.path.startswith("/store"):
-            self._send(request, self.status["store"], self.stored.get(int(split.path.split("/")[2]), self.data))
+            data = self.stored.get(int(split.path.split("/")[2]), self.data)
+            status = self.trouble["store"].pop(0) if self.trouble["store"] else self.status["store"]
+            self._send(request, status or 200, data, cut=not status)
             return
         operation = self.oracle.operation("GET", split.path)
         self.wrong += (
@@ -107,7 +110,8 @@ class ArtifactHost:
         )
         parts = split.path.split("/")
         if parts[-1] == "zip":
-            self._send(request, self.status["zip"], b"", location=f"{self.url}/store/{parts[-2]}")
+            status = self.trouble["zip"].pop(0) if self.trouble["zip"] else self.status["zip"]
+            self._send(request, status, b"", location=f"{self.url}/store/{parts[-2]}")
         elif parts[-2:] == ["actions", "artifacts"]:
             page = int(parse_qs(split.query).get("page", ["1"])[0])
             listed = self.records[100 * (page - 1) : 100 * page]
@@ -138,13 +142,15 @@ class ArtifactHost:
         return 200, json.dumps({"total_count": len(self.runs), "workflow_runs": found}).encode()
 
     @staticmethod
-    def _send(request: BaseHTTPRequestHandler, status: int, body: bytes, location: str = "") -> None:
+    def _send(
+        request: BaseHTTPRequestHandler, status: int, body: bytes, location: str = "", *, cut: bool = False
+    ) -> None:
         request.send_response(status)
         if location:
             request.send_header("Location", location)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        request.wfile.write(body)
+        request.wfile.write(body[: len(body) // 2] if cut else body)
 
     def fetch(self, folder: Path, source: Source = BASELINE) -> str:
         """Fetch as the action does."""

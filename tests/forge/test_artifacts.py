@@ -26,7 +26,7 @@ def test_the_newest_runs_ledger_is_brought_with_few_requests(host: Host, tmp_pat
     assert place.read_bytes() == b"a ledger"
     asked = [path.rpartition("/")[2] for path, _ in host.seen]
     assert asked == ["runs"] * 3 + ["main", f"{TIP}...{1:040x}", "artifacts", "zip", "9"]
-    assert host.seen[6][1] == "Bearer ghs_secret"
+    assert host.seen[6][1] == "token ghs_secret"
     assert host.seen[7][1] == ""  # whoever stores the bytes gets no token
 
 
@@ -123,6 +123,20 @@ def test_a_download_that_fails(host: Host, tmp_path: Path, which: str, status: i
     host.status[which] = status
     with pytest.raises(ForgeError, match=f"cannot be downloaded: .* {status}"):
         host.fetch(tmp_path)
+
+
+@pytest.mark.parametrize(("which", "trouble"), [("zip", [502, 503]), ("store", [503, 500]), ("store", [0, 0, 0])])
+def test_a_download_is_tried_again(host: Host, tmp_path: Path, which: str, trouble: list[int]) -> None:
+    host.trouble[which] = list(trouble)
+    assert host.fetch(tmp_path)
+    assert (tmp_path / "ledger.sqlite").read_bytes() == b"a ledger"
+
+
+def test_a_download_is_not_tried_for_ever(host: Host, tmp_path: Path) -> None:
+    host.status["store"] = 503
+    with pytest.raises(ForgeError, match="its store answers 503"):
+        host.fetch(tmp_path)
+    assert len([path for path, _ in host.seen if path.startswith("/store")]) == 4
 
 
 def test_sizes_are_limited(tmp_path: Path) -> None:
