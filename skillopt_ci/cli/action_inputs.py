@@ -19,6 +19,7 @@ _WITH_PAGE = ("gate", "baseline", "eval")
 _NOT_IN_PULL_REQUESTS = ("train", "baseline", "eval", "pr")
 # Options of `pr` whose value may stand in the next line.
 PR_VALUES = ("--base", "--remember", "--login", "--config", "--skill")
+_TOGETHER = re.compile(r"(--[a-z-]+)\s")
 _PULL = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
 
 
@@ -63,6 +64,10 @@ def read_inputs(env: Mapping[str, str]) -> Inputs:
     for argument in args:
         if argument.split("=")[0] in _OURS:
             raise UsageError(f"input 'args': {argument.split('=')[0]} is set by the action; its outputs say where")
+        if together := _TOGETHER.match(argument):
+            raise UsageError(
+                f"input 'args': a line is one argument: write {together[1]}=VALUE, or the value in the next line"
+            )
     found = Inputs(
         command=command,
         config=one("CONFIG"),

@@ -135,8 +135,9 @@ def _final(console: Console, repository: Repository, place: Place, path: Path) -
         result = _read(path, place.sha)
     except UsageError as error:
         sha = place.sha or (pull.head_sha if pull else "")
-        if sha and not place.read_only:
-            post_status(repository, sha, "error", "The gate left no usable result; see its log", place.run_url)
+        if not sha or place.read_only:
+            raise
+        post_status(repository, sha, "error", "The gate left no usable result; see its log", place.run_url)
         raise UsageError(f"{error}; the status of {sha[:12]} is `error`") from error
     place = replace(place, sha=place.sha or result.head_sha or (pull.head_sha if pull else ""))
     if place.read_only:

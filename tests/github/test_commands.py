@@ -443,6 +443,7 @@ class TestPublish:
         assert "may not write" in done.err
         broken, _ = opened("publish", "nowhere.json", **env)
         assert (broken.code, opened.hub.sent) == (2, [])
+        assert "the status" not in broken.err
 
     def test_by_a_maintainer_s_dispatch_for_a_reviewed_head(self, opened: Here) -> None:
         env = self.event(opened, "workflow_dispatch", inputs={"pr": "1", "head_sha": opened.head})

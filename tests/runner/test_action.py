@@ -414,6 +414,7 @@ def test_a_configuration_in_a_folder_is_marked_where_it_is(tmp_path: Path) -> No
         ({"command": "check", "head": "main"}, "inputs 'base' and 'head' are for 'gate'"),
         ({"command": "check", "max-usd": "1"}, "'max-usd' is for commands that spend"),
         ({"command": "gate", "args": "--no-such"}, "No such option"),
+        ({"command": "eval", "args": "--split test"}, "a line is one argument: write --split=VALUE"),
         ({"command": "gate", "max-usd": "$(touch PWNED)"}, "'$(touch PWNED)' is not an amount above 0"),
         ({"command": "train", "config": "no.yml"}, "--config no.yml: there is no such file"),
     ],
