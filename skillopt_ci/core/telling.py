@@ -25,10 +25,11 @@ _MONTHS = MappingProxyType(
     }
 )
 _MONTH = rf"({'|'.join(_MONTHS)})[a-z]*\.?"
+_DATE = re.IGNORECASE | re.ASCII  # else a dotless i would be one of the months' letters
 _DAY_FIRST = re.compile(
-    rf"\b(\d{{1,2}})(?:(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{_MONTH},?\s+|\.(\d{{2}})\.)(\d{{4}})\b", re.IGNORECASE
+    rf"\b(\d{{1,2}})(?:(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{_MONTH},?\s+|\.(\d{{2}})\.)(\d{{4}})\b", _DATE
 )
-_MONTH_FIRST = re.compile(rf"\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})\b", re.IGNORECASE)
+_MONTH_FIRST = re.compile(rf"\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})\b", _DATE)
 _MARKS = re.compile("[\u0300-\u036f]")  # accents of Latin, Greek and Cyrillic letters
 _OTHER_DIGIT = re.compile(r"[^\D0-9]")
 _SIGN = re.compile(r"\w+|[^\w\s]")

@@ -385,6 +385,7 @@ def test_an_answer_is_told_however_its_number_date_or_name_is_written(text: str)
         "Answer within 30min, by the 4th or at 5pm.",
         "Dates are written as 2020-01-31, not as 31 January 2020.",
         "May 17 is as good as 17 May.",
+        "Neither 17 Ma\u0131 2026 nor ma\u0131 17, 2026 is a month's name.",
         "Keep KX88213, utf8 and h264 as they are.",
         "Sums are in EUR, as EUR20.",
         "Write café and naïve with their accents.",
