@@ -160,8 +160,11 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     finish_folder(work, plan, entry)
     # Only now: a run that is killed while its files are written is unfinished, and the same command writes them. So is
     # one whose gates, or closing comparison, lack too much: the same command asks for that again.
-    if not plan.finished and not work.ledger.replay_only and (result.stopped_by or not lacking(result)):
-        _note_end(work, plan, entry, result)
+    if not plan.finished and not work.ledger.replay_only:
+        if lacking(result) and not result.stopped_by:
+            work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "lacking", {})
+        else:
+            _note_end(work, plan, entry, result)
     work.console.say(
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"
     )

@@ -18,7 +18,8 @@ class RunRecord:
 
     `stopped` are its words, `steps` counts the steps until then, and `best` is the digest of the skill they led to, as
     far as that was noted. `planned` is what `plan` took for likely when the run began, `ends_at` where its plan would
-    have ended the run when it ended.
+    have ended the run when it ended. `lacking`: its closing comparison lacked too much, and (`asked`) was
+    asked for again.
     """
 
     generation: int
@@ -30,6 +31,8 @@ class RunRecord:
     best: str = ""
     planned: int | None = None
     ends_at: int | None = None
+    lacking: bool = False
+    asked: bool = False
 
     def limits(self) -> Limits:
         """The limit that decides between calls, too: with it a replay ends where the run ended."""
@@ -60,6 +63,8 @@ def read_records(events: Sequence[tuple[int, str, Mapping[str, object]]]) -> lis
             best=str(detail.get("best") or ""),
             planned=before.planned if before else _count(detail, "planned"),
             ends_at=_count(detail, "ends_at"),
+            lacking=event == "lacking" or (before is not None and before.lacking),
+            asked=before is not None and before.lacking,
         )
     return [found[g] for g in sorted(found)]
 
@@ -73,12 +78,15 @@ def next_generation(records: Sequence[RunRecord], limits: Limits, *, fresh: bool
     """The generation that `train` works on: the last one while it is unfinished, else the one after it.
 
     A run that its budget stopped is unfinished: with the same limit the same command buys nothing more. `fresh` starts
-    the next generation instead, as a scheduled job does that may spend its budget every time. With `replay` nothing can
-    be bought for a next one: the last one is meant, also when it is finished.
+    the next generation instead, as a scheduled job does that may spend its budget every time; also where a closing
+    comparison lacked too much and was asked for again, or tasks that always fail would end all training. With `replay`
+    nothing can be bought for a next one: the last one is meant, also when it is finished.
     """
     if not records:
         return 1
     last = records[-1]
+    if fresh and not last.finished and last.asked:
+        return last.generation + 1
     if not last.finished or (replay and not fresh):
         return last.generation
     if not last.stopped_by or (fresh and not _goes_on(last, limits)):

@@ -105,3 +105,11 @@ def test_how_a_run_ended_is_read_as_far_as_it_was_noted() -> None:
     [old] = read_records([finished(1, "calls", "100")])
     assert (old.stopped, old.steps, old.best, old.limits()) == ("", None, "", Limits())
     assert RunRecord(generation=1, finished=True, stopped_by="usd", limit="much").limits() == Limits()
+
+
+def test_a_closing_comparison_that_always_lacks_too_much_does_not_end_scheduled_training() -> None:
+    lacking = (started(1), (1, "lacking", {}))
+    again = (*lacking, started(1))  # and it lacked too much again, or the provider was down
+    assert [chosen(*events, fresh=True) for events in (lacking, again, (*again, started(2)))] == [1, 2, 2]
+    assert chosen(*again) == 1
+    assert chosen(*again, finished(1), fresh=True) == 2

@@ -130,6 +130,15 @@ def test_what_a_closing_comparison_lacks_is_asked_for_again_and_nothing_else(tmp
     assert entry["spend"]["paid"]["calls"] == 2 * TEST  # half of the tasks, two runs of either side
 
 
+def test_a_scheduled_job_trains_on_though_some_tasks_always_fail(tmp_path: Path) -> None:
+    def sometimes(call: Call) -> Reply:
+        return likes_it(call) if "due date" in call.user_text else error_reply(400, "not today")
+
+    with Loopback(sometimes) as server:
+        found = [train(tmp_path, server, "--next") for _ in range(3)]
+    assert [(code, entry["generation"]) for code, entry, _ in found] == [(3, 1), (5, 1), (3, 2)]
+
+
 def test_a_dead_target_is_no_result_and_is_asked_again_later(tmp_path: Path) -> None:
     dead = [True]
     with Loopback(lambda call: error_reply(401, "no") if dead[0] else likes_it(call)) as server:
