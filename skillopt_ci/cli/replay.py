@@ -61,7 +61,8 @@ def _instead(work: Work, plan: Plan) -> str:
     if plan.ended is not None:
         return f"; budget.{plan.ended.stopped_by} ended the stored run" if plan.ended.steps is None else ""
     if plan.finished:
-        return ""
+        several = len(work.project.chosen(work.options.skill)) > 1
+        return f"; {plan.skill.name} is finished: name the other skills with --skill to go on" if several else ""
     if work.ledger.spend_by_stage(plan.run_id):
         return "; the run has not come to its end: without --replay-only it goes on"
     return f"; --generation {plan.generation - 1} replays the last run" if plan.generation > 1 else ""

@@ -1,14 +1,16 @@
 """Several skills of one command: interrupted between two of them it goes on, and a budget holds for all of them."""
 
+import contextlib
 import json
 import signal
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.world import PATH, SKILL, TASKS, bytes_of, config, files, write
-from tests.integration.process import SimulatedServer, finish, purchases, run, start
+from tests.integration.process import LEDGER, SimulatedServer, finish, purchases, run, start
 from tests.loopback import Call, Loopback, Reply, error_reply
 
 RESULT = ("best_skill.md", "history.json")
@@ -56,6 +58,18 @@ def test_interrupted_in_the_second_skill_the_first_one_is_not_trained_anew(tmp_p
             assert results(root, entries) == results(whole, unbroken)
         again = trained(root)  # all of them are finished now
         assert [e["generation"] for e in again] == [2, 2]
+
+
+def test_a_finished_run_that_is_no_longer_in_the_ledger_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with Loopback(SimulatedServer(0.0), record=False) as server:
+        first = trained(project(tmp_path / "whole", server))[0]["spend"]["paid"]["calls"]
+        root = project(tmp_path / "tight", server, budget={"calls": first + 40})
+        trained(root)
+        with contextlib.closing(sqlite3.connect(root / LEDGER)) as ledger, ledger:
+            ledger.execute("delete from purchases where run = (select run from runs where event = 'finished' limit 1)")
+        code, _, err = run(root, "train")
+        assert (code, "invoices is finished: name the other skills with --skill to go on" in err) == (2, True)
+        assert run(root, "train", "--skill", "receipts", "--max-calls", "1000")[0] == 0
 
 
 def test_a_raised_budget_goes_to_the_skill_that_it_stopped(tmp_path: Path) -> None:
