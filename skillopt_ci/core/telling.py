@@ -13,9 +13,10 @@ _TOKEN = re.compile(r"[^\W_]+(?:[-./@_][^\W_]+)*")
 _JOINT = re.compile(r"([-./@_])")
 _THOUSANDS = re.compile(r"(?<=\d)[,.' ’_٬](?=\d{3}(?!\d))")
 _DECIMAL = re.compile(r"(?<![\d.,٫])\d+[.,٫]\d+(?![\d٫]|[.,]\d)")
-# A number written in one with its unit or currency: 450kg, EUR1249.50. No ordinal is, and no code: KX88213.
+# A number written in one with its unit or currency: 450kg, EUR1249.50. No ordinal or time is, and no code: KX88213.
 _GLUED = re.compile(
-    r"(?<![^\W_])\d+(?!(?:st|nd|rd|th)\b)(?=[^\W\d_]+(?![^\W_]))|\b(?:eur|usd|gbp|chf|jpy|cad|aud)(?=\d)", re.IGNORECASE
+    r"(?<![^\W_])\d+(?!(?:st|nd|rd|th|am|pm)\b)(?=[^\W\d_]+(?![^\W_]))|\b(?:eur|usd|gbp|chf|jpy|cad|aud)(?=\d)",
+    re.IGNORECASE,
 )
 # Dates as English and German write them; those with strokes may be read in two ways.
 _MONTHS = MappingProxyType(
