@@ -4,7 +4,7 @@ The names of the fields are the usual ones; `input` with messages and `ideal` ar
 docs/build-eval.md). How to score is not in the data: the skill's graders hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from skillopt_ci.core.task import Task
@@ -80,5 +80,16 @@ def _choices(row: Mapping[str, object]) -> list[str]:
     listed: list[object] = lettered if len(lettered) > 1 else []
     for given in map(row.get, _CHOICES):
         if isinstance(given, list | dict):
-            listed = list(given.values() if isinstance(given, dict) else given)
-    return [str(one) for one in listed if one not in (None, "")]
+            listed = list(_texts(given))
+    return [text for one in listed if (text := "" if one is None else str(one).strip())]
+
+
+def _texts(given: object) -> Iterator[object]:
+    """Choices in a list or a mapping, in some data sets each with its label, or all labels beside all texts."""
+    if isinstance(given, dict):
+        yield from _texts(given["text"] if "text" in given else list(given.values()))
+    elif isinstance(given, list):
+        for one in given:
+            yield from _texts(one)
+    else:
+        yield given

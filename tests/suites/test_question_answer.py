@@ -133,6 +133,16 @@ def test_rows_with_a_gold_answer_are_found_out() -> None:
         ("t.csv", "question,A,B,answer\nWhich?,one,two,B\n"),
         ("t.jsonl", '{"question": "Which?", "options": ["one", "two"], "answer": "B"}\n'),
         ("t.jsonl", '{"question": "Which?", "options": {"A": "one", "B": "two"}, "answer": "B"}\n'),
+        ("t.jsonl", '{"question": "Which?", "A": " one", "B": "two ", "answer": "B"}\n'),
+        (
+            "t.jsonl",
+            '{"question": "Which?", "options": {"label": ["1", "2"], "text": ["one", "two"]}, "answer": "B"}\n',
+        ),
+        (
+            "t.jsonl",
+            '{"question": "Which?", "options": [{"key": "A", "value": "one"}, {"key": "B", "value": "two"}], '
+            '"answer": "B"}\n',
+        ),
     ],
 )
 def test_a_question_without_its_choices_is_no_task(path: str, content: str) -> None:
