@@ -18,8 +18,8 @@ class RunRecord:
 
     `stopped` are its words, `steps` counts the steps until then, and `best` is the digest of the skill they led to, as
     far as that was noted. `planned` is what `plan` took for likely when the run began, `ends_at` where its plan would
-    have ended the run when it ended. `lacking`: its closing comparison lacked too much, and (`asked`) was
-    asked for again.
+    have ended the run when it ended. `lacking`: its gates, or its closing comparison, lacked too much, and
+    (`asked`) were asked for again.
     """
 
     generation: int
@@ -78,9 +78,9 @@ def next_generation(records: Sequence[RunRecord], limits: Limits, *, fresh: bool
     """The generation that `train` works on: the last one while it is unfinished, else the one after it.
 
     A run that its budget stopped is unfinished: with the same limit the same command buys nothing more. `fresh` starts
-    the next generation instead, as a scheduled job does that may spend its budget every time; also where a closing
-    comparison lacked too much and was asked for again, or tasks that always fail would end all training. With `replay`
-    nothing can be bought for a next one: the last one is meant, also when it is finished.
+    the next generation instead, as a scheduled job does that may spend its budget every time; also where gates, or a
+    closing comparison, lacked too much and were asked for again, or tasks that always fail would end all training. With
+    `replay` nothing can be bought for a next one: the last one is meant, also when it is finished.
     """
     if not records:
         return 1

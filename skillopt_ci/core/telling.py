@@ -13,9 +13,11 @@ _TOKEN = re.compile(r"[^\W_]+(?:[-./@_][^\W_]+)*")
 _JOINT = re.compile(r"([-./@_])")
 _THOUSANDS = re.compile(r"(?<=\d)[,.' ’_٬](?=\d{3}(?!\d))")
 _DECIMAL = re.compile(r"(?<![\d.,٫])\d+[.,٫]\d+(?![\d٫]|[.,]\d)")
-# A number written in one with its unit or currency: 450kg, EUR1249.50. No ordinal or time is, and no code: KX88213.
+# A number written in one with its unit or currency: 450kg, EUR1249.50. No ordinal or time is, no word with a digit (as
+# 3D has), and no code: KX88213.
 _GLUED = re.compile(
-    r"(?<![^\W_])\d+(?!(?:st|nd|rd|th|am|pm)\b)(?=[^\W\d_]+(?![^\W_]))|\b(?:eur|usd|gbp|chf|jpy|cad|aud)(?=\d)",
+    r"(?<![^\W_])(?:\d{2,}|(?<=\d[.,])\d)(?!(?:st|nd|rd|th|am|pm)\b)(?=[^\W\d_]+(?![^\W_]))"
+    r"|\b(?:eur|usd|gbp|chf|jpy|cad|aud)(?=\d)",
     re.IGNORECASE,
 )
 # Dates as English and German write them; those with strokes may be read in two ways.

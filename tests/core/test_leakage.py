@@ -348,6 +348,7 @@ WRITTEN = leakage_of(
         task(6, "val", "Sörlund", "Who keeps the lock?"),
         task(7, "test", "6.2 km", "How long is the towpath?"),
         task(40, "val", "10am", "When does the office open?"),
+        task(41, "val", "3D printing", "Which art is taught in the hall?"),
         *(task(n, "train", "not stated", f"Is clause {n} about rent?") for n in range(8, 40)),
     ),
     GRADERS,
@@ -382,6 +383,7 @@ def test_an_answer_is_told_however_its_number_date_or_name_is_written(text: str)
 @pytest.mark.parametrize(
     "text",
     [
+        "Prefer 3D printing as a word.",
         "Write weights as 12kg, never as 12000g.",
         "Answer within 30min, by the 4th or at 5pm.",
         "Dates are written as 2020-01-31, not as 31 January 2020.",
