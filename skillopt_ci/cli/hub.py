@@ -20,7 +20,11 @@ from skillopt_ci.forge.repository import Repository
 from skillopt_ci.report.escape import mask_tokens, scrubber
 
 TOKEN_VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
-_REMOTE = re.compile(r"(?:https?://|ssh://|git@)[^\s]*?[/:]([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+?)(?:\.git)?/?")
+_REMOTE = re.compile(
+    r"(?:(?:https?|ssh)://(?:[^\s/@]*@)?|git@)(?P<host>[^\s/:@]+)[^\s]*?[/:](?P<owner>[A-Za-z0-9_.-]+)"
+    r"/(?P<name>[A-Za-z0-9_.-]+?)(?:\.git)?/?"
+)
+_GITHUB = ("github.com", "www.github.com", "ssh.github.com")
 
 login_option = click.option(
     "--login",
@@ -65,7 +69,7 @@ def repository_name(context: EventContext) -> str:
     """`owner/name`: of the workflow run, else of the remote `origin`.
 
     Raises:
-        UsageError: neither says.
+        UsageError: neither says, or origin is at another host, whose token github.com must not get.
     """
     if context.repository:
         return context.repository
@@ -76,4 +80,9 @@ def repository_name(context: EventContext) -> str:
         found = None
     if not found:
         raise UsageError("which repository? Set GITHUB_REPOSITORY to OWNER/NAME")
-    return f"{found[1]}/{found[2]}"
+    if found["host"].lower() not in _GITHUB and not os.environ.get("GITHUB_API_URL"):
+        raise UsageError(
+            f"origin is at '{found['host']}', and not at github.com: set GITHUB_REPOSITORY to OWNER/NAME, and of a "
+            "GitHub Enterprise Server GITHUB_API_URL, too"
+        )
+    return f"{found['owner']}/{found['name']}"

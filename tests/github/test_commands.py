@@ -205,6 +205,13 @@ class TestPr:
         done = call(here.root, "pr", env={"GH_TOKEN": here.hub.token, "GITHUB_API_URL": here.hub.url})
         assert done.code == 0
 
+    @pytest.mark.parametrize("url", ["git@git.example:acme/skills.git", "https://x:y@git.example:8443/acme/skills"])
+    def test_the_token_of_another_host_is_not_sent_to_github_com(self, here: Here, url: str) -> None:
+        Repo(here.root, create=False)("remote", "add", "origin", url)
+        done = call(here.root, "pr", env={"GH_TOKEN": here.hub.token})
+        assert done.code == 2
+        assert "origin is at 'git.example', and not at github.com: set GITHUB_REPOSITORY to OWNER/NAME" in done.err
+
     def test_rejected_edits_reach_the_next_training(self, here: Here, tmp_path: Path) -> None:
         here("pr")
         here.hub.store.close(1)
