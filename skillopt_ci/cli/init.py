@@ -55,12 +55,14 @@ version: 1
 optimizer: {{provider: {provider}, model: {optimizer}, max_output_tokens: 8192}}
 {judge}skills:
 {skills}budget: {{usd: 10, minutes: 60}}
-"""
+{several}"""
 _SIMULATED = """\
 # Simulated models: no key, no network, and no word about the quality of a real model. For a real one change these two
 # lines, for instance to {provider: openai, model: gpt-5.4-mini} and {provider: anthropic, model: claude-opus-5}.
 """
 _JUDGE = "judge:     {{provider: {provider}, model: {optimizer}}}\n"
+# With the default of 1 one pull request that nobody has read holds back what is learnt of all other skills.
+_SEVERAL = "pr: {{max_open: {count}}}  # one for each skill\n"
 _ENTRY = """\
   - path: {path}
     tasks: [{tasks}]
@@ -200,6 +202,7 @@ def _config(provider: str, tasks: Mapping[str, Sequence[str]], seeds: Mapping[st
             + (f"    split: {{seed: {seed}}}\n" if (seed := seeds.get(path, usual)) != usual else "")
             for path, files in tasks.items()
         ),
+        several=_SEVERAL.format(count=len(tasks)) if len(tasks) > 1 else "",
     )
 
 

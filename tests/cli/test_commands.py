@@ -244,6 +244,7 @@ def test_init_in_an_empty_repository_then_check(tmp_path: Path) -> None:
         "wrote evals/example/tasks.jsonl",
         "wrote .gitignore",
     ]
+    assert "max_open" not in (tmp_path / "new" / CONFIG).read_text(encoding="utf-8")
     checked = call(tmp_path / "new", "check")
     assert checked.code == 0
     assert "10 starter tasks are still here; replace them by tasks of your own" in checked.err
@@ -319,6 +320,7 @@ def test_init_takes_the_evaluations_that_are_there(tmp_path: Path) -> None:
     text = (tmp_path / CONFIG).read_text(encoding="utf-8")
     assert 'tasks: ["skills/a/evals/evals.json"]' in text
     assert "judge:     {provider: simulated, model: demo}" in text
+    assert "\npr: {max_open: 4}" in text  # what is learnt of one skill does not wait for the pull request of another
     assert call(tmp_path, "eval", "--skill", "b").code == 0
 
 
