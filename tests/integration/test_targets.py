@@ -111,7 +111,10 @@ def test_a_target_that_cannot_be_measured_keeps_it_from_proposing(tmp_path: Path
 
     code, entry, _ = train(tmp_path, sometimes)
     assert (code, entry["proposal"]) == (3, False)
-    assert entry["message"] == "too much of the closing comparison on another target is missing"
+    assert entry["message"] == (
+        "too much of the closing comparison on another target is missing. `skillopt-ci ledger failures` lists what "
+        "failed; the same command asks for that again, and goes on"
+    )
     assert entry["objections"] == ["other/big could not be measured: too much is missing"]
 
 
