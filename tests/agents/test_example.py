@@ -48,7 +48,7 @@ def test_the_example_is_trained_and_gated(name: str, tmp_path: Path) -> None:
             assert (again.code, len(server.calls), value["skills"][0]["spend"]["paid"]["calls"]) == (0, asked, 0)
 
         keeps_no_key(repo)
-        if name == "claude-code":  # gated in test_triggering: every run of it takes seconds of a core
+        if name == "claude-code":  # a gate of it is in test_triggering: every run takes seconds of a core
             return
         path = repo.root / "skills/order-totals/SKILL.md"
         start = path.read_text()
