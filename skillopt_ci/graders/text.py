@@ -14,7 +14,8 @@ from skillopt_ci.graders import patterns, wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options, reaches, strings
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+# With the forms that models write of it: "children’s" is "children's".
+_NO_PUNCTUATION = str.maketrans("", "", f"{string.punctuation}‘’‚“”„«»–—…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +130,17 @@ class Overlap:
 
 
 def squad_tokens(text: str) -> list[str]:
-    """Words after SQuAD's normalisation: lower case, no ASCII punctuation, no articles (Rajpurkar et al. 2016)."""
-    return _ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
+    """Words after SQuAD's normalisation: lower case, no punctuation, no articles (Rajpurkar et al. 2016).
+
+    Of a text of nothing else they are kept: neither is `The` the same as `a`, nor `!!!` as an empty answer.
+    """
+    said = text.lower()
+    plain = said.translate(_NO_PUNCTUATION)
+    return _ARTICLES.sub(" ", plain).split() or plain.split() or said.split()
 
 
 def overlap(answer: str, expected: str) -> Overlap:
-    """SQuAD's F1 of two texts; when one has no words it is 1 if the other has none either (as in SQuAD 2.0)."""
+    """SQuAD's F1 of two texts; when one is empty it is 1 if the other is empty, too (as in SQuAD 2.0)."""
     ours, theirs = squad_tokens(answer), squad_tokens(expected)
     if not ours or not theirs:
         same = float(ours == theirs)
@@ -176,7 +182,7 @@ def exact(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """The answer is one of `values`, without them an expected answer.
 
     `ignore_case` (false), `strip` (true: space around it does not count), `squad` (false): case, punctuation and the
-    articles a, an, the do not count, as SQuAD and SearchQA compare.
+    articles a, an, the do not count, as SQuAD and SearchQA compare: 1.5 is 15 there, so grade numbers by `numeric`.
     """
     del judge
     check_options(spec, {"values": (str, list), "ignore_case": bool, "strip": bool, "squad": bool})
@@ -214,7 +220,7 @@ def regex(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 
 
 def f1(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """SQuAD's word F1 with the best accepted answer; passed from `threshold` (1.0) on."""
+    """SQuAD's word F1 with the best accepted answer; passed from `threshold` (1.0) on. Not for numbers: 1.5 is 15."""
     del judge
     check_options(spec, {"threshold": (int, float)})
     threshold = spec.options.get("threshold", 1.0)
