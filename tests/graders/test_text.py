@@ -75,6 +75,12 @@ def test_contains_every_value_or_one_expected_answer() -> None:
     )
 
 
+def test_what_a_model_only_thought_of_does_not_count() -> None:
+    answer = "<think>Paris? No.</think>\n\nRome"
+    assert not grade(spec("contains"), answer, "Paris").passed
+    assert grade(spec("exact"), answer, "Rome").passed
+
+
 def test_startswith() -> None:
     either = spec("startswith", values=["Yes", "No"])
     assert grade(either, "\n No, never").passed
