@@ -55,6 +55,7 @@ _NUMBER = re.compile(
 _FRACTION = re.compile(r"([0-9])?\\[dt]?frac\s?(?:\{\s?([-+]?[0-9]+)\s?\}|([0-9]))\s?(?:\{\s?([0-9]+)\s?\}|([0-9]))")
 _UNIT_POWER = re.compile(rf"(?<=[A-Za-z}}])\^(?:\{{[-{_DASHES}]?[0-9]+\}}|[-{_DASHES}]?[0-9]+)")
 _TEN_TO = re.compile(rf"(?<![\d.^x×*·])(?<![x×*·]\s)10\^(?=\{{?[-{_DASHES}]?[0-9])")
+_GLUED = re.compile(r"\b(?:EUR|USD|GBP|CHF|JPY|CAD|AUD|INR|CNY)(?=[0-9])")
 _RAISED = re.compile("(?<=10)[⁻⁰¹²³⁴-⁹]+")
 _LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _LATEX = (("{,}", ","), ("\\,", "\u202f"), ("\\!", ""), ("\\times", "×"), ("\\cdot", "·"))
@@ -100,6 +101,7 @@ def numbers(text: str) -> list[Number]:
 def _plain(text: str) -> str:
     for written, meant in _LATEX:
         text = text.replace(written, meant)
+    text = _GLUED.sub(r"\g<0> ", text)
     text = _FRACTION.sub(lambda m: f"{f'{m[1]} ' if m[1] else ''}{m[2] or m[3]}/{m[4] or m[5]}", text)
     return _TEN_TO.sub("1·10^", _UNIT_POWER.sub("", _RAISED.sub(lambda m: f"^{m[0].translate(_LOWERED)}", text)))
 

@@ -2,6 +2,7 @@
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from skillopt_ci.graders import patterns, wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options, reaches, strings
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_SPACES = str.maketrans("\u00a0\u202f", "  ")
 # With the forms that models write of it: "children’s" is "children's".
 _NO_PUNCTUATION = str.maketrans("", "", f"{string.punctuation}‘’‚“”„«»–—…")
 
@@ -27,6 +29,7 @@ class _Fold:
     squad: bool = False
 
     def __call__(self, text: str) -> str:
+        text = same_looking(text)
         if self.squad:
             return " ".join(squad_tokens(text))
         kept = text.strip() if self.strip else text
@@ -129,12 +132,17 @@ class Overlap:
     recall: float
 
 
+def same_looking(text: str) -> str:
+    """One form of letters with accents and of spaces: nobody can see that `é` is two characters, or does not break."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text).translate(_SPACES)
+
+
 def squad_tokens(text: str) -> list[str]:
     """Words after SQuAD's normalisation: lower case, no punctuation, no articles (Rajpurkar et al. 2016).
 
     Of a text of nothing else they are kept: neither is `The` the same as `a`, nor `!!!` as an empty answer.
     """
-    said = text.lower()
+    said = same_looking(text).lower()
     plain = said.translate(_NO_PUNCTUATION)
     return _ARTICLES.sub(" ", plain).split() or plain.split() or said.split()
 
@@ -193,6 +201,7 @@ def exact(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 def contains(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """Every one of `values` stands in the answer (value: their share); without `values`, one expected answer does.
 
+    Inside of words, too: 42 stands in 142. For whole words take `regex` (`\\b42\\b`), for numbers `numeric`.
     `ignore_case` (false): upper and lower case are the same.
     """
     del judge
@@ -203,6 +212,7 @@ def contains(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 def startswith(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """The answer starts with one of `values`, or without them with an expected answer; leading space aside.
 
+    "November" starts with "No": for whole words take `regex` (`^No\\b`).
     `ignore_case` (false): upper and lower case are the same.
     """
     del judge

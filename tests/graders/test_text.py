@@ -35,6 +35,12 @@ def test_an_answer_of_articles_and_signs_alone_is_not_any_other_such(grader: Gra
     assert all(grade(grader, right, "A").passed for right in ("A", "a.", "**(A)**"))
 
 
+@pytest.mark.parametrize("kind", ["exact", "contains", "startswith", "f1"])
+def test_what_looks_the_same_is_the_same(kind: str) -> None:
+    assert grade(spec(kind), "Cafe\u0301 10\u202f000\u00a0\u20ac", "Caf\u00e9 10 000 \u20ac").passed
+    assert not grade(spec(kind), "Cafe 10 000 \u20ac", "Caf\u00e9 10 000 \u20ac").passed
+
+
 def test_exact_helps_without_telling() -> None:
     def hint(answer: str, *expected: str) -> str:
         return grade(spec("exact"), answer, *expected).hint
