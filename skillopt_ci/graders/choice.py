@@ -21,7 +21,7 @@ _MARKED = re.compile(
 )
 # What makes a second choice of the letter before it: `B or C`, `B/C`, `B, C`, `B and C` (`B and A is wrong` has one).
 _ALSO = re.compile(
-    rf"{_CLOSE}\s*(?:(?:/|(?i:or)\b)\s*{_OPEN}(?![AI]\s+[a-z])|(?:[&,;]|(?i:and)\b)\s*{_OPEN}(?![A-Z]\s+(?!(?:are|and|or)\b)[a-z]))"
+    rf"{_CLOSE}\s*(?:(?:/|(?i:(?:and/)?or)\b)\s*{_OPEN}(?![AI]\s+[a-z])|(?:[&+,;]|(?i:and)\b)\s*{_OPEN}(?![A-Z]\s+(?!(?:are|and|or)\b)[a-z]))"
     r"[A-Z](?![\w'’])"
 )
 _WRONG = r"(?:isn['’]t|aren['’]t|(?:is|are|was|were)\s+(?:\w+\s+)?(?:wrong|incorrect|false|not))\b"

@@ -72,16 +72,16 @@ class Number:
     percent: bool = False
     scale: int = 0
 
-    def readings(self, other: "Number") -> tuple[Decimal, ...]:
-        """What it can mean beside `other`: `50%` is 50 or 0.5 when the other one carries no percent sign.
+    def beside(self, wanted: "Number") -> tuple[Decimal, ...]:
+        """What it can mean in the unit of `wanted`: `50%` is 50 or 0.5 when that one carries no percent sign.
 
-        So is `5 million` 5 or 5,000,000, unless the other one carries a word of that kind, too.
+        So is `5 million` 5 or 5,000,000, unless that one carries a word of that kind, too.
         """
-        if self.percent and not other.percent:
-            return self.value, _CONTEXT.divide(self.value, Decimal(100))
-        if self.scale and self.scale != other.scale:
-            whole = _CONTEXT.scaleb(self.value, self.scale)
-            return (whole,) if other.scale else (self.value, whole)
+        if self.percent != wanted.percent:
+            return self.value, _CONTEXT.scaleb(self.value, -2 if self.percent else 2)
+        if self.scale != wanted.scale:
+            whole = _CONTEXT.scaleb(self.value, self.scale - wanted.scale)
+            return (whole,) if self.scale and wanted.scale else (self.value, whole)
         return (self.value,)
 
     def __str__(self) -> str:
@@ -167,7 +167,7 @@ class _Numeric:
         return f"{several}; it is off by more than the tolerance"
 
     def _near_any(self, number: Number, wanted: Sequence[Number]) -> bool:
-        return any(self._near(a, b) for other in wanted for a in number.readings(other) for b in other.readings(number))
+        return any(self._near(value, other.value) for other in wanted for value in number.beside(other))
 
     def _near(self, number: Decimal, wanted: Decimal) -> bool:
         distance = _CONTEXT.abs(_CONTEXT.subtract(number, wanted))
@@ -178,8 +178,9 @@ class _Numeric:
 def numeric(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """The answer's last number is an expected one.
 
-    Options: `tolerance` (absolute, 0) and `relative` (a share of the expected number, 0); the larger one counts.
-    `50%` may be 50 or 0.5, and `5 million` 5 or 5,000,000, unless the other number has such a sign or word, too.
+    Options: `tolerance` (absolute, in the unit of the expected number; 0) and `relative` (a share of the expected
+    number, 0); the larger one counts. `50%` may be 50 or 0.5, and `5 million` 5 or 5,000,000, unless the other number
+    has such a sign or word, too.
     """
     del judge
     check_options(spec, {"tolerance": (int, float), "relative": (int, float)})

@@ -60,6 +60,8 @@ QUESTION = "Which is the capital of France?\nA) London\nB) Paris\nC. New York\n(
         ("A, B", None),
         ("Answer: B, C", None),
         ("Answer: B; D", None),
+        ("Answer: B + C", None),
+        ("The answer is B and/or C", None),
         ("The answer is B, C and D", None),
         ("Both A and B are correct", None),
         ("Answer: B, A is too small", "B"),

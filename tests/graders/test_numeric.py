@@ -101,6 +101,10 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         ({}, "1,200,000", "1.2 million", True),
         ({}, "1200 thousand", "1.2 million", True),
         ({}, "1.2 billion", "1.2 million", False),
+        ({"tolerance": 1}, "50.5", "50%", True),
+        ({"tolerance": 1}, "0.505", "50%", True),
+        ({"tolerance": 1}, "1.2", "50%", False),  # it was near enough to 0.5
+        ({"tolerance": 0.1}, "1,250,000", "1.2 million", True),
         ({"tolerance": 0.1}, "1.25 million", "1.2 million", True),
         ({}, "300 K", "300", True),
         ({}, "5 m", "5000000", False),
