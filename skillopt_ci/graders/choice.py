@@ -29,6 +29,9 @@ _DENIED = re.compile(
     rf"\b(?i:not|nor|neither|never|isn['’]t|can(?:not|['’]t)\s+be|except|ruled?\s+out|eliminated?)\s+(?i:(?:option|choice|answer|letter)\s+)?{_OPEN}([A-Z])(?![\w'’])"
     rf"|(?<![\w'’.-])([A-Z]){_CLOSE}\s+{_WRONG}"
 )
+_CALLED = re.compile(
+    rf"(?<![\w'’.-])([A-Z]){_CLOSE}\s+is\s+the\s+(?:only\s+)?(?:correct|right|best)\s+(?:answer|choice|option)\b"
+)
 _BOXED = re.compile(r"\\boxed\{\s*(?:\\[a-z]+\{)?\s*\(?([A-Za-z])(?:\)?\s*\}|[).:]\s)")
 _LEADING = re.compile(rf"\s*{_OPEN}([A-Z])[*_]*[).:\]](?=\s|[*_]|$)")
 _BRACKETED = re.compile(r"\(([A-Za-z])\)|\*\*([A-Za-z])\*\*")
@@ -51,10 +54,10 @@ def options_in(prompt: str) -> dict[str, str]:
 def chosen(answer: str, choices: Mapping[str, str]) -> str | None:
     """The letter an answer chose; None when it chose none or it cannot be told.
 
-    In this order: nothing but a letter; the last `answer is B` or `\\boxed{B}`, else the one `option B`; a last or
-    first line that is a letter; the one letter that begins lines as `B)`; the text of exactly one choice; the one
-    bracketed or bold letter; the one letter that stands alone. `B or C` and `B, C` are no choice; a letter or a text
-    that is only called wrong is none.
+    In this order: nothing but a letter; the last `answer is B`, `B is the right answer` or `\\boxed{B}`, else the one
+    `option B`; a last or first line that is a letter; the one letter that begins lines as `B)`; the text of exactly one
+    choice; the one bracketed or bold letter; the one letter that stands alone. `B or C` and `B, C` are no choice; a
+    letter or a text that is only called wrong is none.
     """
     known = set(choices) or set(_LETTERS)
     answer = _SPACE.sub(lambda m: "\n" if "\n" in m.group() else " ", answer)
@@ -77,6 +80,7 @@ def _alone(answer: str) -> str | None:
 
 def _marked(answer: str) -> str | None:
     # `the answer is a matter of taste`: a small letter counts only where nothing but punctuation follows on its line.
+    answer = _CALLED.sub(r"answer is \1", answer)
     hits = [
         m
         for m in _MARKED.finditer(answer)
