@@ -16,8 +16,7 @@ from skillopt_ci.graders.base import Grader, JudgeModel, check_options, reaches,
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _SPACES = str.maketrans("\u00a0\u202f", "  ")
-# With the forms that models write of it: "children’s" is "children's".
-_NO_PUNCTUATION = str.maketrans("", "", f"{string.punctuation}‘’‚“”„«»–—…")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +137,9 @@ def same_looking(text: str) -> str:
 
 
 def squad_tokens(text: str) -> list[str]:
-    """Words after SQuAD's normalisation: lower case, no punctuation, no articles (Rajpurkar et al. 2016).
+    """Words after SQuAD's normalisation: lower case, no ASCII punctuation, no articles (Rajpurkar et al. 2016).
 
-    Of a text of nothing else they are kept: neither is `The` the same as `a`, nor `!!!` as an empty answer.
+    Unlike there they are kept in a text of nothing else: `The` is not `a`, nor `!!!` an empty answer.
     """
     said = same_looking(text).lower()
     plain = said.translate(_NO_PUNCTUATION)
