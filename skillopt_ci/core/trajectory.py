@@ -91,6 +91,14 @@ class Trajectory:
 
     @property
     def answer(self) -> str:
-        """The target's last words; empty when it said nothing."""
+        """The target's last words, without a thought before them in tags; empty when it said nothing."""
         last = self.messages[-1] if self.messages else None
-        return last.content if last and last.role == "assistant" else ""
+        return _said(last.content) if last and last.role == "assistant" else ""
+
+
+def _said(content: str) -> str:
+    """What follows a thought that a server left in the text: `<think>...</think>`, or only its end on its own line."""
+    thought, end, rest = content.partition("</think>")
+    opened = thought.lstrip().startswith("<think>")
+    alone = "<think>" not in thought and thought.endswith("\n") and rest.startswith("\n")
+    return rest.lstrip("\n") if end and (opened or alone) else content

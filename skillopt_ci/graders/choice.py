@@ -15,19 +15,24 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OPEN, _CLOSE = r"[*_(\[{\"'`“]*", r"[*_)\]}\"'`”.:,;!]*"
 _ALONE = re.compile(rf"\s*{_OPEN}([A-Za-z]){_CLOSE}\s*")
 _MARKED = re.compile(
-    rf"\b(?:(?P<verb>choose|chose|select)|answer|choice|option)\b[*_]*(?P<is>\s+is\b|\s+would\s+be\b)?\s*(?P<colon>[:=])?"
+    rf"\b(?:(?P<verb>choose|chose|select)|answer|choice|option)\b[*_]*(?P<is>\s+(?:is|(?:would|must|should|has\s+to)\s+be)\b)?\s*(?P<colon>[:=])?"
     rf"\s*(?:(?:option|choice|letter)\s+)?{_OPEN}(?P<letter>[A-Za-z])(?![\w'’])",
     re.IGNORECASE,
 )
-# What makes a second choice of the letter before it: `B or C`, `B/C`, `B and C` (`B and A is wrong` has one choice).
+# What makes a second choice of the letter before it: `B or C`, `B/C`, `B, C`, `B and C` (`B and A is wrong` has one).
 _ALSO = re.compile(
-    rf"{_CLOSE}\s*(?:(?:/|(?i:or)\b)\s*{_OPEN}(?![AI]\s+[a-z])|(?:&|(?i:and)\b)\s*{_OPEN}(?![A-Z]\s+[a-z]))[A-Z](?![\w'’])"
+    rf"{_CLOSE}\s*(?:(?:/|(?i:(?:and/)?or)\b)\s*{_OPEN}(?![AI]\s+[a-z])|(?:[&+,;]|(?i:and)\b)\s*{_OPEN}(?![A-Z]\s+(?!(?:are|and|or)\b)[a-z]))"
+    r"[A-Z](?![\w'’])"
 )
+_WRONG = r"(?:isn['’]t|aren['’]t|(?:is|are|was|were)\s+(?:\w+\s+)?(?:wrong|incorrect|false|not))\b"
 _DENIED = re.compile(
-    rf"\b(?i:not|nor|never|isn['’]t)\s+(?i:(?:option|choice|answer|letter)\s+)?{_OPEN}([A-Z])(?![\w'’])"
-    rf"|(?<![\w'’.-])([A-Z]){_CLOSE}\s+(?:isn['’]t|aren['’]t|(?:is|are|was|were)\s+(?:\w+\s+)?(?:wrong|incorrect|false|not))\b"
+    rf"\b(?i:not|nor|neither|never|isn['’]t|can(?:not|['’]t)\s+be|except|ruled?\s+out|eliminated?)\s+(?i:(?:option|choice|answer|letter)\s+)?{_OPEN}([A-Z])(?![\w'’])"
+    rf"|(?<![\w'’.-])([A-Z]){_CLOSE}\s+{_WRONG}"
 )
-_BOXED = re.compile(r"\\boxed\{\s*(?:\\text\{)?\s*\(?([A-Za-z])\)?\s*\}")
+_CALLED = re.compile(
+    rf"(?<![\w'’.-])([A-Z]){_CLOSE}\s+is\s+the\s+(?:only\s+)?(?:correct|right|best)\s+(?:answer|choice|option)\b"
+)
+_BOXED = re.compile(r"\\boxed\{\s*(?:\\[a-z]+\{)?\s*\(?([A-Za-z])(?:\)?\s*\}|[).:]\s)")
 _LEADING = re.compile(rf"\s*{_OPEN}([A-Z])[*_]*[).:\]](?=\s|[*_]|$)")
 _BRACKETED = re.compile(r"\(([A-Za-z])\)|\*\*([A-Za-z])\*\*")
 _STANDING = re.compile(r"(?<![\w'’.-])([A-Z])(?![\w'’-]|\.\w)")
@@ -49,10 +54,10 @@ def options_in(prompt: str) -> dict[str, str]:
 def chosen(answer: str, choices: Mapping[str, str]) -> str | None:
     """The letter an answer chose; None when it chose none or it cannot be told.
 
-    In this order: nothing but a letter; the last `answer is B` or `\\boxed{B}`, else the one `option B`; a last or
-    first line that is a letter; the one letter that begins lines as `B)`; the text of exactly one choice; the one
-    bracketed or bold letter; the one letter that stands alone. `B or C` is no choice; a letter that is only called
-    wrong is none.
+    In this order: nothing but a letter; the last `answer is B`, `B is the right answer` or `\\boxed{B}`, else the one
+    `option B`; a last or first line that is a letter; the one letter that begins lines as `B)`; the text of exactly one
+    choice; the one bracketed or bold letter; the one letter that stands alone. `B or C` and `B, C` are no choice; a
+    letter or a text that is only called wrong is none.
     """
     known = set(choices) or set(_LETTERS)
     answer = _SPACE.sub(lambda m: "\n" if "\n" in m.group() else " ", answer)
@@ -75,6 +80,7 @@ def _alone(answer: str) -> str | None:
 
 def _marked(answer: str) -> str | None:
     # `the answer is a matter of taste`: a small letter counts only where nothing but punctuation follows on its line.
+    answer = _CALLED.sub(r"answer is \1", answer)
     hits = [
         m
         for m in _MARKED.finditer(answer)
@@ -117,15 +123,24 @@ def _by_text(answer: str, choices: Mapping[str, str]) -> str | None:
     inside = {letter: text for letter, text in choices.items() if wording.holds(answer, text)}
     # "New York" also holds "York": the longer one was meant
     best = [a for a, t in inside.items() if not any(a != b and wording.holds(u, t) for b, u in inside.items())]
-    return best[0] if len(best) == 1 else None
+    if len(best) != 1:
+        return None
+    text = re.escape(choices[best[0]])
+    denied = re.compile(
+        rf"(?:\b(?:not|nor|neither|never)|n['’]t)\s+(?:(?:the|an?)\s+)?{text}|{text}\s+{_WRONG}", re.IGNORECASE
+    )
+    return best[0] if wording.holds(denied.sub(" ", answer), choices[best[0]]) else None
 
 
 def _single(answer: str, known: set[str]) -> str | None:
-    found = {(m[1] or m[2]).upper() for m in _BRACKETED.finditer(answer)} & known
-    if not found:  # A and I are words, except beside another choice
+    given = [m for m in _BRACKETED.finditer(answer) if (m[1] or m[2]).upper() in known]
+    if not given:  # A and I are words, except beside another choice
         standing = [m for m in _STANDING.finditer(answer) if m[1] not in "AI" or _ALSO.match(answer, m.end(1))]
-        found = {m[1] for m in standing} & known
-    return found.pop() if len(found) == 1 and not found & _denied(answer) else None
+        given = [m for m in standing if m[1] in known]
+    found = {m[m.lastindex or 0].upper() for m in given}
+    if len(found) == 1 or not any(_ALSO.match(answer, m.end()) for m in given):  # `it is not C or D` chooses neither
+        found -= _denied(answer)
+    return found.pop() if len(found) == 1 else None
 
 
 def _fold(texts: Iterable[str]) -> Callable[[str], str]:

@@ -128,6 +128,9 @@ class _Within(_Combined):
 
     def grade(self, task: Task, trajectory: Trajectory, /) -> Score:
         inner = wording.between(trajectory.answer, self.tag)
+        if inner == "":  # as an answer that is empty: nobody looks at it
+            said = f"nothing stands between the <{self.tag}> tags"
+            return Score(value=0.0, passed=False, why=said, hint=said)
         if inner is not None:
             last = replace(trajectory.messages[-1], content=inner)
             trajectory = replace(trajectory, messages=(*trajectory.messages[:-1], last))
@@ -197,7 +200,7 @@ def weighted(spec: GraderSpec, judge: JudgeModel | None, /, depth: int = 1) -> G
 def within(spec: GraderSpec, judge: JudgeModel | None, /, depth: int = 1) -> Grader:
     """Every one of `graders` passes what stands between the last `<answer>` tags; the value is the lowest of theirs.
 
-    `tag` (`answer`) names the tags. An answer without them is graded whole.
+    `tag` (`answer`) names the tags. An answer without them is graded whole; nothing between them is a score of 0.
     """
     check_options(spec, {"graders": list, "tag": str})
     tag = str(spec.options.get("tag", "answer"))

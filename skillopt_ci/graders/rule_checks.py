@@ -15,11 +15,12 @@ _PAGE = re.compile(
     r"\b(?:wiki|people|companies|deals|topics|concepts|projects|writing|originals)/[a-z0-9][a-z0-9/-]*", re.IGNORECASE
 )
 _FOOTNOTE = re.compile(r"\[[0-9]+\]")
-_REFUSALS = (
-    "cannot complete", "unable to complete", "no can do", "i cannot", "i can't", "i'm unable", "i am unable",
-    *(f"{sorry}, {i}" for sorry in ("sorry", "i'm sorry", "i am sorry")
-      for i in ("i can't", "i cannot", "but i can't", "but i cannot")),
-)  # fmt: skip
+_REFUSAL = re.compile(
+    r"(?:(?:unfortunately|(?:(?:i'm|i am) )?(?:very |so )?(?:sorry|afraid)|i apologi[sz]e|as an ai[\w ]{0,40}),? "
+    r"(?:but |that )?){0,3}"
+    r"(?:i (?:cannot|can't|(?:won't|will not) be able to|must decline)|(?:i'm|i am) (?:unable|not able to)"
+    r"|cannot complete|unable to complete|no can do)"
+)
 _REFUSAL_CHARS = 600
 _LIST_MARKS = re.compile(r"(?:[>\-*_#\s]|[0-9]+[.)])+")
 
@@ -73,7 +74,7 @@ def refuses(text: str) -> bool:
     said = text.strip().replace("’", "'").lower()
     marks = _LIST_MARKS.match(said)
     said = said[marks.end() :] if marks else said
-    return not said or (len(said) < _REFUSAL_CHARS and said.startswith(_REFUSALS))
+    return not said or (len(said) < _REFUSAL_CHARS and _REFUSAL.match(said) is not None)
 
 
 def _contains(arg: object, fold: Fold) -> Check:

@@ -32,7 +32,7 @@ def rouge_l(answer: str, expected: str) -> float:
 
     ours, theirs = _TOKEN.findall(answer.lower()), _TOKEN.findall(expected.lower())
     if not ours or not theirs:
-        return float(ours == theirs)
+        return float(answer.split() == expected.split())  # signs alone: only the same ones are alike
     common = int(LCSseq.similarity(ours, theirs))
     return 2 * common / (len(ours) + len(theirs))
 

@@ -2,6 +2,7 @@
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from skillopt_ci.graders import patterns, wording
 from skillopt_ci.graders.base import Grader, JudgeModel, check_options, reaches, strings
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_SPACES = str.maketrans("\u00a0\u202f", "  ")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -26,6 +28,7 @@ class _Fold:
     squad: bool = False
 
     def __call__(self, text: str) -> str:
+        text = same_looking(text)
         if self.squad:
             return " ".join(squad_tokens(text))
         kept = text.strip() if self.strip else text
@@ -128,13 +131,23 @@ class Overlap:
     recall: float
 
 
+def same_looking(text: str) -> str:
+    """One form of letters with accents and of spaces: nobody can see that `é` is two characters, or does not break."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text).translate(_SPACES)
+
+
 def squad_tokens(text: str) -> list[str]:
-    """Words after SQuAD's normalisation: lower case, no ASCII punctuation, no articles (Rajpurkar et al. 2016)."""
-    return _ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
+    """Words after SQuAD's normalisation: lower case, no ASCII punctuation, no articles (Rajpurkar et al. 2016).
+
+    Unlike there they are kept in a text of nothing else: `The` is not `a`, nor `!!!` an empty answer.
+    """
+    said = same_looking(text).lower()
+    plain = said.translate(_NO_PUNCTUATION)
+    return _ARTICLES.sub(" ", plain).split() or plain.split() or said.split()
 
 
 def overlap(answer: str, expected: str) -> Overlap:
-    """SQuAD's F1 of two texts; when one has no words it is 1 if the other has none either (as in SQuAD 2.0)."""
+    """SQuAD's F1 of two texts; when one is empty it is 1 if the other is empty, too (as in SQuAD 2.0)."""
     ours, theirs = squad_tokens(answer), squad_tokens(expected)
     if not ours or not theirs:
         same = float(ours == theirs)
@@ -176,7 +189,7 @@ def exact(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """The answer is one of `values`, without them an expected answer.
 
     `ignore_case` (false), `strip` (true: space around it does not count), `squad` (false): case, punctuation and the
-    articles a, an, the do not count, as SQuAD and SearchQA compare.
+    articles a, an, the do not count, as SQuAD and SearchQA compare: 1.5 is 15 there, so grade numbers by `numeric`.
     """
     del judge
     check_options(spec, {"values": (str, list), "ignore_case": bool, "strip": bool, "squad": bool})
@@ -187,6 +200,7 @@ def exact(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 def contains(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """Every one of `values` stands in the answer (value: their share); without `values`, one expected answer does.
 
+    Inside of words, too: 42 stands in 142. For whole words take `regex` (`\\b42\\b`), for numbers `numeric`.
     `ignore_case` (false): upper and lower case are the same.
     """
     del judge
@@ -197,6 +211,7 @@ def contains(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 def startswith(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
     """The answer starts with one of `values`, or without them with an expected answer; leading space aside.
 
+    "November" starts with "No": for whole words take `regex` (`^No\\b`).
     `ignore_case` (false): upper and lower case are the same.
     """
     del judge
@@ -214,7 +229,7 @@ def regex(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
 
 
 def f1(spec: GraderSpec, judge: JudgeModel | None, /) -> Grader:
-    """SQuAD's word F1 with the best accepted answer; passed from `threshold` (1.0) on."""
+    """SQuAD's word F1 with the best accepted answer; passed from `threshold` (1.0) on. Not for numbers: 1.5 is 15."""
     del judge
     check_options(spec, {"threshold": (int, float)})
     threshold = spec.options.get("threshold", 1.0)

@@ -2,16 +2,18 @@
 
 import json
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
 
 from skillopt_ci.suites.base import decode
 from skillopt_ci.suites.document import parse_document
-from skillopt_ci.suites.question_answer import ANSWERS, PROMPTS
+from skillopt_ci.suites.question_answer import LISTS
 from skillopt_ci.suites.skillopt_splits import split_of
 from skillopt_ci.suites.source import JsonError, decode_at, skip_space
 from skillopt_ci.suites.tables import is_table
+from skillopt_ci.suites.wrapped import ANSWERS, PROMPTS, unwrapped
 
 PART = "part"
 """Not a suite: a file that belongs to another one, such as a grader beside a prompt."""
@@ -50,7 +52,8 @@ def detect(path: str, data: bytes) -> str:
         return _mapping(shape)
     if isinstance(shape, list) and shape and isinstance(shape[0], dict):
         found = _element(shape[0], lines=name.endswith(".jsonl"))
-        return "evals-json" if found == NATIVE and name.startswith("evals.") else found
+        by_name = found == NATIVE or (found == "qa" and _is_described(shape[0]))
+        return "evals-json" if by_name and name.startswith("evals.") else found
     return NATIVE
 
 
@@ -60,7 +63,8 @@ def _table(header: bytes) -> str:
         return "officeqa"
     if b"__expected" in header:  # promptfoo's tables of tests have no prompts of their own
         return PART
-    return "inspect" if b"input" in header and (b"target" in header or b"choices" in header) else "qa"
+    columns = {cell.strip(b' "\r\xef\xbb\xbf').lower() for cell in re.split(rb"[,;\t]", header)}
+    return "inspect" if b"input" in columns and columns & {b"target", b"choices"} else "qa"
 
 
 def _jsonl(data: bytes) -> object:
@@ -119,6 +123,24 @@ def _first(value: Mapping[str, Any], key: str) -> Any:
     return listed[0] if isinstance(listed, list) and listed else {}
 
 
+def _is_described(value: dict[str, Any]) -> bool:
+    """Whether it may be an item of evals.json: a prompt and criteria, or a description of a good answer."""
+    return _any(value, *_CRITERIA, "expected_output", "ground_truth") and _any(value, *_ASKED)
+
+
+def _is_row(value: dict[str, Any]) -> bool:
+    """Whether it is a question and its answer, in whatever wrapping."""
+    row = unwrapped(value)
+    if not (_any(row, *PROMPTS) and _any(row, *ANSWERS)):
+        return row is not value and "turns" in row
+    spans = [one for one in (value.get("answers"), _first(value, "answers")) if isinstance(one, dict) and one]
+    return (
+        row is not value
+        or bool(spans)
+        or not (_any(value, *_NATIVE_ALONE, "choices") or _has(value, "target", "input"))
+    )
+
+
 def _element(first: dict[str, Any], *, lines: bool) -> str:
     """The format of a list, by its first element."""
     if lines and _has(first, "task_id", "judge"):
@@ -137,6 +159,9 @@ def _mapping(value: dict[str, Any]) -> str:
     return NATIVE
 
 
+_ASKED = ("prompt", "input", "question", "query")
+_CRITERIA = ("assertions", "expectations", "expected_behavior")
+_OF_EVALS = ("files", "eval_name", "should_trigger", "expected_skill")
 _LISTS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "triggers": lambda v: _has(v, "query", "should_trigger"),
     "skillopt-sleep": lambda v: _has(v, "id", "intent"),
@@ -145,21 +170,15 @@ _LISTS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "searchqa": lambda v: _has(v, "key", "question", "answers") or _has(v, "context", "qas") or _has(v, "header"),
     "spreadsheetbench": lambda v: _has(v, "instruction", "answer_position"),
     "livemath": lambda v: _has(v, "mcq") or _has(v, "question", "choices", "correct_choice"),
-    "evals-json": lambda v: (
-        _any(v, "assertions", "expectations", "expected_output", "expected_behavior", "ground_truth")
-        and _any(v, "prompt", "input", "question", "query")
-    ),
+    # An expected output alone is a row of a data set, as it is in a table.
+    "evals-json": lambda v: _is_described(v) and _any(v, *_CRITERIA, *_OF_EVALS),
     "promptfoo": lambda v: _has(v, "vars") and _any(v, "assert", "description"),
-    "qa": lambda v: (
-        _any(v, *ANSWERS)
-        and _any(v, *PROMPTS)
-        and not _any(v, *_NATIVE_ALONE, "choices")
-        and not _has(v, "target", "input")
-    ),
+    "qa": _is_row,
     "inspect": lambda v: _has(v, "input") and (_any(v, "target", "choices") or isinstance(v["input"], list)),
 }
 _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "docvqa": lambda v: _has(_first(v, "data"), "questionId", "question"),
+    "searchqa": lambda v: _has(_first(v, "data"), "paragraphs"),
     "skillopt-sleep": lambda v: (
         str(v.get("format", "")).startswith("skillopt_sleep") or _has(_first(v, "tasks"), "intent")
     ),
@@ -171,8 +190,8 @@ _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "evals-json": lambda v: (
         "evals" in v
         or _any(_first(v, "test_cases"), "prompt", "input", "question", "query")
-        or (_has(_first(v, "cases"), "question") and _LISTS["evals-json"](_first(v, "cases")))
-        or (_LISTS["evals-json"](v) and any(isinstance(v.get(key), str) for key in ("prompt", "question", "query")))
+        or (_has(_first(v, "cases"), "question") and _is_described(_first(v, "cases")))
+        or (_is_described(v) and any(isinstance(v.get(key), str) for key in ("prompt", "question", "query")))
     ),
     "vally": lambda v: _any(v, "stimuli", "scenarios") and "prompts" not in v,
     "prompt-yml": lambda v: "messages" in v and _any(v, "testData", "evaluators", "model"),
@@ -189,4 +208,5 @@ _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "skillgrade": lambda v: _has(_first(v, "tasks"), "instruction"),
     "promptfoo": lambda v: _any(v, "prompts", "tests") or _has(v, "providers"),
     "waza": lambda v: _any(v, "tasks", "tasks_from") or (_has(v, "inputs") and "judges" not in v),
+    "qa": lambda v: any(_has(first, "row") or _is_row({"row": first}) for first in (_first(v, k) for k in LISTS)),
 }

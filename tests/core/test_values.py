@@ -105,6 +105,22 @@ class TestOutcomes:
         for messages, answer in (((ask, say), "a"), ((say, ask), ""), ((), "")):
             assert Trajectory(messages=messages, stop_reason="stop", served_model="m").answer == answer
 
+    @pytest.mark.parametrize(
+        ("content", "answer"),
+        [
+            ("<think>\nParis or Rome?\n</think>\n\nRome", "Rome"),
+            (" <think></think>Rome\n", "Rome\n"),
+            ("Paris or Rome?\n</think>\n\nRome", "Rome"),  # the template of the prompt opened it
+            ("<think>Paris or Rome?</think>\n", ""),
+            ("<think>Paris", "<think>Paris"),
+            ("Rome <think>or Paris?</think>", "Rome <think>or Paris?</think>"),
+            ("Close it with `</think>`.", "Close it with `</think>`."),
+        ],
+    )
+    def test_a_thought_before_it_is_no_part_of_an_answer(self, content: str, answer: str) -> None:
+        said = (Message(role="assistant", content=content),)
+        assert Trajectory(messages=said, stop_reason="stop", served_model="m").answer == answer
+
     @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf")])
     def test_a_score_lies_between_0_and_1(self, value: float) -> None:
         with pytest.raises(ValueError, match="must lie in"):

@@ -57,6 +57,30 @@ QUESTION = "Which is the capital of France?\nA) London\nB) Paris\nC. New York\n(
         ("Option B is fine; option A is wrong", "B"),
         ("Definitely not option B", None),
         ("option B, or option C", None),
+        ("A, B", None),
+        ("Answer: B, C", None),
+        ("Answer: B; D", None),
+        ("Answer: B + C", None),
+        ("The answer is B and/or C", None),
+        ("The answer is B, C and D", None),
+        ("Both A and B are correct", None),
+        ("Answer: B, A is too small", "B"),
+        ("The answer is B, I think", "B"),
+        ("It cannot be B", None),
+        ("I rule out B", None),
+        ("Neither C nor B", None),
+        ("It is not C or D", None),
+        ("It isn't C but B", "B"),
+        ("C is wrong, D is wrong. B", "B"),
+        ("C is too large and D too far, so the answer must be B", "B"),
+        ("$\\boxed{\\textbf{B}}$ and not C", "B"),
+        ("\\boxed{B) Paris} is not in C", "B"),
+        ("B is the correct answer: A is in England, C in America, and option D is too small", "B"),
+        ("(C) is the best choice, as B is too small and D is too large", "C"),
+        ("B is not the correct answer", None),
+        ("It is not Paris", None),
+        ("Paris is wrong", None),
+        ("Paris is not the largest one, but it is Paris", "B"),
         ("no idea", None),
         ("E", None),
         ("", None),
@@ -66,7 +90,7 @@ def test_the_chosen_letter(answer: str, letter: str | None) -> None:
     assert chosen(answer, CITIES) == letter
 
 
-@pytest.mark.parametrize("run", [" ", "\n", "(", "*", "answer ", "E) ", "is "])
+@pytest.mark.parametrize("run", [" ", "\n", "(", "*", "answer ", "E) ", "is ", ",", "E, ", "not "])
 def test_long_runs_cost_nothing(run: str) -> None:
     long = run * 50_000
     assert chosen(f"the answer {long} or so", CITIES) is None

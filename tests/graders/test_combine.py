@@ -202,6 +202,13 @@ def test_within_grades_what_stands_between_the_last_tags(answer: str, right: boo
     assert grade(spec("within", graders=[EXACT]), answer, "Paris").passed is right
 
 
+def test_nothing_between_the_tags_is_an_empty_answer() -> None:
+    lacks = {"type": "rules", "checks": [{"op": "not_contains", "arg": "Rome"}]}
+    score = grade(spec("within", graders=[lacks]), "Not Rome, so:\n<answer> </answer>")
+    assert (score.value, score.passed, score.hint) == (0.0, False, "nothing stands between the <answer> tags")
+    assert grade(spec("within", graders=[lacks]), "Not Rome, so:\n<answer>Paris</answer>").passed
+
+
 def test_within_takes_another_tag_and_refuses_what_is_none() -> None:
     assert grade(spec("within", tag="final", graders=[EXACT]), "<final>x</final>", "x").passed
     with pytest.raises(ConfigError, match="'tag' must be a name"):

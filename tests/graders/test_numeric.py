@@ -16,6 +16,7 @@ from tests.graders.helpers import grade, spec
         ("1,234.50", ["1234.50"]),
         ("$-5 or -$5", ["-5", "-5"]),
         ("USD 5", ["5"]),
+        ("USD1,234 or EUR5", ["1234", "5"]),
         ("1.234.567,89 €", ["1234567.89"]),
         ("1.234,5", ["1234.5"]),
         ("1.234", ["1.234"]),
@@ -38,6 +39,14 @@ from tests.graders.helpers import grade, spec
         ("It is **42**.", ["42"]),
         ("\\boxed{-3}", ["-3"]),
         ("9" * 101, []),
+        ("minus 5, negative $5, -\\$5", ["-5", "-5", "-5"]),
+        ("10 minus 5", ["10", "5"]),
+        ("5{,}000 and 1,\\!234 and 5\\,000", ["5000", "1234", "5000"]),
+        ("12,34,567.50", ["1234567.50"]),
+        ("25 cm^2, 9 m s^{-1}, 3x^2", ["25", "9", "3"]),
+        ("10^6, 2 \\times 10^{-3}, 5 × 10³", ["1000000", "0.002", "5000"]),
+        ("3/4, -1/2, 3 1/2, \\frac{-1}{4}, 2\\dfrac12", ["0.75", "-0.5", "3.5", "-0.25", "2.5"]),
+        ("3/4/2024, 1/0, 1/2.5", ["3", "4", "2024", "1", "0", "1", "2.5"]),
     ],
 )
 def test_numbers_in_a_text(text: str, found: list[str]) -> None:
@@ -50,12 +59,15 @@ def test_written_numbers_are_read_back(value: Decimal) -> None:
         assert numbers(text)[0].value == value
 
 
-@pytest.mark.parametrize("run", ["1", "1,", "1.", "1.111", ".111", ",111", " 111", "1e", "$ ", "-"])
+@pytest.mark.parametrize(
+    "run",
+    ["1", "1,", "1.", "1.111", ".111", ",111", " 111", "1e", "$ ", "-", "1/", "minus ", "\\frac1", "10^", "}^1", "1 k"],
+)
 def test_long_runs_cost_nothing(run: str) -> None:
     assert numbers(f"{run * 30_000} = 7")[-1].value == 7
 
 
-@given(st.text("0123456789.,-+eE %$'^{}x×", max_size=200))
+@given(st.text("0123456789.,-+eE %$'^{}x×/³kM", max_size=200))
 def test_no_text_breaks_the_reader(text: str) -> None:
     assert all(n.value.is_finite() for n in numbers(text))
 
@@ -76,6 +88,26 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         ({}, "0.5", "50 %", True),
         ({}, "50%", "0.5%", False),
         ({}, "9e9999", "-9e9999", False),
+        ({}, "minus 5", "5", False),
+        ({}, "1/2", "0.5", True),
+        ({}, "3/4", "1/4", False),  # the last number of both was 4
+        ({}, "30 cm^2", "25 cm^2", False),  # and of these 2
+        ({}, "50\\%", "0.5", True),
+        ({}, "50 percent", "0.5", True),
+        ({}, "5k", "5000", True),
+        ({}, "$5 m", "5,000,000", True),
+        ({}, "1.2 million", "1200000", True),
+        ({}, "1.2 million people", "1.2", True),  # it may have been asked for in millions
+        ({}, "1,200,000", "1.2 million", True),
+        ({}, "1200 thousand", "1.2 million", True),
+        ({}, "1.2 billion", "1.2 million", False),
+        ({"tolerance": 1}, "50.5", "50%", True),
+        ({"tolerance": 1}, "0.505", "50%", True),
+        ({"tolerance": 1}, "1.2", "50%", False),  # it was near enough to 0.5
+        ({"tolerance": 0.1}, "1,250,000", "1.2 million", True),
+        ({"tolerance": 0.1}, "1.25 million", "1.2 million", True),
+        ({}, "300 K", "300", True),
+        ({}, "5 m", "5000000", False),
     ],
 )
 def test_numeric(options: dict[str, object], answer: str, expected: str, passed: bool) -> None:
@@ -93,6 +125,7 @@ def test_words_for_people_and_for_the_optimizer() -> None:
         "an accepted number stands before it: end with the answer"
     )
     assert grade(spec("numeric"), "41%", "42", "43").why == 'expected "42" or "43", got 41%'
+    assert grade(spec("numeric"), "5 billion", "5 million").why == 'expected "5 million", got 5 × 10^9'
 
 
 def test_what_cannot_be_graded() -> None:

@@ -125,6 +125,12 @@ def test_refusals() -> None:
         assert refuses(text)
     for text in ("I'm sorry, I can't help with that.", "I am sorry, but I cannot do this.", "Sorry, but I can’t."):
         assert refuses(text)
+    for text in ("I’m not able to do that.", "Unfortunately, I can't help.", "I apologize, but I cannot assist."):
+        assert refuses(text)
+    for text in ("As an AI language model, I cannot say.", "I'm afraid I won't be able to.", "I must decline."):
+        assert refuses(text)
+    for text in ("as an ai " * 66, "As an AI would say: 5.", "I'm afraid it is 5."):
+        assert not refuses(text)
     for text in ("I can do that.", "Sorry, but it is 5.", "I cannot confirm X. " + "But here is what I found. " * 40):
         assert not refuses(text)
 

@@ -56,7 +56,8 @@ ROUGE = [
     ("the gunman kill police", "police killed the gunman", 0.5),
     ("The cat, the cat!", "the cat", 2 * 2 / (4 + 2)),
     ("", "the cat", 0.0),
-    ("...", "!!!", 1.0),  # no words on both sides: alike (rouge_score says 0 there)
+    ("...", "!!!", 0.0),  # no words on both sides
+    ("!!!", "!!!", 1.0),  # the same all the same (rouge_score says 0 there)
 ]
 # mjpost/sacrebleu 2.5: sentence_chrf(hyp, [ref]).score / 100
 CHRF = [

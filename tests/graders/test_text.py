@@ -28,6 +28,19 @@ def test_exact(options: dict[str, object], answer: str, passed: bool) -> None:
     assert (score.passed, score.value) == (passed, float(passed))
 
 
+@pytest.mark.parametrize("answer", ["", "!!!", "the", "**An**", "B"])
+@pytest.mark.parametrize("grader", [spec("exact", squad=True), spec("f1")])
+def test_an_answer_of_articles_and_signs_alone_is_not_any_other_such(grader: GraderSpec, answer: str) -> None:
+    assert not grade(grader, answer, "A").passed
+    assert all(grade(grader, right, "A").passed for right in ("A", "a.", "**(A)**"))
+
+
+@pytest.mark.parametrize("kind", ["exact", "contains", "startswith", "f1"])
+def test_what_looks_the_same_is_the_same(kind: str) -> None:
+    assert grade(spec(kind), "Cafe\u0301 10\u202f000\u00a0\u20ac", "Caf\u00e9 10 000 \u20ac").passed
+    assert not grade(spec(kind), "Cafe 10 000 \u20ac", "Caf\u00e9 10 000 \u20ac").passed
+
+
 def test_exact_helps_without_telling() -> None:
     def hint(answer: str, *expected: str) -> str:
         return grade(spec("exact"), answer, *expected).hint
@@ -68,6 +81,12 @@ def test_contains_every_value_or_one_expected_answer() -> None:
     )
 
 
+def test_what_a_model_only_thought_of_does_not_count() -> None:
+    answer = "<think>Paris? No.</think>\n\nRome"
+    assert not grade(spec("contains"), answer, "Paris").passed
+    assert grade(spec("exact"), answer, "Rome").passed
+
+
 def test_startswith() -> None:
     either = spec("startswith", values=["Yes", "No"])
     assert grade(either, "\n No, never").passed
@@ -97,7 +116,11 @@ def test_regex() -> None:
         ("cat", "cat sat", 2 * 1.0 * 0.5 / 1.5),
         ("cat cat", "cat", 2 * 0.5 * 1.0 / 1.5),  # a word counts as often as it occurs in both
         ("dog", "cat", 0.0),
-        ("the", "a", 1.0),  # nothing left on both sides, as in SQuAD 2.0
+        ("the", "a", 0.0),  # nothing left on both sides: then articles count, and signs
+        ("The", "the.", 1.0),
+        ("!!!", "", 0.0),
+        ("!!!", "!!!", 1.0),
+        ("", "", 1.0),  # as in SQuAD 2.0
         ("the", "cat", 0.0),
         ("U.S.A.", "usa", 1.0),
         ("well-known", "wellknown", 1.0),

@@ -27,6 +27,8 @@ SAMPLES = {
     "prompt-yml/greet.prompt.yml": "prompt-yml",
     "promptfoo/promptfooconfig.yaml": "promptfoo",
     "qa/evals.jsonl": "qa",
+    "qa/langsmith.jsonl": "qa",
+    "qa/rows.json": "qa",
     "qa/table.csv": "qa",
     "scenarios/eval.yaml": "vally",
     "skill-lens/refunds.eval.yaml": "skill-lens",
