@@ -20,10 +20,11 @@ settings.load_profile("default")
 # thousand and, by their own mark, property tests are run without it. The others cover the package.
 UNTRACED = (
     "agents", "browser", "house", "integration", "runner", "actions/test_install.py", "cli/test_check_suite.py",
-    "cli/test_gate_commands.py", "cli/test_gate_rounds.py", "cli/test_judge_trust.py", "cli/test_missing_agents.py",
-    "core/test_boundaries.py", "core/test_calibrate.py", "core/test_merge_gate.py", "core/test_power.py",
-    "core/test_wellformed.py", "engine/test_factorial.py", "engine/test_giving_up.py", "engine/test_simulated_run.py",
-    "github/test_story.py", "providers/test_simulated_training.py",
+    "cli/test_compare.py", "cli/test_gate_commands.py", "cli/test_gate_rounds.py", "cli/test_judge_trust.py",
+    "cli/test_missing_agents.py", "cli/test_terminal.py", "core/test_boundaries.py", "core/test_calibrate.py",
+    "core/test_merge_gate.py", "core/test_power.py", "core/test_wellformed.py", "engine/test_factorial.py",
+    "engine/test_giving_up.py", "engine/test_simulated_run.py", "github/test_story.py",
+    "providers/test_simulated_training.py",
 )  # fmt: skip
 # The longest tests begin first: one that begins last would be waited for alone.
 LONGEST = (

@@ -128,8 +128,8 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
         yield Remote(handler, providers, bytes_of(folder(root), RESULT), handler.count)
 
 
-@pytest.mark.parametrize("concurrency", [1, 8])
-def test_over_http_at_most_what_was_in_flight_is_bought_again(tmp_path: Path, remote: Remote, concurrency: int) -> None:
+def test_over_http_at_most_what_was_in_flight_is_bought_again(tmp_path: Path, remote: Remote) -> None:
+    concurrency = 8
     handler, calls = remote.handler, remote.calls
     root = over_http(tmp_path / "killed", concurrency, remote.providers)
     dice = random.Random(concurrency)
