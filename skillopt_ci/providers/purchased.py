@@ -1,6 +1,8 @@
 """Calls through the ledger: replayed when they were bought before, else admitted by every meter and bought."""
 
+import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import cast, get_args
 
@@ -17,6 +19,7 @@ from skillopt_ci.providers.prices import Pricer
 __all__ = ["Meter", "Purchased"]
 
 _NOTHING = Decimal(0)
+_TRIES = 2  # where an answer holds nothing: each of them is billed
 _STOP_REASONS = frozenset(get_args(StopReason))
 
 
@@ -63,25 +66,42 @@ class Purchased:
         return replayed(purchase, request)
 
     def _buy(self, key: str, entry: Entry, request: Request) -> Purchase:
-        estimate = self._estimate(request)
-        admitted: list[Meter] = []
-        purchase: Purchase | None = None
+        nothing = ""
         try:
-            for meter in self._meters:
-                meter.admit(estimate)
-                admitted.append(meter)
-            purchase = self._bought(request, self._inner.complete(request))
+            for _ in range(_TRIES):
+                purchase, nothing = self._asked(key, entry, request)
+                if not nothing:
+                    return purchase
+            raise CallFailedError("server", f"{nothing}, and was billed ({_TRIES} attempts)")
         except CallFailedError as error:
             if error.kind != "interrupted":
                 self._ledger.fail(key, entry, error.kind, error.message)
             raise
+
+    def _asked(self, key: str, entry: Entry, request: Request) -> tuple[Purchase, str]:
+        """An answer that is paid for, and why it is none, where it holds nothing; then it is in the ledger already."""
+        estimate = self._estimate(request)
+        admitted: list[Meter] = []
+        purchase: Purchase | None = None
+        lost = ""
+        try:
+            for meter in self._meters:
+                meter.admit(estimate)
+                admitted.append(meter)
+            completion = self._inner.complete(request)
+            purchase = found = self._bought(request, completion)
+            if completion.nothing:
+                lost = f"lost {secrets.token_hex(16)}"
+                self._ledger.once(lost, replace(entry, kind="lost"), lambda: found)
         finally:
             for meter in admitted:
                 if purchase is None:
                     meter.release(estimate)
-                else:
-                    meter.settle(key, purchase, estimate)
-        return purchase
+                    continue
+                if lost:  # paid, and within the limits; what a step has cost is told alike when it is replayed
+                    meter.counted(lost)
+                meter.settle(lost or key, purchase, estimate)
+        return found, completion.nothing
 
     def _bought(self, request: Request, completion: Completion) -> Purchase:
         return Purchase(
