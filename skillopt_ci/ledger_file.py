@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from skillopt_ci.errors import LedgerError
+from skillopt_ci.errors import MEND_LEDGER, LedgerError
 
 _VERSION = 1
 _PATIENCE_SECONDS = 30.0
@@ -113,6 +113,24 @@ class LedgerFile:
             except (sqlite3.Error, OverflowError) as error:
                 raise LedgerError(f"{self.path}: the ledger cannot be used: {error}{_advice(error)}") from error
 
+    def rows(self, table: str, key: str, columns: str = "*") -> tuple[list[tuple[Any, ...]], bool]:
+        """The rows of a table in the order of its key, and whether all of them could be read.
+
+        Of a damaged file those before the damage, and those behind it. Raises `LedgerError` for any other trouble.
+        """
+        found: dict[object, tuple[Any, ...]] = {}
+        with self._lock:
+            for order in ("asc", "desc"):
+                try:
+                    rows = self._db.execute(f"select {key}, {columns} from {table} order by {key} {order}")  # noqa: S608
+                    found.update((row[0], row[1:]) for row in rows)
+                except sqlite3.Error as error:
+                    if type(error) is not sqlite3.DatabaseError:
+                        raise LedgerError(f"{self.path}: the ledger cannot be used: {error}{_advice(error)}") from error
+                else:
+                    return list(found.values()), True
+        return list(found.values()), False
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All statements inside or none; other threads wait."""
@@ -148,7 +166,9 @@ def _advice(error: Exception) -> str:
     """What to do: only a file that is damaged, or no ledger, is worth losing what was bought."""
     if isinstance(error, PermissionError) or re.search("readonly|unable to open", str(error)):
         return "; it must be a file that, with its folder, may be written: see to their permissions"
-    return "; move the file away to start anew" if type(error) is sqlite3.DatabaseError else ""
+    if type(error) is not sqlite3.DatabaseError:
+        return ""
+    return f"; {MEND_LEDGER}" if "malformed" in str(error) else "; move the file away to start anew"
 
 
 def storable(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import cast, get_args
 from skillopt_ci.core.media import most_tokens
 from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import StopReason, Usage
-from skillopt_ci.errors import CallFailedError, ConfigError, LedgerError
+from skillopt_ci.errors import MEND_LEDGER, CallFailedError, ConfigError, LedgerError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.providers.base import Completion, Provider, Request, request_key
@@ -63,7 +63,7 @@ class Purchased:
             if not bought:
                 meter.replay(key, purchase)
             meter.require_price(purchase, request.model)
-        return replayed(purchase, request)
+        return replayed(purchase, request.label)
 
     def _buy(self, key: str, entry: Entry, request: Request) -> Purchase:
         nothing = ""
@@ -140,12 +140,12 @@ class Purchased:
         return self._pricer.price(model, usage)
 
 
-def replayed(purchase: Purchase, request: Request) -> Completion:
+def replayed(purchase: Purchase, label: str) -> Completion:
     """The completion that was bought. Raises `LedgerError` when its record is damaged."""
     value = purchase.value
     text, stop, seconds = value.get("text"), value.get("stop"), value.get("seconds")
     if not isinstance(text, str) or not isinstance(seconds, int | float) or str(stop) not in _STOP_REASONS:
-        raise LedgerError(f"the ledger's record of {request.label} is damaged; move the ledger away to buy it again")
+        raise LedgerError(f"the ledger's record of {label} is damaged; {MEND_LEDGER}")
     return Completion(
         text=text,
         stop_reason=cast(StopReason, stop),
