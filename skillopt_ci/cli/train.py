@@ -19,6 +19,7 @@ from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.cli.replay import as_it_was, going_on, require_same_end
 from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run, run_folder
+from skillopt_ci.cli.turns import in_turn
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.history import TrainResult
@@ -91,7 +92,8 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
         for plan in plans:
             if not plan.finished:
                 require_ready(work, plan.skill, plan.suite.tasks, training=True)
-        entries = tuple(_one(work, plan) for plan in plans)
+        done = {plan.run_id: _one(work, plan) for plan in (in_turn(work, plans) if fresh else plans)}
+        entries = tuple(done[plan.run_id] for plan in plans)
     code = max((e.exit_code for e in entries), key=_SERIOUS.index)
     says = simulated(refs)
     summary = train_summary(entries, simulated=says)
