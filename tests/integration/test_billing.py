@@ -1,6 +1,8 @@
 """What a server bills is what a command says that it paid, and what the ledger knows, whatever goes wrong."""
 
 import json
+import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.world import call, call_json, files, write
-from tests.integration.process import KEY
+from tests.integration.process import KEY, finish, start
 from tests.loopback import Call, Loopback, Reply, chat_reply, error_reply, messages_reply
 
 ENV = {"LOCAL_KEY": KEY}
@@ -123,3 +125,26 @@ def test_what_was_paid_is_what_was_billed(tmp_path: Path, command: list[str]) ->
     assert done.code == 0, done.err
     paid = (value if "spend" in value else value["skills"][0])["spend"]["paid"]
     assert (paid["calls"], Decimal(paid["usd"])) == (billing.count, billing.usd) == ledgers(root)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_waits_for_the_answer_of_an_optimizer_too(tmp_path: Path, sign: signal.Signals) -> None:
+    running: list[subprocess.Popen[str]] = []
+
+    def answer(made: Call) -> Reply:
+        if "response_format" not in made.body:
+            return chat_reply("no")
+        if running:
+            running.pop().send_signal(sign)
+        return replace(chat_reply('{"reasoning": "", "body": "# Invoices"}'), delay=0.3)
+
+    billing = Billing(answer)
+    with Loopback(billing) as server:
+        root = project(tmp_path / "p", server, sizes=(4, 4, 4), train={"method": "one-shot", "batch_size": 4})
+        process = start(root, "train")
+        running.append(process)
+        assert finish(process)[0] == 130
+        assert billing.count == 9
+        assert (billing.count, billing.usd) == ledgers(root)
+        done = call(root, "train", env=ENV)
+    assert (done.code, billing.count) == (0, ledgers(root)[0])
