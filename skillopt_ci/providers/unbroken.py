@@ -17,7 +17,7 @@ class Unbroken:
 
     def complete(self, request: Request, /) -> Completion:
         """The inner provider's answer; raises what that one raises."""
-        if threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread() or self._pool.stop.is_set():
             return self._inner.complete(request)
         [found] = self._pool.map(self._asked, [request])
         if isinstance(found, CallFailedError):
