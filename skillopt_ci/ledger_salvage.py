@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from skillopt_ci.core.texts import plural
 from skillopt_ci.ledger_file import LedgerFile
 from skillopt_ci.ledger_records import DAMAGE, Purchase, calls_of, purchase_of, stored_json
 from skillopt_ci.ledger_seal import Seal
@@ -45,7 +46,7 @@ def salvage(file: LedgerFile, seal: Seal, fits: Fits) -> Salvaged:
         logs[table] = [row for row in found if _is_log(row, table)]
         damaged += len(found) - len(logs[table])
         readable = readable and whole
-    parts = [f"{damaged} damaged records" if damaged else "", "" if readable else "a part that cannot be read"]
+    parts = [plural(damaged, "damaged record") if damaged else "", "" if readable else "a part that cannot be read"]
     return Salvaged([row for row in made if row is not None], logs, " and ".join(filter(None, parts)))
 
 
