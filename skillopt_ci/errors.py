@@ -65,6 +65,10 @@ class LedgerError(SkilloptError):
     reason = "config"
 
 
+MEND_LEDGER = "move the file away, and `skillopt-ci ledger merge THAT-FILE` takes over what is whole in it"
+"""What to do about a damaged ledger: nothing that is well is lost."""
+
+
 class LedgerMissError(LedgerError):
     """`--replay-only`, and a call that was never bought."""
 

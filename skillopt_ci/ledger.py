@@ -15,19 +15,25 @@ from typing import Literal
 
 from skillopt_ci.core.spend import Spend, StageCost
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.errors import BudgetReachedError, CallFailedError, LedgerError, LedgerMissError
+from skillopt_ci.errors import MEND_LEDGER, BudgetReachedError, CallFailedError, LedgerError, LedgerMissError
 from skillopt_ci.ledger_file import LedgerFile, storable
-from skillopt_ci.ledger_records import Entry, Purchase, RunEvent, calls_of, stored_json, stored_usd
+from skillopt_ci.ledger_records import (
+    DAMAGE,
+    Entry,
+    Purchase,
+    RunEvent,
+    calls_of,
+    purchase_of,
+    stored_json,
+    stored_usd,
+)
+from skillopt_ci.ledger_salvage import LOGS, Fits, anything, salvage
 from skillopt_ci.ledger_seal import Seal, is_sealed
 
 _STORE = "insert or ignore into purchases values (?,?,?,?,?,?,?,?,?,?,?,?)"
 Role = Literal["target", "optimizer", "judge"]
 ROLES: tuple[Role, ...] = ("target", "optimizer", "judge")
 GRADE = "grade"  # what a script said: kept like a purchase, and none, as it is no call and costs nothing
-_LOGS = {
-    "failures": "key, kind, message, run, label, failed_at",
-    "runs": "run, lineage, generation, event, detail, at",
-}
 
 
 class Ledger:
@@ -61,34 +67,20 @@ class Ledger:
 
     def find(self, key: str) -> Purchase | None:
         """The purchase under a key, or None."""
-        columns = "value, usd, input_tokens, cached_tokens, output_tokens, served_model, run, bought_at, kind"
-        query = f"select {columns} from purchases where key=?"  # noqa: S608 - our own names
-        rows = self._file.run(query, (key,))
+        rows = self._file.run("select * from purchases where key=?", (key,))
         if not rows:
             return None
-        row = rows[0]
         with self._reading():
-            value = self._seal.open(row[0], key)
-            if value is None:
-                return None  # nobody here can read it, so it is bought again
-            return Purchase(
-                value=stored_json(value),
-                usage=Usage(input_tokens=int(row[2]), cached_tokens=int(row[3]), output_tokens=int(row[4])),
-                usd=stored_usd(row[1]),
-                served_model=row[5],
-                calls=calls_of(row[8]),
-                run=row[6],
-                bought_at=float(row[7]),
-            )
+            value = self._seal.open(rows[0][2], key)
+            return None if value is None else purchase_of(rows[0], value)  # what nobody here can read is bought again
 
     @contextmanager
     def _reading(self) -> Generator[None]:
-        """SQLite keeps any value in any column: a record that is none of ours is the file's fault, not a bug."""
+        """A record that is none of ours is the file's fault, not a bug."""
         try:
             yield
-        except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-            message = f"{self.path}: the ledger holds a damaged record ({error}); move the file away to start anew"
-            raise LedgerError(message) from error
+        except DAMAGE as error:
+            raise LedgerError(f"{self.path}: the ledger holds a damaged record ({error}); {MEND_LEDGER}") from error
 
     def once(self, key: str, entry: Entry, buy: Callable[[], Purchase]) -> tuple[Purchase, bool]:
         """Return (purchase, True when it was bought just now). The same key in flight is bought once.
@@ -268,10 +260,11 @@ class Ledger:
         if done:
             self._file.run("vacuum")
 
-    def merge(self, other: Path) -> int:
+    def merge(self, other: Path, *, fits: Fits = anything, tell: Callable[[str], None] | None = None) -> int:
         """Take over what another ledger has and this one has not; returns the number of purchases.
 
-        Of a call that both have paid the answer stays, and their price is kept beside it.
+        Of a call that both have paid the answer stays, and their price is kept beside it. What is damaged there is left
+        out, with what does not fit, and `tell` hears of it.
 
         Raises:
             LedgerError: the other file is missing, or no ledger of this version.
@@ -280,15 +273,16 @@ class Ledger:
             raise LedgerError(f"{other}: no such ledger")
         theirs = LedgerFile(other)
         try:
-            bought = theirs.run("select * from purchases")
-            logs = {table: theirs.run(f"select {columns} from {table}") for table, columns in _LOGS.items()}  # noqa: S608
+            bought, logs, lost = salvage(theirs, self._seal, fits)
         finally:
             theirs.close()
+        if lost and tell is not None:
+            tell(f"{other}: left out {lost}; what is missing is bought again when it is needed")
         with self._file.transaction():
             when = dict(self._file.run("select key, bought_at from purchases"))
             twice = [(f"{row[0]}/{row[-1]}", *row[1:]) for row in bought if when.get(row[0], row[-1]) != row[-1]]
             gained = self._file.run_many(_STORE, [*bought, *twice])
-            for table, columns in _LOGS.items():
+            for table, columns in LOGS.items():
                 ours = set(self._file.run(f"select {columns} from {table}"))  # noqa: S608 - our own names
                 marks = ",".join("?" * (columns.count(",") + 1))
                 new = [row for row in logs[table] if row not in ours]

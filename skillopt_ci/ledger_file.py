@@ -5,11 +5,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from skillopt_ci.errors import LedgerError
+from skillopt_ci.errors import MEND_LEDGER, LedgerError
 
 _VERSION = 1
 _PATIENCE_SECONDS = 30.0
@@ -32,6 +32,7 @@ create index runs_lineage on runs (lineage);
 """
 _SMALLEST_PAGE = 512  # bytes: no database has fewer
 _TABLES = {"purchases", "failures", "runs"}
+_ANEW = "move the file away to start anew"
 
 
 class LedgerFile:
@@ -63,7 +64,7 @@ class LedgerFile:
             raise
 
     def _not_opened(self, error: Exception) -> LedgerError:
-        return LedgerError(f"{self.path}: the ledger cannot be opened: {error}{_advice(error)}")
+        return LedgerError(f"{self.path}: the ledger cannot be opened: {error}{_advice(error, _ANEW)}")
 
     def _prepare(self) -> None:
         self._use_wal()
@@ -113,6 +114,27 @@ class LedgerFile:
             except (sqlite3.Error, OverflowError) as error:
                 raise LedgerError(f"{self.path}: the ledger cannot be used: {error}{_advice(error)}") from error
 
+    def rows(self, table: str, key: str, columns: str = "*") -> tuple[list[tuple[Any, ...]], bool]:
+        """The rows of a table in the order of its key, and whether all of them could be read.
+
+        Of a damaged file those before the damage, and those behind it; text that is none is bytes. Raises `LedgerError`
+        for any other trouble.
+        """
+        found: dict[object, tuple[Any, ...]] = {}
+        query = f"select {key}, {columns} from {table} order by {key}"  # noqa: S608 - our own names
+        with self._lock:
+            self._db.text_factory = _text
+            for order in ("asc", "desc"):
+                try:
+                    with closing(self._db.execute(f"{query} {order}")) as rows:
+                        found.update((row[0], row[1:]) for row in rows)
+                except sqlite3.Error as error:
+                    if type(error) is not sqlite3.DatabaseError:
+                        raise LedgerError(f"{self.path}: the ledger cannot be used: {error}{_advice(error)}") from error
+                else:
+                    return list(found.values()), True
+        return list(found.values()), False
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All statements inside or none; other threads wait."""
@@ -144,11 +166,19 @@ def _refuse_other_files(path: Path) -> None:
         raise sqlite3.DatabaseError("file is not a database")
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: Exception, damaged: str = MEND_LEDGER) -> str:
     """What to do: only a file that is damaged, or no ledger, is worth losing what was bought."""
     if isinstance(error, PermissionError) or re.search("readonly|unable to open", str(error)):
         return "; it must be a file that, with its folder, may be written: see to their permissions"
-    return "; move the file away to start anew" if type(error) is sqlite3.DatabaseError else ""
+    broken = type(error) is sqlite3.DatabaseError or "decode to UTF-8" in str(error)
+    return f"; {damaged}" if broken else ""
+
+
+def _text(stored: bytes) -> str | bytes:
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return stored
 
 
 def storable(text: str) -> str:

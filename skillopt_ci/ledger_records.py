@@ -1,13 +1,16 @@
 """What is kept in the ledger: purchases, what they were for, and the lives of runs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.trajectory import Usage
 
+DAMAGE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a record raises that is none of ours: SQLite keeps any value in any column."""
 _DEAREST = 12  # digits before the point of a price, which nobody pays: sums of larger ones overflow
 
 
@@ -50,6 +53,19 @@ class RunEvent:
     generation: int
     event: str
     detail: Mapping[str, object]
+
+
+def purchase_of(row: Sequence[Any], value: str) -> Purchase:
+    """A purchase from its row in the file and its value, opened. Raises one of `DAMAGE` when it is none any more."""
+    return Purchase(
+        value=stored_json(value),
+        usage=Usage(input_tokens=int(row[4]), cached_tokens=int(row[5]), output_tokens=int(row[6])),
+        usd=stored_usd(row[3]),
+        served_model=row[10],
+        calls=calls_of(row[1]),
+        run=row[7],
+        bought_at=float(row[11]),
+    )
 
 
 def calls_of(kind: str) -> int:

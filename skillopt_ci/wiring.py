@@ -26,6 +26,7 @@ from skillopt_ci.providers.nobody import Nobody
 from skillopt_ci.providers.purchased import Meter, Purchased
 from skillopt_ci.providers.retrying import Retrying
 from skillopt_ci.providers.stored import Replays, Stored
+from skillopt_ci.providers.unbroken import Unbroken
 
 if TYPE_CHECKING:
     from skillopt_ci.engine.method import Method
@@ -60,7 +61,7 @@ class Workshop:
         bought = Purchased(
             inner, identity=identity(ref), ledger=self.ledger, meters=meters, pricer=pricer(ref), run=run
         )
-        return self._played(ref, bought)
+        return self._played(ref, Unbroken(bought, self.pool))
 
     def stored_lab(
         self,

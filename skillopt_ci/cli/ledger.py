@@ -17,8 +17,11 @@ from skillopt_ci.cli.work import ledger_path
 from skillopt_ci.config.access import ledger_seal
 from skillopt_ci.config.schema import Config
 from skillopt_ci.core.spend import Spend
-from skillopt_ci.errors import ConfigError, UsageError
+from skillopt_ci.errors import ConfigError, LedgerError, UsageError
+from skillopt_ci.harnesses.stored_rollout import trajectory_of
 from skillopt_ci.ledger import Ledger
+from skillopt_ci.ledger_records import Purchase
+from skillopt_ci.providers.purchased import replayed
 from skillopt_ci.report.escape import one_line, scrub_value
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -86,12 +89,24 @@ def failures(path: Path | None, limit: int) -> None:
 @click.argument("source", type=_FILE)
 @click.pass_obj
 def merge(path: Path | None, source: Path) -> None:
-    """Take over what the ledger SOURCE has and this one has not."""
+    """Take over what the ledger SOURCE has and this one has not; what is damaged there is left out."""
 
     def take(console: Console, ledger: Ledger) -> None:
-        console.result(f"{ledger.merge(source)} purchases taken over from {source}")
+        gained = ledger.merge(source, fits=_can_be_replayed, tell=lambda text: console.warn(f"warning: {text}"))
+        console.result(f"{gained} purchases taken over from {source}")
 
     _with(path, take, create=source.is_file())  # a fresh checkout gathers the ledgers of other jobs
+
+
+def _can_be_replayed(kind: str, purchase: Purchase) -> bool:
+    try:
+        if kind == "call":
+            replayed(purchase, "")
+        elif kind == "rollout":
+            trajectory_of(purchase, "")
+    except LedgerError:
+        return False
+    return True
 
 
 @command.command()

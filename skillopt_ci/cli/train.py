@@ -18,7 +18,8 @@ from skillopt_ci.cli.output import leave_results, run_pages
 from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.cli.replay import as_it_was, going_on, require_same_end
-from skillopt_ci.cli.training import Plan, carry_out, limit_text, plan_run, run_folder
+from skillopt_ci.cli.training import Plan, carry_out, plan_run, run_folder
+from skillopt_ci.cli.turns import in_turn
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.history import TrainResult
@@ -39,7 +40,8 @@ from skillopt_ci.report.training import train_summary
 _SERIOUS = (0, 3, 4, 5)
 _UNANSWERED = (
     "no step got an answer that could be used, which says nothing about the skill; the last one: {}. An optimizer must "
-    "answer in JSON: try another model, or more of its max_output_tokens"
+    "answer in JSON: try another model, or more of its max_output_tokens. The next `train` asks again, and what the "
+    "target has answered is not bought again"
 )
 # Errors that end one skill's run and leave the others theirs.
 _ENDS_ONE = (BudgetReachedError, InconclusiveError, ProviderDownError)
@@ -91,7 +93,8 @@ def _train(console: Console, options: Options, run_dir: Path | None, named: dict
         for plan in plans:
             if not plan.finished:
                 require_ready(work, plan.skill, plan.suite.tasks, training=True)
-        entries = tuple(_one(work, plan) for plan in plans)
+        done = {plan.run_id: _one(work, plan) for plan in (in_turn(work, plans) if fresh else plans)}
+        entries = tuple(done[plan.run_id] for plan in plans)
     code = max((e.exit_code for e in entries), key=_SERIOUS.index)
     says = simulated(refs)
     summary = train_summary(entries, simulated=says)
@@ -123,8 +126,8 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         )
     elif plan.generation > 1:
         work.console.say(
-            f"{skill.name}: generation {plan.generation - 1} is finished (`skillopt-ci report` shows it): "
-            "this one buys new evidence"
+            f"{skill.name}: generation {plan.generation - 1} is finished (`skillopt-ci report` shows it): this one "
+            + ("buys new evidence" if plan.samples == plan.replica else "asks the optimizer again")
         )
     entry = TrainEntry(
         name=skill.name,
@@ -201,12 +204,14 @@ def _with_end(work: Work, plan: Plan) -> Plan:
 
 def _note_end(work: Work, plan: Plan, entry: TrainEntry, result: TrainResult) -> None:
     """Note in the ledger how a run ended: for who continues or replays it, and for `plan`, what such a run takes."""
-    limit = limit_text(work.limits(plan.skill), result.stopped_by)
+    limit = work.limits(plan.skill).text_of(result.stopped_by)
     end = {"stopped": result.stopped, "steps": len(result.steps), "best": result.best.digest}
     bought = sum(spend.calls for spend in work.ledger.spend_by_stream(plan.run_id).values())
     # What a run takes is known of one that bought most of it: not where another's purchases served it.
     own = not entry.exit_code and 2 * bought >= entry.paid.calls + entry.replayed.calls
-    whole = {"settings": run_settings(plan.skill, plan.start, plan.suite)} if own else {}
+    whole: dict[str, object] = {"settings": run_settings(plan.skill, plan.start, plan.suite)} if own else {}
+    if unanswered(result.steps)[1] is not None:
+        whole["silent"] = True
     detail = {"stopped_by": result.stopped_by, "limit": limit, "ends_at": plan.ends_at, **end, **whole}
     work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "finished", detail)
 

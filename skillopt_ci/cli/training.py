@@ -18,13 +18,12 @@ from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.config.schema import Train
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.expected import ending_calls
-from skillopt_ci.core.generations import RunRecord, next_generation, read_records, run_id
+from skillopt_ci.core.generations import RunRecord, evidence_of, next_generation, read_records, run_id
 from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
 from skillopt_ci.core.leakage import leakage_of
 from skillopt_ci.core.rejected import still_rejected
 from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
-from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.task import Suite
 from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.engine.confirm import confirmation_runs
@@ -46,7 +45,7 @@ class Plan:
     """A run that is decided on and not started.
 
     `record` is what the ledger knows of it, `ended` how it ended before, where its budget ended it. `planned` is what
-    `plan` took for likely when it began, `ends_at` where that ends it.
+    `plan` took for likely when it began, `ends_at` where that ends it. `silent`: generations without usable answers.
     """
 
     skill: ResolvedSkill
@@ -62,6 +61,7 @@ class Plan:
     record: RunRecord | None = None
     planned: int | None = None
     ends_at: int | None = None
+    silent: frozenset[int] = frozenset()
 
     @property
     def run_id(self) -> str:
@@ -70,8 +70,13 @@ class Plan:
 
     @property
     def replica(self) -> str:
-        """What keeps samples of other seeds and generations apart."""
+        """What keeps runs of other seeds and generations apart."""
         return f"{self.seed}/{self.generation}"
+
+    @property
+    def samples(self) -> str:
+        """What keeps their samples apart."""
+        return f"{self.seed}/{evidence_of(self.silent, self.generation)}"
 
 
 def plan_run(
@@ -130,6 +135,7 @@ def plan_run(
         folder=run_dir or project.root / RUNS / run_id(lineage, chosen),
         ended=record if record is not None and record.finished and record.stopped_by else None,
         record=record,
+        silent=frozenset(r.generation for r in records if r.silent),
     )
 
 
@@ -177,7 +183,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
     describing = skill.train.what == "description"
     # Before anything is bought: a key that is missing for one of the other targets.
     lab, *labs = (
-        work.workshop.lab(o, work.progress, run=plan.run_id, meters=meters, replica=plan.replica, describing=describing)
+        work.workshop.lab(o, work.progress, run=plan.run_id, meters=meters, replica=plan.samples, describing=describing)
         for o in skill.each_target()
     )
     others = [(o.target.label, other) for o, other in zip(skill.each_target()[1:], labs, strict=True)]
@@ -276,12 +282,6 @@ def train_settings(t: Train, replica: str) -> TrainSettings:
         prune=t.prune and t.what == "body",
         what=t.what,
     )
-
-
-def limit_text(limits: Limits, name: str | None) -> str | None:
-    """The value of a limit by its name, as text for the record of a run."""
-    value = getattr(limits, name) if name else None
-    return None if value is None else str(value)
 
 
 def step_line(done: Step) -> str:

@@ -1,6 +1,6 @@
 """Which run a command means: lineages, generations and whether the last one is to be continued."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -19,7 +19,7 @@ class RunRecord:
     `stopped` are its words, `steps` counts the steps until then, and `best` is the digest of the skill they led to, as
     far as that was noted. `planned` is what `plan` took for likely when the run began, `ends_at` where its plan would
     have ended the run when it ended. `lacking`: its gates, or its closing comparison, lacked too much, and
-    (`asked`) were asked for again.
+    (`asked`) were asked for again. `silent`: it ended as its optimizer gave no answer that could be used.
     """
 
     generation: int
@@ -33,6 +33,7 @@ class RunRecord:
     ends_at: int | None = None
     lacking: bool = False
     asked: bool = False
+    silent: bool = False
 
     def limits(self) -> Limits:
         """The limit that decides between calls, too: with it a replay ends where the run ended."""
@@ -65,8 +66,19 @@ def read_records(events: Sequence[tuple[int, str, Mapping[str, object]]]) -> lis
             ends_at=_count(detail, "ends_at"),
             lacking=event == "lacking" or (before is not None and before.lacking),
             asked=before is not None and before.lacking,
+            silent=detail.get("silent") is True,
         )
     return [found[g] for g in sorted(found)]
+
+
+def evidence_of(silent: Collection[int], generation: int) -> int:
+    """The generation whose samples a run takes: its own, or the first of the silent ones that it comes after.
+
+    Of their samples nothing was tried and nothing chosen, so that they are as good as new ones.
+    """
+    while generation - 1 in silent:
+        generation -= 1
+    return generation
 
 
 def _count(detail: Mapping[str, object], key: str) -> int | None:

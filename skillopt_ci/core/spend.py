@@ -65,6 +65,11 @@ class Limits:
     minutes: float | None = None
     month_usd: Decimal | None = None
 
+    def text_of(self, name: str) -> str | None:
+        """A limit by its name, as text for the record of a run; None for one that is not set, or no name."""
+        value = getattr(self, name) if name else None
+        return None if value is None else str(value)
+
 
 def format_usd(amount: Decimal) -> str:
     """Plain decimal digits, at most six after the point, no exponent."""

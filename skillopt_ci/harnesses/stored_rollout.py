@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 from skillopt_ci.core.task import Attachment
 from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import Message, StopReason, ToolCall, Trajectory
-from skillopt_ci.errors import LedgerError
+from skillopt_ci.errors import MEND_LEDGER, LedgerError
 from skillopt_ci.ledger_records import Purchase
 
 _STOP_REASONS = frozenset(get_args(StopReason))
@@ -36,7 +36,7 @@ def trajectory_of(purchase: Purchase, label: str) -> Trajectory:
     try:
         return _read(purchase.value, purchase)
     except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        raise LedgerError(f"the ledger's record of {label} is damaged; move the ledger away to buy it again") from error
+        raise LedgerError(f"the ledger's record of {label} is damaged; {MEND_LEDGER}") from error
 
 
 def _read(value: Mapping[str, Any], purchase: Purchase) -> Trajectory:

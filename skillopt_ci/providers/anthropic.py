@@ -18,6 +18,7 @@ from skillopt_ci.providers.sdk import (
     Endpoint,
     checked_url,
     credential,
+    nothing_in,
     read_object,
     status_failure,
 )
@@ -98,9 +99,9 @@ class AnthropicProvider:
         return replace(completion, seconds=time.monotonic() - began)
 
     def _read(self, answer: Mapping[str, object], request: Request) -> Completion:
+        usage = anthropic_usage(mapping(answer.get("usage")))
         if not isinstance(answer.get("content"), list):
-            said = string(mapping(answer.get("error")).get("message"))
-            raise self._endpoint.malformed(f"the answer has no content{': ' + said if said else ''}")
+            return nothing_in(self._endpoint, "the answer has no content", answer, usage, request.model)
         blocks = items(answer["content"])
         text = "".join(string(b.get("text")) for b in blocks if b.get("type") == "text")
         if request.schema is not None:
@@ -109,7 +110,7 @@ class AnthropicProvider:
         return Completion(
             text=text,
             stop_reason=_STOPS.get(string(answer.get("stop_reason")), "stop"),
-            usage=anthropic_usage(mapping(answer.get("usage"))),
+            usage=usage,
             served_model=string(answer.get("model")) or request.model,
         )
 

@@ -49,13 +49,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A model's answer. For structured output `text` is the JSON text, valid or not."""
+    """A model's answer. For structured output `text` is the JSON text, valid or not.
+
+    `nothing`: why it is none, where a server billed an answer that holds nothing. It is paid for, and nobody's result.
+    """
 
     text: str
     stop_reason: StopReason
     usage: Usage
     served_model: str
     seconds: float = 0.0
+    nothing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from skillopt_ci.providers.sdk import (
     Endpoint,
     checked_url,
     credential,
+    nothing_in,
     read_object,
     status_failure,
 )
@@ -191,23 +192,25 @@ class OpenAIProvider:
         return arguments
 
     def _read_chat(self, answer: Mapping[str, object], request: Request) -> Completion:
-        choices = items(answer.get("choices"))
+        choices, usage = items(answer.get("choices")), chat_usage(mapping(answer.get("usage")))
         if not choices or not isinstance(choices[0].get("message"), dict):
-            said = string(mapping(answer.get("error")).get("message"))  # some gateways fail with status 200
-            raise self._endpoint.malformed(f"the answer has no choice{': ' + said if said else ''}")
+            return nothing_in(self._endpoint, "the answer has no choice", answer, usage, request.model)
         message = mapping(choices[0]["message"])
         text, refusal = _text(message.get("content")), string(message.get("refusal"))
         stop = _STOPS.get(string(choices[0].get("finish_reason")), "stop")
         return Completion(
             text=text or refusal,
             stop_reason="refusal" if refusal else stop,
-            usage=chat_usage(mapping(answer.get("usage"))),
+            usage=usage,
             served_model=string(answer.get("model")) or request.model,
         )
 
     def _read_responses(self, answer: Mapping[str, object], request: Request) -> Completion:
-        status = string(answer.get("status"))
+        status, usage = string(answer.get("status")), responses_usage(mapping(answer.get("usage")))
         if status not in ("completed", "incomplete"):
+            if usage.input_tokens or usage.output_tokens:
+                why = f"the response is {status or 'without a status'}"
+                return nothing_in(self._endpoint, why, answer, usage, request.model)
             said = string(mapping(answer.get("error")).get("message")) or "no reason given"
             message = f"{self._endpoint}: the response is {status or 'without a status'}: {said}"
             raise RetryableError("server" if status else "malformed", self._endpoint.clean(message))
@@ -225,7 +228,7 @@ class OpenAIProvider:
         return Completion(
             text=text or refusal,
             stop_reason="refusal" if refusal else stop,
-            usage=responses_usage(mapping(answer.get("usage"))),
+            usage=usage,
             served_model=string(answer.get("model")) or request.model,
         )
 

@@ -1,13 +1,15 @@
 """Calls through the ledger: replayed when they were bought before, else admitted by every meter and bought."""
 
+import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import cast, get_args
 
 from skillopt_ci.core.media import most_tokens
 from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import StopReason, Usage
-from skillopt_ci.errors import CallFailedError, ConfigError, LedgerError
+from skillopt_ci.errors import MEND_LEDGER, CallFailedError, ConfigError, LedgerError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.providers.base import Completion, Provider, Request, request_key
@@ -17,6 +19,7 @@ from skillopt_ci.providers.prices import Pricer
 __all__ = ["Meter", "Purchased"]
 
 _NOTHING = Decimal(0)
+_TRIES = 2  # where an answer holds nothing: each of them is billed
 _STOP_REASONS = frozenset(get_args(StopReason))
 
 
@@ -60,28 +63,45 @@ class Purchased:
             if not bought:
                 meter.replay(key, purchase)
             meter.require_price(purchase, request.model)
-        return replayed(purchase, request)
+        return replayed(purchase, request.label)
 
     def _buy(self, key: str, entry: Entry, request: Request) -> Purchase:
-        estimate = self._estimate(request)
-        admitted: list[Meter] = []
-        purchase: Purchase | None = None
+        nothing = ""
         try:
-            for meter in self._meters:
-                meter.admit(estimate)
-                admitted.append(meter)
-            purchase = self._bought(request, self._inner.complete(request))
+            for _ in range(_TRIES):
+                purchase, nothing = self._asked(key, entry, request)
+                if not nothing:
+                    return purchase
+            raise CallFailedError("server", f"{nothing}, and was billed ({_TRIES} attempts)")
         except CallFailedError as error:
             if error.kind != "interrupted":
                 self._ledger.fail(key, entry, error.kind, error.message)
             raise
+
+    def _asked(self, key: str, entry: Entry, request: Request) -> tuple[Purchase, str]:
+        """An answer that is paid for, and why it is none, where it holds nothing; then it is in the ledger already."""
+        estimate = self._estimate(request)
+        admitted: list[Meter] = []
+        purchase: Purchase | None = None
+        lost = ""
+        try:
+            for meter in self._meters:
+                meter.admit(estimate)
+                admitted.append(meter)
+            completion = self._inner.complete(request)
+            purchase = found = self._bought(request, completion)
+            if completion.nothing:
+                lost = f"lost {secrets.token_hex(16)}"
+                self._ledger.once(lost, replace(entry, kind="lost"), lambda: found)
         finally:
             for meter in admitted:
                 if purchase is None:
                     meter.release(estimate)
-                else:
-                    meter.settle(key, purchase, estimate)
-        return purchase
+                    continue
+                if lost:  # paid, and within the limits; what a step has cost is told alike when it is replayed
+                    meter.counted(lost)
+                meter.settle(lost or key, purchase, estimate)
+        return found, completion.nothing
 
     def _bought(self, request: Request, completion: Completion) -> Purchase:
         return Purchase(
@@ -120,12 +140,12 @@ class Purchased:
         return self._pricer.price(model, usage)
 
 
-def replayed(purchase: Purchase, request: Request) -> Completion:
+def replayed(purchase: Purchase, label: str) -> Completion:
     """The completion that was bought. Raises `LedgerError` when its record is damaged."""
     value = purchase.value
     text, stop, seconds = value.get("text"), value.get("stop"), value.get("seconds")
     if not isinstance(text, str) or not isinstance(seconds, int | float) or str(stop) not in _STOP_REASONS:
-        raise LedgerError(f"the ledger's record of {request.label} is damaged; move the ledger away to buy it again")
+        raise LedgerError(f"the ledger's record of {label} is damaged; {MEND_LEDGER}")
     return Completion(
         text=text,
         stop_reason=cast(StopReason, stop),

@@ -11,8 +11,10 @@ from skillopt_ci.providers.base import Completion, Provider, Request
 BASE_SECONDS = 0.5
 CAP_SECONDS = 30.0
 RETRY_AFTER_CAP_SECONDS = 60.0
-# Before anything was ever answered, these are a wrong address more often than a bad moment: less patience.
-_FIRST_ATTEMPTS = {"network": 4, "timeout": 2}
+# What took too long may be billed all the same, and nobody here can know: it is asked for once more, no oftener.
+_ATTEMPTS = {"timeout": 2}
+# Before anything was ever answered, this is a wrong address more often than a bad moment: less patience.
+_FIRST_ATTEMPTS = {"network": 4}
 _DEAD = frozenset({"network", "server", "timeout", "malformed"})
 _DEAD_CALLS = 3
 _FAILURES_IN_A_ROW = 10
@@ -105,7 +107,10 @@ class Retrying:
                 self._down = str(error)
                 raise
             else:
-                self._success()
+                if completion.nothing:  # billed: whether it is asked for again is for who counts the money to say
+                    self._given_up(CallFailedError("server", completion.nothing), attempt, dead=False)
+                else:
+                    self._success()
                 return completion
 
     def _pause(self, seconds: float) -> None:
@@ -113,7 +118,8 @@ class Retrying:
             raise CallFailedError("interrupted", "the run is being stopped")
 
     def _limit(self, kind: str) -> int:
-        return self._attempts if self._answered else min(self._attempts, _FIRST_ATTEMPTS.get(kind, self._attempts))
+        few = _ATTEMPTS if self._answered else {**_ATTEMPTS, **_FIRST_ATTEMPTS}
+        return min(self._attempts, few.get(kind, self._attempts))
 
     def _delay(self, attempt: int, retry_after: float | None) -> float:
         if retry_after is not None:
@@ -129,13 +135,15 @@ class Retrying:
             self._answered = True
             self._in_a_row = 0
 
-    def _given_up(self, error: CallFailedError, attempts: int) -> CallFailedError | ProviderDownError:
-        """Count a call that failed for good, and say what to raise."""
+    def _given_up(
+        self, error: CallFailedError, attempts: int, *, dead: bool = True
+    ) -> CallFailedError | ProviderDownError:
+        """Count a call that failed for good, and say what to raise. `dead`: whether a dead provider may be why."""
         with self._lock:
             # A request that is refused says nothing about the provider, unless nothing else ever came back.
             if error.kind != "request" or not self._answered:
                 self._in_a_row += 1
-            if error.kind in _DEAD:
+            if dead and error.kind in _DEAD:
                 self._dead_calls += 1
             nothing_yet = not self._answered and self._dead_calls >= _DEAD_CALLS
             if nothing_yet or self._in_a_row >= _FAILURES_IN_A_ROW:

@@ -127,6 +127,20 @@ def read_object(endpoint: Endpoint, body: bytes) -> dict[str, object]:
     return value
 
 
+def nothing_in(endpoint: Endpoint, why: str, answer: Mapping[str, object], usage: Usage, model: str) -> Completion:
+    """What an answer that holds nothing comes to: a completion that says so, where it was billed all the same.
+
+    Raises:
+        RetryableError: kind `malformed`; it cost nothing.
+    """
+    said = string(mapping(answer.get("error")).get("message"))  # some gateways fail with status 200
+    problem = endpoint.malformed(f"{why}{': ' + said if said else ''}")
+    if not usage.input_tokens and not usage.output_tokens:
+        raise problem
+    served = string(answer.get("model")) or model
+    return Completion(text="", stop_reason="stop", usage=usage, served_model=served, nothing=problem.message)
+
+
 def status_failure(
     endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes, model: str
 ) -> Completion | CallFailedError | ProviderDownError:

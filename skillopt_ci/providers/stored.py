@@ -54,4 +54,4 @@ class Stored:
         if purchase is None or purchase.bought_at > self._until:
             raise CallFailedError(NOT_STORED, f"{request.label}: not in the ledger")
         self._replays.add(key, purchase)
-        return replayed(purchase, request)
+        return replayed(purchase, request.label)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.core.generations import RunRecord, next_generation, read_records, run_id
+from skillopt_ci.core.generations import RunRecord, evidence_of, next_generation, read_records, run_id
 from skillopt_ci.core.spend import Limits
 
 Event = tuple[int, str, Mapping[str, object]]
@@ -113,3 +113,11 @@ def test_a_closing_comparison_that_always_lacks_too_much_does_not_end_scheduled_
     assert [chosen(*events, fresh=True) for events in (lacking, again, (*again, started(2)))] == [1, 2, 2]
     assert chosen(*again) == 1
     assert chosen(*again, finished(1), fresh=True) == 2
+
+
+def test_a_run_takes_the_samples_of_silent_ones_before_it() -> None:
+    events = [(n, "finished", {"silent": said}) for n, said in ((1, False), (2, True), (3, True), (4, 1), (5, False))]
+    silent = {r.generation for r in read_records(events) if r.silent}
+    assert [evidence_of(silent, n) for n in range(1, 7)] == [1, 2, 2, 2, 5, 6]
+    again = read_records([(1, "finished", {"silent": True}), (1, "started", {}), (1, "finished", {})])
+    assert [r.silent for r in again] == [False]

@@ -208,6 +208,41 @@ def test_an_optimizer_without_json_is_no_training_without_improvement(tmp_path: 
         assert len(server.calls) == bought
 
 
+@pytest.mark.parametrize(("method", "asked"), [("skillopt", 12), ("one-shot", 2)])
+def test_an_optimizer_without_json_is_asked_again_about_what_was_bought(
+    tmp_path: Path, method: str, asked: int
+) -> None:
+    speaks: list[bool] = []
+    value = {"reasoning": "", "edits": [], "body": "# Invoices"}
+
+    def answer(made: Call) -> Reply:
+        if "response_format" not in made.body:
+            return chat_reply("no")
+        return chat_reply(json.dumps(value) if speaks else "Here are my thoughts.")
+
+    with Loopback(answer) as server:
+        train = {"method": method, "epochs": 1, "batch_size": 4, "minibatch_size": 2}
+        root = project(tmp_path / "p", server, sizes=(12, 10, 4), train=train)
+        first, _ = call_json(root, "train", env=ENV)
+        assert (first.code, "The next `train` asks again" in first.out.replace("\\", "")) == (3, True)
+        for options in ((), ("--next",)):
+            done, told = call_json(root, "train", *options, env=ENV)
+            assert (done.code, told["skills"][0]["spend"]["paid"]["calls"]) == (3, asked)
+            assert "this one asks the optimizer again" in done.err
+        speaks.append(True)
+        before = len(server.calls)
+        done, told = call_json(root, "train", env=ENV)
+        assert (done.code, told["skills"][0]["generation"]) == (0, 4)
+        more = server.calls[before:]
+        assert "response_format" in more[0].body
+        assert method == "one-shot" or all("response_format" in c.body for c in more)  # nothing is proposed
+        assert call(root, "train", "--generation", "4", env=ENV).code == 0
+        assert len(server.calls) == before + len(more)
+        done, told = call_json(root, "train", env=ENV)
+        assert "this one buys new evidence" in done.err
+        assert told["skills"][0]["spend"]["paid"]["calls"] > 10
+
+
 @pytest.mark.parametrize("method", ["skillopt", "one-shot"])
 def test_a_run_whose_gates_got_no_results_is_no_training_without_improvement(tmp_path: Path, method: str) -> None:
     edit = {"op": "add", "target": "", "content": "- Say Birch.", "rationale": "", "evidence": []}

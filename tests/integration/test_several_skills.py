@@ -85,6 +85,38 @@ def test_a_raised_budget_goes_to_the_skill_that_it_stopped(tmp_path: Path) -> No
         assert [(e["generation"], e["exit_code"]) for e in trained(root)] == [(1, 0), (1, 0)]
 
 
+def turns(root: Path) -> list[str]:
+    """The skills in the order in which a `train --next` carries them out; its JSON has that of the configuration."""
+    code, _, err = run(root, "train", "--next", "--json", "out.json")
+    assert code in (0, 4), err
+    assert [s["name"] for s in json.loads((root / "out.json").read_bytes())["skills"]] == ["invoices", "receipts"]
+    return [line.partition(":")[0] for line in err.splitlines() if ": run " in line]
+
+
+def test_of_skills_that_share_a_budget_another_one_is_trained_first_every_time(tmp_path: Path) -> None:
+    with Loopback(SimulatedServer(0.0), record=False) as server:
+        whole = trained(project(tmp_path / "whole", server))[0]["spend"]["paid"]["calls"]
+        root = project(tmp_path / "p", server, budget={"calls": whole + 30})
+        paid = []
+        for first, second in [("invoices", "receipts"), ("receipts", "invoices")] * 2:
+            assert turns(root) == [first, second]
+            skills = json.loads((root / "out.json").read_bytes())["skills"]
+            paid.append({s["name"]: s["spend"]["paid"]["calls"] for s in skills}[first])
+    assert min(paid) >= whole - 10  # the other one has what is left
+
+
+def test_an_interruption_leaves_the_order_of_skills_as_it_is(tmp_path: Path) -> None:
+    handler = SimulatedServer(0.0)
+    with Loopback(handler, record=False) as server:
+        root = project(tmp_path / "p", server)
+        assert turns(root) == ["invoices", "receipts"]
+        process = start(root, "train", "--next", "--quiet")
+        handler.aim(process, 10, signal.SIGKILL)
+        assert finish(process)[0] == -signal.SIGKILL
+        assert turns(root) == ["receipts", "invoices"]
+        assert turns(root) == ["invoices", "receipts"]
+
+
 @pytest.mark.parametrize(
     ("command", "limit"),
     [

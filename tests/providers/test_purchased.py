@@ -120,6 +120,37 @@ def test_what_is_refused_by_the_second_meter_is_given_back_to_the_first(ledger: 
     assert purchased(Answering(), ledger, first).complete(REQUEST).text == "answer 1"
 
 
+def test_an_answer_that_holds_nothing_is_paid_for_and_asked_for_once_more(ledger: Ledger) -> None:
+    inner, meter = Answering(nothing="no choice"), Meter(Limits(calls=3), ["me"])
+    with pytest.raises(CallFailedError, match=r"server: no choice, and was billed \(2 attempts\)"):
+        purchased(inner, ledger, meter).complete(REQUEST)
+    assert (inner.calls, meter.paid.calls, meter.paid.usd) == (2, 2, Decimal("0.00024"))
+    assert (ledger.spend_by_stream("me")["val"], len(ledger.failures(9))) == (meter.paid, 1)
+    with pytest.raises(BudgetReachedError, match=r"budget\.calls: 3 of 3"):  # between two attempts, too
+        purchased(inner, ledger, meter).complete(REQUEST)
+    later = Meter(Limits(calls=4))
+    later.add_run("me", ledger.spend_by_stream("me")["val"])
+    inner.completion = {}
+    assert purchased(inner, ledger, later).complete(REQUEST).text == "answer 4"
+    assert (later.paid.calls, later.total.calls) == (1, 1)
+    with pytest.raises(BudgetReachedError):
+        later.admit(Decimal(0))
+
+
+def test_an_answer_after_one_that_holds_nothing_is_the_result(ledger: Ledger) -> None:
+    class Once(Answering):
+        def complete(self, request: Request, /) -> Completion:
+            found = super().complete(request)
+            return replace(found, nothing="no choice") if self.calls == 1 else found
+
+    inner, meter = Once(), Meter(Limits(), ["me"])
+    provider = purchased(inner, ledger, meter)
+    assert [provider.complete(REQUEST).text for _ in range(2)] == ["answer 2"] * 2
+    assert (inner.calls, meter.paid.calls, ledger.failures(9)) == (2, 2, [])
+    assert ledger.spend_by_stream("me")["val"] == meter.paid
+    assert meter.total.calls == 1  # a step costs what its replay costs
+
+
 def test_a_dead_provider_leaves_nothing_held(ledger: Ledger) -> None:
     meter = Meter(Limits(calls=1))
     with pytest.raises(ProviderDownError):

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -105,6 +106,25 @@ def test_three_failed_calls_and_no_answer_ever_means_dead(kind: str, attempts: i
         with pytest.raises(ProviderDownError, match="refused; no call has succeeded yet: check base_url"):
             retrying.complete(REQUEST)
     assert script.calls == 3 * attempts
+
+
+def test_what_took_too_long_may_be_billed_and_is_asked_for_once_more_only() -> None:
+    script = Script(DONE, RetryableError("timeout", "late"))
+    retrying = script.retrying()
+    retrying.complete(REQUEST)
+    assert (failed(retrying).kind, script.calls) == ("timeout", 3)
+
+
+def test_an_answer_that_holds_nothing_is_handed_on_and_ten_in_a_row_mean_dead() -> None:
+    nothing = replace(DONE, text="", nothing="the answer has no choice")
+    script = Script(*[nothing] * 9, DONE, nothing)
+    retrying = script.retrying()
+    assert [retrying.complete(REQUEST).nothing for _ in range(10)].count("") == 1
+    for _ in range(10):
+        assert retrying.complete(REQUEST) is nothing
+    with pytest.raises(ProviderDownError, match="the answer has no choice; 10 calls in a row failed"):
+        retrying.complete(REQUEST)
+    assert (script.calls, script.waits) == (20, [])
 
 
 def test_a_dead_address_is_known_after_seconds() -> None:

@@ -126,6 +126,15 @@ def test_what_may_pass_is_tried_again(broken: Reply) -> None:
     assert waits.seconds == [0.25]
 
 
+def test_an_answer_that_holds_nothing_and_was_billed_says_so() -> None:
+    broken = Reply(body={"type": "message", "content": None, "usage": {"input_tokens": 20, "output_tokens": 3}})
+    with Loopback(scripted(broken)) as server, connected(server, "anthropic") as provider:
+        got = patient(provider).complete(request())
+        assert len(server.calls) == 1
+    assert got.nothing.endswith("the answer has no content")
+    assert got.usage == Usage(input_tokens=20, output_tokens=3)
+
+
 def test_429_waits_as_long_as_it_is_told() -> None:
     waits = Waits()
     replies = scripted(error_reply(429, "slow", headers={"retry-after": "3"}), messages_reply("4"))

@@ -185,6 +185,24 @@ def test_a_response_that_did_not_complete(body: dict[str, object], kind: str) ->
     assert message.startswith(kind)
 
 
+@pytest.mark.parametrize(
+    ("body", "options", "why"),
+    [
+        ({"choices": []}, {}, "the answer has no choice"),
+        ({"choices": [{"finish_reason": "stop"}], "error": {"message": "odd"}}, {}, "the answer has no choice: odd"),
+        ({"status": "failed", "error": {"message": "boom"}}, {"api": "responses"}, "the response is failed: boom"),
+        ({"output": []}, {"api": "responses"}, "the response is without a status"),
+    ],
+)
+def test_an_answer_that_holds_nothing_and_was_billed_says_so(
+    body: dict[str, object], options: dict[str, str], why: str
+) -> None:
+    usage = {"prompt_tokens": 20, "completion_tokens": 3, "input_tokens": 20, "output_tokens": 3}
+    got = ask(Reply(body={**body, "model": "served", "usage": usage}), **options)
+    assert got.nothing.endswith(why)
+    assert (got.text, got.usage, got.served_model) == ("", Usage(input_tokens=20, output_tokens=3), "served")
+
+
 def test_429_waits_as_long_as_it_is_told() -> None:
     busy = error_reply(429, "slow down", headers={"Retry-After": "7"})
     waits = Waits()
