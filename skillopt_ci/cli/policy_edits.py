@@ -59,6 +59,12 @@ def policy_edits(sides: Sides, project: Project, compared: Sequence[str]) -> Pol
     )
 
 
+def config_edits(sides: Sides, path: str) -> PolicyEdits:
+    """What the head does to the configuration alone, which need not be readable."""
+    before, after = (_bytes(tree, path) for tree in (sides.policy, sides.head))
+    return PolicyEdits(paths=(path,), diffs=((path, _diff(before, after)),)) if before != after else PolicyEdits()
+
+
 def _suite(sides: Sides, before: ResolvedSkill, after: ResolvedSkill) -> SuiteEdits:
     old, _ = suite_problems(sides.policy, before, need=())
     new, problems = suite_problems(sides.head, after, need=())

@@ -48,9 +48,14 @@ class Sides:
         try:
             return read_project(self.root, self.policy, self.config_path)
         except ConfigError as error:
-            where = f"(at {self.policy_sha[:12]})" if self.policy_sha else "(in the working tree)"
-            problems = [replace(p, message=f"{p.message} {where}") for p in error.problems]
-            raise ConfigError(problems or f"{error} {where}") from error
+            raise at_commit(error, self.policy_sha) from error
+
+
+def at_commit(error: ConfigError, sha: str | None) -> ConfigError:
+    """The error with the commit (None: the working tree) in every place: another one may have the file whole."""
+    where = f"(at {sha[:12]})" if sha else "(in the working tree)"
+    problems = [replace(p, message=f"{p.message} {where}") for p in error.problems]
+    return ConfigError(problems or f"{error} {where}")
 
 
 def find_sides(

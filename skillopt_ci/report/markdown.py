@@ -21,7 +21,8 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
     """The summary of `gate`: the outcome of each changed skill, the numbers, the tasks that changed, spend."""
     blocks = [SIMULATED] if simulated else []
     word = WORDS.get(report.verdict or "", "NO VERDICT")
-    said = md_text(report.message or ("" if report.skills else report.reason))
+    told = any(v.message == report.message for v in report.skills)  # it stands beside the skill
+    said = "" if told else md_text(report.message or ("" if report.skills else report.reason))
     blocks.append(f"## Skill gate: {word}")
     blocks += [said] if said else []
     if report.head_policy:
