@@ -4,7 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skillopt_ci.cli.project import CONFIG_NAMES, Project, declared_name, read_project, read_skill, require_names
+from skillopt_ci.cli.project import (
+    CONFIG_NAMES,
+    MISNAMED,
+    RENAME,
+    Project,
+    declared_name,
+    read_project,
+    read_skill,
+    require_names,
+)
 from skillopt_ci.cli.sides import Sides, at_commit
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.skill import Skill
@@ -36,18 +45,29 @@ def find_changes(sides: Sides, project: Project, names: Sequence[str]) -> tuple[
         ConfigError: a skill that cannot be read.
         UsageError: neither side has a skill of that name.
     """
-    head, unreadable = head_skills(sides)
-    configured = None if unreadable else {s.path for s in head}
-    changes = [_as_merged(sides, _change(sides, skill, configured)) for skill in project.skills]
-    taken = {c.skill.path for c in changes} | {_moved_to(sides, c, configured) for c in changes}
-    changes += [_new(sides, skill) for skill in head if skill.path not in taken]
+    named, unreadable = _named(sides, project)
+    changes = [_as_merged(sides, _change(sides, skill, named)) for skill in project.skills]
+    taken = {c.skill.path for c in changes} | {_moved_to(sides, c, named) for c in changes}
+    changes += [_new(sides, skill) for skill in skills_of(sides, sides.head)[0] if skill.path not in taken]
     require_names(names, [c.skill.name for c in changes])
     return tuple(c for c in changes if not names or c.skill.name in names), unreadable
 
 
-def head_skills(sides: Sides) -> tuple[tuple[ResolvedSkill, ...], str]:
-    """The skills that the head configures, and why its configuration cannot be read, if so; the base's rules hold."""
-    return _configured(sides, sides.head)
+def _named(sides: Sides, project: Project) -> tuple[set[str] | None, str]:
+    """Paths of the skills that are configured once the head is merged; or None, and why that cannot be said.
+
+    What the branch has begun to configure since the head left it, the head has not taken away.
+    """
+    if sides.merged is not None and sides.policy is not sides.head:
+        merged, wrong = skills_of(sides, sides.merged)
+        if not wrong:
+            return {s.path for s in merged}, ""
+    head, wrong = skills_of(sides, sides.head)
+    if wrong:
+        return None, wrong
+    before, wrong = skills_of(sides, sides.base)
+    since = set() if wrong else {s.path for s in project.skills} - {s.path for s in before}
+    return {s.path for s in head} | since, ""
 
 
 def mends(sides: Sides) -> bool:
@@ -56,10 +76,11 @@ def mends(sides: Sides) -> bool:
     It is asked of the merge, where the branch has gone on: what the head did not touch stays as the branch has it.
     """
     after = sides.merged or sides.head
-    return after is not sides.policy and not _configured(sides, after)[1]
+    return after is not sides.policy and not skills_of(sides, after)[1]
 
 
-def _configured(sides: Sides, tree: Tree) -> tuple[tuple[ResolvedSkill, ...], str]:
+def skills_of(sides: Sides, tree: Tree) -> tuple[tuple[ResolvedSkill, ...], str]:
+    """The skills that a tree configures, none where it has no configuration; and why that cannot be read, if so."""
     wanted = sides.config_path or ""
     names = dict.fromkeys((wanted, *(CONFIG_NAMES if wanted in CONFIG_NAMES else ())))
     found = next((n for n in names if n in tree.glob(n)), None)
@@ -71,23 +92,33 @@ def _configured(sides: Sides, tree: Tree) -> tuple[tuple[ResolvedSkill, ...], st
         return (), str(error).splitlines()[0]
 
 
-def _change(sides: Sides, skill: ResolvedSkill, configured: set[str] | None) -> Change:
-    """`configured`: the paths that the head's configuration names; None when it cannot be read."""
+def _change(sides: Sides, skill: ResolvedSkill, named: set[str] | None) -> Change:
+    """`named`: the paths that the configuration has once the head is merged; None when that is not known."""
     try:
         base = _read(sides.base, skill.path, skill.name)
     except ConfigError as error:
         return _unreadable(sides, skill, at_commit(error, sides.base_sha))
     if base is None:
         head = _read(sides.head, skill.path, skill.name)
+        if named is not None and skill.path not in named:
+            return Change(skill=skill, base=None, head=head, reason="policy-changed", why=_left_out(sides, named))
         # Not there on either side: the branch began before the skill did.
         return Change(skill=skill, base=None, head=head, reason="new-skill" if head else "unchanged")
-    path = skill.path if skill.path in sides.head.glob(skill.path) else _renamed(sides, skill, base, configured)
+    path = skill.path if skill.path in sides.head.glob(skill.path) else _renamed(sides, skill, base, named)
     head = _read(sides.head, path, skill.name) if path else None
-    if head is None or (configured is not None and path not in configured):
-        reason = "policy-changed"
-    else:
-        reason = _alike(base, head, skill.harness)
-    return Change(skill=skill, base=base, head=head, reason=reason)
+    if head is None:
+        why = "the skill was deleted, or renamed beyond recognition: a maintainer must agree"
+        return Change(skill=skill, base=base, head=None, reason="policy-changed", why=why)
+    if named is not None and path not in named:
+        return Change(skill=skill, base=base, head=head, reason="policy-changed", why=_left_out(sides, named))
+    return Change(skill=skill, base=base, head=head, reason=_alike(base, head, skill.harness))
+
+
+def _left_out(sides: Sides, named: set[str]) -> str:
+    if named:
+        return "the configuration names the skill no more: a maintainer must agree"
+    wrong = next((f"; {name} is not read: {RENAME}" for name in MISNAMED if name in sides.head.glob(name)), "")
+    return f"the configuration was deleted: a maintainer must agree{wrong}"
 
 
 def _unreadable(sides: Sides, skill: ResolvedSkill, error: ConfigError) -> Change:
@@ -131,25 +162,25 @@ def _new(sides: Sides, skill: ResolvedSkill) -> Change:
     return Change(skill=skill, base=None, head=_read(sides.head, skill.path, skill.name), reason="new-skill")
 
 
-def _moved_to(sides: Sides, change: Change, configured: set[str] | None) -> str | None:
+def _moved_to(sides: Sides, change: Change, named: set[str] | None) -> str | None:
     """Where a skill went that is no longer at its path."""
     base, path = change.base, change.skill.path
-    return None if base is None or path in sides.head.glob(path) else _renamed(sides, change.skill, base, configured)
+    return None if base is None or path in sides.head.glob(path) else _renamed(sides, change.skill, base, named)
 
 
-def _renamed(sides: Sides, skill: ResolvedSkill, base: Skill, configured: set[str] | None) -> str | None:
+def _renamed(sides: Sides, skill: ResolvedSkill, base: Skill, named: set[str] | None) -> str | None:
     """The head's skill file, unknown to the base, with the name of the frontmatter, else the one most alike.
 
-    No pattern finds those in folders of agents (`.claude/skills`): the head's configuration names them.
+    No pattern finds those in folders of agents (`.claude/skills`): the configuration names them.
     """
-    named = configured or set()
-    before = {*sides.base.glob("**/SKILL.md"), *(path for path in named if path in sides.base.glob(path))}
+    before, after = (
+        {*tree.glob("**/SKILL.md"), *(path for path in named or () if path in tree.glob(path))}
+        for tree in (sides.base, sides.head)
+    )
     shares: list[tuple[float, str]] = []
     declared = declared_name(sides.base, skill.path)
     others = {declared_name(sides.base, path) for path in before} - {None}
-    for path in sorted({*sides.head.glob("**/SKILL.md"), *named}):
-        if path in before:
-            continue
+    for path in sorted(after - before):
         name = declared_name(sides.head, path)
         if declared and name == declared:
             return path

@@ -15,7 +15,7 @@ from skillopt_ci.cli.options import Options, html_option, spending, viewer_optio
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.policy_edits import config_edits, policy_edits
 from skillopt_ci.cli.project import read_suite
-from skillopt_ci.cli.sides import Sides, at_commit, find_sides
+from skillopt_ci.cli.sides import Sides, at_commit, find_sides, in_ci
 from skillopt_ci.cli.work import at_work, limits_of, require_prices, simulated
 from skillopt_ci.core.verdict import GateReport, SkillVerdict, Verdict
 from skillopt_ci.errors import ConfigError, MissingKeyError, Problem
@@ -105,6 +105,8 @@ def _gate(console: Console, options: Options, sides: Sides, blank: GateReport) -
         console.warn(_unusable(unreadable))
     compared = [c.skill for c in changes if not c.reason]
     edits = policy_edits(sides, project, [s.name for s in compared])
+    if edits.paths and not in_ci():
+        console.say("changed rules and tasks are not in force here; `gate --with-head-policy` tries them out")
     report = replace(blank, policy_changed=edits.paths, policy_diffs=edits.diffs, suite_edits=edits.suites)
     refs = [r for s in compared for r in (*s.targets, s.judge)]
     if not compared:

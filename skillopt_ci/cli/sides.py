@@ -71,7 +71,7 @@ def find_sides(
         UsageError: not in a repository, nothing configured on either side, or the head's rules asked for in CI.
         GitError: a ref that does not exist, or history that was not fetched.
     """
-    if head_policy and (os.environ.get("CI") or os.environ.get("GITHUB_ACTIONS")):
+    if head_policy and in_ci():
         raise UsageError("--with-head-policy is for a terminal: in CI a change must not set the rules it is judged by")
     git = Git.discover(Path.cwd())
     if git is None:
@@ -111,6 +111,11 @@ def find_sides(
         config_path=found[0] if found else None,
         unread=() if found or options.config else _unread(head_tree, Path.cwd(), git),
     )
+
+
+def in_ci() -> bool:
+    """Whether a CI service runs this, where a change must not set the rules it is judged by."""
+    return bool(os.environ.get("CI") or os.environ.get("GITHUB_ACTIONS"))
 
 
 def _unread(head: Tree, start: Path, git: Git) -> tuple[Problem, ...]:

@@ -38,7 +38,7 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
         name = _named(v, report.skills)
         blocks += [*_about(v, name), *_changed_tasks(v, name)]
     if report.policy_changed:
-        blocks.append(f"Changed in this pull request and not yet in force: {ids(report.policy_changed)}.")
+        blocks.append(f"Changed here and not yet in force, the base's hold: {ids(report.policy_changed)}.")
     blocks += [_refs(report), spending(report.paid, report.replayed), *_policy(report)]
     return capped(blocks)
 

@@ -125,7 +125,7 @@ def test_tasks_of_the_base_that_cannot_be_read_are_told_with_their_commit(repo: 
     repo.commit({PATH: SKILL})
     done = call(repo.root, "gate")
     assert done.code == 2
-    assert re.match(rf"{TASKS}:15:2: not valid JSON: .* \(at {sha[:12]}\)$", done.lines[0])
+    assert re.match(rf"{TASKS}:15:2: not valid JSON: .* \(at {sha[:12]}\)$", done.lines[-1])
 
 
 def test_a_skill_broken_on_the_branch_meanwhile_is_told_with_its_commit(repo: Repo) -> None:
