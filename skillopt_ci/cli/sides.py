@@ -131,7 +131,9 @@ def _unread(head: Tree, start: Path, git: Git) -> tuple[Problem, ...]:
         return ()
     found = [(path, f"is not read: {RENAME}") for path in there(MISNAMED)]
     elsewhere = "is not read from here: run this in its folder, or name it with --config"
-    found += [(path, elsewhere) for path in head.glob(f"**/{CONFIG_NAMES[0]}")[:_FEW]]
+    below = [(path, elsewhere) for name in CONFIG_NAMES for path in head.glob(f"**/{name}")]
+    below += [(path, f"is not read: {RENAME}") for name in MISNAMED for path in head.glob(f"**/{name}")]
+    found += [one for one in below if one[0] not in dict(found)][:_FEW]
     return tuple(Problem(path, 0, 0, message, True) for path, message in found)
 
 

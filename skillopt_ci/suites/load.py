@@ -18,6 +18,7 @@ __all__ = ["MAX_FILE_BYTES", "TaskEntry", "detect", "load_suite", "read_files"]
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 _ADVICE = "name task files, or a folder that holds {train,val,test}/items.json or another known layout"
+_TASK = '{"prompt": "What is 2 + 3?", "expected": "5"}'
 _OF_TASKS = (".jsonl", ".json", ".yaml", ".yml", ".csv", ".tsv")
 _FOLDER_FILES = (
     *("train/items.json", "val/items.json", "test/items.json"),
@@ -76,7 +77,7 @@ def load_suite(
         if divided:
             problems += sizes(divided, where=where, need=need)
         else:
-            problems.append(Problem(where, 0, 0, "there are no tasks"))
+            problems.append(Problem(where, 0, 0, f"there are no tasks; add some, such as {_TASK}"))
     ordered = sorted(problems, key=lambda p: (p.file, p.line, p.column, p.warning, p.message))
     return Suite(tasks=divided), ordered, sorted(found.losses)
 

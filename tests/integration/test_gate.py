@@ -245,6 +245,9 @@ def test_first_adoption(tmp_path: Path) -> None:
         ("skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
         ("tools/.github/skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
         ("ai/skillopt.yml", "is not read from here: run this in its folder, or name it with --config"),
+        ("ai/.github/skillopt.yml", "is not read from here: run this in its folder, or name it with --config"),
+        ("ai/skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
+        ("ai/.github/skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
     ],
 )
 def test_a_configuration_that_nobody_reads_is_told_where_nothing_is_judged(
