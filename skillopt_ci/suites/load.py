@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from skillopt_ci import plugins
+from skillopt_ci.core.conflicts import UNMERGED, conflict_line
 from skillopt_ci.core.split import SplitWeights, assign_splits
 from skillopt_ci.core.suggestion import closest
 from skillopt_ci.core.task import Suite, Task
@@ -159,6 +160,9 @@ def _read(tree: Tree, path: str, format_name: str | None) -> tuple[str, ReadResu
         data = tree.read(path)
         if len(data) > MAX_FILE_BYTES:
             raise ConfigError.about(path, f"{len(data)} bytes; a task file may have {MAX_FILE_BYTES}")
+        unmerged = conflict_line(data.decode("utf-8", "replace"), quoted=path.endswith((".csv", ".tsv")))
+        if unmerged and path.endswith(_OF_TASKS):  # in a text such as a prompt.md they may be what it is about
+            return "", ReadResult(tasks=(), problems=(Problem(path, unmerged, 0, UNMERGED),))
         name = format_name or detect(path, data)
         if name == PART:
             message = "not a suite of tasks but a part of one; name the file it belongs to"
