@@ -100,6 +100,8 @@ def _gate(console: Console, options: Options, sides: Sides, blank: GateReport) -
         project = sides.project()
     except ConfigError as error:
         return _leave(console, options, _unusable_base(sides, blank, error), says=False)
+    if sides.unmerged:
+        console.warn(f"git is older than 2.38: an edit of a skill that {sides.base_ref} has moved since is not seen")
     changes, unreadable = find_changes(sides, project, options.skill)
     if unreadable:
         console.warn(_unusable(unreadable))

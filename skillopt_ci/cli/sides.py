@@ -42,6 +42,12 @@ class Sides:
     merged: Tree | None = None
     conflicts: frozenset[str] = frozenset()
 
+    @property
+    def unmerged(self) -> bool:
+        """The branch has gone on, and git cannot say what a merge of the head's commit would be."""
+        ruled = self.policy is not self.head and self.policy_sha != self.base_sha
+        return ruled and self.head_sha is not None and self.merged is None
+
     def project(self) -> Project:
         """The project as the policy side has it. Raises `ConfigError`, with the commit named in every place."""
         assert self.config_path is not None  # noqa: S101 - callers ask only then

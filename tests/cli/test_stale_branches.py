@@ -1,6 +1,8 @@
 """`gate` of a branch that the default branch has left behind: what that did meanwhile is not the head's doing."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +138,17 @@ def test_on_a_terminal_the_way_to_try_new_rules_out_is_told(repo: Repo) -> None:
     assert call(repo.root, "gate").lines == [said]
     assert call(repo.root, "gate", env={"CI": "true"}).lines == []
     assert call(repo.root, "gate", "--with-head-policy").lines == []
+
+
+def test_a_git_that_cannot_merge_without_a_checkout_is_told(repo: Repo, tmp_path: Path) -> None:
+    meanwhile(repo, {"README.md": "hello\n"})
+    old, real = tmp_path / "bin/git", shutil.which("git")
+    write(tmp_path, {"bin/git": f'#!/bin/sh\ncase "$*" in *merge-tree*) exit 129;; esac\nexec {real} "$@"\n'})
+    old.chmod(0o755)
+    env = {"PATH": f"{old.parent}:{os.environ['PATH']}"}
+    said = "git is older than 2.38: an edit of a skill that main has moved since is not seen"
+    assert call(repo.root, "gate", env=env).lines == [said]
+    assert call(repo.root, "gate").lines == []
+    assert call(repo.root, "gate", "--base", "main", env=env).lines == []
+    write(repo.root, {"notes.md": "more\n"})
+    assert call(repo.root, "gate", env=env).lines == []  # a working tree is never merged
