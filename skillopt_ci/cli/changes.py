@@ -58,7 +58,8 @@ def _named(sides: Sides, project: Project) -> tuple[set[str] | None, str]:
 
     What the branch has begun to configure since the head left it, the head has not taken away.
     """
-    if sides.merged is not None and sides.policy is not sides.head:
+    ours = sides.policy is sides.head or sides.config_path in sides.conflicts
+    if sides.merged is not None and not ours:
         merged, wrong = skills_of(sides, sides.merged)
         if not wrong:
             return {s.path for s in merged}, ""

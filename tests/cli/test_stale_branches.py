@@ -105,6 +105,17 @@ def test_a_conflict_in_the_configuration_leaves_the_heads_own_word(repo: Repo) -
     assert [(s["name"], s["reason"]) for s in value["skills"]] == [("invoices", "policy-changed")]
 
 
+def test_a_configuration_that_the_head_deletes_and_the_branch_changes_is_deleted(repo: Repo) -> None:
+    """git leaves the branch's version beside the conflict: that is not what the head wants."""
+    repo("switch", "-q", "-c", "change")
+    (repo.root / CONFIG).unlink()
+    repo.commit({})
+    repo("switch", "-q", "main")
+    repo.commit({CONFIG: config(providers=QUIET, gate={"margin": 0.1})})
+    repo("switch", "-q", "change")
+    assert outcome(repo) == (1, None, "policy-changed")
+
+
 def test_what_was_taken_away_is_named(repo: Repo) -> None:
     repo("switch", "-q", "-c", "change")
     (repo.root / CONFIG).rename(repo.root / "skillopt.yaml")
