@@ -1,6 +1,7 @@
 """The part of `check` that asks whether a suite is a good exam: its texts, its size, what the ledger knows of it."""
 
 import math
+from dataclasses import replace
 
 from skillopt_ci.cli.project import Project, read_skill
 from skillopt_ci.cli.rules import merge_rule
@@ -27,7 +28,8 @@ def _too_small(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Pro
     count = len(suite.of(gate.splits))
     if not count:
         return []
-    rule = merge_rule(skill, pairs=1)
+    # A `min_effect` was chosen, and no number of tasks changes what it lets through.
+    rule = replace(merge_rule(skill, pairs=1), min_effect=0.0)
     effect = minimum_detectable_effect(rule, n_tasks=count, base_runs=gate.base_runs)
     if effect <= gate.margin + 1e-9:
         return []

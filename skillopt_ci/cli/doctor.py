@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from skillopt_ci import plugins
 from skillopt_ci.actions.workflows import Finding, Steps, check_workflow
 from skillopt_ci.cli.check_agents import agents_of, needs_sandbox
 from skillopt_ci.cli.console import Console
@@ -20,7 +21,7 @@ from skillopt_ci.cli.project import Project, open_project, read_all
 from skillopt_ci.config.access import key_variable, provider_options
 from skillopt_ci.config.resolve import ModelRef
 from skillopt_ci.core.task import Task
-from skillopt_ci.errors import ConfigError, ForgeError, SkilloptError, UsageError
+from skillopt_ci.errors import ConfigError, ForgeError, MissingKeyError, SkilloptError, UsageError
 from skillopt_ci.forge.command import run_git
 from skillopt_ci.forge.git import Git
 from skillopt_ci.forge.refusal import SETTING
@@ -89,19 +90,21 @@ def _project(options: Options, found: list[Finding]) -> Project | None:
 
 
 def _keys(project: Project) -> Iterator[Finding]:
-    """The key of every provider that a skill uses, once."""
+    """What every provider that a skill uses needs, once: each is made as commands make it, and asked nothing."""
     seen: set[str] = set()
     for skill in project.skills:
-        for ref in (skill.target, skill.optimizer, skill.judge):
+        for ref in (*skill.targets, skill.optimizer, skill.judge):
             if ref is None or ref.provider in seen:
                 continue
             seen.add(ref.provider)
             try:
-                provider_options(ref, os.environ)
+                made = plugins.load("providers", ref.entry.type)(provider_options(ref, os.environ))
             except ConfigError as error:
                 fix = "in a workflow, a repository or environment secret that the measuring job gets"
-                yield Finding(level="error", what=str(error), fix=fix)
+                yield Finding(level="error", what=str(error), fix=fix if isinstance(error, MissingKeyError) else "")
             else:
+                if (close := getattr(made, "close", None)) is not None:
+                    close()
                 yield Finding(level="ok", what=f"provider '{ref.provider}' has what it needs")
             if _LOOPBACK.search(ref.entry.base_url or ""):
                 what = f"provider '{ref.provider}' is at an address of this machine alone"

@@ -6,19 +6,19 @@ from typing import Any
 
 import click
 
-from skillopt_ci.cli.changes import Change, find_changes
+from skillopt_ci.cli.changes import Change, find_changes, mends
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import problem_json, run
 from skillopt_ci.cli.judging import Pair, judge_pairs
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options, html_option, spending, viewer_option
 from skillopt_ci.cli.output import leave_results
-from skillopt_ci.cli.policy_edits import policy_edits
+from skillopt_ci.cli.policy_edits import config_edits, policy_edits
 from skillopt_ci.cli.project import read_suite
-from skillopt_ci.cli.sides import Sides, find_sides
+from skillopt_ci.cli.sides import Sides, at_commit, find_sides, in_ci
 from skillopt_ci.cli.work import at_work, limits_of, require_prices, simulated
 from skillopt_ci.core.verdict import GateReport, SkillVerdict, Verdict
-from skillopt_ci.errors import MissingKeyError, Problem
+from skillopt_ci.errors import ConfigError, MissingKeyError, Problem
 from skillopt_ci.forge.memory import committed_history
 from skillopt_ci.report.jsonout import gate_json
 from skillopt_ci.report.junit import gate_junit
@@ -28,13 +28,14 @@ from skillopt_ci.report.page.from_results import gate_page
 _WORDS = {
     "first-adoption": "the base has no configuration yet: first adoption, nothing to compare with",
     "new-skill": "the base has no such skill yet: nothing to compare with",
-    "unchanged": "the skill did not change",
+    "unchanged": "no configured skill changed",
     "body-unchanged": "only frontmatter or bundled files changed, which direct chat never sends to the target",
     "policy-changed": "the skill or its configuration was deleted, or renamed beyond recognition: a maintainer must "
     "agree",
     "needs-maintainer": "no key here, as in every pull request from a fork: a maintainer reviews it and runs the gate "
     "for its head commit",
 }
+_ONE_COMMIT = "base and head are the same commit (name an earlier one with --base)"
 _EXITS = {"policy-changed": 1, "golden-broken": 1, "loss-shown": 1, "provider": 5, "budget": 4, "infrastructure": 3}
 # From the most to the least serious: the first that one of the skills has is the whole gate's.
 _ORDER: tuple[tuple[Verdict | None, str], ...] = (
@@ -95,16 +96,25 @@ def _gate(console: Console, options: Options, sides: Sides, blank: GateReport) -
         said = "; ".join([*(f"{p.file} {p.message}" for p in sides.unread), _WORDS["first-adoption"]])
         report = replace(blank, message=said, reason="first-adoption")
         return _leave(console, options, report, says=False, problems=sides.unread)
-    project = sides.project()
+    try:
+        project = sides.project()
+    except ConfigError as error:
+        return _leave(console, options, _unusable_base(sides, blank, error), says=False)
+    if sides.unmerged:
+        console.warn(f"git is older than 2.38: an edit of a skill that {sides.base_ref} has moved since is not seen")
     changes, unreadable = find_changes(sides, project, options.skill)
     if unreadable:
         console.warn(_unusable(unreadable))
     compared = [c.skill for c in changes if not c.reason]
     edits = policy_edits(sides, project, [s.name for s in compared])
+    if edits.paths and not in_ci():
+        console.say("changed rules and tasks are not in force here; `gate --with-head-policy` tries them out")
     report = replace(blank, policy_changed=edits.paths, policy_diffs=edits.diffs, suite_edits=edits.suites)
     refs = [r for s in compared for r in (*s.targets, s.judge)]
     if not compared:
         summed = _summed(report, [_unmeasured(c) for c in changes])
+        if sides.base_sha == sides.head_sha and summed.reason == "unchanged":
+            summed = replace(summed, message=f"{summed.message}: {_ONE_COMMIT}")
         return _leave(console, options, _told(summed, unreadable), says=False)
     require_prices(limits_of(options, project), refs)
     pairs = [pair for c in changes if not c.reason for pair in _pairs(console, sides, c)]
@@ -116,6 +126,27 @@ def _gate(console: Console, options: Options, sides: Sides, blank: GateReport) -
     histories = {s.name: committed_history(project.root, project.tree, s.name) for s in compared if options.html}
     report = _told(_summed(report, verdicts), unreadable)
     return _leave(console, options, report, histories, says=simulated(refs))
+
+
+def _unusable_base(sides: Sides, blank: GateReport, error: ConfigError) -> GateReport:
+    """The report where the base's rules cannot be read and the head mends them: nothing can be measured, and who mends
+    them must not let himself through.
+
+    Raises:
+        ConfigError: the head does not mend them.
+    """
+    path = str(sides.config_path)
+    if not mends(sides):
+        said = "no change is judged while the base has it so; one that mends it needs a maintainer's word"
+        more = [] if sides.policy is sides.head else [Problem(path, 0, 0, said)]
+        raise ConfigError([*error.problems, *more]) if error.problems else error
+    said = (
+        f"the base's configuration cannot be used, so nothing was measured ({str(error).splitlines()[0]}); this change "
+        "mends it, or takes it away: a maintainer must agree"
+    )
+    edits = config_edits(sides, path)
+    blank = replace(blank, policy_changed=edits.paths, policy_diffs=edits.diffs)
+    return replace(blank, verdict=None, reason="policy-changed", exit_code=_EXITS["policy-changed"], message=said)
 
 
 def _unusable(why: str) -> str:
@@ -171,7 +202,10 @@ def _report(sides: Sides) -> GateReport:
 def _pairs(console: Console, sides: Sides, change: Change) -> list[Pair]:
     """A changed skill on each of its targets, by the base's tasks and graders."""
     assert change.base is not None and change.head is not None  # noqa: S101, PT018 - otherwise there is a reason
-    suite = read_suite(console, sides.policy, change.skill, need=change.skill.gate.splits)
+    try:
+        suite = read_suite(console, sides.policy, change.skill, need=change.skill.gate.splits)
+    except ConfigError as error:
+        raise at_commit(error, sides.policy_sha) from error
     return [
         Pair(skill=one, base=change.base, head=change.head, suite=suite, blank=_unmeasured(change, one.target.label))
         for one in change.skill.each_target()
@@ -193,7 +227,7 @@ def _unmeasured(change: Change, target: str | None = None) -> SkillVerdict:
         head_tokens=head.tokens if head else None,
         texts=(base.text, head.text) if base and head else None,
         blocking=change.skill.gate.on_inconclusive == "block",
-        message=_WORDS.get(change.reason, ""),
+        message=change.why or _WORDS.get(change.reason, ""),
     )
 
 
@@ -212,7 +246,7 @@ def _summed(report: GateReport, verdicts: Sequence[SkillVerdict]) -> GateReport:
     stopped = [
         v.message
         for v in listed
-        if v.reason == reason and reason in ("provider", "budget", "infrastructure") and v.message
+        if v.reason == reason and reason in ("policy-changed", "provider", "budget", "infrastructure") and v.message
     ]
     message = stopped[0] if stopped else ""
     return replace(report, skills=listed, verdict=verdict, reason=reason, exit_code=code, message=message)

@@ -66,7 +66,7 @@ def _import(console: Console, options: Options, source: TaskSource, output: Path
     found = read_files(WorkTree(source.root), [source.entry])
     problems = [*found.problems, *duplicate_ids(found.tasks), *_unfit(found.tasks)]
     if not problems and not found.tasks and not found.losses:
-        raise UsageError(f"{source.entry.pattern}: there are no tasks")
+        raise UsageError(f"{source.entry.pattern}: there are no tasks; name the file or folder that has them")
     errors = [p for p in problems if not p.warning]
     console.problems((*sorted(problems), *report(sorted(found.losses))))
     files: list[str] = []

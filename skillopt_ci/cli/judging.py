@@ -1,6 +1,7 @@
 """Judging one changed skill on one target: stored base, rounds of the head, verdict."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import compare
 from skillopt_ci.core.digest import digest
-from skillopt_ci.core.rollout import Evaluation, Rollout
+from skillopt_ci.core.rollout import Evaluation, Failure, Rollout
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.suite_effect import suite_effect
 from skillopt_ci.core.task import Suite, Task
@@ -134,6 +135,7 @@ def _verdict(lab: Lab, pair: Pair, outcome: GateOutcome, settings: GateSettings,
         message = f"golden tasks without a result: {', '.join(outcome.golden_unmeasured)}"
     elif final.decision == "inconclusive":
         verdict, reason = "inconclusive", "infrastructure" if final.reason == "infrastructure" else "undecided"
+        message = _missing(outcome) if reason == "infrastructure" else ""
     else:
         assert final.decision != "continue"  # noqa: S101 - the last look never asks for more
         verdict, reason = final.decision, final.reason
@@ -158,6 +160,15 @@ def _verdict(lab: Lab, pair: Pair, outcome: GateOutcome, settings: GateSettings,
         rollouts=tuple(r for row in outcome.head for r in row) if show_heldout else (),
         triggers=chosen,
     )
+
+
+def _missing(outcome: GateOutcome) -> str:
+    """What kept runs from having a result, by place and kind; words of tasks may be in the rest."""
+    runs = [r.outcome for row in (*outcome.base, *outcome.head) for r in row]
+    kinds = Counter(f"{found.stage}: {found.kind}" for found in runs if isinstance(found, Failure))
+    told = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(3))
+    share = max(outcome.final.missing_base, outcome.final.missing_head)
+    return f"{100 * share:.0f}% of the runs gave no result, too many to decide; {told}; see skillopt-ci ledger failures"
 
 
 def _triggers(lab: Lab, tasks: Sequence[Task], rows: Sequence[Sequence[Rollout]]) -> Triggers | None:

@@ -1,13 +1,16 @@
 """What a head changes of the rules it is judged by: told to reviewers, never in force, never run."""
 
 import difflib
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skillopt_ci.cli.changes import head_skills
+from skillopt_ci.cli.changes import skills_of
 from skillopt_ci.cli.project import Project, suite_problems
 from skillopt_ci.cli.sides import Sides
 from skillopt_ci.config.resolve import ResolvedSkill
+from skillopt_ci.core.nested import leaves
+from skillopt_ci.core.scripts import SCRIPT
 from skillopt_ci.core.suite_edits import SuiteEdits, suite_edits
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError
@@ -36,33 +39,50 @@ class PolicyEdits:
 def policy_edits(sides: Sides, project: Project, compared: Sequence[str]) -> PolicyEdits:
     """Find them. The tasks of a skill are compared when one of their files, or the configuration, differs.
 
+    They are what the head did since it left the branch: what the branch did meanwhile is no edit of the head's.
+
     Args:
         sides: base and head.
         project: as the rules have it.
         compared: names of skills whose tasks are compared in any case: a file that comes with a task may differ.
     """
-    patterns = [project.config_path, *(t.path for s in project.skills for t in s.tasks)]
-    both = (sides.policy, sides.head)
+    if sides.policy is sides.head:
+        return PolicyEdits()
+    patterns = [project.config_path, *_scripts(project), *(t.path for s in project.skills for t in s.tasks)]
+    both = (sides.base, sides.head)
     paths = {p for pattern in patterns for tree in both for p in tree.glob(pattern)}
-    changed = sorted(p for p in paths if _bytes(sides.policy, p) != _bytes(sides.head, p))
+    changed = sorted(p for p in paths if _bytes(sides.base, p) != _bytes(sides.head, p))
     shown = [p for p in changed if p == project.config_path or project.config.report.show_heldout]
-    at_head = {s.path: s for s in head_skills(sides)[0]}
+    at_base, at_head = ({s.path: s for s in skills_of(sides, tree)[0]} for tree in both)
     suites = []
     for skill in project.skills:
         files = {p for t in skill.tasks for tree in both for p in tree.glob(t.path)} | {project.config_path}
         if skill.name in compared or files & set(changed):
-            suites.append(_suite(sides, skill, at_head.get(skill.path, skill)))
+            suites.append(_suite(sides, *(found.get(skill.path, skill) for found in (at_base, at_head))))
     return PolicyEdits(
         paths=tuple(changed),
-        diffs=tuple((p, _diff(_bytes(sides.policy, p), _bytes(sides.head, p))) for p in shown[:MOST_FILES]),
+        diffs=tuple((p, _diff(_bytes(sides.base, p), _bytes(sides.head, p))) for p in shown[:MOST_FILES]),
         suites=tuple(s for s in suites if s),
     )
 
 
+def config_edits(sides: Sides, path: str) -> PolicyEdits:
+    """What the head does to the configuration alone, which need not be readable."""
+    before, after = (_bytes(tree, path) for tree in (sides.base, sides.head))
+    return PolicyEdits(paths=(path,), diffs=((path, _diff(before, after)),)) if before != after else PolicyEdits()
+
+
+def _scripts(project: Project) -> list[str]:
+    """Files of the script graders that the configuration has; those of a task come with it."""
+    specs = leaves(grader.as_spec() for entry in project.config.skills for grader in entry.graders)
+    listed = [spec.options.get("files") for spec in specs if spec.type == SCRIPT]
+    return [posixpath.normpath(file) for files in listed if isinstance(files, list) for file in files]
+
+
 def _suite(sides: Sides, before: ResolvedSkill, after: ResolvedSkill) -> SuiteEdits:
-    old, _ = suite_problems(sides.policy, before, need=())
+    old, known = suite_problems(sides.base, before, need=())
     new, problems = suite_problems(sides.head, after, need=())
-    wrong = next((p for p in problems if not p.warning), None)
+    wrong = next((p for p in problems if not p.warning and p not in known), None)
     if wrong is not None:
         return SuiteEdits(skill=before.name, unreadable=str(wrong))
     return suite_edits(before.name, old, new)

@@ -86,10 +86,15 @@ def power_lines(found: Power, rows: Rows) -> list[str]:
         if found.rounds is None
         else f"or {plural(found.rounds, 'round')} (gate.max_rounds) on this suite"
     )
+    needed = f"to show {wanted}: {tasks} with the rounds as they are; {rounds}"
+    least = f"gate.min_effect ({100 * found.min_effect:.3g} points)"
+    if found.tasks is None and found.rounds is None and found.wanted <= found.min_effect:
+        needed = f"to show {wanted}: no tasks and rounds are enough, as a shown loss below {least} does not block"
     nothing = ["every known run scored 0: no loss can show until some of the tasks pass"]
     return [
         *(nothing if scores and not any(scores) else ()),
-        f"a gate shows losses of {100 * found.minimum_detectable_effect:.1f} points or more (80% power)",
-        f"to show {wanted}: {tasks} with the rounds as they are; {rounds}",
+        f"a gate shows losses of {100 * found.minimum_detectable_effect:.1f} points or more (80% power)"
+        + (f", and blocks none below {least}" if found.min_effect else ""),
+        needed,
         f"smallest margin that suits the suite: {found.margin:.2f}",
     ]

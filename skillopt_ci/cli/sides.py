@@ -42,15 +42,26 @@ class Sides:
     merged: Tree | None = None
     conflicts: frozenset[str] = frozenset()
 
+    @property
+    def unmerged(self) -> bool:
+        """The branch has gone on, and git cannot say what a merge of the head's commit would be."""
+        ruled = self.policy is not self.head and self.policy_sha != self.base_sha
+        return ruled and self.head_sha is not None and self.merged is None
+
     def project(self) -> Project:
         """The project as the policy side has it. Raises `ConfigError`, with the commit named in every place."""
         assert self.config_path is not None  # noqa: S101 - callers ask only then
         try:
             return read_project(self.root, self.policy, self.config_path)
         except ConfigError as error:
-            where = f"(at {self.policy_sha[:12]})" if self.policy_sha else "(in the working tree)"
-            problems = [replace(p, message=f"{p.message} {where}") for p in error.problems]
-            raise ConfigError(problems or f"{error} {where}") from error
+            raise at_commit(error, self.policy_sha) from error
+
+
+def at_commit(error: ConfigError, sha: str | None) -> ConfigError:
+    """The error with the commit (None: the working tree) in every place: another one may have the file whole."""
+    where = f"(at {sha[:12]})" if sha else "(in the working tree)"
+    problems = [replace(p, message=f"{p.message} {where}") for p in error.problems]
+    return ConfigError(problems or f"{error} {where}")
 
 
 def find_sides(
@@ -66,7 +77,7 @@ def find_sides(
         UsageError: not in a repository, nothing configured on either side, or the head's rules asked for in CI.
         GitError: a ref that does not exist, or history that was not fetched.
     """
-    if head_policy and (os.environ.get("CI") or os.environ.get("GITHUB_ACTIONS")):
+    if head_policy and in_ci():
         raise UsageError("--with-head-policy is for a terminal: in CI a change must not set the rules it is judged by")
     git = Git.discover(Path.cwd())
     if git is None:
@@ -108,6 +119,11 @@ def find_sides(
     )
 
 
+def in_ci() -> bool:
+    """Whether a CI service runs this, where a change must not set the rules it is judged by."""
+    return bool(os.environ.get("CI") or os.environ.get("GITHUB_ACTIONS"))
+
+
 def _unread(head: Tree, start: Path, git: Git) -> tuple[Problem, ...]:
     """What of the head looks like a configuration, when none is where it is looked for: from a folder upwards."""
     above = (start.resolve(), *start.resolve().parents)
@@ -121,7 +137,9 @@ def _unread(head: Tree, start: Path, git: Git) -> tuple[Problem, ...]:
         return ()
     found = [(path, f"is not read: {RENAME}") for path in there(MISNAMED)]
     elsewhere = "is not read from here: run this in its folder, or name it with --config"
-    found += [(path, elsewhere) for path in head.glob(f"**/{CONFIG_NAMES[0]}")[:_FEW]]
+    below = [(path, elsewhere) for name in CONFIG_NAMES for path in head.glob(f"**/{name}")]
+    below += [(path, f"is not read: {RENAME}") for name in MISNAMED for path in head.glob(f"**/{name}")]
+    found += [one for one in below if one[0] not in dict(found)][:_FEW]
     return tuple(Problem(path, 0, 0, message, True) for path, message in found)
 
 

@@ -10,6 +10,7 @@ from skillopt_ci.config.explain import errors_of, explain, meant, prefixed
 from skillopt_ci.config.locate import Located, Path, locate
 from skillopt_ci.config.schema import Config
 from skillopt_ci.config.words import looks_like_secret, show
+from skillopt_ci.core.conflicts import UNMERGED, conflict_line
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.errors import ConfigError, Problem
 
@@ -24,7 +25,10 @@ def load_config(tree: Tree, path: str) -> Config:
     Raises:
         ConfigError: it is missing or cannot be used; carries every problem that was found, in the file's order.
     """
-    source = locate(tree.read(path), path)
+    data = tree.read(path)
+    if unmerged := conflict_line(data.decode("utf-8", "replace")):
+        raise ConfigError([Problem(path, unmerged, 0, UNMERGED)])
+    source = locate(data, path)
     _check_root(source)
     placed = _variables(source)
     said = [path for path, _ in placed]

@@ -6,7 +6,7 @@ needs a loss of `margin` to be ruled out, and a comparison that has no prospect 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
@@ -140,7 +140,9 @@ def look(base: Rows, head: Rows, round_number: int, rule: MergeRule, *, seed: in
     p = paired_test(pairs, seed=seed).mid_p
     detectable = _detectable(base, pairs, rule)
     final_se = projected_se(pairs, rule.max_rounds)
-    power = conditional_power(found, final_se, rule, effect=max(rule.margin, detectable))
+    # Whether more runs would tell is a question of noise alone, not of what blocks.
+    told = _detectable(base, pairs, replace(rule, min_effect=0.0))
+    power = conditional_power(found, final_se, rule, effect=max(rule.margin, told))
     decision: Literal["regression", "pass", "continue", "inconclusive"]
     if found.difference < 0 and p <= rule.threshold and -found.difference >= rule.min_effect - 1e-9:
         decision, reason = "regression", "loss-shown"
@@ -186,7 +188,8 @@ def minimum_detectable_effect(rule: MergeRule, *, n_tasks: int, base_runs: int, 
     """The true loss that the gate shows with 80% power: (c + .84) sqrt(variance (1/base + 1/rounds) / tasks).
 
     A loss below the margin is not always looked at so long: the first look may rule the margin out. Then it takes what
-    that look shows by itself, or a loss so near to the margin that no more than a tenth passes there.
+    that look shows by itself, or a loss so near to the margin that no more than a tenth passes there. Of a loss that is
+    just `min_effect` every second one is measured smaller, and does not block.
 
     Args:
         rule: the rule.
@@ -202,7 +205,9 @@ def minimum_detectable_effect(rule: MergeRule, *, n_tasks: int, base_runs: int, 
     def shown(rounds: int) -> tuple[float, float]:
         runs = max(base_runs, rounds)
         se = math.sqrt(noise * (1 / runs + 1 / rounds) / n_tasks)
-        return se, max(_fewest_lost(rule, runs, rounds) / n_tasks, (rule.constant + _NORMAL.inv_cdf(POWER)) * se)
+        counts = rule.min_effect if se else math.ceil(rule.min_effect * n_tasks - 1e-9) / n_tasks
+        told = max((rule.constant + _NORMAL.inv_cdf(POWER)) * se, counts + _NORMAL.inv_cdf(POWER) * se)
+        return se, max(_fewest_lost(rule, runs, rounds) / n_tasks, told)
 
     (first_se, first), (_, last) = shown(1), shown(rule.max_rounds)
     return min(1.0, max(last, min(first, _not_passed(rule, n_tasks, base_runs, first_se))))

@@ -19,6 +19,7 @@ class Power:
         tasks: how many tasks show it with the rule as it is; None above 100,000.
         rounds: the fewest rounds that show it on this suite, with at least as many base runs; None when 16 do not.
         margin: the smallest margin, in whole points, that is not below the minimum detectable effect.
+        min_effect: the rule's: a shown loss smaller than this does not block.
     """
 
     minimum_detectable_effect: float
@@ -26,6 +27,7 @@ class Power:
     tasks: int | None
     rounds: int | None
     margin: float
+    min_effect: float = 0.0
 
 
 def power(rule: MergeRule, *, n_tasks: int, base_runs: int, variance: float | None, wanted: float) -> Power:
@@ -59,6 +61,7 @@ def power(rule: MergeRule, *, n_tasks: int, base_runs: int, variance: float | No
             None,
         ),
         margin=min(1.0, math.ceil(now * 100 - 1e-9) / 100),
+        min_effect=rule.min_effect,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from skillopt_ci.core.blocks import leaves
+from skillopt_ci.core.conflicts import UNMERGED, conflict_line
 from skillopt_ci.core.edit import PROTECT_END, PROTECT_START, SLOW_END, SLOW_START
 from skillopt_ci.core.policy import MAX_DESCRIPTION
 from skillopt_ci.core.skill import decode_skill, estimate_tokens, parse_frontmatter, split_text, yaml_words
@@ -34,6 +36,9 @@ def check_skill(data: bytes, *, path: str, directory: str) -> list[Problem]:
     """
     try:
         text = decode_skill(data, path=path)
+        conflict = conflict_line(text)
+        if conflict and not _in_fence(text, conflict):
+            return [Problem(path, conflict, 0, UNMERGED)]  # what else is wrong may be of one side alone
         frontmatter, body = split_text(text)
     except ConfigError as error:
         return list(error.problems)
@@ -54,6 +59,8 @@ def check_skill(data: bytes, *, path: str, directory: str) -> list[Problem]:
         found.append((1, 0, "no frontmatter; agents find a skill by its 'name' and 'description'"))
     found += _body(body, offset)
     found += _hidden(text)
+    if conflict:
+        found.append((conflict, 0, "conflict marks of a merge stand in a fence; if it is no example, choose a side"))
     return sorted(Problem(path, line, column, message, True) for line, column, message in found)
 
 
@@ -169,6 +176,12 @@ def _body(body: str, offset: int) -> Iterator[_Said]:
                 yield offset + body.count("\n", 0, at) + 1, 0, message
                 break
             at = body.find(start, closed)
+
+
+def _in_fence(text: str, line: int) -> bool:
+    """Whether a line is shown as code, as in a skill that is about merging."""
+    blocks = leaves(text.replace("\r\n", "\n"))
+    return any(kind == "fence" and first < line <= end for first, end, kind in blocks)
 
 
 def _hidden(text: str) -> Iterator[_Said]:

@@ -145,4 +145,6 @@ class Git:
     def _hint(self, ref: str) -> str:
         if self.is_shallow():
             return _DEEPEN
-        return f"; perhaps 'origin/{ref}'?" if self._exists(f"refs/remotes/origin/{ref}") else ""
+        if self._exists(f"refs/remotes/origin/{ref}"):
+            return f"; perhaps 'origin/{ref}'?"
+        return "; `git fetch` brings what the remote has, `git branch --all` lists branches"

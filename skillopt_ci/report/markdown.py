@@ -21,7 +21,8 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
     """The summary of `gate`: the outcome of each changed skill, the numbers, the tasks that changed, spend."""
     blocks = [SIMULATED] if simulated else []
     word = WORDS.get(report.verdict or "", "NO VERDICT")
-    said = md_text(report.message or ("" if report.skills else report.reason))
+    told = any(v.message == report.message for v in report.skills)  # it stands beside the skill
+    said = "" if told else md_text(report.message or ("" if report.skills else report.reason))
     blocks.append(f"## Skill gate: {word}")
     blocks += [said] if said else []
     if report.head_policy:
@@ -37,7 +38,7 @@ def gate_summary(report: GateReport, *, simulated: bool) -> str:
         name = _named(v, report.skills)
         blocks += [*_about(v, name), *_changed_tasks(v, name)]
     if report.policy_changed:
-        blocks.append(f"Changed in this pull request and not yet in force: {ids(report.policy_changed)}.")
+        blocks.append(f"Changed here and not yet in force, the base's hold: {ids(report.policy_changed)}.")
     blocks += [_refs(report), spending(report.paid, report.replayed), *_policy(report)]
     return capped(blocks)
 

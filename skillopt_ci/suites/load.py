@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from skillopt_ci import plugins
+from skillopt_ci.core.conflicts import UNMERGED, conflict_line
 from skillopt_ci.core.split import SplitWeights, assign_splits
 from skillopt_ci.core.suggestion import closest
 from skillopt_ci.core.task import Suite, Task
@@ -18,6 +19,7 @@ __all__ = ["MAX_FILE_BYTES", "TaskEntry", "detect", "load_suite", "read_files"]
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 _ADVICE = "name task files, or a folder that holds {train,val,test}/items.json or another known layout"
+_TASK = '{"prompt": "What is 2 + 3?", "expected": "5"}'
 _OF_TASKS = (".jsonl", ".json", ".yaml", ".yml", ".csv", ".tsv")
 _FOLDER_FILES = (
     *("train/items.json", "val/items.json", "test/items.json"),
@@ -76,7 +78,7 @@ def load_suite(
         if divided:
             problems += sizes(divided, where=where, need=need)
         else:
-            problems.append(Problem(where, 0, 0, "there are no tasks"))
+            problems.append(Problem(where, 0, 0, f"there are no tasks; add some, such as {_TASK}"))
     ordered = sorted(problems, key=lambda p: (p.file, p.line, p.column, p.warning, p.message))
     return Suite(tasks=divided), ordered, sorted(found.losses)
 
@@ -158,6 +160,9 @@ def _read(tree: Tree, path: str, format_name: str | None) -> tuple[str, ReadResu
         data = tree.read(path)
         if len(data) > MAX_FILE_BYTES:
             raise ConfigError.about(path, f"{len(data)} bytes; a task file may have {MAX_FILE_BYTES}")
+        unmerged = conflict_line(data.decode("utf-8", "replace"), quoted=path.endswith((".csv", ".tsv")))
+        if unmerged and path.endswith(_OF_TASKS):  # in a text such as a prompt.md they may be what it is about
+            return "", ReadResult(tasks=(), problems=(Problem(path, unmerged, 0, UNMERGED),))
         name = format_name or detect(path, data)
         if name == PART:
             message = "not a suite of tasks but a part of one; name the file it belongs to"

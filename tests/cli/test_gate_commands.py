@@ -161,6 +161,28 @@ def test_power_says_when_no_number_is_enough(tmp_path: Path) -> None:
     )
 
 
+def test_power_and_calibrate_reckon_with_the_min_effect(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo", tests=50, gate={"min_effect": 0.2})
+    done, value = call_json(made.root, "power")
+    (row,) = value["skills"]
+    assert row["minimum_detectable_effect"] == pytest.approx(0.224, abs=1e-3)
+    assert (row["tasks_for_wanted"], row["rounds_for_wanted"], row["smallest_margin"]) == (None, None, 0.23)
+    least = "gate.min_effect (20 points)"
+    shows = f"losses of 22.4 points or more (80% power), and blocks none below {least}"
+    needs = f"to show 5 points: no tasks and rounds are enough, as a shown loss below {least} does not block"
+    assert shows in done.out
+    assert needs in done.out
+    assert "min_effect" not in call(made.root, "check").err  # what is chosen is no mistake
+    calibrated = call(made.root, "calibrate", "--gates", "100", "--repeats", "0").out
+    assert f"and blocks none below {least}" in calibrated
+    assert needs in calibrated
+
+
+def test_power_shows_a_loss_above_the_min_effect_with_enough_tasks(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo", tests=50, gate={"min_effect": 0.2})
+    assert "to show 25 points: 12 tasks" in call(made.root, "power", "--effect", "25").out
+
+
 @pytest.mark.parametrize("effect", ["0", "-3", "101", "x"])
 def test_power_wants_an_effect_in_points(tmp_path: Path, effect: str) -> None:
     assert call(repo_of(tmp_path / "repo").root, "power", "--effect", effect).code == 2

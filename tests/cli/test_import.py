@@ -59,7 +59,7 @@ def test_a_file_from_elsewhere_and_graders_for_tasks_without(root: Path) -> None
         (("none.json", "-o", "t.jsonl"), "none.json: there is no such file or folder"),
         (("/", "-o", "t.jsonl"), "/: that is the whole file system; name the file or folder of the evaluation"),
         (("bad.json", "-o", "t.jsonl"), "bad.json:1:3: 'prompt' must be a string"),
-        (("empty.json", "-o", "t.jsonl"), "empty.json: there are no tasks"),
+        (("empty.json", "-o", "t.jsonl"), "empty.json: there are no tasks; name the file or folder that has them"),
         (("good.json", "-o", "t.yaml"), "the name of a native task file ends in .jsonl"),
         (("good.json", "-o", "t.jsonl", "--grader", "exakt"), "perhaps you meant 'exact'?"),
         (("good.json", "-o", "t.jsonl", "--format", "evals"), "unknown task format 'evals'"),

@@ -63,7 +63,7 @@ def test_edits_of_configuration_and_tasks_are_listed_diffed_and_not_in_force(rep
         }
     ]
     text = call(repo.root, "gate").out
-    assert f"Changed in this pull request and not yet in force: {TASKS}, {CONFIG}." in text
+    assert f"Changed here and not yet in force, the base's hold: {TASKS}, {CONFIG}." in text
     assert "### Policy changed: not in force, and not run" in text
     assert ("- tasks of invoices: added (1): extra; removed (1): t011; changed (1): t003 (graders, golden)") in text
     assert '+  "margin": 1.0' in text

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,3 +48,24 @@ def test_impossible_wishes_are_refused() -> None:
         power(MergeRule(), n_tasks=0, base_runs=8, variance=None, wanted=0.05)
     with pytest.raises(ValueError, match="wanted effect"):
         power(MergeRule(), n_tasks=5, base_runs=8, variance=None, wanted=0)
+
+
+@pytest.mark.parametrize("min_effect", [0.0, 0.02, 0.05])
+def test_a_min_effect_that_noise_hides_changes_nothing(min_effect: float) -> None:
+    found = minimum_detectable_effect(MergeRule(min_effect=min_effect), n_tasks=50, base_runs=8)
+    assert found == minimum_detectable_effect(MergeRule(), n_tasks=50, base_runs=8)
+
+
+def test_a_loss_must_be_seen_above_the_min_effect_four_times_in_five() -> None:
+    rule = MergeRule(min_effect=0.2)
+    se = math.sqrt(0.11 * (1 / 8 + 1 / 4) / 50)
+    assert minimum_detectable_effect(rule, n_tasks=50, base_runs=8) == pytest.approx(0.2 + 0.8416 * se, abs=1e-4)
+    assert minimum_detectable_effect(rule, n_tasks=12, base_runs=8, variance=0.0) == pytest.approx(3 / 12)
+    assert minimum_detectable_effect(MergeRule(min_effect=1.0), n_tasks=50, base_runs=8) == 1.0
+
+
+def test_no_tasks_and_rounds_show_what_is_not_to_block() -> None:
+    plan = power(MergeRule(min_effect=0.2), n_tasks=50, base_runs=8, variance=0.11, wanted=0.2)
+    assert (plan.tasks, plan.rounds, plan.min_effect) == (None, None, 0.2)
+    plan = power(MergeRule(min_effect=0.2), n_tasks=50, base_runs=8, variance=0.11, wanted=0.25)
+    assert (plan.tasks, plan.margin) == (12, 0.23)

@@ -78,7 +78,9 @@ class TestRefs:
 
     def test_unknown_ref(self, repo: Repo) -> None:
         repo.commit({"a": "1"})
-        with pytest.raises(GitError, match=r"no commit 'nope' in this repository$"):
+        with pytest.raises(
+            GitError, match=r"no commit 'nope' in this repository; `git fetch` brings what .* lists branches$"
+        ):
             git_of(repo).resolve("nope")
         with pytest.raises(GitError, match="no commit 'HEAD:a'"):
             git_of(repo).resolve("HEAD:a")

@@ -590,6 +590,26 @@ class TestDoctor:
         done, _ = here("doctor", "--offline")
         assert "OPENAI_API_KEY" in done.out
 
+    @pytest.mark.parametrize(
+        ("entry", "said"),
+        [
+            ({"api_version": "v1"}, "provider 'az': no key; name the environment variable that has it in api_key_env"),
+            ({"api_key_env": "MY_KEY"}, "provider 'az': set base_url (or AZURE_OPENAI_ENDPOINT) and api_version"),
+            ({"api_key_env": "MY_KEY", "api_version": "v1"}, ""),
+        ],
+    )
+    def test_a_provider_that_no_command_could_use(self, here: Here, entry: dict[str, str], said: str) -> None:
+        """The second target's; Azure OpenAI under a name of one's own is sent no vendor's key."""
+        azure = {"type": "azure-openai", "base_url": "https://a.openai.azure.com", **entry}
+        targets = [{"provider": name, "model": "m"} for name in ("simulated", "az")]
+        made = config(providers={"az": azure}, target=None, targets=targets, optimizer=None)
+        (here.root / CONFIG).write_text(made)
+        findings = here("doctor", "--offline", MY_KEY="k" * 20)[1]["findings"]
+        (found,) = [f for f in findings if "provider 'az'" in f["what"]]
+        assert found["level"] == ("error" if said else "ok")
+        assert found["what"].startswith(said or "provider 'az' has what it needs")
+        assert found["fix"] == ""
+
     def test_a_configuration_that_cannot_be_used(self, here: Here, tmp_path: Path) -> None:
         (here.root / CONFIG).write_text("version: 2\n")
         assert "`skillopt-ci check` lists" in here("doctor", "--offline")[0].out

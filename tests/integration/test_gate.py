@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from skillopt_ci.cli.action_results import lines
-from skillopt_ci.report.gate_result import read_gate_result
+from skillopt_ci.report.gate_result import read_gate_result, status_words
 from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, call, call_json, config, repository, task, write
 from tests.forge.repo import Repo
 from tests.integration.process import KEY
@@ -166,6 +166,9 @@ def test_too_much_missing_is_infrastructure(tmp_path: Path) -> None:
     assert [child.tag for child in case] == ["error"]
     missing = [t["id"] for t in value["skills"][0]["tasks"] if t["outcome"] == "not-measured"]
     assert missing == ["t002", "t005", "t007"]
+    told = "15% of the runs gave no result, too many to decide; target: request (6); see skillopt-ci ledger failures"
+    assert value["message"] == told
+    assert value["message"].partition(";")[0] in status_words(read_gate_result(json.dumps(value).encode(), "x"))
 
 
 def test_a_reached_budget_is_inconclusive_and_the_same_command_goes_on(repo: Repo) -> None:
@@ -245,6 +248,9 @@ def test_first_adoption(tmp_path: Path) -> None:
         ("skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
         ("tools/.github/skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
         ("ai/skillopt.yml", "is not read from here: run this in its folder, or name it with --config"),
+        ("ai/.github/skillopt.yml", "is not read from here: run this in its folder, or name it with --config"),
+        ("ai/skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
+        ("ai/.github/skillopt.yaml", "is not read: rename it to skillopt.yml, or name it with --config"),
     ],
 )
 def test_a_configuration_that_nobody_reads_is_told_where_nothing_is_judged(

@@ -322,7 +322,7 @@ class TestGate:
             suite_edits=(edits, SuiteEdits(skill="x", unreadable="evals/x.jsonl:3: no JSON")),
         )
         text = gate_summary(report, simulated=False)
-        assert "Changed in this pull request and not yet in force: skillopt.yml." in text
+        assert "Changed here and not yet in force, the base's hold: skillopt.yml." in text
         assert "### Policy changed: not in force, and not run" in text
         assert "- tasks of invoices: added (60): n0, " in text
         assert "n49 and 10 more; removed (1): @&#8203;team" in text
@@ -349,7 +349,7 @@ class TestGate:
     def test_policy_and_missing(self) -> None:
         one = verdict(verdict="inconclusive", reason="infrastructure", comparison=MISSING.comparison, head_tokens=None)
         text = gate_summary(gate(one, policy_changed=("skillopt.yml",)), simulated=False)
-        assert "Changed in this pull request and not yet in force: skillopt.yml." in text
+        assert "Changed here and not yet in force, the base's hold: skillopt.yml." in text
         assert "Not measured on both sides: t2" in text
         assert " -> - |" in text
 

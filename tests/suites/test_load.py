@@ -130,8 +130,9 @@ def test_a_large_suite_has_nothing_to_warn_of() -> None:
 @pytest.mark.parametrize("files", [{"t.jsonl": ""}, {"t.jsonl": "\n\n"}, {"t.json": "[]"}, {"t.yaml": "# none\n"}])
 def test_no_tasks_at_all(files: dict[str, bytes | str]) -> None:
     (name,) = files
-    assert [str(p) for p in load(files, name, need=["train"])[1]] == [f"{name}: there are no tasks"]
-    assert [str(p) for p in load({})[1]] == ["tasks: there are no tasks"]
+    said = 'there are no tasks; add some, such as {"prompt": "What is 2 + 3?", "expected": "5"}'
+    assert [str(p) for p in load(files, name, need=["train"])[1]] == [f"{name}: {said}"]
+    assert [str(p) for p in load({})[1]] == [f"tasks: {said}"]
 
 
 def test_what_cannot_be_found_or_read_is_told_with_the_rest(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def gate_page(report: GateReport, histories: Mapping[str, bytes], *, simulated: 
     if report.head_policy:
         notes.append("Judged by the head's own rules and tasks (--with-head-policy): a trial, not a gate.")
     if report.policy_changed:
-        notes.append(f"Changed here and not yet in force: {', '.join(report.policy_changed[:50])}.")
+        notes.append(f"Changed here and not yet in force, the base's hold: {', '.join(report.policy_changed[:50])}.")
     notes += [f"Not in force: {suite_words(edits, str, plain_ids)}." for edits in report.suite_edits]
     facts = (
         ("Base", report.base_ref),
