@@ -28,7 +28,7 @@ from skillopt_ci.report.page.from_results import gate_page
 _WORDS = {
     "first-adoption": "the base has no configuration yet: first adoption, nothing to compare with",
     "new-skill": "the base has no such skill yet: nothing to compare with",
-    "unchanged": "the skill did not change",
+    "unchanged": "no configured skill changed",
     "body-unchanged": "only frontmatter or bundled files changed, which direct chat never sends to the target",
     "policy-changed": "the skill or its configuration was deleted, or renamed beyond recognition: a maintainer must "
     "agree",
@@ -204,8 +204,9 @@ def _summed(report: GateReport, verdicts: Sequence[SkillVerdict]) -> GateReport:
     worst = next((pair for pair in _ORDER if pair in found), None)
     if worst is None:
         reasons = {v.reason for v in listed}
+        message = "; ".join(_WORDS[reason] for reason in sorted(reasons)) or _WORDS["unchanged"]
         reason = reasons.pop() if len(reasons) == 1 else "unchanged"
-        return replace(report, skills=listed, reason=reason, message=_WORDS[reason])
+        return replace(report, skills=listed, reason=reason, message=message)
     verdict, reason = worst
     blocked = any(v.reason == "undecided" and v.blocking for v in listed)
     code = _EXITS.get(reason, 3 if reason == "undecided" and blocked else 0)

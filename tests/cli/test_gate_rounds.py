@@ -88,6 +88,7 @@ def test_equal_bytes_cost_nothing(repo: Repo) -> None:
     write(repo.root, {"README.md": "more\n"})
     value, _ = gate(repo.root)
     assert (value["verdict"], paid(value), value["spend"]["replayed"]["calls"]) == ("not-applicable", 0, 0)
+    assert value["message"] == "no configured skill changed"
 
 
 def test_the_same_head_again_costs_nothing_and_ends_the_same(repo: Repo) -> None:

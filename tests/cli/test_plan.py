@@ -275,6 +275,8 @@ def test_plan_takes_what_the_optimizer_and_the_judge_read_before(root: Path) -> 
     assert (asked["input_tokens"], asked["output_tokens"]) == (7_000 * asked["calls"], 900 * asked["calls"])
     assert (judged["input_tokens"], judged["output_tokens"]) == (400 * judged["calls"], 100 * judged["calls"])
     assert "those of the judge with them" in call(root, "plan").out.splitlines()[0]
+    write(root, {CONFIG: config(target=MINI, optimizer=optimizer, judge=judge, providers=None)})
+    assert planned(root)["known_sizes"] == {"optimizer": 20}  # no grader asks the judge
 
 
 def test_after_a_run_plan_knows_what_its_calls_took(root: Path) -> None:
