@@ -167,9 +167,14 @@ class LiveProgress(PlainProgress):
 def split_of(stream: str) -> str:
     """The split that a stream of samples is of, for people."""
     kind = stream.partition("/")[0]
-    return {"screen": "train", "slow": "train", "base": "held-out", "head": "held-out", "fresh": "held-out"}.get(
-        kind, stream.partition("/")[2] or kind if kind == "eval" else kind
-    )
+    return {
+        "screen": "train",
+        "slow": "train",
+        "base": "held-out",
+        "head": "held-out",
+        "fresh": "held-out",
+        "cal": "held-out",
+    }.get(kind, stream.partition("/")[2] or kind if kind == "eval" else kind)
 
 
 def time_left(done: int, count: int, seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -168,6 +169,8 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
     work.console.say(
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"
     )
+    if entry.proposal:
+        work.console.say(f"{skill.name}: `skillopt-ci pr --dry-run {quote(_shown(plan))}` writes the pull request")
     return entry
 
 
