@@ -245,6 +245,10 @@ class TestGate:
                 "INCONCLUSIVE: -12.5 pt on 4 tasks, p=0.2310 (> 0.0194), round 1/4; this suite can show regressions of "
                 "8.3 pt or more; not blocked (policy: pass).",
             ),
+            (
+                verdict(verdict="inconclusive", reason="undecided", look=replace(LOOK, p=0.5, reason="futile")),
+                "round 1/4, as further rounds would hardly show a loss; this suite can show regressions of 8.3 pt or ",
+            ),
             (verdict(verdict="inconclusive", reason="undecided", blocking=True), "; blocked (policy: block)."),
             (
                 verdict(verdict="inconclusive", reason="undecided", rule=MergeRule(min_effect=0.2)),
