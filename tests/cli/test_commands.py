@@ -486,6 +486,14 @@ def test_init_takes_the_provider_whose_key_is_there(
     assert value["skills"][0]["train_total"]["usd"] is not None  # its budget in USD can be kept
 
 
+@pytest.mark.parametrize(("branch", "told"), [("main", False), ("master", False), ("trunk", True)])
+def test_init_takes_the_branch_of_a_repository_that_names_no_default(tmp_path: Path, branch: str, told: bool) -> None:
+    subprocess.run(["git", "init", "-q", "-b", branch, str(tmp_path / "p")], check=True)
+    done = call(tmp_path / "p", "init", "--workflows", "--action", f"o/n@{'a' * 40}")
+    assert f'branches: ["{branch}"]' in (tmp_path / "p/.github/workflows/skillopt-baseline.yml").read_text("utf-8")
+    assert (done.code, f"skillopt-baseline.yml takes '{branch}' for it" in done.err) == (0, told)
+
+
 def test_init_where_nothing_can_be_written(tmp_path: Path) -> None:
     write(tmp_path, {"skills": "a file in the way"})
     done = call(tmp_path, "init")
