@@ -166,6 +166,21 @@ def test_plan_counts_in_cents_and_says_where_the_budget_ends_it(root: Path) -> N
     assert "the budget ends it" not in call(root, "plan").out
 
 
+def test_plan_says_that_skills_share_the_budget_of_a_command(root: Path) -> None:
+    first = json.loads(config())["skills"][0]
+    second = {**first, "path": "skills/second/SKILL.md"}
+    third = {**first, "path": "skills/third/SKILL.md", "budget": {"calls": 50}}
+    more = {skill["path"]: GOOD for skill in (second, third)}
+    write(root, {CONFIG: config(skills=[first, second, third], budget={"usd": 2}), **more})
+    shown = call(root, "plan").out.splitlines()
+    assert [line for line in shown if "ends it at $" in line] == [
+        "  the budget of all skills together ends it at $2",
+        "  the budget of all skills together ends it at $2",
+        "  the budget ends it at $2 or 50 calls",
+    ]
+    assert "  the budget ends it at $2" in call(root, "plan", "--skill", "second").out.splitlines()
+
+
 def test_plan_names_the_end_that_comes_first_of_a_skills_own_budget_and_the_commands(root: Path) -> None:
     skill = {**json.loads(config())["skills"][0], "budget": {"calls": 60, "minutes": 10}}
     write(root, {CONFIG: config(budget={"calls": 40, "minutes": 20}, skills=[skill])})
