@@ -102,7 +102,7 @@ def demo(repository: Repository) -> None:
     repository.run("check")
 
     title("Measure it as it is: later gates compare with these runs (in CI: on every push to the default branch)")
-    repository.run("baseline", "--quiet", lines=6)
+    repository.run("baseline", "--quiet", lines=7)
 
     title("Train it")
     repository.run("train", "--json", RESULT, lines=40)
@@ -128,7 +128,7 @@ def demo(repository: Repository) -> None:
     title("Somebody breaks the skill")
     repository.git("switch", "-q", "main")
     repository.git("merge", "-q", "--ff-only", "trained")
-    repository.run("baseline", "--quiet", lines=6)
+    repository.run("baseline", "--quiet", lines=7)
     repository.git("switch", "-q", "-c", "broken")
     rows = skill.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [row for row in rows if not row.startswith("- ") or not any(w in row for w in ("YYYY", "currency"))]

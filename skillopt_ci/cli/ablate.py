@@ -18,6 +18,7 @@ from skillopt_ci.core.compare import Comparison, compare
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
 from skillopt_ci.core.task import SPLITS
+from skillopt_ci.core.texts import plural
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.errors import InconclusiveError
 from skillopt_ci.report.escape import md_text
@@ -107,7 +108,8 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str,
     if effect is not None:
         words += (
             f": {points(without.mean)} without, {points(with_it.mean)} with it, {gain(effect.mean)} pt, "
-            f"{interval(effect)}, {measured} {of_all}{split} tasks x {runs} runs per arm; {full.tokens} tokens"
+            f"{interval(effect)}, {measured} {of_all}{split} tasks x {plural(runs, 'run')} per arm; "
+            f"{full.tokens} tokens"
         )
     return row, words + "."
 

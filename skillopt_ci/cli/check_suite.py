@@ -11,6 +11,7 @@ from skillopt_ci.core.merge_gate import minimum_detectable_effect
 from skillopt_ci.core.power import fewest_tasks
 from skillopt_ci.core.quality import always_problems, exam_problems
 from skillopt_ci.core.task import Suite
+from skillopt_ci.core.texts import plural
 from skillopt_ci.errors import ConfigError, Problem
 
 
@@ -19,6 +20,7 @@ def suite_quality(project: Project, skill: ResolvedSkill, suite: Suite) -> list[
     problems = exam_problems(suite.tasks, skill.graders)
     problems += _always(project, skill, suite)
     problems += _too_small(project, skill, suite)
+    problems += _golden_elsewhere(skill, suite)
     return sorted(problems, key=lambda p: (p.file, p.line, p.column))
 
 
@@ -42,6 +44,20 @@ def _too_small(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Pro
     )
     place = project.config.source.problem(("gate", "margin"), message)
     return [Problem(place.file, place.line, place.column, message, True)]
+
+
+def _golden_elsewhere(skill: ResolvedSkill, suite: Suite) -> list[Problem]:
+    """A warning when golden tasks are in splits that the gate never runs: they cannot block anything."""
+    splits = skill.gate.splits
+    found = [task for task in suite.tasks if task.golden and task.split not in splits]
+    if not found:
+        return []
+    first, held_out = f"golden task {found[0].id!r} ({found[0].split})", ", ".join(splits)
+    said = f"the {first} is" if len(found) == 1 else f"{first} and {plural(len(found) - 1, 'other')} are"
+    message = (
+        f"{said} never run by the gate, which runs {held_out} tasks: add `split: {splits[0]}`, or it blocks nothing"
+    )
+    return [found[0].source.problem(message, warning=True)]
 
 
 def _always(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Problem]:

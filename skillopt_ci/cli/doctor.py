@@ -21,6 +21,7 @@ from skillopt_ci.cli.project import Project, open_project, read_all
 from skillopt_ci.config.access import key_variable, provider_options
 from skillopt_ci.config.resolve import ModelRef
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.errors import ConfigError, ForgeError, MissingKeyError, SkilloptError, UsageError
 from skillopt_ci.forge.command import run_git
 from skillopt_ci.forge.git import Git
@@ -78,7 +79,7 @@ def _project(options: Options, found: list[Finding]) -> Project | None:
     try:
         project = open_project(options)
     except ConfigError as error:
-        fix = f"`skillopt-ci check` lists {len(error.problems) or 1} problems"
+        fix = f"`skillopt-ci check` lists {plural(len(error.problems) or 1, 'problem')}"
         found.append(Finding(level="error", what="the configuration cannot be used", fix=fix))
         return None
     except SkilloptError as error:

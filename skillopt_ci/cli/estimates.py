@@ -43,10 +43,10 @@ class Estimate:
     sizes: Sizes
 
     def known(self) -> dict[str, int]:
-        """By role, the answers in the ledger whose mean size is taken; those of a role at assumed sizes are missing."""
+        """By role, the answers in the ledger whose mean size is taken; of no role at assumed sizes, or unasked."""
         roles: tuple[tuple[Role, ModelRef | None], ...] = (
             ("target", self.skill.target),
-            ("judge", self.skill.judge),
+            ("judge", self.skill.judge if self._per_answer() else None),
             ("optimizer", self.skill.optimizer),
         )
         found = {role: self._seen(role, ref) for role, ref in roles if ref is not None}

@@ -132,7 +132,8 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> EvalEntry:
     rollouts = lab.roll_out(jobs, what=f"{skill.name}, {split} tasks", keep=keep or work.options.viewer is not None)
     write_view(work, skill, tasks, [(WITH, by_task(rollouts, tasks))])
     if split == "test":
-        work.console.detail(f"the test split of this suite was opened {times_opened(work.ledger, suite, name)} times")
+        opened = plural(times_opened(work.ledger, suite, name), "time")
+        work.console.detail(f"the test split of this suite was opened {opened}")
     return EvalEntry(
         name=skill.name,
         path=skill.path,

@@ -238,8 +238,9 @@ def _summed(report: GateReport, verdicts: Sequence[SkillVerdict]) -> GateReport:
     worst = next((pair for pair in _ORDER if pair in found), None)
     if worst is None:
         reasons = {v.reason for v in listed}
+        message = "; ".join(_WORDS[reason] for reason in sorted(reasons)) or _WORDS["unchanged"]
         reason = reasons.pop() if len(reasons) == 1 else "unchanged"
-        return replace(report, skills=listed, reason=reason, message=_WORDS[reason])
+        return replace(report, skills=listed, reason=reason, message=message)
     verdict, reason = worst
     blocked = any(v.reason == "undecided" and v.blocking for v in listed)
     code = _EXITS.get(reason, 3 if reason == "undecided" and blocked else 0)

@@ -48,7 +48,10 @@ def connected(console: Console, login: str, config: Config | None = None) -> Gen
     console.scrub = scrub
     token = next((os.environ[v].strip() for v in TOKEN_VARIABLES if os.environ.get(v, "").strip()), "")
     if not token:
-        raise UsageError("GITHUB_TOKEN is not set; in a workflow: env: {GITHUB_TOKEN: ${{ github.token }}}")
+        raise UsageError(
+            "GITHUB_TOKEN is not set: `gh auth token` prints yours; "
+            "in a workflow: env: {GITHUB_TOKEN: ${{ github.token }}}"
+        )
     context = read_context(os.environ)
     connection = Connection(repository=repository_name(context), token=token, api_url=context.api_url)
     api = GitHub(connection, Waiter(now=time.time, sleep=time.sleep), scrub)

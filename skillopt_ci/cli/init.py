@@ -172,8 +172,10 @@ def _workflows(console: Console, root: Path, action: Action | None) -> None:
         )
     try:
         branch = git.default_branch().removeprefix("origin/")
-    except GitError:
-        branch = "main"  # nothing is committed yet
+    except GitError:  # nothing is committed yet, or it has a name of its own
+        branch = git.head_branch() or "main"
+        if branch not in ("main", "master"):
+            console.say(f"the default branch is not known: skillopt-baseline.yml takes '{branch}' for it")
     below = root.resolve().relative_to(git.root.resolve()).as_posix()
     config = "" if below == "." else f"{below}/{CONFIG_NAMES[0]}"
     for name, text in workflow_files(action, branch, config).items():

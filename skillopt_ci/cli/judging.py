@@ -82,9 +82,10 @@ def _judge(work: Work, pair: Pair, meters: Sequence[Meter], lab: Lab, pairs: int
     try:
         require_trust(work, skill, tasks, run=name, meters=meters)
         stored = read_base(work, skill, pair.base, tasks, meters=meters, now=now, run=name)
+        beside = "" if stored.fewest else ": the base runs beside the head (`skillopt-ci baseline` measures it ahead)"
         work.console.say(
             f"{skill.name} on {skill.target.label}: {len(tasks)} held-out tasks, "
-            f"{stored.fewest} of {skill.gate.base_runs} base runs are stored"
+            f"{stored.fewest} of {skill.gate.base_runs} base runs are stored{beside}"
         )
         settings = GateSettings(
             rule=merge_rule(skill, pairs=pairs),

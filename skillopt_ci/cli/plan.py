@@ -61,8 +61,9 @@ def _plan(console: Console, options: Options) -> int:
         sizes = sizes_by_ledger(project, agents=skill.harness != "chat")
         estimate = Estimate(skill=skill, suite=suite, start=start, sizes=sizes)
         rows.append({**_row(estimate, calls, likely), "expected_calls": usual, "budget": budget})
+    shared = [] if len(rows) == 1 else [s.name for s in project.chosen(options.skill) if not s.own_budget]
     for row in rows:
-        _show(console, row)
+        _show(console, row, "the budget of all skills together" if row["name"] in shared else "the budget")
     console.result(
         f"Assumed where the ledger has no sizes: {ANSWER_TOKENS} tokens an answer, four characters a token. What is at "
         "most is an upper bound: exact stops, early stops and what the ledger already has make it less."
@@ -121,7 +122,7 @@ def _parts(calls: Calls) -> dict[str, int]:
     }
 
 
-def _show(console: Console, row: Mapping[str, Any]) -> None:
+def _show(console: Console, row: Mapping[str, Any], budget: str) -> None:
     usual, bound = row["expected_calls"], f"at most {_words(row['train_total'])}"
     if usual is None:
         console.result(f"{row['name']}: training {bound}")
@@ -134,7 +135,7 @@ def _show(console: Console, row: Mapping[str, Any]) -> None:
             console.result(f"  {line}")
     ends = [words.format(row["budget"][key]) for key, words in _LIMITS.items() if row["budget"][key] is not None]
     if ends:
-        console.result(f"  the budget ends it at {' or '.join(ends)}")
+        console.result(f"  {budget} ends it at {' or '.join(ends)}")
     for role, answers in row["known_sizes"].items():
         console.result(f"  the {role}'s tokens as {answers} of its answers in the ledger had them")
     if usual is not None:

@@ -55,7 +55,7 @@ def _row(work: Work, skill: ResolvedSkill, effect: float | None) -> dict[str, ob
     wanted = skill.gate.margin if effect is None else effect / 100
     rule = merge_rule(skill, pairs=1)
     found = power(rule, n_tasks=len(tasks), base_runs=skill.gate.base_runs, variance=variance, wanted=wanted)
-    source = "measured" if variance is not None else "usual"
+    source = "measured" if variance is not None else "assumed; `skillopt-ci baseline` measures it"
     noise = USUAL_VARIANCE if variance is None else variance
     work.console.result(
         f"{skill.name} on {skill.target.label}: {len(tasks)} tasks, variance of a run {noise:.3f} ({source})"

@@ -76,7 +76,7 @@ def command(run_dir: Path | None, base: str | None, remember: Path | None, login
         folder = named_run(options, run_dir) if run_dir else newest_run(options, trained=True)
         result = read_run(folder)
         job = _job(console, options)
-        other = None if run_dir else newest_proposal(options, str(result.config["name"]))
+        other = None if run_dir else newest_proposal(options, str(result.config["name"]), result.start.digest)
         _require_worth(job, folder, result, anyway=anyway, other=other)
         if others := [] if run_dir else other_proposals(options, str(result.config["name"])):
             console.warn(f"{folder} is the newest run; others with a proposal: {', '.join(map(str, others))}")
@@ -150,11 +150,15 @@ def _dry_run(job: Job, folder: Path, result: Run, ref: str) -> int:
 
     Raises:
         GitError: the skill there is not the one that was trained.
+        UsageError: the skill there has the new text.
     """
     path = job.folder + str(result.config["path"])
     sha = job.git.resolve(ref)
     tree = job.git.tree(sha)
-    if path not in tree.glob(path) or tree.read(path) != result.start.text.encode("utf-8"):
+    there = tree.read(path) if path in tree.glob(path) else None
+    if there == result.best.text.encode("utf-8") != result.start.text.encode("utf-8"):
+        raise UsageError(f"{path} at {ref} has the new text of this run already; there is nothing to propose")
+    if there != result.start.text.encode("utf-8"):
         raise GitError(f"{path} at {ref} is not the skill that was trained: its scores are void; train again")
     memory = job.folder + history_path(str(result.config["name"]))
     proposal = _proposal(job, result, sha, tree.read(memory) if memory in tree.glob(memory) else b"")

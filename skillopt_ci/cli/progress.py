@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from skillopt_ci.cli.console import Console
 from skillopt_ci.core.rollout import Failure, Rollout
-from skillopt_ci.core.spend import Spend, format_usd
+from skillopt_ci.core.spend import Spend, call_words, format_usd
 from skillopt_ci.report.escape import one_line
 
 if TYPE_CHECKING:
@@ -167,9 +167,14 @@ class LiveProgress(PlainProgress):
 def split_of(stream: str) -> str:
     """The split that a stream of samples is of, for people."""
     kind = stream.partition("/")[0]
-    return {"screen": "train", "slow": "train", "base": "held-out", "head": "held-out", "fresh": "held-out"}.get(
-        kind, stream.partition("/")[2] or kind if kind == "eval" else kind
-    )
+    return {
+        "screen": "train",
+        "slow": "train",
+        "base": "held-out",
+        "head": "held-out",
+        "fresh": "held-out",
+        "cal": "held-out",
+    }.get(kind, stream.partition("/")[2] or kind if kind == "eval" else kind)
 
 
 def time_left(done: int, count: int, seconds: float) -> str:
@@ -194,4 +199,4 @@ def progress_for(console: Console, spent: Callable[[], Spend]) -> PlainProgress:
 def spend_words(spend: Spend) -> str:
     """A spend in a few words; an unknown price is said."""
     usd = "price unknown" if spend.usd is None else f"${format_usd(spend.usd)}"
-    return f"{spend.calls} calls, {usd}"
+    return f"{call_words(spend.calls)}, {usd}"

@@ -15,6 +15,7 @@ from skillopt_ci.cli.options import Options, common
 from skillopt_ci.cli.project import find_root
 from skillopt_ci.cli.training import RUNS
 from skillopt_ci.config.access import secret_values
+from skillopt_ci.core.json_values import items
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import log_json, mask_tokens, scrubber
 from skillopt_ci.report.page.document import document
@@ -104,10 +105,13 @@ def newest_run(options: Options, *, trained: bool = False) -> Path:
     return wanted[-1]
 
 
-def newest_proposal(options: Options, name: str) -> Path | None:
-    """The newest run folder of a skill whose run is worth a pull request by its own word."""
+def newest_proposal(options: Options, name: str, start: str) -> Path | None:
+    """The newest run folder of a skill whose run is worth a pull request by its own word.
+
+    Not one whose result is the text that the newest run began with (`start`, a digest): that was taken over.
+    """
     try:
-        worth = [folder for folder in _runs(options, (name,)) if _proposes(folder)]
+        worth = [f for f in _runs(options, (name,)) if _proposes(f) and start not in _best(f)]
     except UsageError:  # a folder that cannot be read is no help, and this is only a hint
         return None
     return worth[-1] if worth else None
@@ -128,6 +132,11 @@ def other_proposals(options: Options, name: str) -> list[Path]:
 
 def _proposes(folder: Path) -> bool:
     return not _compared(folder) and _value(folder, "report.json").get("proposal") is True
+
+
+def _best(folder: Path) -> list[object]:
+    """Digests of what the runs of a folder ended with."""
+    return [skill.get("best") for skill in items(_value(folder, "report.json").get("skills"))]
 
 
 def _compared(folder: Path) -> bool:

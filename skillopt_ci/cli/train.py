@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -161,16 +162,13 @@ def _one(work: Work, plan: Plan) -> TrainEntry:
         )
     entry = _finished(work, plan, meter, entry, result)
     finish_folder(work, plan, entry)
-    # Only now: a run that is killed while its files are written is unfinished, and the same command writes them. So is
-    # one whose gates, or closing comparison, lack too much: the same command asks for that again.
     if not plan.finished and not work.ledger.replay_only:
-        if lacking(result) and not result.stopped_by:
-            work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "lacking", {})
-        else:
-            _note_end(work, plan, entry, result)
+        _note_end(work, plan, entry, result)
     work.console.say(
         f"{skill.name}: {result.stopped}; paid {spend_words(meter.paid)}, replayed {spend_words(meter.replayed)}"
     )
+    if entry.proposal:
+        work.console.say(f"{skill.name}: `skillopt-ci pr --dry-run {quote(entry.run_dir)}` writes the pull request")
     return entry
 
 
@@ -203,7 +201,14 @@ def _with_end(work: Work, plan: Plan) -> Plan:
 
 
 def _note_end(work: Work, plan: Plan, entry: TrainEntry, result: TrainResult) -> None:
-    """Note in the ledger how a run ended: for who continues or replays it, and for `plan`, what such a run takes."""
+    """Note in the ledger how a run ended: for who continues or replays it, and for `plan`, what such a run takes.
+
+    Only once its files are written: a run that is killed before is unfinished, and the same command writes them. So is
+    one whose gates, or closing comparison, lack too much: the same command asks for that again.
+    """
+    if lacking(result) and not result.stopped_by:
+        work.ledger.note_run(plan.run_id, plan.lineage, plan.generation, "lacking", {})
+        return
     limit = work.limits(plan.skill).text_of(result.stopped_by)
     end = {"stopped": result.stopped, "steps": len(result.steps), "best": result.best.digest}
     bought = sum(spend.calls for spend in work.ledger.spend_by_stream(plan.run_id).values())

@@ -75,3 +75,8 @@ def format_usd(amount: Decimal) -> str:
     """Plain decimal digits, at most six after the point, no exponent."""
     text = f"{amount:.6f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
+
+
+def call_words(calls: int) -> str:
+    """`1 call`, `1,200 calls`."""
+    return f"{calls:,} call{'' if calls == 1 else 's'}"

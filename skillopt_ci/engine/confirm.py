@@ -61,7 +61,7 @@ def measure_together(lab: Lab, start: Skill, others: Sequence[Skill], tasks: Seq
     jobs = [
         Job(skill, task, lab.sample(task, stream, n)) for n in range(runs) for task in tasks for skill, stream in sides
     ]
-    rollouts = lab.roll_out(jobs, what="closing measurement of all final skills on the test split")
+    rollouts = lab.roll_out(jobs, what="closing measurement of all final skills")
     return {
         skill.digest: evaluate(skill.digest, tasks, rollouts[at :: len(sides)]) for at, (skill, _) in enumerate(sides)
     }

@@ -107,6 +107,13 @@ class Git:
         cut = _DEEPEN if self.is_shallow() else ""
         raise GitError(f"no default branch found (origin/HEAD, main, master); name the base with --base{cut}")
 
+    def head_branch(self) -> str:
+        """The branch that is checked out, also one without a commit; empty when none is."""
+        try:
+            return run_git(self.root, "symbolic-ref", "--quiet", "--short", "HEAD").decode("utf-8", "replace").strip()
+        except Refused:
+            return ""
+
     def branch(self, name: str) -> str:
         """A branch by its short name as a ref to resolve, as origin has it where it was fetched from there."""
         remote = f"refs/remotes/origin/{name}"

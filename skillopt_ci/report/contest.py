@@ -2,7 +2,7 @@
 
 from skillopt_ci.core.contest import Contest, ContestReport, Duel, MethodRow
 from skillopt_ci.core.history import effect_json, rounded
-from skillopt_ci.core.spend import Spend, format_usd
+from skillopt_ci.core.spend import Spend, call_words, format_usd
 from skillopt_ci.core.texts import plural
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.jsonout import Json, marked, side_json, spend_json
@@ -119,7 +119,7 @@ def _sections(c: Contest) -> list[str]:
         blocks.append(table(("A", "B", "B - A (pt) [95% CI]", "Tasks better: A, B", "Shown"), rows))
         blocks.append("Each interval by itself, not adjusted for the number of comparisons.")
     if c.opened:
-        blocks.append(f"The test split of this suite was opened {c.opened} times so far.")
+        blocks.append(f"The test split of this suite was opened {plural(c.opened, 'time')} so far.")
     blocks += [f"{md_text(r.method, 60)}: {md_text(said)}" for r in c.rows if (said := _said(r))]
     return blocks
 
@@ -188,4 +188,4 @@ def contest_junit(report: ContestReport) -> str:
 
 def _cost(spend: Spend) -> str:
     usd = "price unknown" if spend.usd is None else f"{format_usd(spend.usd)} USD"
-    return f"{spend.calls:,} calls, {usd}"
+    return f"{call_words(spend.calls)}, {usd}"

@@ -8,6 +8,7 @@ from skillopt_ci.core.history import NOT_AGAIN, EditRecord, Step
 from skillopt_ci.core.rejected import outdated, stays
 from skillopt_ci.core.unanswered import WITHOUT_RESULT
 
+REASON_CHARS = 320  # what screening says of an edit fits, to its last word
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
         "rejected-alone": "rejected alone",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from skillopt_ci.core.spend import call_words
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import md_code, md_text, one_line
 from skillopt_ci.report.parts import SIMULATED, capped, gain, ids, points, table
@@ -141,7 +142,7 @@ def comment_text(result: GateResult, run_url: str, accepted: Accepted | None, hi
     paid = value["spend"]["paid"]
     usd = "price unknown" if paid["usd"] is None else f"{paid['usd']} USD"
     report = f" Report: {run_url} ." if run_url else ""
-    blocks.append(f"{shas}{policy}. Paid: {paid['calls']:,} calls, {usd}.{report}")
+    blocks.append(f"{shas}{policy}. Paid: {call_words(paid['calls'])}, {usd}.{report}")
     return capped(blocks, COMMENT_ROOM)
 
 

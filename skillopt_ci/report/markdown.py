@@ -5,11 +5,12 @@ The wording never says that nothing regressed: a gate can show a loss, rule one 
 
 from collections.abc import Sequence
 
-from skillopt_ci.core.own_result import without_answer
 from skillopt_ci.core.rollout import Evaluation
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.verdict import EvalEntry, EvalReport, GateReport, SkillVerdict
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import SIMULATED, bounds, capped, gain, ids, points, spending, table
+from skillopt_ci.report.scores import score_notes
 from skillopt_ci.report.training import pull_request_sections, train_summary
 from skillopt_ci.report.triggering import triggers_line
 from skillopt_ci.report.verdicts import WORDS, power_words, reader_notes, suite_words, verdict_words
@@ -154,27 +155,11 @@ def _eval_row(e: EvalEntry) -> tuple[str, ...]:
 
 
 def _eval_tasks(entry: EvalEntry, name: str) -> list[str]:
-    means = entry.evaluation.means
-    lost = [task for task, mean in means.items() if mean is not None and mean < 1]
-    missing = [task for task, mean in means.items() if mean is None]
     blocks = [md_text(entry.message)] if entry.message else []
     blocks += [f"{name}: {triggers_line(entry.triggers)}."] if entry.triggers else []
-    silent = without_answer(entry.rollouts)
-    if silent:
-        counted = "; ".join(f"{count} because {why}" for why, count in silent.items())
-        blocks.append(
-            f"{name}: of {entry.evaluation.n_runs} runs, these scored 0 without an answer to grade: {counted}."
-        )
-    elif lost and entry.evaluation.mean == 0:
-        blocks.append(
-            f"{name}: no run scored anything: look whether graders and expected answers fit before you pay for more."
-        )
-    if lost:
-        blocks.append(f"{name}: {len(lost)} tasks below 100: {ids(lost)}.")
-    if missing:
-        blocks.append(
-            f"{name}: {len(missing)} tasks not measured: {ids(missing)}; `skillopt-ci ledger failures` says why."
-        )
+    blocks += [f"{name}: {note}" for note in score_notes(entry, ids)]
+    if lost := [task for task, mean in entry.evaluation.means.items() if mean is not None and mean < 1]:
+        blocks.append(f"{name}: {plural(len(lost), 'task')} below 100: {ids(lost)}.")
     return blocks
 
 

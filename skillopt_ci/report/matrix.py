@@ -73,7 +73,9 @@ def matrix_summary(matrix: Matrix, *, simulated: bool) -> str:
         "Each interval by itself, not adjusted for the number of cells.",
     ]
     if matrix.opened is not None:
-        blocks.append(f"The test split was opened {matrix.opened} times so far for the suite that was opened most.")
+        blocks.append(
+            f"The test split was opened {plural(matrix.opened, 'time')} so far for the suite that was opened most."
+        )
     return capped([*blocks, spending(matrix.paid, matrix.replayed)])
 
 

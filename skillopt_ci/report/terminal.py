@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from skillopt_ci.core.history import Step
-from skillopt_ci.core.spend import Spend, format_usd
+from skillopt_ci.core.spend import Spend, call_words, format_usd
+from skillopt_ci.core.texts import plural
 from skillopt_ci.report.edits import kept_scores, reason_of
 from skillopt_ci.report.escape import one_line
 from skillopt_ci.report.page.model import Outcome, Report, Side, Subject, mean
@@ -59,13 +60,15 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
 def spend_words(spend: Spend) -> str:
     """A spend in a few words; an unknown price is said."""
     usd = "price unknown" if spend.usd is None else f"${format_usd(spend.usd)}"
-    return f"{spend.calls:,} calls, {usd}"
+    return f"{call_words(spend.calls)}, {usd}"
 
 
 def _subject(s: Subject, width: int, *, named: bool) -> list[str]:
-    lines = (
-        [f"{one_line(s.name, 100)} on {one_line(s.target, 100)}: {s.word}", one_line(s.sentence, 400)] if named else []
-    )
+    lines = []
+    if named:
+        word = f": {s.word}" if s.word else ""
+        lines = [f"{one_line(s.name, 100)} on {one_line(s.target, 100)}{word}"]
+        lines += [one_line(s.sentence, 400)] if s.sentence else []
     if s.effect is not None:
         label = f", {s.effect_label}" if s.effect_label else ""
         lines.append(f"{gain(s.effect.mean)} points, 95% interval {bounds(s.effect)}{one_line(label, 200)}")
@@ -116,7 +119,12 @@ def _row(step: Step) -> Sequence[str]:
 
 
 def _tasks(s: Subject, width: int) -> list[str]:
-    if not s.tasks or s.new is None:
+    if s.new is None:
+        below = [row.id for row in s.tasks if (score := mean(row.old)) is not None and score < 1]
+        more = f" and {len(below) - MAX_NAMED} more" if len(below) > MAX_NAMED else ""
+        named = ", ".join(one_line(task, 100) for task in below[:MAX_NAMED])
+        return [f"{plural(len(below), 'task')} below 100: {named}{more}"] if below else []
+    if not s.tasks:
         return []
     outcomes = Counter(row.outcome for row in s.tasks)
     flaky = sum(row.flaky for row in s.tasks)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from skillopt_ci.core.history import Confirmation, EditRecord, Step, TrainResult
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.stats import Effect
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.verdict import TrainEntry
-from skillopt_ci.report.edits import became, kept_scores, not_kept, reason_of
+from skillopt_ci.report.edits import REASON_CHARS, became, kept_scores, not_kept, reason_of
 from skillopt_ci.report.escape import md_fence, md_text
 from skillopt_ci.report.parts import (
     PULL_REQUEST_LIMIT,
@@ -117,7 +118,7 @@ def test_line(result: TrainResult, opened: int) -> str:
     if effect is None:
         return f"Test split ({touched}): nothing was measured on both sides. {_validation(result)}"
     n = sum(p.base is not None and p.head is not None for p in c.comparison.pairs)
-    runs = "1 run" if c.runs == 1 else f"{c.runs} runs"
+    runs = plural(c.runs, "run")
     line = (
         f"Test split ({touched}): {points(c.start.mean)} -> {points(c.best.mean)}, {gain(effect.mean)} pt, "
         f"{interval(effect)}, {n} tasks x {runs} per arm. {_validation(result)}"
@@ -266,7 +267,7 @@ def _rejected(result: TrainResult) -> list[str]:
     lines = []
     for step, record in not_kept(result.steps):
         what = md_text(record.edit.content or record.edit.target, 160)
-        reason = md_text(record.reason or step.reason, 200)
+        reason = md_text(record.reason or step.reason, REASON_CHARS)
         lines.append(f"- Step {step.number}, {record.edit.op}, {became(step, record)}: {what} ({reason})")
     if not lines:
         return []
@@ -276,7 +277,7 @@ def _rejected(result: TrainResult) -> list[str]:
 
 def _facts(entry: TrainEntry, r: TrainResult) -> str:
     return (
-        f"Run {md_text(entry.run_id[:12])}, generation {entry.generation}: {len(r.steps)} steps, "
+        f"Run {md_text(entry.run_id[:12])}, generation {entry.generation}: {plural(len(r.steps), 'step')}, "
         f"{len(r.accepted)} accepted, {len(r.rejected)} rejected; ended: {md_text(r.stopped)}. "
         f"Skill size: {r.start.tokens} -> {r.best.tokens} tokens (rough)."
     )

@@ -51,6 +51,7 @@ def verdict_words(v: SkillVerdict, text: Callable[[str], str], ids: Callable[[Se
         least = f"gate.min_effect ({100 * v.rule.min_effect:.3g} points)"
         return "INCONCLUSIVE", f"a loss is shown that is smaller than {least}: {shown}, {_p(v)}, {rounds}; {blocks}."
     can = v.minimum_detectable_effect
+    rounds += ", as further rounds would hardly show a loss" if v.look.reason == "futile" else ""
     told = "" if can is None else f"; this suite can show regressions of {points(can)} pt or more"
     return "INCONCLUSIVE", f"{shown}, {_p(v)}, {rounds}{told}; {blocks}."
 

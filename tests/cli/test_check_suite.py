@@ -46,6 +46,18 @@ def test_a_suite_of_templates_has_no_alarms_but_its_size(root: Path) -> None:
     assert call(root, "check").lines == []
 
 
+def test_golden_tasks_that_the_gate_never_runs_are_told(root: Path) -> None:
+    rewrite(root, *({**row, "golden": n in (0, 5)} for n, row in enumerate(some())))
+    (line,) = [line for line in call(root, "check").lines if "golden" in line]
+    assert line.startswith(
+        f"{TASKS}:1: warning: the golden task 't000' (train) is never run by the gate, which runs test"
+    )
+    rewrite(root, *({**row, "golden": n < 3} for n, row in enumerate(some())))
+    assert "golden task 't000' (train) and 1 other are never run" in call(root, "check").err
+    write(root, {CONFIG: config(providers=QUIET, gate={"splits": ["train", "val", "test"]})})
+    assert "golden" not in call(root, "check").err
+
+
 def test_contradictions_are_errors(root: Path) -> None:
     rewrite(root, *some(), {**task(2, "test"), "id": "again", "expected": "2026-01-01"})
     done, value = call_json(root, "check")

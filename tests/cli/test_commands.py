@@ -486,6 +486,14 @@ def test_init_takes_the_provider_whose_key_is_there(
     assert value["skills"][0]["train_total"]["usd"] is not None  # its budget in USD can be kept
 
 
+@pytest.mark.parametrize(("branch", "told"), [("main", False), ("master", False), ("trunk", True)])
+def test_init_takes_the_branch_of_a_repository_that_names_no_default(tmp_path: Path, branch: str, told: bool) -> None:
+    subprocess.run(["git", "init", "-q", "-b", branch, str(tmp_path / "p")], check=True)
+    done = call(tmp_path / "p", "init", "--workflows", "--action", f"o/n@{'a' * 40}")
+    assert f'branches: ["{branch}"]' in (tmp_path / "p/.github/workflows/skillopt-baseline.yml").read_text("utf-8")
+    assert (done.code, f"skillopt-baseline.yml takes '{branch}' for it" in done.err) == (0, told)
+
+
 def test_init_where_nothing_can_be_written(tmp_path: Path) -> None:
     write(tmp_path, {"skills": "a file in the way"})
     done = call(tmp_path, "init")
@@ -531,6 +539,9 @@ def test_pr_writes_commits_that_git_takes(trained: Path) -> None:
     assert (trained / PATH).read_bytes() == (folder / "best_skill.md").read_bytes()
     assert repo("log", "--format=%an", "-1") == "skillopt-ci[bot]"
     assert (trained / ".skillopt/history/invoices.jsonl").is_file()
+    again = call(trained, "pr", "--dry-run")
+    assert (again.code, "has the new text of this run already; there is nothing to propose" in again.err) == (2, True)
+    repo.commit({PATH: "---\nname: invoices\ndescription: d\n---\n\nAnother text.\n"})
     again = call(trained, "pr", "--dry-run")
     assert again.code == 5
     assert "is not the skill that was trained: its scores are void; train again" in again.lines[0]
@@ -625,6 +636,12 @@ def test_pr_names_the_earlier_run_that_is_worth_one(trained: Path) -> None:
     assert done.lines[0].rstrip().endswith(str(folder))
     assert call(trained, "pr", "--dry-run", str(folder)).code == 0
     assert "an earlier run" not in call(trained, "pr", "--dry-run", str(newer)).err
+    skills = [{**skill, "best": skill["start"]} for skill in report["skills"]]  # what the newer run began with
+    (folder / "report.json").write_text(json.dumps({**report, "skills": skills}), encoding="utf-8")
+    os.utime(folder / "report.json", ns=(0, 0))
+    assert "an earlier run" not in call(trained, "pr", "--dry-run").err
+    (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    os.utime(folder / "report.json", ns=(0, 0))
     damaged = shutil.copytree(folder, folder.with_name("damaged"))
     (damaged / "report.json").write_text("{", encoding="utf-8")
     os.utime(damaged / "report.json", ns=(0, 0))

@@ -128,7 +128,7 @@ def test_power_is_offline_and_needs_no_key(tmp_path: Path) -> None:
     assert row["minimum_detectable_effect"] == pytest.approx(0.083, abs=1e-3)  # the table of docs/gate.md
     assert row["wanted"] == 0.05
     assert 120 < row["tasks_for_wanted"] < 160
-    assert "50 tasks, variance of a run 0.110 (usual)" in done.out
+    assert "50 tasks, variance of a run 0.110 (assumed; `skillopt-ci baseline` measures it)" in done.out
     assert "a gate shows losses of 8.4 points or more (80% power)" in done.out
     assert call_json(made.root, "power", "--effect", "10")[1]["skills"][0]["tasks_for_wanted"] < 50
 

@@ -88,6 +88,7 @@ def test_equal_bytes_cost_nothing(repo: Repo) -> None:
     write(repo.root, {"README.md": "more\n"})
     value, _ = gate(repo.root)
     assert (value["verdict"], paid(value), value["spend"]["replayed"]["calls"]) == ("not-applicable", 0, 0)
+    assert value["message"] == "no configured skill changed"
 
 
 def test_the_same_head_again_costs_nothing_and_ends_the_same(repo: Repo) -> None:
@@ -134,8 +135,14 @@ def test_without_stored_runs_the_base_is_measured_beside_and_never_stored(repo: 
     assert "base" not in streams(repo.root)
     assert value["spend"]["paid"]["calls"] == 24 * entry["rounds"]
     write(repo.root, {PATH: GOOD})
+    ahead = "(`skillopt-ci baseline` measures it ahead)"
+    write(repo.root, {PATH: SKILL})
+    assert f"0 of 8 base runs are stored: the base runs beside the head {ahead}" in call(repo.root, "gate", env=ENV).err
+    write(repo.root, {PATH: GOOD})
     assert paid(baseline(repo.root)) == 96  # nothing of it counts
     assert other["verdict"] == "pass"
+    write(repo.root, {PATH: REWORDED.replace("just", "but")})
+    assert ahead not in call(repo.root, "gate", env=ENV).err
 
 
 # --- the baseline

@@ -166,6 +166,21 @@ def test_plan_counts_in_cents_and_says_where_the_budget_ends_it(root: Path) -> N
     assert "the budget ends it" not in call(root, "plan").out
 
 
+def test_plan_says_that_skills_share_the_budget_of_a_command(root: Path) -> None:
+    first = json.loads(config())["skills"][0]
+    second = {**first, "path": "skills/second/SKILL.md"}
+    third = {**first, "path": "skills/third/SKILL.md", "budget": {"calls": 50}}
+    more = {skill["path"]: GOOD for skill in (second, third)}
+    write(root, {CONFIG: config(skills=[first, second, third], budget={"usd": 2}), **more})
+    shown = call(root, "plan").out.splitlines()
+    assert [line for line in shown if "ends it at $" in line] == [
+        "  the budget of all skills together ends it at $2",
+        "  the budget of all skills together ends it at $2",
+        "  the budget ends it at $2 or 50 calls",
+    ]
+    assert "  the budget ends it at $2" in call(root, "plan", "--skill", "second").out.splitlines()
+
+
 def test_plan_names_the_end_that_comes_first_of_a_skills_own_budget_and_the_commands(root: Path) -> None:
     skill = {**json.loads(config())["skills"][0], "budget": {"calls": 60, "minutes": 10}}
     write(root, {CONFIG: config(budget={"calls": 40, "minutes": 20}, skills=[skill])})
@@ -275,6 +290,8 @@ def test_plan_takes_what_the_optimizer_and_the_judge_read_before(root: Path) -> 
     assert (asked["input_tokens"], asked["output_tokens"]) == (7_000 * asked["calls"], 900 * asked["calls"])
     assert (judged["input_tokens"], judged["output_tokens"]) == (400 * judged["calls"], 100 * judged["calls"])
     assert "those of the judge with them" in call(root, "plan").out.splitlines()[0]
+    write(root, {CONFIG: config(target=MINI, optimizer=optimizer, judge=judge, providers=None)})
+    assert planned(root)["known_sizes"] == {"optimizer": 20}  # no grader asks the judge
 
 
 def test_after_a_run_plan_knows_what_its_calls_took(root: Path) -> None:

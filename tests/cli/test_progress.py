@@ -80,8 +80,8 @@ def test_time_left_and_splits() -> None:
         "1:20",
         "0:00",
     ]
-    names = ("train/2", "screen", "slow/1", "val", "test", "eval/test", "head", "fresh/ab")
-    assert [split_of(n) for n in names] == ["train", "train", "train", "val", "test", "test", "held-out", "held-out"]
+    names = ("train/2", "screen", "slow/1", "val", "test", "eval/test", "head", "fresh/ab", "cal")
+    assert [split_of(n) for n in names] == [*["train"] * 3, "val", "test", "test", *["held-out"] * 3]
 
 
 class Screen(io.StringIO):

@@ -195,7 +195,7 @@ class TestPr:
 
     def test_no_token_and_no_repository(self, here: Here) -> None:
         done = call(here.root, "pr")
-        assert (done.code, "GITHUB_TOKEN is not set" in done.err) == (2, True)
+        assert (done.code, "GITHUB_TOKEN is not set: `gh auth token` prints yours" in done.err) == (2, True)
         done = call(here.root, "pr", env={"GH_TOKEN": here.hub.token, "GITHUB_API_URL": here.hub.url})
         assert (done.code, "Set GITHUB_REPOSITORY to OWNER/NAME" in done.err) == (2, True)
 

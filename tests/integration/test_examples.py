@@ -64,6 +64,8 @@ def test_the_demo_tells_its_whole_story_and_the_readme_shows_it(tmp_path: Path) 
         assert words in shown
     assert "Skill gate: FAIL" in shown
     assert "the regression was blocked (exit 1)" in shown
+    assert shown.count("| invoice-fields | simulated/small | test | ") == 2  # what the baselines measured
+    assert "invoice-fields: `skillopt-ci pr --dry-run .skillopt/runs/" in shown
     (body,) = folder.glob(".skillopt/runs/*/pull_request/body.md")
     said = " ".join(f"{shown}\n{body.read_text(encoding='utf-8')}".split())
     blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- demo: ")[1:]

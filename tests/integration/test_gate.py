@@ -279,6 +279,15 @@ def test_a_new_skill(silent: tuple[Repo, Loopback]) -> None:
     assert [(s["name"], s["reason"], s["base"]["digest"]) for s in value["skills"]] == [("new", "new-skill", None)]
     assert [child.tag for child in case] == ["skipped"]
     assert value["policy_changed"] == [CONFIG]
+    write(made.root, {PATH: GOOD.replace("Reads one field", "Reads a field")})
+    code, value, _ = judged(made.root)
+    assert (code, value["verdict"], {s["reason"] for s in value["skills"]}) == (
+        0,
+        "not-applicable",
+        {"new-skill", "body-unchanged"},
+    )
+    assert value["message"].startswith("only frontmatter or bundled files changed")  # and not that nothing did
+    assert value["message"].endswith("; the base has no such skill yet: nothing to compare with")
     assert server.calls == []
 
 

@@ -101,7 +101,7 @@ def test_a_task_that_always_fails_is_missing_and_not_zero(tmp_path: Path, status
     assert done.code == 0  # one of twenty is 5%, no more
     assert (entry["missing_share"], entry["n_tasks"], entry["n_rollouts"]) == (0.05, 19, 19)
     assert next(t for t in entry["tasks"] if t["id"] == "t009")["mean"] is None
-    assert "1 tasks not measured: t009" in done.out
+    assert "1 task not measured: t009" in done.out
     assert (root / "out.xml").read_text(encoding="utf-8").count("<error") == 1
     told = call(root, "ledger", "failures").out.splitlines()
     assert len(told) == (1 if status == 400 else 2)  # a refused request is final; others are tried again at the end

@@ -8,7 +8,8 @@ from markdown_it import MarkdownIt
 from skillopt_ci.core.compare import Comparison
 from skillopt_ci.core.history import NOT_AGAIN
 from skillopt_ci.core.merge_gate import MergeRule, look
-from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.screening import Screening, ScreenRule, why_not
+from skillopt_ci.core.spend import Spend, call_words
 from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.trajectory import Usage
@@ -244,6 +245,10 @@ class TestGate:
                 "INCONCLUSIVE: -12.5 pt on 4 tasks, p=0.2310 (> 0.0194), round 1/4; this suite can show regressions of "
                 "8.3 pt or more; not blocked (policy: pass).",
             ),
+            (
+                verdict(verdict="inconclusive", reason="undecided", look=replace(LOOK, p=0.5, reason="futile")),
+                "round 1/4, as further rounds would hardly show a loss; this suite can show regressions of 8.3 pt or ",
+            ),
             (verdict(verdict="inconclusive", reason="undecided", blocking=True), "; blocked (policy: block)."),
             (
                 verdict(verdict="inconclusive", reason="undecided", rule=MergeRule(min_effect=0.2)),
@@ -368,12 +373,19 @@ class TestGate:
         assert "| t050 |" not in text
 
 
+def test_what_screening_says_of_an_edit_is_not_cut() -> None:
+    why = NOT_AGAIN + why_not(Screening(gain=-0.25, runs=18, evidence=1.0, taken=0.25), ScreenRule())
+    unsure = replace(record("rejected-alone"), reason=why)
+    told = train_summary([training(result(steps=(step(1, "skip", None, (unsure,)),)))], simulated=False)
+    assert "than luck (help is believed at 8 times))" in told
+
+
 class TestEval:
     def test_scores(self) -> None:
         text = eval_summary(scored(), simulated=False)
         assert "| invoices | simulated/reader | test | 75.0 | [" in text
         assert "| 2 of 4 | 2 |" in text
-        assert "invoices: 1 tasks below 100: t2" in text
+        assert "invoices: 1 task below 100: t2" in text
         assert "invoices: 2 tasks not measured: t3, t4; `skillopt-ci ledger failures` says why." in text
 
     def test_nothing(self) -> None:
@@ -385,6 +397,7 @@ class TestEval:
 
 class TestParts:
     def test_numbers(self) -> None:
+        assert (call_words(0), call_words(1), call_words(1200)) == ("0 calls", "1 call", "1,200 calls")
         assert (points(0.705), points(None), gain(0.095), gain(-0.0001), gain(0)) == (
             "70.5",
             "not measured",
@@ -420,4 +433,4 @@ def test_words_about_one_of_several_targets_name_it() -> None:
     assert "### Tasks of invoices that moved" in gate_summary(gate(), simulated=False)
     two = scored()
     two = replace(two, entries=(*two.entries, replace(two.entries[0], target="local/m")))
-    assert "\ninvoices on local/m: 1 tasks below 100: " in eval_summary(two, simulated=False)
+    assert "\ninvoices on local/m: 1 task below 100: " in eval_summary(two, simulated=False)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -9,7 +10,7 @@ from skillopt_ci.report.page.from_run import read_page
 from skillopt_ci.report.page.model import Report, Side, Subject
 from skillopt_ci.report.terminal import columns, sparkline, terminal
 from tests.report.page.pages import write_run
-from tests.report.samples import HOSTILE, gate, record, result, scored, step, verdict
+from tests.report.samples import HOSTILE, evaluation, gate, record, result, scored, step, verdict
 
 
 @given(st.lists(st.floats(0, 1), max_size=80), st.integers(2, 40))
@@ -39,7 +40,7 @@ def test_a_training(tmp_path: Path) -> None:
     assert "50.0, at most 40.0" in shown
     assert "tasks: 3 won, 1 lost; 2 flaky" in shown
     assert "lost  100.0  50.0  t3" in shown
-    assert shown.endswith("paid 3 calls, $0.42; replayed 1 calls, price unknown")
+    assert shown.endswith("paid 3 calls, $0.42; replayed 1 call, price unknown")
     assert visible(shown) == shown
     assert max(map(len, shown.splitlines())) <= 110
 
@@ -61,6 +62,17 @@ def test_other_reports_are_lines_too() -> None:
     assert "invoices on openai/gpt-5.4-mini: FAIL" in shown
     assert visible(shown) == shown
     assert "75.0 [" in terminal(eval_page(scored(), title="Scores", simulated=False), 80)
+
+
+def test_scores_say_which_tasks_fail_and_why_a_run_scored_nothing() -> None:
+    shown = terminal(eval_page(scored(), title="Scores", simulated=False), 80)
+    assert "1 task below 100: t2|<b>\n" in shown
+    assert "2 tasks not measured: t3, t4; `skillopt-ci ledger failures` says why." in shown
+    nothing = replace(scored().entries[0], evaluation=evaluation((0.0,), (0.0,)), rollouts=())
+    two = replace(scored(), entries=(nothing, nothing))
+    shown = terminal(eval_page(two, title="Scores", simulated=False), 80)
+    assert "\ninvoices on simulated/reader\nScore on test 0.0 [" in shown
+    assert shown.count("No run scored anything: look whether graders and expected answers fit") == 2
 
 
 def test_an_edit_that_waits_is_not_lost() -> None:

@@ -240,15 +240,24 @@ def test_an_app_knows_its_own_pull_request_and_comment(tmp_path: Path) -> None:
         run.app = {"token": "ghs_app", "app-slug": "train-bot"}
         event = Event("schedule", {"schedule": "17 4 * * 1"}, sha=base)
         jobs = run.run(event, fake.token)
-        assert set(results(jobs).values()) == {"success"}, [j.raw for j in jobs.values()]
+        once = {"train": "success", "publish": "success", "gate": "skipped", "status": "skipped"}
+        assert results(jobs) == once, [j.raw for j in jobs.values()]  # what an App opens starts skillopt-gate.yml
         assert fake.store.pulls[1].author.login == "train-bot[bot]"
+        assert fake.store.statuses == []
         del run.definition["jobs"]["train"]
         run.folder = tmp_path / "again"
-        for name in ("gate", "status"):  # although nothing has changed
-            run.definition["jobs"][name] |= {"if": "always()", "strategy": {"matrix": {"pr": "${{ fromJSON('[1]') }}"}}}
         jobs = run.run(event, fake.token)
         assert jobs["publish"].outputs["pr-numbers"] == "[]"
         assert jobs["publish"].steps["Open or update the pull request"].outputs["reason"] == "unchanged"
+        head = fake.store.pulls[1].head_sha
+        for folder in ("one", "two"):  # the second one finds the comment of the first
+            gate = WorkflowRun(tmp_path / folder, "gate", fake.store.git.place, {}, env)
+            gate.inputs |= {"app-client-id": "Iv1"}
+            gate.app = run.app
+            opened = pull_request(1, head, base, repository=NAME)
+            jobs = gate.run(Event("pull_request", opened, sha=head, base_ref="main"), fake.token)
+            assert set(results(jobs).values()) == {"success"}, [j.raw for j in jobs.values()]
+        assert [s["state"] for s in fake.store.statuses] == ["pending", "success"] * 2
         assert [c["user"]["login"] for c in fake.store.comments] == ["train-bot[bot]"]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from skillopt_ci.core.spend import Spend, StageCost
+from skillopt_ci.report.edits import REASON_CHARS
 from skillopt_ci.report.page.charts import bar
 from skillopt_ci.report.page.markup import Child, Html, clipped, join, tag
 from skillopt_ci.report.page.model import Earlier, GatePower, Report, Subject
@@ -114,7 +115,8 @@ def _earlier(one: Earlier) -> Sequence[Child]:
         return (tag("span", clipped(one.run, 40), class_="code"), "accepted", "–", "–", clipped(one.note, 300))
     test = "not recorded" if one.best is None else f"{score(one.start)} → {score(one.best)}"
     entries = [
-        tag("li", tag("span", clipped(text, 200), class_="code"), ": ", clipped(why, 200)) for text, why in one.rejected
+        tag("li", tag("span", clipped(text, 200), class_="code"), ": ", clipped(why, REASON_CHARS))
+        for text, why in one.rejected
     ]
     more = len(entries) - MAX_REJECTED
     inner = shut(

@@ -9,6 +9,7 @@ from skillopt_ci.report.page.earlier import earlier_runs
 from skillopt_ci.report.page.model import Report, Side, Subject, Talk, TaskRow, Tone
 from skillopt_ci.report.page.power import power_of
 from skillopt_ci.report.parts import points
+from skillopt_ci.report.scores import score_notes
 from skillopt_ci.report.triggering import trigger_notes
 from skillopt_ci.report.verdicts import WORDS, plain_ids, plain_line, reader_notes, suite_words
 
@@ -51,7 +52,7 @@ def gate_page(report: GateReport, histories: Mapping[str, bytes], *, simulated: 
         title="Skill gate" + (f": {listed[0].name}" if len(listed) == 1 else ""),
         tone=_TONES.get(report.verdict, "plain"),
         word=WORDS.get(report.verdict or "", "NO VERDICT"),
-        sentence=said[:1].upper() + said[1:],
+        sentence=_sentence(said),
         simulated=simulated,
         message=report.message,
         notes=tuple(notes),
@@ -129,10 +130,17 @@ def _scored(e: EvalEntry) -> Subject:
             TaskRow(id=task, old=values)
             for task, values in zip(e.evaluation.task_ids, e.evaluation.values, strict=True)
         ),
-        notes=tuple(note for note in (e.message, *trigger_notes((e.name, e.triggers))) if note),
+        notes=(
+            *filter(None, (e.message, *trigger_notes((e.name, e.triggers)))),
+            *map(_sentence, score_notes(e, plain_ids)),
+        ),
         talks=_talks(e.rollouts, e.split),
         talks_left_out=max(0, sum(r.trajectory is not None for r in e.rollouts) - MAX_TALKS),
     )
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _side(label: str, measured: Evaluation | None, tokens: int | None) -> Side:
