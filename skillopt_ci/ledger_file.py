@@ -125,15 +125,19 @@ class LedgerFile:
         with self._lock:
             self._db.text_factory = _text
             for order in ("asc", "desc"):
+                read: dict[object, tuple[Any, ...]] = {}
+                whole = True
                 try:
                     with closing(self._db.execute(f"{query} {order}")) as rows:
-                        found.update((row[0], row[1:]) for row in rows)
+                        read.update((row[0], row[1:]) for row in rows)
                 except sqlite3.Error as error:
                     if type(error) is not sqlite3.DatabaseError:
                         raise LedgerError(f"{self.path}: the ledger cannot be used: {error}{_advice(error)}") from error
-                else:
-                    return list(found.values()), True
-        return list(found.values()), False
+                    whole = False
+                found |= read if order == "asc" else dict(reversed(read.items()))
+                if whole:
+                    break
+        return list(found.values()), whole
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

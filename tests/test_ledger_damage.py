@@ -104,6 +104,23 @@ def test_of_a_file_with_a_damaged_page_the_rest_is_taken_over(tmp_path: Path) ->
     assert "left out a part that cannot be read" in told[0]
 
 
+def test_the_lives_of_runs_keep_their_order_around_a_damaged_page(tmp_path: Path) -> None:
+    """A run that started after it finished would be an unfinished one."""
+    away, count = tmp_path / "away.sqlite", 100
+    with Ledger(away) as ledger:
+        for n in range(count):
+            ledger.note_run(f"r{n:03}", "l", n, "started", {"planned": " " * 300})
+    data = bytearray(away.read_bytes())
+    at = data.index(b"r050l") // PAGE * PAGE
+    data[at : at + PAGE] = b"\xff" * PAGE
+    away.write_bytes(data)
+    with Ledger(tmp_path / "new.sqlite") as ledger:
+        ledger.merge(away)
+        found = [event.generation for event in ledger.run_events("l")]
+    assert found == sorted(found)
+    assert (found[0], found[-1]) == (0, count - 1)
+
+
 @pytest.mark.parametrize("damage", ["value='{\"text\": 1}'", "value='{'", "usd='x'", "value=cast(x'ff' as text)"])
 def test_a_command_says_how_a_damaged_ledger_is_mended_and_then_buys_one_call(tmp_path: Path, damage: str) -> None:
     root = tmp_path / "p"

@@ -25,6 +25,8 @@ _COLUMN = re.compile(r"(input|output)s?[_.](?!(?:tokens?|cost|length|format|type
 
 def unwrapped(row: Row) -> Row:
     """The row laid open, the very same where nothing is wrapped. Fields that nobody knows tell their place."""
+    if set(PROMPTS) & row.keys():
+        return row
     for key in ("row", "item"):
         if inner := _mapping(row, key):
             return {**{k: v for k, v in row.items() if k not in (key, "row_idx")}, **unwrapped(inner)}
@@ -36,8 +38,6 @@ def unwrapped(row: Row) -> Row:
             **_named(asked, "inputs", PROMPTS, "prompt"),
             **_named(_mapping(row, right), right, ANSWERS, "ideal"),
         }
-    if set(PROMPTS) & row.keys():
-        return row
     if isinstance(turns := row.get("turns"), list) and turns:
         rest = {key: value for key, value in row.items() if key not in ("turns", "reference")}
         return {**rest, "prompt": _first(turns), "ideal": _first(row.get("reference")), "turns": turns[1:]}

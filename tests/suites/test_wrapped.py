@@ -5,7 +5,8 @@ import json
 import pytest
 
 from skillopt_ci.suites.detect import detect
-from tests.suites.samples import lost, said, sample, text
+from tests.fakes import MemoryTree
+from tests.suites.samples import lost, reader, said, sample, text
 
 GOLDEN = {"input": "Capital?", "actual_output": "Rome", "expected_output": "Paris", "context": ["France", "Its cities"]}
 SQUAD = {
@@ -146,3 +147,11 @@ def test_squad_with_its_articles_and_passages() -> None:
     assert [(loss.item, loss.reason) for loss in result.losses] == [
         ("q2", "a question that its passage does not answer")
     ]
+
+
+@pytest.mark.parametrize("more", [{"inputs": {"file": "a.txt"}}, {"item": {"question": "Other?", "answer": "no"}}])
+def test_a_row_that_asks_something_itself_is_not_unwrapped(more: dict[str, object]) -> None:
+    """What is asked stood in `prompt`, and something else was asked without a word."""
+    row = json.dumps({"prompt": "Capital?", "expected": "Paris", **more})
+    assert detect("t.jsonl", row.encode()) == "native"
+    assert "unknown field" in str(said(reader("native")(MemoryTree({}), "t.jsonl", row.encode())))
