@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skillopt_ci.cli.project import (
-    CONFIG_NAMES,
     MISNAMED,
     RENAME,
     Project,
@@ -58,7 +57,7 @@ def _named(sides: Sides, project: Project) -> tuple[set[str] | None, str]:
 
     What the branch has begun to configure since the head left it, the head has not taken away.
     """
-    ours = sides.policy is sides.head or sides.config_path in sides.conflicts
+    ours = sides.policy is sides.head or not sides.conflicts.isdisjoint(sides.config_names)
     if sides.merged is not None and not ours:
         merged, wrong = skills_of(sides, sides.merged)
         if not wrong:
@@ -82,9 +81,7 @@ def mends(sides: Sides) -> bool:
 
 def skills_of(sides: Sides, tree: Tree) -> tuple[tuple[ResolvedSkill, ...], str]:
     """The skills that a tree configures, none where it has no configuration; and why that cannot be read, if so."""
-    wanted = sides.config_path or ""
-    names = dict.fromkeys((wanted, *(CONFIG_NAMES if wanted in CONFIG_NAMES else ())))
-    found = next((n for n in names if n in tree.glob(n)), None)
+    found = sides.config_in(tree)
     if found is None:
         return (), ""
     try:

@@ -23,6 +23,7 @@ class Sides:
             files that cannot be merged.
         policy: the tree that configuration, tasks and graders are read from; `policy_sha` is its commit, None for a
             working tree that differs from its commit.
+        config_names: where a configuration is looked for, in this order.
         config_path: the configuration's path on the policy side; None when there is none: first adoption.
         unread: where neither side has one, warnings of files of the head that look like one.
         head_sha: None for a working tree that differs from its commit.
@@ -37,6 +38,7 @@ class Sides:
     base: Tree
     policy: Tree
     head: Tree
+    config_names: tuple[str, ...]
     config_path: str | None
     unread: tuple[Problem, ...] = ()
     merged: Tree | None = None
@@ -47,6 +49,10 @@ class Sides:
         """The branch has gone on, and git cannot say what a merge of the head's commit would be."""
         ruled = self.policy is not self.head and self.policy_sha != self.base_sha
         return ruled and self.head_sha is not None and self.merged is None
+
+    def config_in(self, tree: Tree) -> str | None:
+        """The path of the configuration that is read from a tree; None when there is none."""
+        return next((name for name in self.config_names if name in tree.glob(name)), None)
 
     def project(self) -> Project:
         """The project as the policy side has it. Raises `ConfigError`, with the commit named in every place."""
@@ -96,7 +102,8 @@ def find_sides(
     head_sha = None if dirty else head_commit
     head_tree = Below(git.tree(head_commit) if head else git.working_tree(), folder)
     policy = head_tree if head_policy else Below(git.tree(policy_sha), folder)
-    found = [n for n in _config_names(options, root) if n in policy.glob(n)]
+    names = _config_names(options, root)
+    found = [n for n in names if n in policy.glob(n)]
     if head_policy and not found:
         raise UsageError("--with-head-policy: the head has no configuration to take rules from")
     # Up to date with its branch, the head is what a merge would be.
@@ -114,6 +121,7 @@ def find_sides(
         base=Below(git.tree(base_sha), folder),
         policy=policy,
         head=head_tree,
+        config_names=names,
         config_path=found[0] if found else None,
         unread=() if found or options.config else _unread(head_tree, Path.cwd(), git),
     )
