@@ -88,8 +88,6 @@ def find_sides(
     git = Git.discover(Path.cwd())
     if git is None:
         raise UsageError("gate compares commits, and this is no git repository; run it inside one")
-    root = _root(options, git)
-    folder = inside(git, root)
     head_commit = git.resolve(head or "HEAD")
     if base is None:
         branch = git.default_branch() if into is None else git.branch(into)
@@ -100,9 +98,11 @@ def find_sides(
         base_sha = policy_sha = git.resolve(base)
     dirty = head is None and git.is_dirty()
     head_sha = None if dirty else head_commit
-    head_tree = Below(git.tree(head_commit) if head else git.working_tree(), folder)
+    whole = git.tree(head_commit) if head else git.working_tree()
+    root, names = _place(options, git, whole if head_policy else git.tree(policy_sha))
+    folder = inside(git, root)
+    head_tree = Below(whole, folder)
     policy = head_tree if head_policy else Below(git.tree(policy_sha), folder)
-    names = _config_names(options, root)
     found = [n for n in names if n in policy.glob(n)]
     if head_policy and not found:
         raise UsageError("--with-head-policy: the head has no configuration to take rules from")
@@ -164,16 +164,41 @@ def inside(git: Git, root: Path) -> str:
     return "" if found == "." else found
 
 
-def _root(options: Options, git: Git) -> Path:
+def _place(options: Options, git: Git, policy: Tree) -> tuple[Path, tuple[str, ...]]:
+    """The project's root, and where its configuration is looked for: as the tree with the rules has it.
+
+    What is checked out may be the head, with the file deleted, replaced by a link, or another one in a nearer folder:
+    it is asked only where that tree has none.
+
+    Raises:
+        UsageError: nothing is at the place that --config names, or a link leads away from it.
+    """
+    if options.config is not None:
+        named = Path(os.path.abspath(options.config))  # noqa: PTH100 - no link is followed
+        root = named.parent.parent if named.parent.name == ".github" else named.parent
+        if not _has(git, policy, named):
+            root, name = find_root(options.config, Path.cwd())
+            return root.resolve(), (name,)
+        if root.resolve() != root:
+            raise UsageError(f"--config {options.config}: a link is on the way there, where the base has a folder")
+        return root, (named.relative_to(root).as_posix(),)
+    start = Path.cwd().resolve()
+    for folder in (start, *start.parents):
+        if any(_has(git, policy, folder / name) for name in CONFIG_NAMES):
+            return folder, CONFIG_NAMES
     try:
-        return find_root(options.config, Path.cwd())[0].resolve()
+        return find_root(None, start)[0].resolve(), CONFIG_NAMES
     except UsageError:
-        if options.config is not None:
-            raise
-        return git.root.resolve()  # the head may have deleted it; the base decides
+        return git.root.resolve(), CONFIG_NAMES
 
 
-def _config_names(options: Options, root: Path) -> tuple[str, ...]:
-    if options.config is None:
-        return CONFIG_NAMES
-    return (options.config.resolve().relative_to(root).as_posix(),)
+def _has(git: Git, tree: Tree, place: Path) -> bool:
+    """Whether a tree has a file at a place of this machine, and it is no link."""
+    top = git.root.resolve()
+    if not place.is_relative_to(top):
+        return False
+    try:
+        tree.read(place.relative_to(top).as_posix())
+    except ConfigError:
+        return False
+    return True
