@@ -95,7 +95,8 @@ def _change(sides: Sides, skill: ResolvedSkill, named: set[str] | None) -> Chang
     try:
         base = _read(sides.base, skill.path, skill.name)
     except ConfigError as error:
-        return _unreadable(sides, skill, at_commit(error, sides.base_sha))
+        mended = _mended(sides, skill) if named is None or skill.path in named else None
+        return mended or _unreadable(sides, skill, at_commit(error, sides.base_sha))
     if base is None:
         head = _read(sides.head, skill.path, skill.name)
         if named is not None and skill.path not in named:
@@ -129,6 +130,19 @@ def _unreadable(sides: Sides, skill: ResolvedSkill, error: ConfigError) -> Chang
     first = str(error).splitlines()[0]
     why = f"the base's skill cannot be read, so nothing was measured ({first}): a maintainer must agree"
     return Change(skill=skill, base=None, head=head, reason="policy-changed", why=why)
+
+
+def _mended(sides: Sides, skill: ResolvedSkill) -> Change | None:
+    """What merging the head does to a skill that the branch has mended since; None when it has not."""
+    if sides.merged is None or skill.path in sides.conflicts:
+        return None
+    try:
+        tip, merged = (_read(tree, skill.path, skill.name) for tree in (sides.policy, sides.merged))
+    except ConfigError:
+        return None
+    if tip is None or merged is None:
+        return None
+    return Change(skill=skill, base=tip, head=merged, reason=_alike(tip, merged, skill.harness))
 
 
 def _as_merged(sides: Sides, change: Change) -> Change:
