@@ -47,6 +47,7 @@ def find_changes(sides: Sides, project: Project, names: Sequence[str]) -> tuple[
     named, unreadable = _named(sides, project)
     changes = [_as_merged(sides, _change(sides, skill, named)) for skill in project.skills]
     taken = {c.skill.path for c in changes} | {_moved_to(sides, c, named) for c in changes}
+    taken |= {s.path for s in skills_of(sides, sides.base)[0]}  # no new ones: the branch has taken them out since
     changes += [_new(sides, skill) for skill in skills_of(sides, sides.head)[0] if skill.path not in taken]
     require_names(names, [c.skill.name for c in changes])
     return tuple(c for c in changes if not names or c.skill.name in names), unreadable

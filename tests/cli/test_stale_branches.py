@@ -65,6 +65,15 @@ def test_a_skill_that_was_configured_meanwhile_was_not_taken_out(repo: Repo, dir
     assert outcome(repo) == (0, "not-applicable", "unchanged")
 
 
+def test_a_skill_that_the_branch_has_taken_out_meanwhile_is_not_new(repo: Repo) -> None:
+    value: dict[str, Any] = json.loads(config(providers=QUIET))
+    value["skills"].append({**value["skills"][0], "path": OTHER})
+    repo.commit({OTHER: GOOD, CONFIG: json.dumps(value)})
+    meanwhile(repo, {CONFIG: config(providers=QUIET)})
+    value = call_json(repo.root, "gate")[1]
+    assert (value["exit_code"], value["reason"], value["skills"]) == (0, "unchanged", [])
+
+
 def test_tasks_and_rules_that_the_branch_changed_meanwhile_are_not_told_as_edits(repo: Repo) -> None:
     meanwhile(repo, {TASK_FILE: tasks(1, 1, 14), CONFIG: config(providers=QUIET, gate={"margin": 0.1})})
     value = call_json(repo.root, "gate")[1]
