@@ -83,7 +83,8 @@ def _scripts(project: Project) -> list[str]:
     """Files of the script graders that the configuration has; those of a task come with it."""
     specs = leaves(grader.as_spec() for entry in project.config.skills for grader in entry.graders)
     listed = [spec.options.get("files") for spec in specs if spec.type == SCRIPT]
-    return [posixpath.normpath(file) for files in listed if isinstance(files, list) for file in files]
+    whole = [files for files in listed if isinstance(files, list) and all(isinstance(f, str) for f in files)]
+    return [posixpath.normpath(file) for files in whole for file in files]
 
 
 def _suite(sides: Sides, before: ResolvedSkill, after: ResolvedSkill) -> SuiteEdits:

@@ -152,6 +152,15 @@ def test_a_script_that_grades_is_one_of_the_rules(tmp_path: Path) -> None:
     assert (value["reason"], value["policy_changed"]) == ("unchanged", ["evals/g.py"])
 
 
+@pytest.mark.parametrize("listed", [[1], ["../x", None]])
+def test_a_script_whose_files_are_badly_written_stops_no_other_change(tmp_path: Path, listed: list[Any]) -> None:
+    grader = {"type": "script", "run": ["python", "g.py"], "files": listed}
+    skills = [{"path": PATH, "tasks": [TASK_FILE], "graders": [grader]}]
+    made = repository(tmp_path / "repo", skill=GOOD, sizes=(1, 1, 4), providers=QUIET, skills=skills)
+    meanwhile(made, {"README.md": "hello\n"})
+    assert outcome(made) == (0, "not-applicable", "unchanged")
+
+
 def test_on_a_terminal_the_way_to_try_new_rules_out_is_told(repo: Repo) -> None:
     write(repo.root, {TASK_FILE: tasks(1, 1, 13)})
     said = "changed rules and tasks are not in force here; `gate --with-head-policy` tries them out"
