@@ -59,16 +59,18 @@ def _named(sides: Sides, project: Project) -> tuple[set[str] | None, str]:
     What the branch has begun to configure since the head left it, the head has not taken away.
     """
     ours = sides.policy is sides.head or not sides.conflicts.isdisjoint(sides.config_names)
+    broken = ""
     if sides.merged is not None and not ours:
         merged, wrong = skills_of(sides, sides.merged)
         if not wrong:
             return {s.path for s in merged}, ""
+        broken = "" if sides.conflicts else f"{wrong} (merged with {sides.base_ref})"
     head, wrong = skills_of(sides, sides.head)
     if wrong:
         return None, wrong
     before, wrong = skills_of(sides, sides.base)
     since = set() if wrong else {s.path for s in project.skills} - {s.path for s in before}
-    return {s.path for s in head} | since, ""
+    return {s.path for s in head} | since, broken
 
 
 def mends(sides: Sides) -> bool:

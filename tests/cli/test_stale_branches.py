@@ -95,6 +95,18 @@ def test_a_pattern_that_would_leave_out_a_skill_of_the_branch_needs_a_maintainer
     assert value["message"] == "the configuration names the skill no more: a maintainer must agree"
 
 
+def test_a_merge_that_would_break_the_configuration_is_told(repo: Repo) -> None:
+    """Each side can be read by itself, and both say the same key, which git merges without a conflict."""
+    value: dict[str, Any] = json.loads(config(providers=QUIET))
+    first = json.dumps({"gate": {"margin": 0.1}, **value}, indent=1)
+    last = json.dumps({**value, "gate": {"margin": 0.1}}, indent=1)
+    meanwhile(repo, {CONFIG: first}, {CONFIG: last})
+    done, value = call_json(repo.root, "gate")
+    assert (done.code, value["reason"]) == (0, "unchanged")
+    assert "merging it breaks later gates: skillopt.yml:" in done.lines[0]
+    assert value["message"].endswith("(merged with main)")
+
+
 def test_a_configuration_that_was_mended_meanwhile_is_not_called_broken(repo: Repo) -> None:
     repo.commit({CONFIG: config(providers=QUIET).replace('"concurrency"', '"concurency"')})
     meanwhile(repo, {CONFIG: config(providers=QUIET)})
