@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skillopt_ci.cli.project import (
-    CONFIG_NAMES,
     MISNAMED,
     RENAME,
     Project,
@@ -48,6 +47,7 @@ def find_changes(sides: Sides, project: Project, names: Sequence[str]) -> tuple[
     named, unreadable = _named(sides, project)
     changes = [_as_merged(sides, _change(sides, skill, named)) for skill in project.skills]
     taken = {c.skill.path for c in changes} | {_moved_to(sides, c, named) for c in changes}
+    taken |= {s.path for s in skills_of(sides, sides.base)[0]}  # no new ones: the branch has taken them out since
     changes += [_new(sides, skill) for skill in skills_of(sides, sides.head)[0] if skill.path not in taken]
     require_names(names, [c.skill.name for c in changes])
     return tuple(c for c in changes if not names or c.skill.name in names), unreadable
@@ -58,17 +58,19 @@ def _named(sides: Sides, project: Project) -> tuple[set[str] | None, str]:
 
     What the branch has begun to configure since the head left it, the head has not taken away.
     """
-    ours = sides.policy is sides.head or sides.config_path in sides.conflicts
+    ours = sides.policy is sides.head or not sides.conflicts.isdisjoint(sides.config_names)
+    broken = ""
     if sides.merged is not None and not ours:
         merged, wrong = skills_of(sides, sides.merged)
         if not wrong:
             return {s.path for s in merged}, ""
+        broken = "" if sides.conflicts else f"{wrong} (merged with {sides.base_ref})"
     head, wrong = skills_of(sides, sides.head)
     if wrong:
         return None, wrong
     before, wrong = skills_of(sides, sides.base)
     since = set() if wrong else {s.path for s in project.skills} - {s.path for s in before}
-    return {s.path for s in head} | since, ""
+    return {s.path for s in head} | since, broken
 
 
 def mends(sides: Sides) -> bool:
@@ -82,9 +84,7 @@ def mends(sides: Sides) -> bool:
 
 def skills_of(sides: Sides, tree: Tree) -> tuple[tuple[ResolvedSkill, ...], str]:
     """The skills that a tree configures, none where it has no configuration; and why that cannot be read, if so."""
-    wanted = sides.config_path or ""
-    names = dict.fromkeys((wanted, *(CONFIG_NAMES if wanted in CONFIG_NAMES else ())))
-    found = next((n for n in names if n in tree.glob(n)), None)
+    found = sides.config_in(tree)
     if found is None:
         return (), ""
     try:
@@ -98,7 +98,8 @@ def _change(sides: Sides, skill: ResolvedSkill, named: set[str] | None) -> Chang
     try:
         base = _read(sides.base, skill.path, skill.name)
     except ConfigError as error:
-        return _unreadable(sides, skill, at_commit(error, sides.base_sha))
+        mended = _mended(sides, skill) if named is None or skill.path in named else None
+        return mended or _unreadable(sides, skill, at_commit(error, sides.base_sha))
     if base is None:
         head = _read(sides.head, skill.path, skill.name)
         if named is not None and skill.path not in named:
@@ -132,6 +133,19 @@ def _unreadable(sides: Sides, skill: ResolvedSkill, error: ConfigError) -> Chang
     first = str(error).splitlines()[0]
     why = f"the base's skill cannot be read, so nothing was measured ({first}): a maintainer must agree"
     return Change(skill=skill, base=None, head=head, reason="policy-changed", why=why)
+
+
+def _mended(sides: Sides, skill: ResolvedSkill) -> Change | None:
+    """What merging the head does to a skill that the branch has mended since; None when it has not."""
+    if sides.merged is None or skill.path in sides.conflicts:
+        return None
+    try:
+        tip, merged = (_read(tree, skill.path, skill.name) for tree in (sides.policy, sides.merged))
+    except ConfigError:
+        return None
+    if tip is None or merged is None:
+        return None
+    return Change(skill=skill, base=tip, head=merged, reason=_alike(tip, merged, skill.harness))
 
 
 def _as_merged(sides: Sides, change: Change) -> Change:

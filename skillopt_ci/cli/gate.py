@@ -144,7 +144,7 @@ def _unusable_base(sides: Sides, blank: GateReport, error: ConfigError) -> GateR
         f"the base's configuration cannot be used, so nothing was measured ({str(error).splitlines()[0]}); this change "
         "mends it, or takes it away: a maintainer must agree"
     )
-    edits = config_edits(sides, path)
+    edits = config_edits(sides)
     blank = replace(blank, policy_changed=edits.paths, policy_diffs=edits.diffs)
     return replace(blank, verdict=None, reason="policy-changed", exit_code=_EXITS["policy-changed"], message=said)
 

@@ -48,15 +48,16 @@ def policy_edits(sides: Sides, project: Project, compared: Sequence[str]) -> Pol
     """
     if sides.policy is sides.head:
         return PolicyEdits()
-    patterns = [project.config_path, *_scripts(project), *(t.path for s in project.skills for t in s.tasks)]
     both = (sides.base, sides.head)
+    configs = _configs(sides)
+    patterns = [*configs, *_scripts(project), *(t.path for s in project.skills for t in s.tasks)]
     paths = {p for pattern in patterns for tree in both for p in tree.glob(pattern)}
     changed = sorted(p for p in paths if _bytes(sides.base, p) != _bytes(sides.head, p))
-    shown = [p for p in changed if p == project.config_path or project.config.report.show_heldout]
+    shown = [p for p in changed if p in configs or project.config.report.show_heldout]
     at_base, at_head = ({s.path: s for s in skills_of(sides, tree)[0]} for tree in both)
     suites = []
     for skill in project.skills:
-        files = {p for t in skill.tasks for tree in both for p in tree.glob(t.path)} | {project.config_path}
+        files = {p for t in skill.tasks for tree in both for p in tree.glob(t.path)} | configs
         if skill.name in compared or files & set(changed):
             suites.append(_suite(sides, *(found.get(skill.path, skill) for found in (at_base, at_head))))
     return PolicyEdits(
@@ -66,17 +67,24 @@ def policy_edits(sides: Sides, project: Project, compared: Sequence[str]) -> Pol
     )
 
 
-def config_edits(sides: Sides, path: str) -> PolicyEdits:
+def config_edits(sides: Sides) -> PolicyEdits:
     """What the head does to the configuration alone, which need not be readable."""
-    before, after = (_bytes(tree, path) for tree in (sides.base, sides.head))
-    return PolicyEdits(paths=(path,), diffs=((path, _diff(before, after)),)) if before != after else PolicyEdits()
+    both = [(p, _bytes(sides.base, p), _bytes(sides.head, p)) for p in sorted(_configs(sides))]
+    diffs = tuple((path, _diff(before, after)) for path, before, after in both if before != after)
+    return PolicyEdits(paths=tuple(path for path, _ in diffs), diffs=diffs)
+
+
+def _configs(sides: Sides) -> set[str]:
+    """The configuration that holds, and the one that the head has in its place, which may be another file."""
+    return {path for path in (sides.config_path, sides.config_in(sides.head)) if path}
 
 
 def _scripts(project: Project) -> list[str]:
     """Files of the script graders that the configuration has; those of a task come with it."""
     specs = leaves(grader.as_spec() for entry in project.config.skills for grader in entry.graders)
     listed = [spec.options.get("files") for spec in specs if spec.type == SCRIPT]
-    return [posixpath.normpath(file) for files in listed if isinstance(files, list) for file in files]
+    whole = [files for files in listed if isinstance(files, list) and all(isinstance(f, str) for f in files)]
+    return [posixpath.normpath(file) for files in whole for file in files]
 
 
 def _suite(sides: Sides, before: ResolvedSkill, after: ResolvedSkill) -> SuiteEdits:

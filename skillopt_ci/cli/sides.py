@@ -23,6 +23,7 @@ class Sides:
             files that cannot be merged.
         policy: the tree that configuration, tasks and graders are read from; `policy_sha` is its commit, None for a
             working tree that differs from its commit.
+        config_names: where a configuration is looked for, in this order.
         config_path: the configuration's path on the policy side; None when there is none: first adoption.
         unread: where neither side has one, warnings of files of the head that look like one.
         head_sha: None for a working tree that differs from its commit.
@@ -37,6 +38,7 @@ class Sides:
     base: Tree
     policy: Tree
     head: Tree
+    config_names: tuple[str, ...]
     config_path: str | None
     unread: tuple[Problem, ...] = ()
     merged: Tree | None = None
@@ -47,6 +49,10 @@ class Sides:
         """The branch has gone on, and git cannot say what a merge of the head's commit would be."""
         ruled = self.policy is not self.head and self.policy_sha != self.base_sha
         return ruled and self.head_sha is not None and self.merged is None
+
+    def config_in(self, tree: Tree) -> str | None:
+        """The path of the configuration that is read from a tree; None when there is none."""
+        return next((name for name in self.config_names if name in tree.glob(name)), None)
 
     def project(self) -> Project:
         """The project as the policy side has it. Raises `ConfigError`, with the commit named in every place."""
@@ -82,8 +88,6 @@ def find_sides(
     git = Git.discover(Path.cwd())
     if git is None:
         raise UsageError("gate compares commits, and this is no git repository; run it inside one")
-    root = _root(options, git)
-    folder = inside(git, root)
     head_commit = git.resolve(head or "HEAD")
     if base is None:
         branch = git.default_branch() if into is None else git.branch(into)
@@ -94,9 +98,12 @@ def find_sides(
         base_sha = policy_sha = git.resolve(base)
     dirty = head is None and git.is_dirty()
     head_sha = None if dirty else head_commit
-    head_tree = Below(git.tree(head_commit) if head else git.working_tree(), folder)
+    whole = git.tree(head_commit) if head else git.working_tree()
+    root, names = _place(options, git, whole if head_policy else git.tree(policy_sha))
+    folder = inside(git, root)
+    head_tree = Below(whole, folder)
     policy = head_tree if head_policy else Below(git.tree(policy_sha), folder)
-    found = [n for n in _config_names(options, root) if n in policy.glob(n)]
+    found = [n for n in names if n in policy.glob(n)]
     if head_policy and not found:
         raise UsageError("--with-head-policy: the head has no configuration to take rules from")
     # Up to date with its branch, the head is what a merge would be.
@@ -114,6 +121,7 @@ def find_sides(
         base=Below(git.tree(base_sha), folder),
         policy=policy,
         head=head_tree,
+        config_names=names,
         config_path=found[0] if found else None,
         unread=() if found or options.config else _unread(head_tree, Path.cwd(), git),
     )
@@ -156,16 +164,41 @@ def inside(git: Git, root: Path) -> str:
     return "" if found == "." else found
 
 
-def _root(options: Options, git: Git) -> Path:
+def _place(options: Options, git: Git, policy: Tree) -> tuple[Path, tuple[str, ...]]:
+    """The project's root, and where its configuration is looked for: as the tree with the rules has it.
+
+    What is checked out may be the head, with the file deleted, replaced by a link, or another one in a nearer folder:
+    it is asked only where that tree has none.
+
+    Raises:
+        UsageError: nothing is at the place that --config names, or a link leads away from it.
+    """
+    if options.config is not None:
+        named = Path(os.path.abspath(options.config))  # noqa: PTH100 - no link is followed
+        root = named.parent.parent if named.parent.name == ".github" else named.parent
+        if not _has(git, policy, named):
+            root, name = find_root(options.config, Path.cwd())
+            return root.resolve(), (name,)
+        if root.resolve() != root:
+            raise UsageError(f"--config {options.config}: a link is on the way there, where the base has a folder")
+        return root, (named.relative_to(root).as_posix(),)
+    start = Path.cwd().resolve()
+    for folder in (start, *start.parents):
+        if any(_has(git, policy, folder / name) for name in CONFIG_NAMES):
+            return folder, CONFIG_NAMES
     try:
-        return find_root(options.config, Path.cwd())[0].resolve()
+        return find_root(None, start)[0].resolve(), CONFIG_NAMES
     except UsageError:
-        if options.config is not None:
-            raise
-        return git.root.resolve()  # the head may have deleted it; the base decides
+        return git.root.resolve(), CONFIG_NAMES
 
 
-def _config_names(options: Options, root: Path) -> tuple[str, ...]:
-    if options.config is None:
-        return CONFIG_NAMES
-    return (options.config.resolve().relative_to(root).as_posix(),)
+def _has(git: Git, tree: Tree, place: Path) -> bool:
+    """Whether a tree has a file at a place of this machine, and it is no link."""
+    top = git.root.resolve()
+    if not place.is_relative_to(top):
+        return False
+    try:
+        tree.read(place.relative_to(top).as_posix())
+    except ConfigError:
+        return False
+    return True

@@ -91,7 +91,7 @@ class Git:
                 return None
             found = refused.stdout
         tree, *conflicts = found.decode("utf-8", "surrogateescape").split("\0")
-        return GitTree(self.root, tree.strip()), frozenset(conflicts)
+        return GitTree(self.root, tree.strip()), frozenset(filter(None, conflicts))  # a zero byte is at the end, too
 
     def default_branch(self) -> str:
         """The default branch as a ref to resolve: origin's own word, else origin/main, origin/master, main, master."""

@@ -139,6 +139,22 @@ def test_a_skill_broken_on_the_branch_meanwhile_is_told_with_its_commit(repo: Re
     assert f"(at {sha[:12]})" in done.lines[0]
 
 
+def test_a_skill_that_the_branch_has_mended_since_is_judged_against_what_it_is_now(repo: Repo) -> None:
+    """The head, which left the branch when the skill was broken, has it broken still; the merge has not."""
+    repo.commit({PATH: UNREADABLE})
+    branch(repo)
+    repo.commit({"README.md": "hello\n"})
+    repo("switch", "-q", "main")
+    repo.commit({PATH: GOOD})
+    repo("switch", "-q", "change")
+    assert ended(repo) == (0, "not-applicable", "unchanged")
+    repo.commit({PATH: SKILL})  # a conflict: nothing of it can be merged, and nothing was measured
+    assert ended(repo) == (1, None, "policy-changed")
+    (repo.root / PATH).write_text(UNREADABLE)
+    repo.commit({CONFIG: FINE.replace(PATH, "skills/other/SKILL.md"), "skills/other/SKILL.md": GOOD})
+    assert call(repo.root, "gate").code != 0
+
+
 def test_a_skill_that_moves_into_a_folder_of_agents_is_paired_and_judged(repo: Repo) -> None:
     """No pattern finds hidden folders: the head's configuration names the place."""
     branch(repo)

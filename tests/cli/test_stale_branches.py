@@ -65,6 +65,15 @@ def test_a_skill_that_was_configured_meanwhile_was_not_taken_out(repo: Repo, dir
     assert outcome(repo) == (0, "not-applicable", "unchanged")
 
 
+def test_a_skill_that_the_branch_has_taken_out_meanwhile_is_not_new(repo: Repo) -> None:
+    value: dict[str, Any] = json.loads(config(providers=QUIET))
+    value["skills"].append({**value["skills"][0], "path": OTHER})
+    repo.commit({OTHER: GOOD, CONFIG: json.dumps(value)})
+    meanwhile(repo, {CONFIG: config(providers=QUIET)})
+    value = call_json(repo.root, "gate")[1]
+    assert (value["exit_code"], value["reason"], value["skills"]) == (0, "unchanged", [])
+
+
 def test_tasks_and_rules_that_the_branch_changed_meanwhile_are_not_told_as_edits(repo: Repo) -> None:
     meanwhile(repo, {TASK_FILE: tasks(1, 1, 14), CONFIG: config(providers=QUIET, gate={"margin": 0.1})})
     value = call_json(repo.root, "gate")[1]
@@ -84,6 +93,18 @@ def test_a_pattern_that_would_leave_out_a_skill_of_the_branch_needs_a_maintainer
     assert (value["exit_code"], value["reason"]) == (1, "policy-changed")
     assert [(s["name"], s["reason"]) for s in value["skills"]] == [("other", "policy-changed")]
     assert value["message"] == "the configuration names the skill no more: a maintainer must agree"
+
+
+def test_a_merge_that_would_break_the_configuration_is_told(repo: Repo) -> None:
+    """Each side can be read by itself, and both say the same key, which git merges without a conflict."""
+    value: dict[str, Any] = json.loads(config(providers=QUIET))
+    first = json.dumps({"gate": {"margin": 0.1}, **value}, indent=1)
+    last = json.dumps({**value, "gate": {"margin": 0.1}}, indent=1)
+    meanwhile(repo, {CONFIG: first}, {CONFIG: last})
+    done, value = call_json(repo.root, "gate")
+    assert (done.code, value["reason"]) == (0, "unchanged")
+    assert "merging it breaks later gates: skillopt.yml:" in done.lines[0]
+    assert value["message"].endswith("(merged with main)")
 
 
 def test_a_configuration_that_was_mended_meanwhile_is_not_called_broken(repo: Repo) -> None:
@@ -141,6 +162,15 @@ def test_a_script_that_grades_is_one_of_the_rules(tmp_path: Path) -> None:
     made.commit({"evals/g.py": "print(2)\n"})
     value = call_json(made.root, "gate")[1]
     assert (value["reason"], value["policy_changed"]) == ("unchanged", ["evals/g.py"])
+
+
+@pytest.mark.parametrize("listed", [[1], ["../x", None]])
+def test_a_script_whose_files_are_badly_written_stops_no_other_change(tmp_path: Path, listed: list[Any]) -> None:
+    grader = {"type": "script", "run": ["python", "g.py"], "files": listed}
+    skills = [{"path": PATH, "tasks": [TASK_FILE], "graders": [grader]}]
+    made = repository(tmp_path / "repo", skill=GOOD, sizes=(1, 1, 4), providers=QUIET, skills=skills)
+    meanwhile(made, {"README.md": "hello\n"})
+    assert outcome(made) == (0, "not-applicable", "unchanged")
 
 
 def test_on_a_terminal_the_way_to_try_new_rules_out_is_told(repo: Repo) -> None:
