@@ -4,6 +4,8 @@ BIN := .venv/bin
 # What must have ended before the second part of the tests begins; `.ci/run` installs a browser meanwhile.
 MEANWHILE ?= true
 .PHONY: demo test lint docs bench clean
+# What one process has compiled the next ones read, also where the machine says otherwise: there are a thousand of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 demo: .venv/run.done
 	$(BIN)/python examples/demo/run.py

@@ -1,7 +1,9 @@
 """Settings of the test run."""
 
+import gc
 import os
 import signal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,13 +36,22 @@ LONGEST = (
 )  # fmt: skip
 
 
+# Thousands of tests are objects that stay: to look through them again and again takes a tenth of the time.
+gc.set_threshold(50_000, 20, 20)
+
+
+@cache
+def _is_untraced(path: Path) -> bool:
+    here = Path(__file__).parent
+    return any(path.is_relative_to(here / name) for name in UNTRACED)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is run without tracing, and put the longest tests first."""
-    here = Path(__file__).parent
     for item in items:
-        if any(item.path.is_relative_to(here / name) for name in UNTRACED):
+        if _is_untraced(item.path):
             item.add_marker("untraced")
-    first = {here / name: number for number, name in enumerate(LONGEST)}
+    first = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: first.get(item.path, len(first)))
 
 
