@@ -14,6 +14,7 @@ from typing import Any
 from skillopt_ci.core.trajectory import Message
 from skillopt_ci.providers.base import Completion, Request, Schema
 from skillopt_ci.providers.simulated import Simulated
+from tests.cli.world import call
 from tests.loopback import Call, Reply, chat_reply
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +54,12 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
 def run(root: Path, *args: str, env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
     """Run a command to its end."""
     return finish(start(root, *args, env=env))
+
+
+def undisturbed(root: Path, *args: str) -> tuple[int, str, str]:
+    """As `run`, in this process: what nobody kills needs none of its own, whose imports take a second."""
+    done = call(root, *args, env={"LOCAL_KEY": KEY})
+    return done.code, done.out, done.err
 
 
 def purchases(root: Path) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.world import SKILL, bytes_of, files, write
-from tests.integration.process import KEY, SimulatedServer, finish, purchases, run, start
+from tests.integration.process import KEY, SimulatedServer, finish, purchases, start, undisturbed
 from tests.loopback import Loopback
 
 RESULT = ("best_skill.md", "history.json")
@@ -43,7 +43,7 @@ def folder(root: Path) -> Path:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], int]:
     """What an uninterrupted run leaves, and how much it buys."""
     root = project(tmp_path_factory.mktemp("whole"), 4, {"models": {**SIMULATED["models"], "latency_ms": 0}})
-    code, _, err = run(root, "train", "--quiet")
+    code, _, err = undisturbed(root, "train", "--quiet")
     assert (code, err) == (0, "")
     steps = json.loads((folder(root) / "history.json").read_bytes())
     assert len(steps) > 8
@@ -67,7 +67,7 @@ def test_killed_at_many_points_the_result_is_byte_identical_and_nothing_is_bough
             time.sleep(0.003)
         process.kill()
         kills += finish(process)[0] == -signal.SIGKILL
-    code, _, err = run(root, "train", "--quiet")
+    code, _, err = undisturbed(root, "train", "--quiet")
     assert (code, err) == (0, "")
     assert kills == len(points)
     assert bytes_of(folder(root), RESULT) == expected
@@ -91,7 +91,7 @@ def test_killed_while_it_starts_or_writes_its_files_it_ends_well(
             time.sleep(0.0005)
         process.kill()
         finish(process)
-    code, _, err = run(root, "train", "--quiet", "--generation", "1")
+    code, _, err = undisturbed(root, "train", "--quiet", "--generation", "1")
     assert (code, err) == (0, "")
     first = next(p for p in (root / ".skillopt/runs").iterdir() if _generation(p) == 1)
     assert bytes_of(first, RESULT) == expected
@@ -119,7 +119,7 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
     with Loopback(handler, record=False) as server:
         providers = {"models": {"type": "openai", "base_url": server.openai_url, "api_key_env": "LOCAL_KEY"}}
         root = over_http(tmp_path_factory.mktemp("unbroken"), 4, providers)
-        code, out, err = run(root, "train", "--json", "out.json", "--junit", "out.xml", "--summary", "out.md")
+        code, out, err = undisturbed(root, "train", "--json", "out.json", "--junit", "out.xml", "--summary", "out.md")
         assert code == 0
         assert purchases(root) == handler.count
         assert KEY not in out + err
@@ -165,6 +165,6 @@ def test_an_interruption_records_what_is_in_flight_and_the_same_command_continue
     assert json.loads((root / "out.json").read_bytes())["reason"] == "interrupted"
     assert handler.count - before <= 40 + 2 * 4
     assert purchases(root) == handler.count - before  # nothing that was answered is lost
-    assert run(root, "train", "--quiet")[0] == 0
+    assert undisturbed(root, "train", "--quiet")[0] == 0
     assert handler.count - before == remote.calls
     assert bytes_of(folder(root), RESULT) == remote.result

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.world import bytes_of, files, write
-from tests.integration.process import finish, purchases, run, start
+from tests.integration.process import finish, purchases, start, undisturbed
 
 TRAIN = {"epochs": 2, "batch_size": 6, "minibatch_size": 3, "gate": "strict", "edit_budget": {"start": 2, "end": 2}}
 COMPARE = ("compare", "--methods", "gepa,one-shot", "--quiet")
@@ -32,7 +32,7 @@ def left(root: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], int, list[Any]]:
     root = project(tmp_path_factory.mktemp("whole"), 4, 0)
-    code, _, err = run(root, *COMPARE, "--json", "out.json")
+    code, _, err = undisturbed(root, *COMPARE, "--json", "out.json")
     assert (code, err) == (0, "")
     value = json.loads((root / "out.json").read_bytes())
     return left(root), purchases(root), value["skills"][0]["pairs"]
@@ -49,7 +49,7 @@ def test_killed_at_many_points_a_comparison_ends_the_same(
             time.sleep(0.001)
         process.kill()
         assert finish(process)[0] == -signal.SIGKILL
-    code, _, err = run(root, *COMPARE, "--json", "out.json")
+    code, _, err = undisturbed(root, *COMPARE, "--json", "out.json")
     assert (code, err) == (0, "")
     assert left(root) == expected
     assert purchases(root) == calls
@@ -67,7 +67,7 @@ def test_an_interruption_in_the_middle_of_gepa_is_one(tmp_path: Path, sign: sign
     assert code == 130, err
     assert "the same command continues" in err
     bought = purchases(root)
-    code, _, _ = run(root, "train", "--quiet", "--json", "out.json")
+    code, _, _ = undisturbed(root, "train", "--quiet", "--json", "out.json")
     assert code == 0
     [entry] = json.loads((root / "out.json").read_bytes())["skills"]
     assert entry["generation"] == 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.world import SKILL, bytes_of, call, call_json, files, write
-from tests.integration.process import KEY, run
+from tests.integration.process import KEY, undisturbed
 from tests.loopback import Call, Loopback, Reply, chat_reply, error_reply, messages_reply, scripted
 
 ENV = {"LOCAL_KEY": KEY}
@@ -30,7 +30,7 @@ def test_a_refused_key_ends_it_at_once_with_one_line_and_is_never_shown(
 ) -> None:
     with Loopback(scripted(error_reply(401, f"Incorrect API key provided: {KEY}", code="invalid_api_key"))) as server:
         root = project(tmp_path / "p", server, kind)
-        code, out, err = run(root, command, "--json", "out.json", "--junit", "out.xml")
+        code, out, err = undisturbed(root, command, "--json", "out.json", "--junit", "out.xml")
         assert len(server.calls) <= 4  # what was in flight
     assert code == 5
     told = [line for line in err.splitlines() if "(401)" in line]  # the id of a run may hold those digits

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.world import PATH, SKILL, TASKS, bytes_of, config, files, write
-from tests.integration.process import LEDGER, SimulatedServer, finish, purchases, run, start
+from tests.integration.process import LEDGER, SimulatedServer, finish, purchases, start, undisturbed
 from tests.loopback import Call, Loopback, Reply, error_reply
 
 RESULT = ("best_skill.md", "history.json")
@@ -28,7 +28,7 @@ def project(root: Path, server: Loopback, **changes: Any) -> Path:
 
 
 def trained(root: Path) -> list[dict[str, Any]]:
-    code, _, err = run(root, "train", "--json", "out.json")
+    code, _, err = undisturbed(root, "train", "--json", "out.json")
     assert code in (0, 4), err
     found: list[dict[str, Any]] = json.loads((root / "out.json").read_bytes())["skills"]
     return found
@@ -67,9 +67,9 @@ def test_a_finished_run_that_is_no_longer_in_the_ledger_is_told_with_what_to_do(
         trained(root)
         with contextlib.closing(sqlite3.connect(root / LEDGER)) as ledger, ledger:
             ledger.execute("delete from purchases where run = (select run from runs where event = 'finished' limit 1)")
-        code, _, err = run(root, "train")
+        code, _, err = undisturbed(root, "train")
         assert (code, "invoices is finished: name the other skills with --skill to go on" in err) == (2, True)
-        assert run(root, "train", "--skill", "receipts", "--max-calls", "1000")[0] == 0
+        assert undisturbed(root, "train", "--skill", "receipts", "--max-calls", "1000")[0] == 0
 
 
 def test_a_raised_budget_goes_to_the_skill_that_it_stopped(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_raised_budget_goes_to_the_skill_that_it_stopped(tmp_path: Path) -> No
 
 def turns(root: Path) -> list[str]:
     """The skills in the order in which a `train --next` carries them out; its JSON has that of the configuration."""
-    code, _, err = run(root, "train", "--next", "--json", "out.json")
+    code, _, err = undisturbed(root, "train", "--next", "--json", "out.json")
     assert code in (0, 4), err
     assert [s["name"] for s in json.loads((root / "out.json").read_bytes())["skills"]] == ["invoices", "receipts"]
     return [line.partition(":")[0] for line in err.splitlines() if ": run " in line]
@@ -139,5 +139,5 @@ def test_what_one_skill_lacks_is_not_bought_for_what_another_has_spent(
     with Loopback(once, record=False) as server:
         root = project(tmp_path / "p", server, budget={"calls": limit}, concurrency=1)
         for _ in range(2):  # the second time the call that failed could be bought
-            assert run(root, *command, "--json", "out.json")[0] == 4
+            assert undisturbed(root, *command, "--json", "out.json")[0] == 4
             assert purchases(root) == limit
