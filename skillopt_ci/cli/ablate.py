@@ -15,7 +15,6 @@ from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.viewer import by_task, write_view
 from skillopt_ci.cli.work import Subject, Work, at_work, limits_of, ready_subjects, require_prices, simulated
 from skillopt_ci.core.compare import Comparison, compare
-from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
 from skillopt_ci.core.task import SPLITS
 from skillopt_ci.core.texts import plural
@@ -45,7 +44,7 @@ def _ablate(console: Console, options: Options, split: str, runs: int) -> int:
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         subjects = ready_subjects(work, skills, split)
-        work.count(_name(subject, split) for subject in subjects)
+        work.count(subject.run("ablate", split) for subject in subjects)
         rows = [_one(work, subject, split, runs) for subject in subjects]
         paid, replayed = work.meter.paid, work.meter.replayed
     missing = any(row["verdict"] is None for row, _ in rows)
@@ -62,15 +61,10 @@ def _ablate(console: Console, options: Options, split: str, runs: int) -> int:
     return code
 
 
-def _name(subject: Subject, split: str) -> str:
-    """The run that buys."""
-    return digest(["ablate", subject.skill.fingerprint(), subject.suite.digest, subject.text.digest, split])[:16]
-
-
 def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str, object], str]:
     skill, full, tasks = subject.skill, subject.text, subject.tasks
     empty = full.with_body("")
-    name = _name(subject, split)
+    name = subject.run("ablate", split)
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
     require_trust(work, skill, tasks, run=name, meters=meters)

@@ -14,7 +14,6 @@ from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project
 from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.work import Subject, Work, at_work, limits_of, ready_subjects, require_prices, simulated
-from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
 from skillopt_ci.core.verdict import EvalEntry
 from skillopt_ci.engine.base_runs import fill_base
@@ -40,7 +39,7 @@ def _baseline(console: Console, options: Options) -> int:
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         subjects = ready_subjects(work, skills)
-        work.count(map(_name, subjects))
+        work.count(subject.run("baseline") for subject in subjects)
         entries = tuple(_one(work, subject) for subject in subjects)
         report = scored(work, entries)
     says = simulated(refs)
@@ -58,15 +57,10 @@ def _baseline(console: Console, options: Options) -> int:
     return report.exit_code
 
 
-def _name(subject: Subject) -> str:
-    """The run that buys."""
-    return digest(["baseline", subject.skill.fingerprint(), subject.suite.digest, subject.text.digest])[:16]
-
-
 def _one(work: Work, subject: Subject) -> EvalEntry:
     """Fill the stored runs of one skill on one target up to `gate.base_runs`; old ones are replaced by new ones."""
     skill, base, tasks = subject.skill, subject.text, subject.tasks
-    name = _name(subject)
+    name = subject.run("baseline")
     meters = [work.meter, work.skill_meter(skill, name)]
     stored = read_base(work, skill, base, tasks, meters=meters, now=None)
     runs = skill.gate.base_runs

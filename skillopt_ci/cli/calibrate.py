@@ -17,7 +17,6 @@ from skillopt_ci.cli.work import Subject, Work, at_work, limits_of, ready_subjec
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.calibrate import GATES, RUNS, Calibration, Characteristics, Golden, calibrate
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
-from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.runs import Rows, missing_share
 from skillopt_ci.core.skill import Skill
@@ -50,7 +49,7 @@ def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> 
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         subjects = ready_subjects(work, skills)
-        work.count(map(_name, subjects))
+        work.count(subject.run("calibrate") for subject in subjects)
         rows = [_one(work, subject, repeats, gates) for subject in subjects]
         paid, replayed = work.meter.paid, work.meter.replayed
     value = {
@@ -65,15 +64,10 @@ def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> 
     return 0
 
 
-def _name(subject: Subject) -> str:
-    """The run that buys."""
-    return digest(["calibrate", subject.skill.fingerprint(), subject.suite.digest, subject.text.digest])[:16]
-
-
 def _one(work: Work, subject: Subject, repeats: int, gates: int) -> tuple[dict[str, object], str]:
     """Buy the runs once, simulate gates from them, then check with a few real ones on runs of their own."""
     skill, measured, tasks = subject.skill, subject.text, subject.tasks
-    name = _name(subject)
+    name = subject.run("calibrate")
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
     require_trust(work, skill, tasks, run=name, meters=meters)

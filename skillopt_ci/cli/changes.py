@@ -137,15 +137,10 @@ def _unreadable(sides: Sides, skill: ResolvedSkill, error: ConfigError) -> Chang
 
 def _mended(sides: Sides, skill: ResolvedSkill) -> Change | None:
     """What merging the head does to a skill that the branch has mended since; None when it has not."""
-    if sides.merged is None or skill.path in sides.conflicts:
-        return None
     try:
-        tip, merged = (_read(tree, skill.path, skill.name) for tree in (sides.policy, sides.merged))
+        return _merged(sides, skill)
     except ConfigError:
         return None
-    if tip is None or merged is None:
-        return None
-    return Change(skill=skill, base=tip, head=merged, reason=_alike(tip, merged, skill.harness))
 
 
 def _as_merged(sides: Sides, change: Change) -> Change:
@@ -153,15 +148,26 @@ def _as_merged(sides: Sides, change: Change) -> Change:
 
     git follows a file that the branch has moved meanwhile: an edit of the file at its old place arrives at the new one.
     """
-    skill = change.skill
-    if not change.reason or change.reason == "policy-changed" or sides.merged is None or skill.path in sides.conflicts:
+    if not change.reason or change.reason == "policy-changed":
         return change
+    merged = _merged(sides, change.skill)
+    return merged if merged is not None and merged.reason != "unchanged" else change
+
+
+def _merged(sides: Sides, skill: ResolvedSkill) -> Change | None:
+    """What merging the head does to the branch's skill; None where git cannot say, or one of them has it no more.
+
+    Raises:
+        ConfigError: the branch's skill, or the merged one, cannot be read.
+    """
+    if sides.merged is None or skill.path in sides.conflicts:
+        return None
     try:
         tip, merged = (_read(tree, skill.path, skill.name) for tree in (sides.policy, sides.merged))
     except ConfigError as error:
         raise at_commit(error, sides.policy_sha) from error
-    if tip is None or merged is None or tip.digest == merged.digest:  # None: the head has moved it itself
-        return change
+    if tip is None or merged is None:  # the head has moved it itself
+        return None
     return Change(skill=skill, base=tip, head=merged, reason=_alike(tip, merged, skill.harness))
 
 

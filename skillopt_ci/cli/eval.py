@@ -17,7 +17,6 @@ from skillopt_ci.cli.trust import require_trust
 from skillopt_ci.cli.viewer import by_task, unread, write_view
 from skillopt_ci.cli.work import Subject, Work, at_work, limits_of, ready_subjects, require_prices, simulated
 from skillopt_ci.core.compare import TOO_MUCH_MISSING
-from skillopt_ci.core.digest import digest
 from skillopt_ci.core.rollout import evaluate
 from skillopt_ci.core.task import SPLITS
 from skillopt_ci.core.texts import plural
@@ -82,7 +81,7 @@ def _eval(console: Console, options: Options, split: str, runs: int) -> int:
     require_prices(limits_of(options, project), refs)
     with at_work(console, options, project) as work:
         subjects = ready_subjects(work, skills, split)
-        work.count(_name(subject, split) for subject in subjects)
+        work.count(subject.run("eval", split) for subject in subjects)
         entries = tuple(_one(work, subject, split, runs) for subject in subjects)
         report = scored(work, entries)
     says = simulated(refs)
@@ -112,15 +111,10 @@ def scored(work: Work, entries: tuple[EvalEntry, ...]) -> EvalReport:
     )
 
 
-def _name(subject: Subject, split: str) -> str:
-    """The run that buys."""
-    return digest(["eval", subject.skill.fingerprint(), subject.suite.digest, subject.text.digest, split])[:16]
-
-
 def _one(work: Work, subject: Subject, split: str, runs: int) -> EvalEntry:
     project = work.project
     skill, measured, suite, tasks = subject.skill, subject.text, subject.suite, subject.tasks
-    name = _name(subject, split)
+    name = subject.run("eval", split)
     meter = work.skill_meter(skill, name)
     lab = work.workshop.lab(skill, work.progress, run=name, meters=[work.meter, meter])
     times = f"{plural(runs, 'run')} each"

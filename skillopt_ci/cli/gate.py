@@ -30,8 +30,6 @@ _WORDS = {
     "new-skill": "the base has no such skill yet: nothing to compare with",
     "unchanged": "no configured skill changed",
     "body-unchanged": "only frontmatter or bundled files changed, which direct chat never sends to the target",
-    "policy-changed": "the skill or its configuration was deleted, or renamed beyond recognition: a maintainer must "
-    "agree",
     "needs-maintainer": "no key here, as in every pull request from a fork: a maintainer reviews it and runs the gate "
     "for its head commit",
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from skillopt_ci.cli.console import Console
 from skillopt_ci.core.rollout import Failure, Rollout
-from skillopt_ci.core.spend import Spend, call_words, format_usd
+from skillopt_ci.core.spend import Spend, spend_words
 from skillopt_ci.report.escape import one_line
 
 if TYPE_CHECKING:
@@ -194,9 +194,3 @@ def _plain(cell: str) -> "Text":
 def progress_for(console: Console, spent: Callable[[], Spend]) -> PlainProgress:
     """The progress that fits where stderr goes."""
     return LiveProgress(console, spent) if console.live else PlainProgress(console, spent)
-
-
-def spend_words(spend: Spend) -> str:
-    """A spend in a few words; an unknown price is said."""
-    usd = "price unknown" if spend.usd is None else f"${format_usd(spend.usd)}"
-    return f"{call_words(spend.calls)}, {usd}"

@@ -16,7 +16,6 @@ from skillopt_ci.cli.openings import times_opened
 from skillopt_ci.cli.options import Options, spending, viewer_option
 from skillopt_ci.cli.origin import origin, provenance
 from skillopt_ci.cli.output import leave_results, run_pages
-from skillopt_ci.cli.progress import spend_words
 from skillopt_ci.cli.project import Project, open_project
 from skillopt_ci.cli.replay import as_it_was, going_on, require_same_end
 from skillopt_ci.cli.training import Plan, carry_out, plan_run, run_folder
@@ -24,7 +23,7 @@ from skillopt_ci.cli.turns import in_turn
 from skillopt_ci.cli.work import Work, at_work, limits_of, require_prices, require_ready, simulated, told
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.history import TrainResult
-from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.spend import Spend, spend_words
 from skillopt_ci.core.unanswered import unanswered
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.errors import BudgetReachedError, InconclusiveError, ProviderDownError, UsageError

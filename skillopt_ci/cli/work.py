@@ -16,6 +16,7 @@ from skillopt_ci.cli.project import Project, read_skill, read_suite
 from skillopt_ci.config.access import ledger_seal, pricer, secret_values
 from skillopt_ci.config.resolve import ModelRef, ResolvedSkill
 from skillopt_ci.config.schema import Config
+from skillopt_ci.core.digest import digest
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.core.task import Suite, Task
@@ -205,6 +206,11 @@ class Subject:
     def tasks(self) -> tuple[Task, ...]:
         """Those of its splits."""
         return self.suite.of(self.splits)
+
+    def run(self, command: str, *more: object) -> str:
+        """The id of the run of a command that buys for it; `more` is what else tells runs apart."""
+        parts = [command, self.skill.fingerprint(), self.suite.digest, self.text.digest, *more]
+        return digest(parts)[:16]
 
 
 def ready_subjects(work: Work, skills: Iterable[ResolvedSkill], split: str | None = None) -> list[Subject]:

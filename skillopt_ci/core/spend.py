@@ -80,3 +80,9 @@ def format_usd(amount: Decimal) -> str:
 def call_words(calls: int) -> str:
     """`1 call`, `1,200 calls`."""
     return f"{calls:,} call{'' if calls == 1 else 's'}"
+
+
+def spend_words(spend: Spend) -> str:
+    """A spend in a few words; an unknown price is said."""
+    usd = "price unknown" if spend.usd is None else f"${format_usd(spend.usd)}"
+    return f"{call_words(spend.calls)}, {usd}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from skillopt_ci.core.history import Step
-from skillopt_ci.core.spend import Spend, call_words, format_usd
+from skillopt_ci.core.spend import spend_words
 from skillopt_ci.core.texts import plural
 from skillopt_ci.report.edits import kept_scores, reason_of
 from skillopt_ci.report.escape import one_line
@@ -55,12 +55,6 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
         ]
         lines.append("  ".join(shown))
     return lines
-
-
-def spend_words(spend: Spend) -> str:
-    """A spend in a few words; an unknown price is said."""
-    usd = "price unknown" if spend.usd is None else f"${format_usd(spend.usd)}"
-    return f"{call_words(spend.calls)}, {usd}"
 
 
 def _subject(s: Subject, width: int, *, named: bool) -> list[str]:
