@@ -157,7 +157,8 @@ def _final(console: Console, repository: Repository, place: Place, path: Path) -
         console.warn(f"#{pull.number} is at {pull.head_sha[:12]} now: no comment about {place.sha[:12]}")
     elif pull is not None:
         hint = accept_hint(accept_label(place.sha)) if result.state == "failure" and accepted is None else ""
-        _comment(console, repository, pull, comment_text(result, place.run_url, accepted, hint))
+        text = comment_text(result, place.run_url, accepted, hint)
+        _comment(console, repository, pull, text, new=not result.about_nothing)
     code = 0 if accepted else result.exit_code
     return {
         "exit_code": code,
@@ -206,9 +207,9 @@ def _accepted(repository: Repository, pull: Pull, result: GateResult, place: Pla
     return (Accepted(by=found.by, reason=found.reason) if found else None), why
 
 
-def _comment(console: Console, repository: Repository, pull: Pull, text: str) -> None:
+def _comment(console: Console, repository: Repository, pull: Pull, text: str, *, new: bool) -> None:
     """The comment is nice to have: the status is what counts."""
     try:
-        put_comment(repository, pull.number, TOPIC, text)
+        put_comment(repository, pull.number, TOPIC, text, new=new)
     except ForgeError as error:
         console.warn(f"no comment on #{pull.number}: {error}")

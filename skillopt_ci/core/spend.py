@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Usage
 
 
@@ -77,12 +78,7 @@ def format_usd(amount: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
-def call_words(calls: int) -> str:
-    """`1 call`, `1,200 calls`."""
-    return f"{calls:,} call{'' if calls == 1 else 's'}"
-
-
 def spend_words(spend: Spend) -> str:
     """A spend in a few words; an unknown price is said."""
     usd = "price unknown" if spend.usd is None else f"${format_usd(spend.usd)}"
-    return f"{call_words(spend.calls)}, {usd}"
+    return f"{plural(spend.calls, 'call')}, {usd}"

@@ -7,17 +7,18 @@ from skillopt_ci.forge.repository import Repository
 COMMENT_LIMIT = 60_000  # the host refuses 65,536; measured in UTF-16 units, as it counts
 
 
-def put_comment(repository: Repository, number: int, topic: str, text: str) -> bool:
+def put_comment(repository: Repository, number: int, topic: str, text: str, *, new: bool = True) -> bool:
     """Make the comment say `text` (safe Markdown, at most 60,000 characters); whether anything was sent.
 
-    It is found by its hidden first line, among the comments of our own account only: anybody can copy the line.
+    It is found by its hidden first line, among the comments of our own account only: anybody can copy the line. With
+    `new` False one that is there is corrected, and none is begun.
     """
     first = f"<!-- skillopt-ci:{topic} -->"
     body = f"{first}\n{text.strip()}\n"
     if len(body.encode("utf-16-le", "replace")) // 2 > COMMENT_LIMIT:
         raise ForgeError(f"a comment of more than {COMMENT_LIMIT} characters; this is a bug, please report it")
     found = find_comment(repository, number, first)
-    if found is None:
+    if found is None and new:
         try:
             repository.create_comment(number, body)
         except ForgeError:
@@ -26,7 +27,7 @@ def put_comment(repository: Repository, number: int, topic: str, text: str) -> b
             if found is None:
                 raise
     if found is None or same_text(found.body, body):
-        return found is None
+        return found is None and new
     repository.edit_comment(found.id, body)
     return True
 

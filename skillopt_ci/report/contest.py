@@ -2,7 +2,7 @@
 
 from skillopt_ci.core.contest import Contest, ContestReport, Duel, MethodRow
 from skillopt_ci.core.history import effect_json, rounded
-from skillopt_ci.core.spend import Spend, call_words, format_usd
+from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.texts import plural
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.jsonout import Json, marked, side_json, spend_json
@@ -188,4 +188,4 @@ def contest_junit(report: ContestReport) -> str:
 
 def _cost(spend: Spend) -> str:
     usd = "price unknown" if spend.usd is None else f"{format_usd(spend.usd)} USD"
-    return f"{call_words(spend.calls)}, {usd}"
+    return f"{plural(spend.calls, 'call')}, {usd}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from skillopt_ci.core.spend import call_words
+from skillopt_ci.core.texts import plural
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import md_code, md_text, one_line
 from skillopt_ci.report.parts import SIMULATED, capped, gain, ids, points, table
@@ -56,6 +56,13 @@ class GateResult:
         """The commit that was judged; None when the gate did not get that far."""
         sha = self.value["head"]["sha"]
         return None if sha is None else str(sha)
+
+    @property
+    def about_nothing(self) -> bool:
+        """No skill and nothing that judges skills was changed: no comment is worth its e-mails."""
+        return (
+            self.value["verdict"] == "not-applicable" and not self.value["skills"] and not self.value["policy_changed"]
+        )
 
     @property
     def exit_code(self) -> int:
@@ -142,7 +149,7 @@ def comment_text(result: GateResult, run_url: str, accepted: Accepted | None, hi
     paid = value["spend"]["paid"]
     usd = "price unknown" if paid["usd"] is None else f"{paid['usd']} USD"
     report = f" Report: {run_url} ." if run_url else ""
-    blocks.append(f"{shas}{policy}. Paid: {call_words(paid['calls'])}, {usd}.{report}")
+    blocks.append(f"{shas}{policy}. Paid: {plural(paid['calls'], 'call')}, {usd}.{report}")
     return capped(blocks, COMMENT_ROOM)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from skillopt_ci.core.spend import Spend, call_words, format_usd
+from skillopt_ci.core.spend import Spend, format_usd
 from skillopt_ci.core.stats import Effect
+from skillopt_ci.core.texts import plural
 from skillopt_ci.report.escape import md_text
 
 LIMIT = 60_000
@@ -87,4 +88,4 @@ def _spend(spend: Spend) -> str:
     told = f"{spend.usage.input_tokens:,} + {spend.usage.output_tokens:,} tokens"
     tokens = told if spend.tokens_told else "tokens unknown"
     usd = "price unknown" if spend.usd is None else f"{format_usd(spend.usd)} USD"
-    return f"{call_words(spend.calls)}, {tokens}, {usd}"
+    return f"{plural(spend.calls, 'call')}, {tokens}, {usd}"

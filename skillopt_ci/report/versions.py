@@ -9,8 +9,9 @@ from skillopt_ci.core.compare import TaskPair, cluster_differences, interval_run
 from skillopt_ci.core.history import EditRecord, Step, rounded
 from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.skill import Skill
-from skillopt_ci.core.spend import Spend, call_words
+from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect, plus_two
+from skillopt_ci.core.texts import plural
 from skillopt_ci.report.jsonout import Json
 from skillopt_ci.report.page.from_run import read_page
 from skillopt_ci.report.page.model import Report, Side, Subject, TaskRow, Values, mean
@@ -135,7 +136,7 @@ def compared_page(c: Compared) -> Report:
     for name, version in (("A", c.a), ("B", c.b)):
         if version.spend is not None:
             usd = "price unknown" if version.spend.usd is None else f"{version.spend.usd:f} USD"
-            notes.append(f"{name} cost {call_words(version.spend.calls)}, {usd}")
+            notes.append(f"{name} cost {plural(version.spend.calls, 'call')}, {usd}")
     subject = Subject(
         name=c.b.skill.name,
         target=c.b.target,

@@ -345,6 +345,22 @@ class TestPublish:
         done, value = self.publish(opened, str(gate(opened, verdict, reason, code)))
         assert (done.code, value["state"], opened.hub.store.statuses[-1]["state"]) == (code, state, state)
 
+    def test_where_nothing_is_judged_a_comment_is_corrected_and_none_is_begun(self, opened: Here) -> None:
+        nothing = str(gate(opened, "not-applicable", "unchanged", 0, skills=[], policy_changed=[]))
+        assert self.publish(opened, nothing)[1]["state"] == "success"
+        assert opened.hub.store.comments == []
+        self.publish(opened, str(gate(opened, "regression", "loss-shown", 1)))
+        nothing = str(gate(opened, "not-applicable", "unchanged", 0, skills=[], policy_changed=[]))
+        self.publish(opened, nothing)
+        (comment,) = opened.hub.store.comments
+        assert "### Skill gate: NOT APPLICABLE" in comment["body"]
+
+    @pytest.mark.parametrize("kept", [{"skills": []}, {"policy_changed": []}])
+    def test_a_new_skill_or_changed_tasks_are_worth_a_comment(self, opened: Here, kept: dict[str, Any]) -> None:
+        changes = {"policy_changed": ["evals/invoices/tasks.jsonl"]} | kept
+        self.publish(opened, str(gate(opened, "not-applicable", "unchanged", 0, **changes)))
+        assert len(opened.hub.store.comments) == 1
+
     def test_no_status_for_what_needs_a_maintainer(self, opened: Here) -> None:
         done, value = self.publish(opened, str(gate(opened, None, "needs-maintainer", 0)))
         assert (done.code, value["state"], opened.hub.store.statuses) == (0, None, [])

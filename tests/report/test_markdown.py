@@ -9,9 +9,10 @@ from skillopt_ci.core.compare import Comparison
 from skillopt_ci.core.history import NOT_AGAIN
 from skillopt_ci.core.merge_gate import MergeRule, look
 from skillopt_ci.core.screening import Screening, ScreenRule, why_not
-from skillopt_ci.core.spend import Spend, call_words
+from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.stats import Effect
 from skillopt_ci.core.suite_edits import SuiteEdits
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.core.verdict import EvalReport, SkillVerdict
 from skillopt_ci.report.markdown import eval_summary, gate_summary, pull_request_sections, train_summary, verdict_line
@@ -397,7 +398,7 @@ class TestEval:
 
 class TestParts:
     def test_numbers(self) -> None:
-        assert (call_words(0), call_words(1), call_words(1200)) == ("0 calls", "1 call", "1,200 calls")
+        assert (plural(0, "call"), plural(1, "call"), plural(1200, "call")) == ("0 calls", "1 call", "1,200 calls")
         assert (points(0.705), points(None), gain(0.095), gain(-0.0001), gain(0)) == (
             "70.5",
             "not measured",
