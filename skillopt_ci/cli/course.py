@@ -3,7 +3,10 @@
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+from skillopt_ci.core.costs import Shape
+from skillopt_ci.core.expected import closing_calls, reading_calls
 from skillopt_ci.core.history import TrainResult
 from skillopt_ci.core.spend import Limits
 from skillopt_ci.engine.ration import LIMIT, Ration
@@ -16,13 +19,13 @@ class Course:
     So neither an interruption nor another run that bought some of them before moves the end.
     """
 
-    def __init__(self, ends_at: int | None, *, kept: int) -> None:
-        """`ends_at`: calls of the whole run, None ends it nowhere; `kept`: those that no rollout may have."""
+    def __init__(self, ends_at: int | None, shape: Shape) -> None:
+        """`ends_at`: calls of the whole run, its closing comparison included; None ends it nowhere."""
         self._ends_at = ends_at
         self.asked = Meter(Limits())
         """Counts the optimizer's calls."""
-        rollouts = sys.maxsize if ends_at is None else ends_at - kept
-        self.ration = Ration(rollouts, lambda: self.asked.total.calls)
+        rollouts = sys.maxsize if ends_at is None else ends_at - closing_calls(shape)
+        self.ration = Ration(rollouts, lambda: self.asked.total.calls, partial(reading_calls, shape))
         """For the lab that training measures with."""
 
     def keeping(self, keep: Callable[[int], None]) -> Callable[[int], None]:

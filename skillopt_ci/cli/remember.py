@@ -34,7 +34,8 @@ def remember(console: Console, project: Project, names: Sequence[str], login: st
             closed = rejected_by_reviewers(repository, skill.name, inside + skill.path, inside)
             own = [line for run in runs if run.config["name"] == skill.name for line in _lines(run)]
             told = {line for line in closed if line}
-            data = merge_lines(read_memory_file(path).splitlines(), [x for x in own if x not in told], closed)
+            old = read_memory_file(path).splitlines()
+            data = merge_lines([line for line in (*old, *own) if line not in told], closed)
             if data:
                 write_text(path, console.scrub(data.decode("utf-8", "replace")))
             total += data.count(b"\n")

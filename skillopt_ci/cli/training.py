@@ -17,7 +17,6 @@ from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.config.schema import Train
 from skillopt_ci.core.digest import digest
-from skillopt_ci.core.expected import ending_calls
 from skillopt_ci.core.generations import RunRecord, evidence_of, next_generation, read_records, run_id
 from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
 from skillopt_ci.core.leakage import leakage_of
@@ -187,7 +186,7 @@ def carry_out(work: Work, plan: Plan, meter: Meter) -> TrainResult:
         for o in skill.each_target()
     )
     others = [(o.target.label, other) for o, other in zip(skill.each_target()[1:], labs, strict=True)]
-    course = Course(plan.ends_at, kept=ending_calls(shape_of(skill, suite)))
+    course = Course(plan.ends_at, shape_of(skill, suite))
     method = work.workshop.method(skill, run=plan.run_id, meters=[*meters, course.asked])
     require_trust(work, skill, suite.tasks, run=plan.run_id, meters=meters)
     # A finished run that is named again buys nothing: limits of today do not end it earlier than it ended then.

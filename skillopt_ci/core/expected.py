@@ -119,9 +119,9 @@ def closing_calls(shape: Shape) -> int:
     return 2 * shape.test * shape.confirm_runs * shape.targets
 
 
-def ending_calls(shape: Shape) -> int:
-    """Calls that nobody may take before a run ends: of its closing comparison, and of the optimizer after a batch."""
-    return closing_calls(shape) + ceil(min(shape.batch_size, shape.train) / shape.minibatch_size) + 3
+def reading_calls(shape: Shape, rollouts: int) -> int:
+    """Calls of the optimizer about a batch of so many rollouts at most: readers of both kinds, a merge, a ranking."""
+    return ceil(rollouts / shape.minibatch_size) + 3 if rollouts else 0
 
 
 def ends_at(shape: Shape, most: int, likely: int, over: float) -> int:

@@ -51,9 +51,10 @@ def slow_update_step(bench: Bench, state: State, before: Skill, epoch: int) -> S
         or bench.leakage.find(candidate.body, state.skill.body)
         or ("says what the skill says already" if repeats(outside, candidate.body) else None)
     )
-    if refused:
-        record = EditRecord(edit=edit, status="refused", reason=refused)
-        return skipped(bench, replace(blank, edits=(record,)), "refused by policy", spent)
+    if why := refused or state.not_again.get(edit.advice()):
+        record = EditRecord(edit=edit, status="refused", reason=why)
+        reason = "refused by policy" if refused else "it was rejected before"
+        return skipped(bench, replace(blank, edits=(record,)), reason, spent)
     blank = replace(blank, edits=(EditRecord(edit=edit, status="kept"),))
     return gated(bench, state, blank, candidate, spent)
 

@@ -67,11 +67,12 @@ def perfect(state: State) -> bool:
 
 
 def result_of(state: State, start_val: Evaluation, stopped: str, stopped_by: str) -> TrainResult:
-    """What a state has come to."""
+    """What a state has come to: of the start all runs count, those that gates asked for with the first."""
+    known = [start_val, *(s.decision.incumbent for s in state.steps if s.decision), state.val]
     return TrainResult(
         start=state.start,
         best=state.skill,
-        start_val=start_val,
+        start_val=[e for e in known if e is not None and e.skill == state.start.digest][-1],
         best_val_mean=state.mean,
         steps=state.steps,
         stopped=stopped,

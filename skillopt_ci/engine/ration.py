@@ -8,8 +8,17 @@ from skillopt_ci.errors import BudgetReachedError
 LIMIT = "rollouts"  # the name of what ends a run here
 
 
+READ = ("train/", "slow/")  # streams of rollouts that an optimizer is asked about
+
+
 def _nothing() -> int:
     """Only rollouts count."""
+    return 0
+
+
+def _nobody(rollouts: int) -> int:
+    """No optimizer's calls count."""
+    del rollouts
     return 0
 
 
@@ -20,10 +29,19 @@ class Ration:
     is begun again does not pay for its first tasks twice.
     """
 
-    def __init__(self, rollouts: int, beside: Callable[[], int] = _nothing) -> None:
-        """Nothing is taken yet. `beside`: what else has used it up when a batch begins."""
+    def __init__(
+        self, rollouts: int, beside: Callable[[], int] = _nothing, reading: Callable[[int], int] = _nobody
+    ) -> None:
+        """Nothing is taken yet.
+
+        Args:
+            rollouts: that there are.
+            beside: what else has used it up when a batch begins.
+            reading: what else so many rollouts are going to take, once an optimizer reads them.
+        """
         self.rollouts = rollouts
         self._beside = beside
+        self._reading = reading
         self._taken: set[tuple[str, Sample]] = set()
         self._kept_back = 0
 
@@ -39,7 +57,8 @@ class Ration:
             BudgetReachedError: fewer are left, less what is kept back.
         """
         after = self._taken.union(rollouts)
-        if len(after) + self._beside() > self.rollouts - self._kept_back:
+        read = sum(sample.stream.startswith(READ) for _, sample in rollouts)
+        if len(after) + self._beside() + self._reading(read) > self.rollouts - self._kept_back:
             raise BudgetReachedError(
                 f"{self.used} of the {self.rollouts} rollouts of this method are used", limit=LIMIT
             )

@@ -188,7 +188,7 @@ def _promising(skill: Skill, records: Sequence[EditRecord]) -> list[EditRecord]:
         tried = [records[n] for n in (*half, i)]
         if len(half) < len(bundle) // 2 and len(composed(skill, tried).applied) == len(tried):
             half.append(i)
-    reason = "its bundle was not kept; tried again with the better half of it"
+    reason = "its bundle was not kept; the better half of it gets another gate, as far as the budget goes"
     return [replace(r, status="undecided", reason=reason) if i in half else r for i, r in enumerate(records)]
 
 

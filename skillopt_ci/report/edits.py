@@ -81,5 +81,5 @@ def not_kept(steps: Iterable[Step]) -> list[tuple[Step, EditRecord]]:
         if record.status != "waiting" or last[record.edit.key()] == step.number
         if step.kind != "edit" or record.status not in _OPEN or tried[record.edit.key()] == step.number
         if record.status != "kept" or step.action != "accept"
-        if step.kind != "prune" or record.status not in ("kept", "rejected")  # these stay in the skill
+        if step.kind != "prune" or record.status == "pruned"  # the others stay in the skill
     ]

@@ -9,10 +9,11 @@ from skillopt_ci.core.expected import (
     Expected,
     by_earlier_runs,
     by_plan,
-    ending_calls,
+    closing_calls,
     ends_at,
     expected_calls,
     pass_rate,
+    reading_calls,
     within,
 )
 from skillopt_ci.core.screening import ScreenRule
@@ -136,7 +137,8 @@ def test_where_earlier_runs_were_ended_by_their_plan_makes_no_run_shorter(calls:
 def test_other_targets_are_compared_at_the_end_too() -> None:
     one, three = (expected_calls(replace(DEMO, targets=n), MANY, 0.0) for n in (1, 3))
     assert three.likely - one.likely == 2 * 200
-    assert ending_calls(replace(DEMO, targets=3)) == 3 * 200 + 3 + 3
+    assert closing_calls(replace(DEMO, targets=3)) == 3 * 200
+    assert [reading_calls(DEMO, rollouts) for rollouts in (0, 1, 12, 24)] == [0, 1 + 3, 3 + 3, 6 + 3]
 
 
 @given(st.integers(1, 200), st.integers(1, 60), st.integers(1, 12), st.floats(0, 1), st.floats(0, 1e300))
@@ -150,7 +152,8 @@ def test_a_run_ends_by_its_plan_within_the_bound_and_has_room_for_its_end(
     end = ends_at(shape, most, found.likely, over)
     assert found.likely <= end <= most
     assert end >= ends_at(shape, most, found.likely, over / 2)
-    assert end > ending_calls(shape) + val  # the start can be measured, whatever `likely` was
+    ending = closing_calls(shape) + reading_calls(shape, min(shape.batch_size, train))
+    assert end > ending + val  # the start can be measured, whatever `likely` was
     told = by_plan(found, end)
     assert (told.likely, told.ends_at) == (found.likely, end)
     assert told.likely <= told.high <= end

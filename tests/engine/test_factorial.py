@@ -190,6 +190,18 @@ def test_a_budget_that_ends_a_trial_has_room_for_the_gate_of_what_was_found(roll
     assert result.stopped_by == "rollouts"
 
 
+@pytest.mark.parametrize("calls", range(370, 450, 4))
+def test_what_the_optimizer_is_asked_last_leaves_the_gate_its_room(calls: int) -> None:
+    optimizer, harness = Scripted([VAIN, EDITS[:4], []]), Script(adds_up)
+    ration = Ration(calls, lambda: 9 * len(optimizer.asked), lambda rollouts: 9 if rollouts else 0)
+    measured = Lab(harness, lambda _: Reader(), Pool(4), Hears(), "1/1").rationed(ration)
+    made = {"screen": RULE, "train": TRAIN, "val": VAL, "batch_size": 24, "epochs": 20, "slow_update": False}
+    made |= {"lab": measured, "keep_back": ration.keep_back, "budget_start": 4, "budget_end": 4}
+    result, _ = run(bench(optimizer, harness, **made), skill("x\n"))
+    assert ration.used + 9 * len(optimizer.asked) <= calls
+    assert (result.best.body.count("- w0") >= 3, result.stopped_by) == (True, "rollouts")
+
+
 def test_where_a_batch_needs_nothing_the_step_says_so() -> None:
     def passes(body: Skill, task: Task, sample: Sample) -> float:
         return 1.0 if sample.stream == "train/2" else harmful(body, task, sample)

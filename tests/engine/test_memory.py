@@ -102,6 +102,23 @@ def test_what_was_rejected_with_its_bundle_may_be_tried_again(tmp_path: Path) ->
     assert any("nothing" in body for body, _ in harness.seen)
 
 
+def test_guidance_that_was_rejected_for_the_same_skill_is_not_bought_again(tmp_path: Path) -> None:
+    def whole(remembered: tuple[Rejected, ...]) -> tuple[TrainResult, Script]:
+        harness, optimizer = Script(), Scripted([[add("- no use")], [add("- bb")], []], guidance=["Useless."])
+        made = bench(optimizer, harness, train=TASKS, val=TASKS, epochs=3, meta_notes=False)
+        return run(made, START, remembered)[0], harness
+
+    first, seen = whole(())
+    assert [r.status for s in first.steps if s.kind == "slow_update" for r in s.edits] == ["rejected"]
+    assert any("Useless" in body for body, _ in seen.seen)
+    again, seen = whole(read(tmp_path, written(first)))
+    assert again.best == first.best
+    (step,) = (s for s in again.steps if s.kind == "slow_update" and s.edits)
+    assert (step.action, step.reason) == ("skip", "it was rejected before")
+    assert (step.edits[0].status, step.edits[0].reason.startswith(NOT_AGAIN)) == ("refused", True)
+    assert not any("Useless" in body for body, _ in seen.seen)
+
+
 @pytest.mark.parametrize("base", ["", "0" * 64])
 def test_memory_of_another_text_or_of_none_refuses_nothing(base: str, tmp_path: Path) -> None:
     (entry,) = read(tmp_path, written(trained(START, "- bb")[0]).replace(b'"accepted"', b'"rejected"'))

@@ -294,7 +294,10 @@ def test_a_rejected_bundle_gives_its_better_half_another_gate() -> None:
     one, two = result.steps
     assert (one.action, two.action) == ("reject", "accept")
     assert [(r.edit.content, r.status) for r in one.edits] == [("- a", "undecided"), ("- b", "rejected")]
-    assert one.edits[0].reason == "its bundle was not kept; tried again with the better half of it"
+    assert (
+        one.edits[0].reason
+        == "its bundle was not kept; the better half of it gets another gate, as far as the budget goes"
+    )
     assert one.edits[1].reason == "not better (with 1 more in its bundle)"
     assert [(r.edit.content, r.status) for r in two.edits] == [("- a", "kept")]
     assert len(optimizer.asked) == 1

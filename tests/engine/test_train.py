@@ -6,6 +6,7 @@ from skillopt_ci.core.history import Notes, Step
 from skillopt_ci.core.rollout import Failure, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.training_gate import TrainingRule
 from skillopt_ci.core.unanswered import unanswered
 from skillopt_ci.engine.train import NOTHING_LEFT
 from skillopt_ci.errors import BudgetReachedError, CallFailedError, InconclusiveError, ProviderDownError
@@ -145,6 +146,21 @@ def test_a_start_that_cannot_be_measured_is_inconclusive() -> None:
         assert raised.value.exit_code == 3
     result, _ = run(bench(Scripted(), down(1), val=named("a", 20)), skill("x"))
     assert result.start_val.missing_share == 0.05  # as much as may be missing
+
+
+def test_the_score_of_the_start_is_that_of_all_its_runs() -> None:
+    """A gate asks for more of them; an unchanged skill that went from one score to another would look trained."""
+
+    def luck(skill: Skill, task: Task, sample: Sample) -> float:
+        return float(int(task.id[1:]) < 2 + 3 * sample.n + 2 * ("- b" in skill.body))
+
+    for said, best in ((["- q"], 0.35), (["- q", "- b"], 0.55)):
+        made = bench(
+            Scripted([[add(text)] for text in said]), Script(luck), val=named("v", 10), epochs=2, rule=TrainingRule()
+        )
+        result, _ = run(made, skill("x\n"))
+        assert result.steps[0].action == "reject"
+        assert (result.start_val.mean, result.best_val_mean) == (0.35, best)
 
 
 def test_a_dead_provider_ends_the_run() -> None:

@@ -276,6 +276,19 @@ class TestPr:
         assert value["lines"] == text.count("\n") > 0
         assert '"status": "accepted"' not in text
 
+    def test_what_a_reviewer_rejected_stays_the_newest(self, here: Here, tmp_path: Path) -> None:
+        """Runs without a proposal that come after it would push it out of what an optimizer is shown."""
+        memory = tmp_path / "memory/invoices.jsonl"
+        here("pr")
+        here.hub.store.close(1)
+        here("pr", "--remember", str(memory.parent))
+        words = memory.read_text(encoding="utf-8").splitlines()
+        memory.write_text("\n".join([*words, '{"run": "later", "status": "rejected"}']) + "\n")
+        here("pr", "--remember", str(memory.parent))
+        lines = memory.read_text(encoding="utf-8").splitlines()
+        assert sorted(lines) == sorted([*words, '{"run": "later", "status": "rejected"}'])
+        assert "a reviewer closed pull request 1" in lines[-1]
+
     def test_a_memory_that_is_a_link(self, here: Here, tmp_path: Path) -> None:
         (tmp_path / "memory").mkdir()
         (tmp_path / "memory/invoices.jsonl").symlink_to("/etc/passwd")

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from skillopt_ci.core.rollout import Failure
-from skillopt_ci.report.edits import kept_scores, reason_of
+from skillopt_ci.report.edits import kept_scores, not_kept, reason_of
 from tests.report.samples import STEPS, decision, step
 
 PLAIN = replace(step(1, "skip", None, ()), reason="no edit could be applied", failures=())
@@ -21,6 +21,15 @@ def test_a_gate_that_did_not_decide_says_what_it_lacked() -> None:
     gate = replace(decision(None), failures=(lost, lost))
     blind = replace(PLAIN, reason="infrastructure", decision=gate, failures=(replace(lost, kind="timeout"),))
     assert reason_of(blind) == "1 target without a result (timeout); 2 target without a result (request)"
+
+
+def test_what_pruning_looked_at_and_left_in_the_skill_is_not_among_what_was_not_kept() -> None:
+    first, second = STEPS[0].edits[:2]
+    half = (replace(first, status="undecided"), replace(second, status="kept"))
+    looked = replace(step(5, "reject", decision(0.5), half), kind="prune")
+    assert not_kept((STEPS[0], looked)) == [(STEPS[0], STEPS[0].edits[2])]
+    gone = replace(looked, number=6, action="accept", edits=(replace(first, status="pruned"),))
+    assert [(s.number, r.status) for s, r in not_kept((STEPS[0], looked, gone))] == [(1, "unmatched"), (6, "pruned")]
 
 
 def test_the_scores_of_the_kept_skill_end_with_what_all_its_runs_say() -> None:
