@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.existing import evaluation_of, left_out, namesakes, skills_in, unread_evaluations
+from skillopt_ci.cli.existing import evaluation_of, left_out, lie_anywhere, namesakes, skills_in, unread_evaluations
 from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
@@ -116,7 +116,11 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
     if not skills:
         found = {"skills/example/SKILL.md": None}
         _write(console, root / "skills/example/SKILL.md", _SKILL, root)
-        console.say("no SKILL.md was in any usual place of this folder: that is an example")
+        console.say("no SKILL.md was in this folder: that is an example")
+    if lie_anywhere(tree):
+        console.say(
+            "no SKILL.md was in a usual place: take what is a copy, an example or a fixture out of skillopt.yml"
+        )
     if others := left_out(tree):
         console.say(f"left out, in other places: {_some(others)}; add those that are no copies")
     if twice:

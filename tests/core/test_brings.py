@@ -333,6 +333,7 @@ def test_urls(text: str) -> None:
         "Write a@b.example: it is the sender. // note",
         "Look at section 3.2/3.3, and/or [part](#part); 5 // 2 is 2.",
         "socket.io and asyncio.run are names.",
+        "- **JavaScript:** answer with a function; write `JavaScript:` before it.",
         "See orders.py:12, and main.py:1200 as well; http: it is a protocol.",
         "```js\nhandlers[name](event.target)\n```\n\nUse `[a](b.md)`.",
         r"Match `^[A-Z](\.[A-Z])*$`.",
