@@ -109,6 +109,14 @@ def unread_evaluations(tree: Tree, skill: str) -> list[str]:
     return [path for place in held for path in _files(tree, place) if _read(tree, path) is None]
 
 
+def asks_which_are_for_it(tree: Tree, path: str) -> bool:
+    """Whether a file that was not read holds prompts that are for a skill, and such that are not: no chat chooses."""
+    try:
+        return detect(path, tree.read(path)) == "triggers"
+    except ConfigError:
+        return False
+
+
 def _places(skill: str, *, alone: bool) -> list[str]:
     """Folders that may hold a skill's evaluations, the nearest first."""
     folder = posixpath.dirname(skill)

@@ -8,7 +8,15 @@ from pathlib import Path
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.existing import evaluation_of, left_out, lie_anywhere, namesakes, skills_in, unread_evaluations
+from skillopt_ci.cli.existing import (
+    asks_which_are_for_it,
+    evaluation_of,
+    left_out,
+    lie_anywhere,
+    namesakes,
+    skills_in,
+    unread_evaluations,
+)
 from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
@@ -37,6 +45,8 @@ _MODELS = {
     "anthropic": ("claude-haiku-4-5", "claude-opus-5"),
     "simulated": ("demo", "demo"),
 }
+_UNREAD = "cannot be read as tasks: `skillopt-ci import {path} -o x.jsonl` says why"
+_CHOSEN = "asks whether the skill is chosen: add it to its tasks once an agent's `harness` is set"
 _FEW = 3  # files that could not be read, or were left out, and are named
 _IGNORED = (".skillopt/ledger.sqlite*", ".skillopt/runs/")
 _SKILL = """---
@@ -140,7 +150,8 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
         else:
             for unread in unread_evaluations(tree, path)[:_FEW]:
                 if unread not in tasks[path]:
-                    console.warn(f"{unread} cannot be read as tasks: `skillopt-ci import {unread} -o x.jsonl` says why")
+                    chosen = asks_which_are_for_it(tree, unread)
+                    console.warn(f"{unread} {_CHOSEN if chosen else _UNREAD.format(path=unread)}")
             _write(console, root / tasks[path][0], _tasks(name), root)
     _ignore(console, root)
     if all(found.values()):

@@ -778,6 +778,15 @@ def test_init_says_which_skills_it_left_out(tmp_path: Path) -> None:
     assert ".claude" not in (tmp_path / CONFIG).read_text(encoding="utf-8")
 
 
+def test_init_says_which_files_only_an_agent_can_be_asked(tmp_path: Path) -> None:
+    triggers = "id,should_trigger,prompt\na,true,Refund it.\nb,false,Say hello.\n"
+    write(tmp_path, {"skills/a/SKILL.md": skill_text("a"), "evals/a/a.prompts.csv": triggers})
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert done.code == 0
+    assert "evals/a/a.prompts.csv asks whether the skill is chosen: add it to its tasks once an agent's" in done.err
+    assert cannot_be_read("evals/a/a.prompts.csv") not in done.err
+
+
 def test_init_takes_skills_in_folders_of_any_name(tmp_path: Path) -> None:
     places = ("team/skills/lint", "work/in/depth/review")
     packages = ("node_modules/a/skills/other", "team/node_modules/b")
