@@ -23,6 +23,8 @@ _SKILLS = (
     *(f"{agent}/skills/*/SKILL.md" for agent in (".claude", ".agents", ".github", ".codex")),
     "*/SKILL.md",
 )
+_ANYWHERE = "**/SKILL.md"
+_INSTALLED = "node_modules"  # what it holds is others' work
 _ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".csv", ".tsv")
 # Names that say what they are, wherever they lie.
 _OF_ITS_OWN = ("promptfooconfig.", "evals.", "eval.", "benchmark.", "skillopt-benchmark.", "held-out.")
@@ -67,11 +69,21 @@ def namesakes(tree: Tree) -> list[str]:
 
 def left_out(tree: Tree) -> list[str]:
     """Paths of SKILL.md files in usual places after the first that has some, sorted."""
-    return sorted({path for pattern in _SKILLS for path in tree.glob(pattern)}.difference(_first_place(tree)))
+    return sorted(_in_usual_places(tree).difference(_first_place(tree)))
+
+
+def lie_anywhere(tree: Tree) -> bool:
+    """Whether there are skills, and none in a usual place: examples and fixtures may be among them."""
+    return bool(_first_place(tree)) and not _in_usual_places(tree)
+
+
+def _in_usual_places(tree: Tree) -> set[str]:
+    return {path for pattern in _SKILLS for path in tree.glob(pattern)}
 
 
 def _first_place(tree: Tree) -> list[str]:
-    return next((sorted(found) for pattern in _SKILLS if (found := tree.glob(pattern))), [])
+    usual = next((sorted(found) for pattern in _SKILLS if (found := tree.glob(pattern))), [])
+    return usual or [path for path in sorted(tree.glob(_ANYWHERE)) if _INSTALLED not in path.split("/")]
 
 
 def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
@@ -95,6 +107,14 @@ def unread_evaluations(tree: Tree, skill: str) -> list[str]:
     """Files in the folders for the evaluations of a skill without one: somebody has tried, and should hear of it."""
     held = [place for place in _places(skill, alone=False) if _holds_evaluations(place)]
     return [path for place in held for path in _files(tree, place) if _read(tree, path) is None]
+
+
+def asks_which_are_for_it(tree: Tree, path: str) -> bool:
+    """Whether a file that was not read holds prompts that are for a skill, and such that are not: no chat chooses."""
+    try:
+        return detect(path, tree.read(path)) == "triggers"
+    except ConfigError:
+        return False
 
 
 def _places(skill: str, *, alone: bool) -> list[str]:

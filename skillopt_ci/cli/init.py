@@ -8,7 +8,15 @@ from pathlib import Path
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.existing import evaluation_of, left_out, namesakes, skills_in, unread_evaluations
+from skillopt_ci.cli.existing import (
+    asks_which_are_for_it,
+    evaluation_of,
+    left_out,
+    lie_anywhere,
+    namesakes,
+    skills_in,
+    unread_evaluations,
+)
 from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
@@ -37,6 +45,8 @@ _MODELS = {
     "anthropic": ("claude-haiku-4-5", "claude-opus-5"),
     "simulated": ("demo", "demo"),
 }
+_UNREAD = "cannot be read as tasks: `skillopt-ci import {path} -o x.jsonl` says why"
+_CHOSEN = "asks whether the skill is chosen: add it to its tasks once an agent's `harness` is set"
 _FEW = 3  # files that could not be read, or were left out, and are named
 _IGNORED = (".skillopt/ledger.sqlite*", ".skillopt/runs/")
 _SKILL = """---
@@ -116,7 +126,11 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
     if not skills:
         found = {"skills/example/SKILL.md": None}
         _write(console, root / "skills/example/SKILL.md", _SKILL, root)
-        console.say("no SKILL.md was in any usual place of this folder: that is an example")
+        console.say("no SKILL.md was in this folder: that is an example")
+    if lie_anywhere(tree):
+        console.say(
+            "no SKILL.md was in a usual place: take what is a copy, an example or a fixture out of skillopt.yml"
+        )
     if others := left_out(tree):
         console.say(f"left out, in other places: {_some(others)}; add those that are no copies")
     if twice:
@@ -136,7 +150,8 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
         else:
             for unread in unread_evaluations(tree, path)[:_FEW]:
                 if unread not in tasks[path]:
-                    console.warn(f"{unread} cannot be read as tasks: `skillopt-ci import {unread} -o x.jsonl` says why")
+                    chosen = asks_which_are_for_it(tree, unread)
+                    console.warn(f"{unread} {_CHOSEN if chosen else _UNREAD.format(path=unread)}")
             _write(console, root / tasks[path][0], _tasks(name), root)
     _ignore(console, root)
     if all(found.values()):

@@ -10,7 +10,7 @@ _URL = re.compile(
     "|".join(
         (
             r"\b[a-z][a-z0-9+.-]{0,30}://\S*",
-            r"\b(?:file:/|(?:javascript|vbscript|mailto):\S|data:[a-z]+/)\S*",
+            r"\b(?:file:/|(?:javascript|vbscript|mailto):[^\s*`]|data:[a-z]+/)\S*",  # "**JavaScript:** is a language"
             r"\bwww\.\S*",
             r"\bhttps?:[/\\]*\w\S*",  # browsers take a backslash for a stroke
             r"(?<![\w:/])//(?:[\w-]+\.)+\w{2,}\S*",

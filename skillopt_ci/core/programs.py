@@ -7,7 +7,8 @@ from collections.abc import Iterator
 _PROGRAM = (
     r"(?:git|gh|podman|kubectl|helm|terraform|ansible\S*|systemctl|npm|npx|pnpm|yarn|bunx|pip[x\d.]*|uvx?|apt|apt-get"
     r"|brew|dnf|yum|cargo|conda|mamba|poetry|choco|winget|dotnet|mvn|gradle|psql|mysql|sqlite3|ssh|scp|rsync|curl|wget"
-    r"|sudo|doas|chmod|chown|rm|rmdir|mv|cp|dd|mkfs\S*|pkill|killall|crontab|gcloud)"
+    r"|sudo|doas|chmod|chown|rm|rmdir|mv|cp|dd|mkfs\S*|pkill|killall|crontab|gcloud|gsutil|nslookup|socat|ncat|netcat"
+    r"|netstat|lsof|iptables|launchctl|schtasks|useradd|usermod|openssl|gpg|jq|yq|rg)"
 )
 # Names of products, too: "run docker containers" is advice, "run docker -v" is none.
 _PRODUCT = r"(?:docker|aws|python[\d.]*|node|perl|ruby|php|java|bash|zsh|pwsh|powershell)"
@@ -21,13 +22,20 @@ _WORD = r"(?:cat|cd|echo|source|export|eval|env|exec|find|grep|head|tail|tee)"
 _SWITCH = r"(?:--[a-z]|-[A-Za-z]{1,2}(?!\w))"
 _PLACE = (
     r"(?:~|\.{0,2}/|\.{1,2}(?!\S)|-(?:delete|exec\w*)\b|\$[\w{(]"
-    r"|>>?\s*[\w./~$]|-[A-Za-z]{1,2}(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
+    r"|>>?\s*[\w./~$]|<<-?\s*[\"'\\]?\w|-[A-Za-z]{1,2}(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
 )
-_FILE = r"(?:cat|source|head|tail|tee)\s+[\w-]*\.\w+"
+_FILE = r"(?:(?:cat|source|head|tail|tee)\s+[\w./-]*\.\w+|(?:cat|source)\s+[\w.-]+/\S)"
+# A path that no shell would run: a document, which skills name by its path, and what a comment begins with.
+_RUNS = (
+    r"(?=[\w.])(?![\w./{}*-]*\.(?:mdx?|txt|rst|json[lc5]?|ya?ml|toml|ini|cfg|csv|tsv|xml|html?|s?css|svg|png|jpe?g|gif|pdf)"
+    r"(?![\w.|;&<>-]))"
+)
 _INSTALLS = (
     r"\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo|poetry|conda)\s+(?:install|exec|run|add)\b",
     r"\b(?:gem|choco|winget|scoop|snap|apk|dnf|yum|zypper|mamba|pdm)\s+install\b",
     r"\bp?npm\s+(?:i|ci|x|dlx)(?:\s|$)",
+    # What an agent gets for itself, by its own program or by what people type to it.
+    r"(?-i:(?:\b(?:claude|codex|gemini|copilot)\s+|(?<![\w./])/)(?:plugins?|mcp|extensions?)\s+(?:install|add|marketplace)\b)",
 )
 _CHANGES = (
     r"\b(?:git|gh|docker|podman|kubectl|helm|terraform|systemctl)\s+(?:compose\s+)?"
@@ -72,8 +80,9 @@ _CALL = re.compile(
     r"\s*(?:[$>%#]\s+)?(?![\w ]+:(?:\s|$))(?:[A-Za-z_]\w*=\S*\s+)*"
     rf"(?:(?:{_PROGRAM}|{_PRODUCT}|{_ONLY_IN_CODE})\s+[\w./~\"'$*|<>-]|{_CMDLET}\s+\S"
     rf"|{_WORD}\s+(?:[^\s`]+\s+)*?{_PLACE}|{_FILE}|\.\s+[.~/]"
-    r"|(?:\.{1,2}|~)?/[\w./-]+ (?![\s#<-])\S|\./\S"
-    rf"|(?![A-Z])[\w./-]{{2,}}(?:\s+[^\s-]\S*)*\s+{_SWITCH})"
+    rf"|(?:\.{{1,2}}|~|[\"']?\$\{{?\w+\}}?)?/{_RUNS}[\w./-]+[\"']? (?![\s#<(=§→—–-])\S|\./{_RUNS}\S"
+    # Behind a bracket or a sign of equality it is a formula: "total = -x".
+    rf"|(?![A-Z])[\w./-]{{2,}}(?:\s+(?!\S{{0,2}}=\s)[^\s(-]\S*)*\s+{_SWITCH})"
 )
 _NEXT = re.compile(r";|&&")  # behind it a shell's line has its next command; behind a bar a row has its next cell
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
@@ -87,13 +96,15 @@ _NO_LANGUAGE = frozenset({"text", "txt", "plain", "plaintext", "none", "log", "o
 _PATH_CALL = re.compile(
     rf"[\s>$%!+*-]*(?:{_PROGRAM}|{_PRODUCT}|{_ONLY_IN_CODE}|{_WORD})\s+(?:-[\w-]+\s+)*(?:~/|\.{{0,2}}/\w)"
 )
-_MARK = re.compile(r"\s*[-+*>]\s+(?=\S+\s+\S)")  # of a list or a quotation; a path alone in a list is data
+_MARK = re.compile(r"^\s*[-+*>]\s+(?=\S+\s+\S)")  # of a list or a quotation; a path alone in a list is data
 # Elements that show code. One that is never closed goes on to the end of the paragraph.
 _ELEMENT = re.compile(
     r"<(code|pre|kbd|samp|tt)\b[^<>]{0,200}>(.{0,2000}?)(?:</\1\s*>|\n[ \t]*\n|\Z)", re.IGNORECASE | re.DOTALL
 )
 _TAG = re.compile(r"<[^<>]*>")
 _DASHED = frozenset({"sql", "lua", "haskell", "hs", "elm", "ada", "vhdl"})  # "--" begins a comment
+_STYLES = frozenset({"css", "scss", "sass", "less", "postcss", "html", "vue", "svelte"})  # it begins a property's name
+_PROPERTY = re.compile(r"(?<![\w-])--[\w-]+(?=\s*:)")
 
 
 def command_in(line: str) -> Iterator[tuple[int, int]]:
@@ -125,7 +136,9 @@ def elements_of(text: str) -> Iterator[str]:
 
 
 def comments_of(language: str, code: str) -> Iterator[str]:
-    """The lines of a code block that would be commands for their dashes alone, and are comments there."""
+    """The lines of a code block that would be commands for their dashes alone, and are comments or properties there."""
+    if _first(language) in _STYLES:
+        yield from (line for line in code.split("\n") if not _COMMAND.search(_PROPERTY.sub("", line)))
     if _first(language) in _DASHED:
         dashed = (line for line in code.split("\n") if line.lstrip().startswith("--"))
         yield from (line for line in dashed if not _COMMAND.search(line.lstrip(" \t-")))

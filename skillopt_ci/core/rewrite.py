@@ -22,7 +22,7 @@ MOST_ALIKE = 250_000  # pairs of like lines, as blank ones are, among which the 
 
 def editable(skill: Skill) -> str:
     """The text that a rewrite replaces: the body without the protected regions at its end, with LF line ends."""
-    return lf(skill.body[: _tail(skill.body)]).strip("\n")
+    return _bare(skill.body[: _tail(skill.body)])
 
 
 def rewritten(skill: Skill, text: str) -> Skill:
@@ -32,11 +32,11 @@ def rewritten(skill: Skill, text: str) -> Skill:
     CR: it would join an LF that comes to stand behind it. A text that says the same gives the same skill, byte for
     byte.
     """
-    text = lf(text).strip("\n")
+    text = _bare(text)
     if text.strip() == editable(skill).strip():
         return skill
     at = _tail(skill.body)
-    lead = skill.body[: len(skill.body) - len(skill.body.lstrip("\r\n"))]
+    lead = skill.body[: len(skill.body) - len(skill.body.lstrip("\ufeff\r\n"))]
     newline = line_end(skill.body)
     rest = newline + skill.body[at:] if at < len(skill.body) else ""
     ends = [newline if end == "\r" else end for end in _ENDS.findall(skill.body[len(lead) : at])]
@@ -46,6 +46,11 @@ def rewritten(skill: Skill, text: str) -> Skill:
         stay = own if gone == came else []
         made += "".join(line + end for line, end in zip_longest(came, stay, fillvalue=newline))
     return skill.with_body(lead + made + rest)
+
+
+def _bare(text: str) -> str:
+    """A text with LF line ends, without blank lines around it and the mark of its encoding, which nobody sees."""
+    return lf(text).lstrip("\ufeff\n").rstrip("\n")
 
 
 def refuse_rewrite(after: Skill, before: Skill, start: Skill, policy: EditPolicy, leakage: Leakage) -> str | None:

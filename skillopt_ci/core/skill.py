@@ -29,6 +29,7 @@ _MISTAKES: Mapping[str, str] = {  # words of the parser, what to do
     "sequence entries are not allowed": "quote a text that begins with '-'",
     "but found '<scalar>'": "quote the whole of a text that begins with '[' or a quotation mark, or check the indent",
     "'\\t'": "indent with spaces, not with tabs",
+    "cannot start any token": "quote a text that begins with '@', '`' or '%'",
 }
 
 

@@ -15,6 +15,7 @@ from skillopt_ci.suites.source import JsonError, decode_at, skip_space
 from skillopt_ci.suites.tables import is_table
 from skillopt_ci.suites.wrapped import ANSWERS, PROMPTS, unwrapped
 
+_ANSWER_COLUMNS = {name.lower().encode() for name in ANSWERS}
 PART = "part"
 """Not a suite: a file that belongs to another one, such as a grader beside a prompt."""
 NATIVE = "native"
@@ -64,6 +65,8 @@ def _table(header: bytes) -> str:
     if b"__expected" in header:  # promptfoo's tables of tests have no prompts of their own
         return PART
     columns = {cell.strip(b' "\r\xef\xbb\xbf').lower() for cell in re.split(rb"[,;\t]", header)}
+    if b"should_trigger" in columns and not columns & _ANSWER_COLUMNS:
+        return "triggers"
     return "inspect" if b"input" in columns and columns & {b"target", b"choices"} else "qa"
 
 

@@ -778,6 +778,28 @@ def test_init_says_which_skills_it_left_out(tmp_path: Path) -> None:
     assert ".claude" not in (tmp_path / CONFIG).read_text(encoding="utf-8")
 
 
+def test_init_says_which_files_only_an_agent_can_be_asked(tmp_path: Path) -> None:
+    triggers = "id,should_trigger,prompt\na,true,Refund it.\nb,false,Say hello.\n"
+    write(tmp_path, {"skills/a/SKILL.md": skill_text("a"), "evals/a/a.prompts.csv": triggers})
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert done.code == 0
+    assert "evals/a/a.prompts.csv asks whether the skill is chosen: add it to its tasks once an agent's" in done.err
+    assert cannot_be_read("evals/a/a.prompts.csv") not in done.err
+
+
+def test_init_takes_skills_in_folders_of_any_name(tmp_path: Path) -> None:
+    places = ("team/skills/lint", "work/in/depth/review")
+    packages = ("node_modules/a/skills/other", "team/node_modules/b")
+    write(tmp_path, {f"{place}/SKILL.md": skill_text(place.rpartition("/")[2]) for place in (*places, *packages)})
+    done = call(tmp_path, "init", "--provider", "simulated")
+    assert done.code == 0
+    assert "no SKILL.md was in a usual place: take what is a copy" in done.err
+    checked, value = call_json(tmp_path, "check")
+    assert checked.code == 0
+    assert [skill["path"] for skill in value["skills"]] == [f"{place}/SKILL.md" for place in places]
+    assert not (tmp_path / "skills").exists()
+
+
 def test_init_takes_one_of_two_skills_of_the_same_name_and_check_accepts_it(tmp_path: Path) -> None:
     places = ("plugins/a/skills/review", "plugins/b/skills/lint", "plugins/b/skills/review", "plugins/c/skills/review")
     write(tmp_path, {f"{place}/SKILL.md": skill_text(place.rpartition("/")[2]) for place in places})

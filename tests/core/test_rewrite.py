@@ -36,6 +36,12 @@ class TestRewritten:
         assert rewritten(before, editable(before)) is before
         assert rewritten(before, "\n# T  \n- a\n") is before
 
+    def test_a_mark_of_the_encoding_stays_and_is_no_part_of_the_text(self) -> None:
+        before = Skill(name="x", frontmatter="", body="\ufeff\r\n# T\r\n- a\r\n")
+        assert editable(before) == "# T\n- a"
+        assert rewritten(before, "# T\n- a") is before
+        assert rewritten(before, "\ufeff# T\n- b").body == "\ufeff\r\n# T\r\n- b\r\n"
+
     def test_line_ends_stay(self) -> None:
         after = rewritten(skill("# T\r\n\r\n- a\r\n"), "# T\n\n- b\n- c")
         assert after.body == "# T\r\n\r\n- b\r\n- c\r\n"

@@ -41,6 +41,11 @@ def test_a_skill_within_the_rules_is_not_mentioned() -> None:
             "'\\t' that cannot start any token; indent with spaces, not with tabs",
         ),
         (
+            "---\na: @reads invoices\n---\n",
+            "SKILL.md:2:4: the frontmatter cannot be read: not valid YAML: found character '@' that cannot start any "
+            "token; quote a text that begins with '@', '`' or '%'",
+        ),
+        (
             "---\na: > Reads invoices.\n---\n",
             "SKILL.md:2:6: the frontmatter cannot be read: not valid YAML: expected a comment or a line break, but "
             "found 'R'; the text after '>' or '|' begins on the next line",
