@@ -17,6 +17,7 @@ from skillopt_ci.providers.retrying import RetryableError, parse_retry_after
 
 _MESSAGE_LENGTH = 300
 _FIRST_BYTES = 20 * _MESSAGE_LENGTH  # of a body or text: what a message is made of
+_LONGEST_URL = 8000  # clients take no longer ones
 _NO_KEY = "unused"  # what a server of one's own gets where no key is configured
 # Servers like to quote the key they refuse, in part.
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}", re.IGNORECASE)
@@ -106,6 +107,7 @@ def checked_url(options: ProviderOptions) -> str | None:
     try:
         parts = urlsplit(options.base_url)
         fits = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
+        fits = fits and len(options.base_url) <= _LONGEST_URL
     except ValueError:  # a port that is none, a bracket that is never closed, a host that no DNS can hold
         fits = False
     if not fits or not options.base_url.isprintable() or " " in options.base_url:
