@@ -51,3 +51,9 @@ def test_other_text_stays_as_it_is(text: str) -> None:
     if "skil" not in text:
         assert data == text
     assert as_data("1 < 2 <b>x</b> <skills>") == "1 < 2 <b>x</b> <skills>"
+
+
+def test_blanks_behind_a_bracket_take_no_square_of_time() -> None:
+    for sign in ("<", "&lt;"):
+        blank = sign + " " * 200_000
+        assert (as_data(blank), from_data(blank)) == (blank, blank)

@@ -10,11 +10,13 @@ _PREFIX = re.compile(
     r"(?:\b|_)(?:sk|pk|rk)[-_][A-Za-z0-9_-]{6,}|gh[pousr]_\w{6,}|github_pat_\w{6,}|glpat-\S{6,}|xox[a-z]-\S{6,}"
     r"|hf_[A-Za-z0-9]{6,}|AKIA[0-9A-Z]{8,}|AIza[\w-]{8,}|eyJ[\w-]{10,}\.|-----BEGIN|\bBearer\s+\S{6,}"
 )
+_LOOKED_AT = 1000  # characters: of a value no more than 60 are shown, and looking takes the square of its length
 _RUN = re.compile(r"[A-Za-z0-9+=_-]{20,}")
 
 
 def looks_like_secret(text: str) -> bool:
     """A key of a known kind, or a long run of mixed characters. Wrong at worst by hiding a value from a message."""
+    text = text[:_LOOKED_AT]
     return _PREFIX.search(text) is not None or any(_is_random(run) for run in _RUN.findall(text))
 
 

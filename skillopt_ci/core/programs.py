@@ -77,7 +77,7 @@ _COMMAND = re.compile(
 )
 # What stands in code and is called as commands are. A label is none: "node count: 3".
 _CALL = re.compile(
-    r"\s*(?:[$>%#]\s+)?(?![\w ]+:(?:\s|$))(?:[A-Za-z_]\w*=\S*\s+)*"
+    r"\s*+(?:[$>%#]\s+)?(?![\w ]+:(?:\s|$))(?:[A-Za-z_]\w*=\S*\s+)*"
     rf"(?:(?:{_PROGRAM}|{_PRODUCT}|{_ONLY_IN_CODE})\s+[\w./~\"'$*|<>-]|{_CMDLET}\s+\S"
     rf"|{_WORD}\s+(?:[^\s`]+\s+)*?{_PLACE}|{_FILE}|\.\s+[.~/]"
     rf"|(?:\.{{1,2}}|~|[\"']?\$\{{?\w+\}}?)?/{_RUNS}[\w./-]+[\"']? (?![\s#<(=§→—–-])\S|\./{_RUNS}\S"

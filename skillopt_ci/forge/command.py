@@ -17,6 +17,8 @@ _OPTIONS = (
     f"core.hooksPath={os.devnull}",
     "-c",
     "core.fsmonitor=false",
+    "-c",  # a folder of files can look like a repository without a .git, and its settings would run commands
+    "safe.bareRepository=explicit",
     "-c",
     "core.quotePath=true",
     "-c",

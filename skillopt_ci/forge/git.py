@@ -10,6 +10,7 @@ from skillopt_ci.forge.tree import GitTree, StoredTree
 _DEEPEN = "; this is a shallow clone: fetch the whole history (in a workflow: actions/checkout with `fetch-depth: 0`)"
 # What git itself takes for nothing else: a commit's whole name, where the work stands, a ref's whole name.
 _PLAIN = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?$|HEAD\b|@|refs/")
+_NO_WORK = ("not a git repository", "must be run in a work tree", "cannot use bare repository")
 _DEFAULTS = ("refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master")
 
 
@@ -33,7 +34,7 @@ class Git:
         try:
             top = run_git(path, "rev-parse", "--show-toplevel")
         except Refused as refused:
-            if "not a git repository" in refused.stderr or "must be run in a work tree" in refused.stderr:
+            if any(words in refused.stderr for words in _NO_WORK):
                 return None
             raise
         return cls(Path(top.decode("utf-8", "surrogateescape").rstrip("\n")))

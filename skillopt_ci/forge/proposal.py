@@ -267,4 +267,5 @@ def _body(sections: Sequence[str]) -> str:
 def _shown(name: str) -> str:
     """A name in letters of any script that is safe in a title and a commit message: no mention, reference or markup."""
     kept = (c if c in "_. " or category(c)[0] in "LMN" else "-" for c in normalize("NFC", name))
-    return re.sub("-+", "-", "".join(kept)).strip("-. ")[:80] or "skill"
+    plain = re.sub("-+", "-", "".join(kept)).strip("-. ")[:80] or "skill"
+    return re.sub(r"\b(GH)-(?=\d)", r"\1 ", plain, flags=re.IGNORECASE)  # `fixes GH-3` in a commit closes an issue

@@ -27,7 +27,15 @@ _LONGEST_HEADER = 4096
 _MOST_VALUES = 1_000_000
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _ANSWERS = ("n", "best_of")
-_CHECKED = frozenset(["model", "stream", "stream_options", *_LIMITS, *_ANSWERS])
+# What else a call may ask for, and what that may be: an answer that comes later says nothing of its usage, and what is
+# served sooner has another price.
+_ALLOWED: Mapping[str, tuple[object, ...]] = {
+    "stream": (True, False),
+    "background": (False,),
+    "service_tier": ("auto", "default", "flex", "standard", "standard_only"),
+    "speed": ("standard",),
+}
+_CHECKED = frozenset(["model", "stream_options", *_LIMITS, *_ANSWERS, *_ALLOWED])
 
 
 class Failures:
@@ -244,6 +252,10 @@ def _unclear(body: Mapping[str, object]) -> str:
     for key in _ANSWERS:  # a hundred answers would be paid for as one call
         if body.get(key) not in (None, 1):
             return f"ask for one answer at a time, not with '{key}' for several"
+    for key, allowed in _ALLOWED.items():
+        value = body.get(key)  # 1 is no `true` here, and may be one at the provider
+        if value is not None and not any(type(value) is type(one) and value == one for one in allowed):
+            return f"'{key}' must be {' or '.join(map(json.dumps, allowed))} here: what else it asks for is not counted"
     return ""
 
 

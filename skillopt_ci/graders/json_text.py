@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)^[ \t]*\1", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^[ \t]*(```+|~~~++)[^\n`]*\n(.*?)^[ \t]*\1", re.MULTILINE | re.DOTALL)
 _MAX_STARTS = 50  # places in prose where a JSON value may begin: a hostile `[[[[...` costs no more than this
 
 

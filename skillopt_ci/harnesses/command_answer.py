@@ -10,7 +10,7 @@ from skillopt_ci.core.trajectory import ToolCall
 from skillopt_ci.errors import CallFailedError, ConfigError
 from skillopt_ci.harnesses.transcript import ARGUMENT_CHARS, RESULT_CHARS, as_json, clipped, events, text
 
-_STEP = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(-?\d+)\]")
+_STEP = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(-?\d{1,9})\]")
 Step = str | int
 _MISSING = object()
 
@@ -30,7 +30,7 @@ class Path:
         while at < len(written):
             found = _STEP.match(written, at)
             if found is None or (at == 0 and written.startswith(".")):
-                raise ConfigError(f"the path {written!r} is none; it is written like `items[0].text`")
+                raise ConfigError(f"the path {written[:80]!r} is none; it is written like `items[0].text`")
             steps.append(found[1] if found[1] is not None else int(found[2]))
             at = found.end()
         return cls(tuple(steps), written)

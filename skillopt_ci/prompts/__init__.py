@@ -9,7 +9,7 @@ from skillopt_ci.core.digest import text_digest
 
 # Data of strangers stands between these tags in a prompt; it cannot close its own or open another.
 _NAME = (
-    r"(?=\s*/?\s*(?:skill|rollout|task|answer|earlier|steps|grader|rejected|notes|edits|keep|rubric|context|error)\b)"
+    r"(?=\s*+/?\s*+(?:skill|rollout|task|answer|earlier|steps|grader|rejected|notes|edits|keep|rubric|context|error)\b)"
 )
 _TAGS = re.compile("<" + _NAME, re.IGNORECASE)
 _ESCAPED = re.compile("&lt;" + _NAME, re.IGNORECASE)

@@ -47,6 +47,11 @@ def test_ordinary_values_are_shown(text: str) -> None:
     assert show(text) == f"'{text}'"
 
 
+def test_a_value_of_a_megabyte_is_looked_at_as_far_as_it_is_shown() -> None:
+    assert show("eyJ" * 350_000) == f"'{'eyJ' * 20}...'"
+    assert show("eyJhbGciOiJIUzI1NiJ9.e30" + "x" * 1_000_000) == "a text that looks like a secret (not shown)"
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [

@@ -382,5 +382,9 @@ def test_what_is_indented_below_a_bullet_is_no_code() -> None:
     assert commands("> * Check the total.\n>\n>     Git history is lost otherwise.") == set()
 
 
+def test_a_line_of_code_that_is_blank_takes_no_square_of_time() -> None:
+    assert commands("`" + " " * 100_000 + "x`") == set()
+
+
 def test_a_link_to_what_the_skill_names_is_not_new() -> None:
     assert urls("[it](https://good.example/page)") == urls("See https://good.example/page.")

@@ -36,6 +36,16 @@ class TestDiscover:
         subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "bare.git")], check=True)
         assert Git.discover(tmp_path / "bare.git") is None
 
+    def test_committed_files_that_look_like_a_repository_are_none(self, repo: Repo, tmp_path: Path) -> None:
+        core = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n"
+        settings = f'{core}[filter "x"]\n\tclean = touch {tmp_path}/RAN; cat\n'
+        decoy = {"config": settings, "HEAD": "ref: refs/heads/a\n", "refs/a": "", "objects/a": ""}
+        repo.commit({f"docs/{name}": text for name, text in {**decoy, ".gitattributes": "* filter=x\n"}.items()})
+        assert Git.discover(repo.root / "docs") is None
+        with pytest.raises(GitError, match="cannot use bare repository"):
+            run_git(repo.root / "docs", "update-index", "--add", "--", "config")
+        assert not (tmp_path / "RAN").exists()
+
     def test_inherited_variables_do_not_move_the_repository(
         self, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -38,7 +38,7 @@ def test_json_is_found(answer: str, value: object) -> None:
     assert find_json(answer) == value
 
 
-@pytest.mark.parametrize("answer", ["", "none", "{'a': 1}", '{"a": NaN}', "[" * 100_000, "{" * 100_000])
+@pytest.mark.parametrize("answer", ["", "none", "{'a': 1}", '{"a": NaN}', "[" * 100_000, "{" * 100_000, "~" * 100_000])
 def test_no_json_is_found(answer: str) -> None:
     with pytest.raises(ValueError, match=r"JSON|nested"):
         find_json(answer)

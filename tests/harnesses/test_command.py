@@ -45,6 +45,7 @@ RUN = {"run": ["agent", "{workspace}"]}
         ({**RUN, "answer": {"path": "a"}}, "are for the formats json and jsonl"),
         ({**RUN, "answer": {"format": "json", "path": "a..b"}}, "the path 'a..b' is none"),
         ({**RUN, "answer": {"format": "json", "path": ".a"}}, "the path '.a' is none"),
+        ({**RUN, "answer": {"format": "json", "path": "[" + "1" * 5000 + "]"}}, f"the path '[{'1' * 79}' is none"),
         ({**RUN, "answer": {"format": "json", "path": "a[x]"}}, "is none"),
         ({**RUN, "answer": {"format": "jsonl", "where": {"a": [1]}}}, "`answer.where` must be a mapping"),
         ({**RUN, "answer": 3}, "`answer` must be a mapping with the keys"),

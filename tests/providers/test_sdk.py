@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,8 @@ from skillopt_ci.core.texts import utf8
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import CallFailedError, ProviderDownError
 from skillopt_ci.providers.base import Completion
-from skillopt_ci.providers.sdk import Endpoint, status_failure
+from skillopt_ci.providers.retrying import RetryableError
+from skillopt_ci.providers.sdk import Endpoint, read_object, status_failure
 
 ENDPOINT = Endpoint(name="local", host="h", variable="KEY", secret="sk-secret-0123456789")
 
@@ -71,6 +73,12 @@ def test_keys_look_like_keys_whoever_they_belong_to() -> None:
         assert replace(ENDPOINT, secret=dummy).clean("check local luck, unused") == "check local luck, unused"
     assert replace(ENDPOINT, name="ollama", secret="ollama").clean("ollama") == "ollama"
     assert "sk-secret" not in ENDPOINT.clean(" " * 5980 + ENDPOINT.secret)
+    key = ENDPOINT.secret
+    divided = key.replace("-", "-\n", 1), key.replace("0", "0\u200b"), "\x1b".join(key)
+    assert {ENDPOINT.clean(f"a {key} b") for key in divided} == {"a *** b"}
+    with pytest.raises(RetryableError) as told:  # a page is quoted from its beginning, and ends in the midst of the key
+        read_object(replace(ENDPOINT, secret="no-form-that-is-known"), b"x" * 50 + b" no-form-that-is-known")
+    assert "no-form" not in str(told.value)
     assert str(Endpoint(name="x", host="", variable="KEY", secret="")) == "x"
 
 

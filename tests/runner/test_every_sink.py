@@ -103,6 +103,7 @@ def test_branch_title_and_commits(text: str) -> None:
     assert re.fullmatch(r"skillopt/[a-z0-9]+(-[a-z0-9]+)*-[0-9a-f]{8}", made.branch)
     for said in (made.title, *(c.message for c in made.commits)):
         assert re.fullmatch(r"[A-Za-z0-9_ .,:;()+\n-]+", said)
+        assert not re.search(r"GH-\d", said, re.IGNORECASE)
         assert fired(said) == []
     for files in (c.files for c in made.commits):
         assert all(

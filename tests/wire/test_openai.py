@@ -418,6 +418,7 @@ def test_what_cannot_be_set_up_is_said_before_the_first_call(monkeypatch: pytest
         "http://h:0",
         "http://a..b",
         "http://a b",
+        "http://h/" + "x" * 100_000,
     ):
         with pytest.raises(ConfigError, match="base_url is not an http or https address"):
             make(ProviderOptions(name="openai", type="openai", api_key=KEY, base_url=url))
