@@ -129,6 +129,15 @@ def test_a_skill_with_a_budget_of_its_own_goes_on_within_it(root: Path) -> None:
         assert spent == [(4, 5), (4, 0), (4, 2)]
 
 
+def test_answers_that_nobody_can_open_again_are_told(root: Path) -> None:
+    said = "no key here to seal the ledger's answers with, so no later run can use them: set SKILLOPT_CI_LEDGER_KEY"
+    env = {"SKILLOPT_CI_SEAL": "1"}
+    assert said in call(root, "eval", "--split", "test", env=env).err
+    kept = {**env, "SKILLOPT_CI_LEDGER_KEY": "0123456789abcdef"}
+    assert said not in call(root, "eval", "--split", "test", env=kept).err
+    assert said not in call(root, "eval", "--split", "test").err
+
+
 def test_a_skill_that_is_too_long_already_is_said_before_anything_is_bought(root: Path) -> None:
     tight = {**json.loads(config())["train"], "policy": {"max_skill_tokens": 23}}
     write(root, {CONFIG: config(train=tight)})
