@@ -118,6 +118,26 @@ def test_check_refuses_a_budget_in_usd_for_a_model_without_a_price(root: Path) -
     assert call(root, "check").code == 0
 
 
+def test_a_skill_with_a_budget_of_its_own_goes_on_within_it(root: Path) -> None:
+    skill = {**json.loads(config())["skills"][0], "budget": {"calls": 5}}
+    write(root, {CONFIG: config(skills=[skill])})
+    for command in (["eval", "--split", "test"], ["baseline"], ["ablate"]):
+        spent = []
+        for more in ((), (), ("--max-calls", "7")):
+            done, value = call_json(root, *command, *more)
+            spent.append((done.code, value["spend"]["paid"]["calls"]))
+        assert spent == [(4, 5), (4, 0), (4, 2)]
+
+
+def test_answers_that_nobody_can_open_again_are_told(root: Path) -> None:
+    said = "no key here to seal the ledger's answers with, so no later run can use them: set SKILLOPT_CI_LEDGER_KEY"
+    env = {"SKILLOPT_CI_SEAL": "1"}
+    assert said in call(root, "eval", "--split", "test", env=env).err
+    kept = {**env, "SKILLOPT_CI_LEDGER_KEY": "0123456789abcdef"}
+    assert said not in call(root, "eval", "--split", "test", env=kept).err
+    assert said not in call(root, "eval", "--split", "test").err
+
+
 def test_a_skill_that_is_too_long_already_is_said_before_anything_is_bought(root: Path) -> None:
     tight = {**json.loads(config())["train"], "policy": {"max_skill_tokens": 23}}
     write(root, {CONFIG: config(train=tight)})

@@ -342,6 +342,16 @@ def test_alpha_is_shared_by_all_comparisons_and_one_regression_decides(tmp_path:
     assert [s["p_threshold"] for s in value["skills"]] == [pytest.approx(0.0043, abs=1e-4)] * 4  # alpha is .05 / 4
 
 
+def test_the_whole_says_why_it_ended_and_not_what_another_skill_has_to_say(tmp_path: Path) -> None:
+    made = several(tmp_path / "repo")
+    described = GOOD.replace("description: Reads", "description: Finds")
+    write(made.root, {PATH: described, "skills/second/SKILL.md": REWORDED + "- Be kind.\n"})
+    value, entry = gate(made.root, "--max-calls", "5")
+    assert (entry["reason"], value["reason"], value["exit_code"]) == ("body-unchanged", "budget", 4)
+    assert entry["message"]
+    assert value["message"].startswith("budget.calls: 5 of 5 calls are bought")
+
+
 def test_a_second_skill_beside_it_does_not_soften_the_verdict_of_the_first(tmp_path: Path) -> None:
     made = several(tmp_path / "repo")
     baseline(made.root)

@@ -14,10 +14,10 @@ from skillopt_ci.ledger_records import Purchase
 from skillopt_ci.providers.meter import Meter
 
 
-def spent(meter: Meter, usd: str) -> None:
+def spent(meter: Meter, usd: str, key: str = "key") -> None:
     bought = Purchase(value={}, usage=Usage(), usd=Decimal(usd), served_model="m", run="r")
     meter.admit(Decimal(usd))
-    meter.settle("key", bought, Decimal(usd))
+    meter.settle(key, bought, Decimal(usd))
 
 
 def test_the_first_validation_prices_the_confirmation_and_a_longer_skill_makes_it_dearer() -> None:
@@ -27,12 +27,14 @@ def test_the_first_validation_prices_the_confirmation_and_a_longer_skill_makes_i
     spent(meter, "0.10")
     reserve.check()
     assert meter.reserve == Spend(calls=20, usd=Decimal("0.10") * 2 * Decimal("1.25"))
+    spent(meter, "0.05", "later")
     reserve.check()  # later spending does not change the price of an answer
+    assert meter.reserve.usd == Decimal("0.25")
     reserve.grow(Decimal("0.6"))
     assert meter.reserve.usd == Decimal("0.85")
     reserve.check()
     reserve.grow(Decimal("0.7"))
-    with pytest.raises(BudgetReachedError, match="kept back for the end of the run; raise it above 2 and run"):
+    with pytest.raises(BudgetReachedError, match=r"kept back for the end of the run; raise it above 2\.05 and run"):
         reserve.check()
     reserve.release()
     assert meter.reserve == Spend()

@@ -178,7 +178,8 @@ def test_on_a_terminal_the_way_to_try_new_rules_out_is_told(repo: Repo) -> None:
     said = "changed rules and tasks are not in force here; `gate --with-head-policy` tries them out"
     assert call(repo.root, "gate").lines == [said]
     assert call(repo.root, "gate", env={"CI": "true"}).lines == []
-    assert call(repo.root, "gate", "--with-head-policy").lines == []
+    done, value = call_json(repo.root, "gate", "--with-head-policy")
+    assert (done.lines, value["head_policy"]) == ([], True)
 
 
 def test_a_git_that_cannot_merge_without_a_checkout_is_told(repo: Repo, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ MARKS = "<<<<<<< HEAD\n- One.\n=======\n- Two.\n>>>>>>> topic\n"
     ("text", "line"),
     [
         (MARKS, 1),
+        ('A 5" pipe\n' + MARKS, 2),
         ("a\r\n" + MARKS.replace("\n", "\r\n"), 2),
         ("a\n" + MARKS.replace("=======\n", "||||||| base\n- Zero.\n=======\n"), 2),
         ("Title\n=======\n", None),

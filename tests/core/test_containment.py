@@ -25,6 +25,10 @@ def test_control_marks_are_broken(token: str) -> None:
     assert token not in contained(token * 3)
 
 
+def test_the_end_of_a_control_mark_is_broken_by_itself() -> None:
+    assert contained("a|> b <| c") == "a| > b < | c"
+
+
 def test_plain_text_stays() -> None:
     text = "1 < 2 | 3 > 2, a[0], List<String>, <sub>x</sub>\n\ttab 👩‍💻 é"
     assert contained(text) == text

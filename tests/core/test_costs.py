@@ -60,6 +60,12 @@ def test_screening_and_pruning_are_counted_at_their_worst() -> None:
     assert pruned.target == sum((200, 3200, pruned.screening, pruned.validation, 120, 2800))
 
 
+def test_rounds_of_the_gate_without_screening() -> None:
+    """An accepted candidate brings two runs of its own; the start is measured as often as a candidate may be."""
+    calls = train_calls(replace(SEARCHQA, gate_rounds=3))
+    assert calls.validation == 200 * (43 * 3 + 2 + 43 * 1)
+
+
 def test_what_is_switched_off_costs_nothing() -> None:
     plain = train_calls(replace(SEARCHQA, slow_update=False, meta_notes=False))
     assert (plain.slow_update, plain.validation, plain.optimizer) == (0, 200 * 40, 320)

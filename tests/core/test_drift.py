@@ -38,6 +38,9 @@ def test_a_loss_is_confirmed_by_fresh_runs_that_point_the_same_way() -> None:
     assert confirm([[1.0, 1.0]] * 10, [[0.0, 1.0]] * 3 + [[1.0, 1.0]] * 7).holds
     one = confirm([[1.0, 1.0]] * 10, [[0.0, 1.0]] + [[1.0, 1.0]] * 9)
     assert (one.p, one.holds) == (pytest.approx(0.25), False)  # one run of four: half a chance, mid-p a quarter
+    # Three losses and one gain, of four runs each: fewer gains in one case of 16, as many in four.
+    more = confirm([[1.0, 1.0]] * 9 + [[0.0, 1.0]], [[0.0, 1.0]] * 3 + [[1.0, 1.0]] * 7)
+    assert (more.p, more.holds) == (pytest.approx(3 / 16), True)
     assert not confirm([[0.0, 1.0]] * 10, [[1.0, 1.0]] * 10).holds
     assert confirm([[1.0]] * 3, [[1.0]] * 3).p == pytest.approx(1.0)
 

@@ -240,8 +240,9 @@ def test_settings_outside_their_range_are_refused(settings: dict[str, float], wo
 
 
 def test_rounds_and_suites_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="round must be between 1 and 4, not 5"):
-        look([[1.0]], [[1.0]], 5, RULE)
+    for number in (0, 5):
+        with pytest.raises(ValueError, match=f"round must be between 1 and 4, not {number}"):
+            look([[1.0]], [[1.0]], number, RULE)
     with pytest.raises(ValueError, match="same tasks"):
         look([[1.0]], [[1.0], [1.0]], 1, RULE)
     with pytest.raises(ValueError, match="must lie in"):

@@ -147,6 +147,15 @@ def test_scores_without_a_grid_are_dealt_by_monte_carlo() -> None:
     assert within_task(base, head, seed=1) != tail
 
 
+def test_deals_that_are_as_good_as_the_observed_one_count_half_by_monte_carlo_too() -> None:
+    low, high = [0.1234567], [0.7654321]
+    near = 4 * (0.25 / DRAWS) ** 0.5
+    worse, better = within_task([high], [low]), within_task([low], [high])  # two ways to deal, and this is one of them
+    assert not worse.exact
+    assert (worse.below, worse.equal) == (0.0, pytest.approx(0.5, abs=near))
+    assert (better.below, better.equal) == (pytest.approx(0.5, abs=near), pytest.approx(0.5, abs=near))
+
+
 def test_monte_carlo_with_more_deals_than_can_be_written_out() -> None:
     source = random.Random(6)
     base = [[source.random() for _ in range(12)] for _ in range(3)]

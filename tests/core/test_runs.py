@@ -25,5 +25,6 @@ def test_missing_runs() -> None:
     rows = [(1.0, None), (0.0, 1.0)]
     assert missing_share(rows) == 0.25
     assert missing_share([(), ()]) == 1.0
+    assert missing_share([]) == 1.0
     assert filled(rows, 0.0) == [[1.0, 0.0], [0.0, 1.0]]
     assert first_runs(rows, 1) == [(1.0,), (0.0,)]

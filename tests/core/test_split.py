@@ -55,8 +55,9 @@ def test_a_split_of_its_own_wins() -> None:
 
 @given(st.text(max_size=8), st.integers())
 def test_a_held_out_file_leaves_train_and_val_for_the_rest(name: str, seed: int) -> None:
-    (made,) = assign_splits([task(name)], SplitWeights(seed=seed), held_out=True)
-    assert made.split in ("train", "val")
+    for weights in (SplitWeights(seed=seed), SplitWeights(train=1, val=3, test=9, seed=seed)):
+        (made,) = assign_splits([task(name)], weights, held_out=True)
+        assert made.split in ("train", "val")
     (only,) = assign_splits([task(name)], SplitWeights(train=0, val=0, test=1, seed=seed), held_out=True)
     assert only.split == "test"
 

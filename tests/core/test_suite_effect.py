@@ -36,6 +36,9 @@ def test_ties_have_no_noise_but_an_interval() -> None:
     assert effect.mean == pytest.approx(0, abs=1e-12)
     assert effect.high == pytest.approx(-effect.low)
     assert effect.high == pytest.approx(1.96 * 0.5 * math.sqrt(9 / 8) / 20, rel=1e-3)
+    repeated = suite_effect([[0.1] * 8] * 20, [[0.1] * 4] * 20)
+    assert repeated is not None
+    assert repeated.high == pytest.approx(1.96 * 0.5 * math.sqrt(1 / 8 + 1 / 4) / 20, rel=1e-3)
 
 
 def test_the_interval_is_a_little_wider_than_the_noise() -> None:
@@ -50,8 +53,10 @@ def test_the_interval_is_a_little_wider_than_the_noise() -> None:
 
 def test_an_interval_stays_among_possible_effects() -> None:
     effect = suite_effect([[1.0, 1.0]], [[0.0, 0.0]])
+    other = suite_effect([[0.0, 0.0]], [[1.0, 1.0]])
     assert effect is not None
-    assert effect.low == -1.0
+    assert other is not None
+    assert (effect.low, other.high) == (-1.0, 1.0)
 
 
 def test_nothing_measured_says_nothing() -> None:

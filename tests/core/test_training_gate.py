@@ -162,7 +162,8 @@ def test_clusters_are_one_unit_of_evidence() -> None:
     together = next_move(evaluation(base), evaluation(after), CAREFUL, clusters=clusters)
     assert alone.action == "accept"
     assert together.action != "accept"
-    single, again = [r[:1] for r in base], [r[:1] for r in after]
+    # A rule of one round compares plain means: six tasks gained and two lost, though the six are one document.
+    single, again = [r[:1] for r in base], [(1.0,)] * 18 + [(0.0,)] * 2
     assert next_move(evaluation(single), evaluation(again), STRICT, clusters=clusters).action == "accept"
 
 
@@ -232,6 +233,7 @@ def test_deterministic_needs_sixty_agreeing_pairs() -> None:
     assert deterministic(evaluation(same(30, (1.0, 1.0))), evaluation(same(30, (0.5, 0.5))))
     assert not deterministic(evaluation([*same(60, (1.0, 1.0)), (0.0, 1.0)]))
     assert not deterministic(evaluation(same(100, (None, 1.0))))
+    assert deterministic(evaluation([*same(60, (1.0, 1.0)), (None, None)]))
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -48,3 +48,10 @@ def test_what_is_missing_is_missing() -> None:
 
 def test_large_suites_are_run_once() -> None:
     assert [confirmation_runs(n) for n in (1, 99, 100, 1000)] == [2, 2, 1, 1]
+
+
+def test_what_was_said_about_held_out_tasks_is_kept_only_for_who_asks() -> None:
+    sides = (skill("start"), skill("best"), named("a", 2))
+    assert confirm(lab(Script(by_side)), *sides).rollouts == ()
+    kept = confirm(lab(Script(by_side)), *sides, keep=True).rollouts
+    assert [r.trajectory is not None for r in kept] == [True] * 8

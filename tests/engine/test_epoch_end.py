@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from skillopt_ci.core.edit import SLOW_END, SLOW_START, slow_update_text
-from skillopt_ci.core.history import Notes
+from skillopt_ci.core.edit import SLOW_END, SLOW_START, Edit, slow_update_text
+from skillopt_ci.core.history import EditRecord, Notes, Step
 from skillopt_ci.core.leakage import leakage_of
 from skillopt_ci.core.policy import EditPolicy
-from skillopt_ci.core.rollout import Failure, Sample
+from skillopt_ci.core.rollout import Evaluation, Failure, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
-from skillopt_ci.engine.epoch_end import LINE_CHARS, SAMPLE
+from skillopt_ci.engine.epoch_end import LINE_CHARS, SAMPLE, history_text
+from skillopt_ci.engine.state import State
 from skillopt_ci.errors import CallFailedError
 from tests.engine.bench import FRONT, RULE, Script, Scripted, add, bench, holds, named, run, skill, tasks
 
@@ -220,3 +221,22 @@ def test_the_history_tells_what_was_rejected_alone() -> None:
     at = told.index("Rejected alone:")
     assert set(told[1:at]) == {"- [add] - a", "- [add] - b"}
     assert told[at + 1 :] == [f"- [add] - q ({alone[0].reason})"]
+
+
+def test_the_newest_rejections_are_told_last_and_none_of_what_was_kept() -> None:
+    start = skill("x\n")
+    val = Evaluation(skill=start.digest, task_ids=("v",), values=((0.5,),))
+    blank = State(start=start, skill=start, val=val, mean=0.5).blank_step(1, "edit", 4)
+    one, two, cut = add("- b1"), add("- b2"), Edit(op="delete", target="x", content="")
+
+    def alone(*edits: Edit) -> Step:
+        return replace(blank, edits=tuple(EditRecord(edit=e, status="rejected-alone", reason="no") for e in edits))
+
+    steps = [alone(one, two, cut), alone(one)]
+    assert history_text(steps).splitlines()[1:] == [
+        "- [add] - b2 (no)",
+        "- [delete] x (no)",
+        "- [add] - b1 (no)",
+    ]
+    kept = replace(blank, action="accept", edits=(EditRecord(edit=two, status="kept"),))
+    assert history_text([*steps, kept]).splitlines()[1:] == ["- [delete] x (no)", "- [add] - b1 (no)"]

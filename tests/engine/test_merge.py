@@ -385,6 +385,13 @@ def test_a_golden_task_that_fails_on_todays_base_too_does_not_block(
     assert gate(scorer, stored([[1.0] * 8] * 60), golden=[0])[0].golden_failed == ("a0",)
 
 
+def test_beside_a_broken_golden_task_no_loss_is_confirmed() -> None:
+    """It blocks by itself: fresh rounds of both sides would be bought for nothing."""
+    found, harness = gate(by_side(1.0, 0.0), stored([[1.0] * 8] * 10), golden=[0], guard=True)
+    assert (found.golden_failed, found.final.decision, found.notes) == (("a0",), "regression", ())
+    assert [s[2:] for s in harness.streams() if s[1] == "a1"] == [("fresh/s", 0), ("head", 0)]
+
+
 def test_a_golden_task_without_a_result_is_not_broken_and_not_held() -> None:
     def scorer(skill: Skill, task: Task, sample: Sample) -> float | Exception:
         return GONE if skill.body == "head" and task.id == "a0" else 1.0

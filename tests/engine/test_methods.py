@@ -210,6 +210,20 @@ class TestRation:
         made.lab.roll_out(jobs[:1], what="x")
         assert ration.used == 5
 
+    def test_what_else_is_bought_uses_it_up_too(self) -> None:
+        asked = 2
+        ration = Ration(4, lambda: asked)
+        one, two, three = (("a", Sample(task_id="t", stream="x", n=n)) for n in range(3))
+        ration.take([one])
+        asked = 3
+        with pytest.raises(BudgetReachedError):
+            ration.take([two])
+        asked = 2
+        ration.take([two])
+        with pytest.raises(BudgetReachedError):
+            ration.take([three])
+        assert ration.used == 2
+
     @pytest.mark.parametrize("count", [20, 33])
     def test_the_loop_over_edits_stops_cleanly(self, count: int) -> None:
         made, ration = rationed(count)

@@ -11,6 +11,7 @@ from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.training_gate import CONFIRM, STRICT, TrainingRule
 from skillopt_ci.engine.prune import undo
 from skillopt_ci.errors import BudgetReachedError
 from tests.engine.bench import Script, Scripted, add, bench, holds, named, run, skill
@@ -43,6 +44,31 @@ def test_what_its_own_tasks_do_without_goes_and_the_rest_stays() -> None:
     assert step.decision is not None
     assert (step.decision.mean, step.decision.incumbent_mean) == (10 / 12, 10 / 12)
     assert result.best_val_mean == 10 / 12
+
+
+@pytest.mark.parametrize(("passing", "status"), [((0, 1, 4, 5, 6, 7), "pruned"), ((0, 1, 4), None)])
+def test_what_a_first_look_leaves_unclear_is_looked_at_once_more(passing: tuple[int, ...], status: str | None) -> None:
+    """Two of the first four runs pass without the edit: neither enough nor far from it."""
+
+    def unsure(skill: Skill, task: Task, sample: Sample) -> float:
+        alone = sample.stream == "screen" and "- q" not in skill.body
+        return float(sample.n in passing) if alone else holds(skill, task, sample)
+
+    _, step, harness = trained(edit("- a", "a0", "a1"), edit("- q", "a2"), harness=Script(unsure))
+    tried = [s.n for body, s in harness.seen if s.stream == "screen" and "- q" not in body]
+    assert tried == list(range(8))
+    assert [(r.edit.content, r.status) for r in step.edits] == ([("- q", status)] if status else [])
+    assert not step.edits or step.edits[0].reason.endswith("score 75 without it (8 runs)")
+
+
+@pytest.mark.parametrize(("rule", "action"), [(CONFIRM, "accept"), (STRICT, "reject")])
+def test_the_longer_skill_must_show_more_than_one_task_where_runs_are_repeated(rule: TrainingRule, action: str) -> None:
+    def one_more(skill: Skill, task: Task, sample: Sample) -> float:
+        lost = sample.stream == "val" and task.id == "a3" and "- q" not in skill.body
+        return float(not lost and holds(skill, task, sample))
+
+    result, _, _ = trained(edit("- a", "a0", "a1"), edit("- q", "a2"), harness=Script(one_more), rule=rule)
+    assert [(s.kind, s.action) for s in result.steps] == [("edit", "accept"), ("prune", action)]
 
 
 def test_a_skill_without_dead_weight_is_left_alone() -> None:

@@ -145,6 +145,15 @@ def test_what_is_kept_is_in_the_candidate_one_after_the_other(steps: list[tuple[
         assert len(composed(start, kept[:count]).applied) == count
 
 
+def test_an_edit_that_waits_and_is_proposed_again_stands_once() -> None:
+    result, _ = trained()
+    waits = EditRecord(edit=edit("add", "", "- a"), status="waiting", proposed=1)
+    state = State(start=result.start, skill=result.start, val=result.start_val, mean=0, waiting=(waits,))
+    rules = Rules(start=result.start, policy=EditPolicy())
+    records = vet(state, [waits.edit, edit("add", "", "- b")], rules, 2)
+    assert [(r.edit.content, r.status, r.proposed) for r in records] == [("- a", "kept", 1), ("- b", "kept", 2)]
+
+
 @pytest.mark.parametrize("kind", ["edit", "slow_update"])
 def test_what_waits_outlives_a_step_that_says_nothing_about_it(kind: StepKind) -> None:
     """The better half of a bundle, or a slow update, is gated while other edits wait for a place."""

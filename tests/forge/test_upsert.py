@@ -66,6 +66,14 @@ class TestNothingIsOpen:
     def test_what_a_finished_one_left_is_replaced(self, old: Pull) -> None:
         assert decide(wish(fingerprint="new"), there(old, head="left"), Limits()) == Open(push=True, replaces="left")
 
+    @pytest.mark.parametrize("other", [{"author": "mallory"}, {"same_repository": False}])
+    @pytest.mark.parametrize("said", [{"merged": True, "head_sha": "left"}, {"marker": {"head_sha": "left"}}])
+    def test_what_a_strangers_one_says_makes_no_branch_ours(
+        self, said: dict[str, object], other: dict[str, object]
+    ) -> None:
+        there_is = there(closed(**said, **other), head="left")
+        assert decide(wish(fingerprint="new"), there_is, Limits()) == Blocked(pull=None)
+
     def test_commits_on_top_of_a_closed_one_are_kept(self) -> None:
         old = closed(head_sha="human")
         assert decide(wish(fingerprint="new"), there(old, head="human"), Limits()) == Blocked(pull=None)

@@ -286,6 +286,27 @@ class TestPeople:
         assert sorted(here.hub.store.pulls) == [1, 2]
         assert here.hub.store.pulls[1].state == "closed"
 
+    @pytest.mark.parametrize("made", [True, False])
+    def test_an_answer_that_is_lost_is_not_the_closed_one_s(self, here: World, made: bool) -> None:
+        here.publish(LINES[:1])
+        here.hub.store.close(1)
+        octo = here.hub.account("t", "octo")
+
+        def faster() -> None:
+            tip = here.hub.store.git.tip(here.branch) or ""
+            here.hub.store.pulls[2] = PullRecord(
+                number=2, title="", body="", head=here.branch, head_owner="acme", base="main", author=octo,
+                head_sha=tip, base_sha=tip,
+            )  # fmt: skip
+
+        here.hub.faults.append(Fault("pulls/create", 502, after=made, prepare=None if made else faster))
+        if made:
+            done = here.publish(LINES[:2], run="run2")
+            assert (done.action, done.pull and done.pull.number) == ("opened", 2)
+        else:
+            with pytest.raises(ApiError, match="already exists"):
+                here.publish(LINES[:2], run="run2")
+
     def test_unless_the_label_wants_no_more(self, here: World) -> None:
         here.publish(LINES[:1])
         here.hub.store.close(1)

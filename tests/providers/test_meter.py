@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -74,6 +75,11 @@ def test_a_resumed_run_counts_what_it_had_bought_and_not_yet_come_to() -> None:
     meter.replay("b", bought())
     with pytest.raises(BudgetReachedError, match="3 of 3"):
         meter.admit(ZERO)
+    meter = Meter(Limits(usd=Decimal(1)))
+    meter.add_run("me", Spend(calls=2, usd=Decimal("0.9")))
+    buy(meter, "c", "0.2")
+    with pytest.raises(BudgetReachedError, match=r"1\.1 of 1 USD"):
+        meter.admit(ZERO)
 
 
 def test_the_reserve_is_kept_back_until_it_is_given_free() -> None:
@@ -116,6 +122,16 @@ def test_month_and_minutes() -> None:
     with pytest.raises(BudgetReachedError, match=r"budget\.minutes: 2 minutes are over"):
         meter.admit(ZERO)
     meter.replay("d", bought())
+
+
+def test_who_keeps_the_book_hears_the_price_of_what_is_bought_and_of_nothing_else() -> None:
+    heard: list[Decimal] = []
+    meter = Meter(Limits(), ["me"], paid_now=heard.append)
+    buy(meter, "a", "0.5")
+    meter.replay("b", bought("2"))
+    meter.admit(ZERO)
+    meter.release(ZERO)
+    assert heard == [Decimal("0.5")]
 
 
 def test_no_limit_never_refuses() -> None:
@@ -207,22 +223,43 @@ def test_a_batch_beyond_the_limit_is_stopped_whatever_the_concurrency(
     assert meter.paid.usd <= limit + Decimal("0.3")
 
 
-def test_near_the_limit_calls_wait_for_each_other() -> None:
-    meter = Meter(Limits(calls=2))
-    buy(meter, "a")
-    meter.admit(ZERO)
-    entered = threading.Event()
-    result: list[str] = []
+@pytest.mark.parametrize(
+    ("limits", "reserve", "second"),
+    [
+        (Limits(calls=1), "0", "refused"),
+        (Limits(calls=2), "0", "admitted"),
+        (Limits(usd=Decimal(1)), "0", "refused"),
+        (Limits(usd=Decimal("1.2")), "0", "admitted"),
+        (Limits(usd=Decimal("1.2")), "0.1", "refused"),
+        (Limits(month_usd=Decimal(5)), "0", "refused"),
+        (Limits(month_usd=Decimal("5.2")), "0", "admitted"),
+        (Limits(calls=9, usd=Decimal(9), month_usd=Decimal(5)), "0", "refused"),
+    ],
+)
+def test_near_a_limit_a_call_waits_for_the_one_before_it(limits: Limits, reserve: str, second: str) -> None:
+    """Each may cost 0.6 USD; the first then costs 1.25. Who did not wait for it was let in before that was known."""
+    asked = threading.Event()
 
-    def second() -> None:
-        entered.set()
-        meter.admit(ZERO)
-        result.append("admitted")
+    def clock() -> float:  # asked, with the lock held, before a call is let in or waits
+        if threading.current_thread() is thread:
+            asked.set()
+        return 0.0
 
-    thread = threading.Thread(target=second)
+    said: list[str] = []
+
+    def late() -> None:
+        try:
+            meter.admit(Decimal("0.6"))
+            said.append("admitted")
+        except BudgetReachedError:
+            said.append("refused")
+
+    thread = threading.Thread(target=late)
+    meter = Meter(replace(limits, minutes=1), month_usd=Decimal(4), clock=clock)
+    meter.reserve = Spend(usd=Decimal(reserve))
+    meter.admit(Decimal("0.6"))
     thread.start()
-    entered.wait(FOREVER)
-    assert result == []
-    meter.release(ZERO)
+    assert asked.wait(FOREVER)
+    meter.settle("a", bought("1.25"), Decimal("0.6"))
     thread.join(FOREVER)
-    assert result == ["admitted"]
+    assert said == [second]

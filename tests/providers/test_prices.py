@@ -13,6 +13,7 @@ MILLION = Usage(input_tokens=1_000_000, cached_tokens=400_000, output_tokens=1_0
     [
         ("openai", "gpt-5.4-mini"),
         ("azure-openai", "gpt-4o"),
+        ("azure-openai", "phi-4"),  # which nobody knows by its name alone
         ("anthropic", "claude-opus-5"),
         ("anthropic", "claude-sonnet-4-5-20250929"),
         ("openai", "anthropic/claude-opus-5"),  # a gateway that speaks like OpenAI
@@ -43,6 +44,8 @@ def test_a_token_written_to_the_cache_costs_more_than_a_fresh_one() -> None:
     fresh = pricer.price("claude-opus-5", Usage(input_tokens=1_000_000))
     written = pricer.price("claude-opus-5", Usage(input_tokens=1_000_000, written_tokens=1_000_000))
     assert (fresh, written) == (Decimal(5), Decimal("6.25"))
+    much, little = (Usage(input_tokens=1000, cached_tokens=900, written_tokens=n) for n in (1000, 100))
+    assert pricer.price("claude-opus-5", much) == pricer.price("claude-opus-5", little)  # no token is billed twice
     same = Usage(input_tokens=1000, written_tokens=900, output_tokens=10)  # a vendor that takes nothing for it
     assert Pricer("openai").price("gpt-5.4-mini", same) == Pricer("openai").price(
         "gpt-5.4-mini", Usage(input_tokens=1000, output_tokens=10)

@@ -26,6 +26,7 @@ from skillopt_ci.providers.prices import Pricer
 from skillopt_ci.providers.purchased import Purchased
 
 USAGE = Usage(input_tokens=100, cached_tokens=40, output_tokens=10)
+MORE = Usage(input_tokens=700, output_tokens=1)
 PRICES = {"input": Decimal(1), "output": Decimal(2)}  # 0.00012 USD for USAGE
 REQUEST = Request(
     model="m", messages=(Message(role="user", content="x" * 10),), max_output_tokens=20, temperature=None,
@@ -141,14 +142,14 @@ def test_an_answer_after_one_that_holds_nothing_is_the_result(ledger: Ledger) ->
     class Once(Answering):
         def complete(self, request: Request, /) -> Completion:
             found = super().complete(request)
-            return replace(found, nothing="no choice") if self.calls == 1 else found
+            return replace(found, nothing="no choice", usage=MORE) if self.calls == 1 else found
 
     inner, meter = Once(), Meter(Limits(), ["me"])
     provider = purchased(inner, ledger, meter)
     assert [provider.complete(REQUEST).text for _ in range(2)] == ["answer 2"] * 2
     assert (inner.calls, meter.paid.calls, ledger.failures(9)) == (2, 2, [])
     assert ledger.spend_by_stream("me")["val"] == meter.paid
-    assert meter.total.calls == 1  # a step costs what its replay costs
+    assert (meter.total.calls, meter.total.usage) == (1, USAGE)  # a step costs what its replay costs
 
 
 def test_a_dead_provider_leaves_nothing_held(ledger: Ledger) -> None:
@@ -183,6 +184,7 @@ def test_a_budget_in_usd_needs_prices(ledger: Ledger) -> None:
         ({"usage": Usage()}, PRICES, None),
         ({"usage": Usage()}, {"input": Decimal(0), "output": Decimal(0)}, Decimal(0)),
         ({"usage": Usage(), "stop_reason": "context_overflow", "text": ""}, PRICES, Decimal(0)),
+        ({"usage": Usage(input_tokens=100), "text": ""}, PRICES, Decimal("0.0001")),
     ],
 )
 def test_no_usage_reported_is_an_unknown_price(
@@ -210,7 +212,13 @@ def test_text_that_no_file_can_hold_is_stored_with_a_mark(ledger: Ledger) -> Non
 
 
 @pytest.mark.parametrize(
-    "value", [{}, {"text": 1, "stop": "stop", "seconds": 0}, {"text": "", "stop": [], "seconds": 0}]
+    "value",
+    [
+        {},
+        {"text": 1, "stop": "stop", "seconds": 0},
+        {"text": "", "stop": [], "seconds": 0},
+        {"text": "", "stop": "stop", "seconds": None},
+    ],
 )
 def test_a_damaged_record_is_an_error_in_words(ledger: Ledger, value: dict[str, object]) -> None:
     key = request_key("openai/local", REQUEST)

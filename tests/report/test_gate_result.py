@@ -34,7 +34,7 @@ def one(**changes: Any) -> dict[str, Any]:
     return {
         "name": "invoices", "target": "openai/m", "verdict": "regression", "reason": "loss-shown", "base": side(0.7),
         "head": side(0.6), "effect": {"mean": -0.1, "low": -0.2, "high": 0.0}, "n_tasks": 50, "golden_failed": [],
-        "tasks": [{"id": "t1", "base": 1.0, "head": 0.0, "outcome": "regressed"}], **changes,
+        "margin": 0.05, "tasks": [{"id": "t1", "base": 1.0, "head": 0.0, "outcome": "regressed"}], **changes,
     }  # fmt: skip
 
 
@@ -146,11 +146,11 @@ class TestWords:
         ("told", "wanted"),
         [
             (
-                {"verdict": "pass", "reason": "loss-ruled-out", "margin": 0.05},
+                {"verdict": "pass", "reason": "loss-ruled-out"},
                 "- invoices: a loss of 5 points or more is ruled out on these tasks.",
             ),
             (
-                {"verdict": "pass", "reason": "loss-ruled-out", "margin": 0.05, "base": side(0.0)},
+                {"verdict": "pass", "reason": "loss-ruled-out", "base": side(0.0)},
                 "ruled out on these tasks; the base passes none of them, so no loss could show.",
             ),
             (
