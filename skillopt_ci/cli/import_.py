@@ -70,11 +70,13 @@ def _import(console: Console, options: Options, source: TaskSource, output: Path
     errors = [p for p in problems if not p.warning]
     console.problems((*sorted(problems), *report(sorted(found.losses))))
     files: list[str] = []
-    if not errors:
+    if not errors and not found.tasks:  # an empty file of tasks would be in the way of the next import
+        console.result("no task could be imported, and nothing was written: see above why")
+    elif not errors:
         files = _write([_graded(t, source.grader) for t in found.tasks], output)
         lost = f"; {plural(len(found.losses), 'part')} of the source not imported" if found.losses else ""
         console.result(f"{plural(len(found.tasks), 'task')} written to {output}{lost}")
-    code = ConfigError.exit_code if errors else 0
+    code = 0 if files else ConfigError.exit_code
     if options.json is not None:
         value = {
             "schema": "skillopt-ci/import/1",

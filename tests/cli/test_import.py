@@ -44,6 +44,17 @@ def test_a_file_becomes_native_and_its_losses_are_told(root: Path) -> None:
     assert (root / "evals/again.jsonl").read_text() == first
 
 
+def test_where_no_task_can_be_imported_nothing_is_written(root: Path) -> None:
+    tests = 'tests:\n  - vars: {q: "What is 1+1?"}\n    assert: [{type: javascript, value: "output.length > 1"}]\n'
+    write(root, {"p.yaml": 'prompts: ["{{q}}"]\n' + tests})
+    done, value = call_json(root, "import", "p.yaml", "--format", "promptfoo", "-o", "t.jsonl")
+    assert (done.code, value["exit_code"], value["tasks"], value["files"]) == (2, 2, 0, [])
+    assert done.out == "no task could be imported, and nothing was written: see above why\n"
+    assert "code is never run on import" in done.err
+    assert [loss["line"] for loss in value["losses"]] == [3, 4]
+    assert not (root / "t.jsonl").exists()
+
+
 def test_a_file_from_elsewhere_and_graders_for_tasks_without(root: Path) -> None:
     source = DATA / "formats" / "inspect" / "samples.jsonl"
     shutil.copytree(source.parent, root.parent / "outside" / "data")
