@@ -11,6 +11,7 @@ from skillopt_ci.core.rejected import judged_for
 from skillopt_ci.core.rollout import Failure, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.training_gate import TrainingRule
 from skillopt_ci.engine.factorial import NOT_APPLIED, NOTHING, OPEN, WAITS
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.ration import Ration
@@ -98,6 +99,14 @@ def test_no_gate_is_paid_for_before_the_run_ends() -> None:
     assert (last.factorial, last.action, last.rollouts) == (True, "accept", ())
     assert "- w00" in by_status(last)["kept"]
     assert len({sample.n for _, sample in harness.seen if sample.stream == "val"}) == 1  # one run of each was enough
+
+
+def test_what_all_trials_show_of_a_bundle_is_evidence_as_screening_is() -> None:
+    """None of its edits was shown to help alone, and yet a clear gain needs no second run of validation."""
+    result, _, harness = trained([[*EDITS[:4], *EDITS[20:24]], []], epochs=1, rule=TrainingRule())
+    last = result.steps[-1]
+    assert (last.factorial, last.action, last.reason) == (True, "accept", "better on validation")
+    assert {sample.n for _, sample in harness.seen if sample.stream == "val"} == {0}
 
 
 def harmful(body: Skill, task: Task, sample: Sample) -> float:
