@@ -55,7 +55,7 @@ def read_spending(api: GitHub, branch: str, month: str, *, most: int, own: int =
     for page in range(1, _PAGES[most] + 1):
         listed = api.get("{repo}/actions/artifacts", name=ARTIFACT, per_page=PER_PAGE, page=page)["artifacts"]
         found += [a for a in listed if _counts(a, month)]
-        named = (a for a in found if _branch(a) == branch)
+        named = (a for a in found if _branch(a) == branch and not a.get("expired"))
         believed = None if records else next((a for a in named if _is_its_own(api, history, _run(a), looked)), None)
         if believed is not None:
             records[believed["id"]] = _record(api, believed["id"])
@@ -67,13 +67,14 @@ def read_spending(api: GitHub, branch: str, month: str, *, most: int, own: int =
     total, unread = sum(records.values(), SpendRecord()), 0
     new = sorted((a for a in found if a["created_at"] >= until), key=lambda a: (_run(a) != own, a["created_at"]))
     for artifact in new:
-        number = artifact["id"]
-        if number not in records and len(records) == most:
-            unread += 1
+        number, run, gone = artifact["id"], _run(artifact), artifact.get("expired")
+        if number not in records and (gone or len(records) == most):
+            # A repository may keep its artifacts for days only: what one said that nobody has added up is not nothing.
+            unread += not (gone and total.only(run).months.get(month))
             continue
         record = records[number] = records.get(number) or _record(api, number)
-        total += record.only(_run(artifact))
-        if not unread and _run(artifact) != own:  # in the order of time, so nothing older is left
+        total += record.only(run)
+        if not unread and run != own:  # in the order of time, so nothing older is left
             until = artifact["created_at"]
     return Spending(record=SpendRecord(months=total.months, until=until if until != month else ""), unread=unread)
 
@@ -100,7 +101,6 @@ def _counts(artifact: Mapping[str, Any], month: str) -> bool:
     home = run.get("repository_id")
     return (
         artifact.get("name") == ARTIFACT
-        and not artifact.get("expired")
         and isinstance(artifact.get("created_at"), str)
         and artifact["created_at"] >= month
         and home is not None

@@ -76,6 +76,19 @@ def test_too_many_for_a_gate_are_counted_and_added_up_later(host: ArtifactHost) 
     assert read(host).record.total(MONTH) == Decimal(12)
 
 
+def test_what_has_expired_before_anybody_added_it_up_is_not_nothing(host: ArtifactHost) -> None:
+    for n in (1, 2, 3, 4):
+        host.spent(n, record(**{f"r{n}": "1"}), at(n))
+    host.spent(5, record(until=at(2), r1="1", r2="1"), at(5), branch="main")
+    for gone in host.records[2:]:  # of 3, 2 and 1; that of main has the last two
+        gone["expired"] = True
+    found = read(host)
+    assert (found.record.total(MONTH), found.unread) == (Decimal(3), 1)
+    host.records[0]["expired"] = True  # nobody believes what cannot be read any more
+    found = read(host)
+    assert (found.record.total(MONTH), found.unread) == (Decimal(1), 4)
+
+
 def test_a_pull_request_cannot_speak_for_others_nor_hide_them(host: ArtifactHost) -> None:
     host.spent(7, record(r7="2"), at(1))
     host.spent(8, record(until="2026-11-30T00:00:00Z", r7="50", r8="1"), at(2))
