@@ -139,10 +139,10 @@ def elements_of(text: str) -> Iterator[str]:
 def comments_of(language: str, code: str) -> Iterator[str]:
     """The lines of a code block that would be commands for their dashes alone, and are comments or properties there."""
     if _first(language) in _STYLES:
-        yield from (line for line in code.split("\n") if not _COMMAND.search(_PROPERTY.sub("", line)))
+        yield from (line for line in code.split("\n") if not any(command_in(_PROPERTY.sub("", line))))
     if _first(language) in _DASHED:
         dashed = (line for line in code.split("\n") if line.lstrip().startswith("--"))
-        yield from (line for line in dashed if not _COMMAND.search(line.lstrip(" \t-")))
+        yield from (line for line in dashed if not any(command_in(line.lstrip(" \t-"))))
 
 
 def _first(language: str) -> str:
