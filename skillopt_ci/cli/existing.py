@@ -23,14 +23,30 @@ _SKILLS = (
     *(f"{agent}/skills/*/SKILL.md" for agent in (".claude", ".agents", ".github", ".codex")),
     "*/SKILL.md",
 )
-_ANYWHERE = "**/SKILL.md"
-_INSTALLED = "node_modules"  # what it holds is others' work
+_OTHERS = frozenset({"node_modules", "site-packages", "third_party", "vendor"})  # what they hold is others' work
 _ENDINGS = (".json", ".jsonl", ".yaml", ".yml", ".csv", ".tsv")
 # Names that say what they are, wherever they lie.
 _OF_ITS_OWN = ("promptfooconfig.", "evals.", "eval.", "benchmark.", "skillopt-benchmark.", "held-out.")
 _IN_PARTS = "gbrain"  # the format whose training and held-out tasks are files beside each other
 _MOST_FILES, _MOST_SEEDS = 200, 1000
 _FEW = 100  # more tasks leave no split empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skills:
+    """Paths of the SKILL.md files of a repository, sorted.
+
+    Attributes:
+        taken: of each name the first.
+        namesakes: whose name one of those beside them has: a configuration takes a name once.
+        left_out: in usual places after the first that has some.
+        lie_anywhere: none is in a usual place, so that examples and fixtures may be among them.
+    """
+
+    taken: Sequence[str]
+    namesakes: Sequence[str]
+    left_out: Sequence[str]
+    lie_anywhere: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,44 +73,36 @@ class Evaluation:
         )
 
 
-def skills_in(tree: Tree) -> list[str]:
-    """Paths of SKILL.md files, sorted, of each name the first; empty when there is none in a usual place."""
-    return sorted({skill_name(path): path for path in reversed(_first_place(tree))}.values())
+def find_skills(tree: Tree) -> Skills:
+    """The skills of a repository: those of the first usual place that has some, else those that lie anywhere."""
+    places = [tree.glob(pattern) for pattern in _SKILLS]
+    usual = {path for place in places for path in place}
+    first = sorted(next(filter(None, places), ())) or _anywhere(tree)
+    taken = sorted({skill_name(path): path for path in reversed(first)}.values())
+    return Skills(
+        taken=taken,
+        namesakes=sorted(set(first).difference(taken)),
+        left_out=sorted(usual.difference(first)),
+        lie_anywhere=bool(first) and not usual,
+    )
 
 
-def namesakes(tree: Tree) -> list[str]:
-    """Paths of SKILL.md files whose name another one beside them has, sorted: a configuration takes a name once."""
-    return sorted(set(_first_place(tree)).difference(skills_in(tree)))
+def _anywhere(tree: Tree) -> list[str]:
+    """Skills outside of what was installed or copied from others; all folders are looked through for them."""
+    return sorted(path for path in tree.glob("**/SKILL.md") if _OTHERS.isdisjoint(path.split("/")))
 
 
-def left_out(tree: Tree) -> list[str]:
-    """Paths of SKILL.md files in usual places after the first that has some, sorted."""
-    return sorted(_in_usual_places(tree).difference(_first_place(tree)))
-
-
-def lie_anywhere(tree: Tree) -> bool:
-    """Whether there are skills, and none in a usual place: examples and fixtures may be among them."""
-    return bool(_first_place(tree)) and not _in_usual_places(tree)
-
-
-def _in_usual_places(tree: Tree) -> set[str]:
-    return {path for pattern in _SKILLS for path in tree.glob(pattern)}
-
-
-def _first_place(tree: Tree) -> list[str]:
-    usual = next((sorted(found) for pattern in _SKILLS if (found := tree.glob(pattern))), [])
-    return usual or [path for path in sorted(tree.glob(_ANYWHERE)) if _INSTALLED not in path.split("/")]
-
-
-def evaluation_of(tree: Tree, skill: str, *, alone: bool) -> Evaluation | None:
+def evaluation_of(tree: Tree, skill: str, skills: Skills) -> Evaluation | None:
     """The file with most tasks in the nearest place that has one, or a folder of cases; None when no place has.
 
-    Places are beside the skill, by its name, and at the top for the repository's only skill (`alone`). A file with an
-    error in it is none: `check` would end at it.
+    Places are beside the skill, by its name, and at the top for the repository's only skill. A file with an error in it
+    is none: `check` would end at it.
     """
+    alone = len(skills.taken) == 1 and not skills.namesakes
+    names = {posixpath.basename(posixpath.dirname(path)) for path in skills.taken} - {""}
     for place in _places(skill, alone=alone):
         read = [e for path in (*_files(tree, place), *_cases(tree, place)) if (e := _read(tree, path))]
-        found = [e for e in read if not _ask_for_a_skill(tree, e.tasks)]
+        found = [e for e in read if not _ask_for_a_skill(names, e.tasks)]
         if found:
             most = max(found, key=lambda one: len(one.tasks))
             parts = [one for one in found if one.format == _IN_PARTS] if most.format == _IN_PARTS else [most]
@@ -168,9 +176,8 @@ def _read(tree: Tree, path: str) -> Evaluation | None:
     return Evaluation(paths=(path,), format=name, tasks=gradable)
 
 
-def _ask_for_a_skill(tree: Tree, tasks: Sequence[Task]) -> bool:
+def _ask_for_a_skill(names: set[str], tasks: Sequence[Task]) -> bool:
     """Whether most answers are names of the repository's skills: a router is asked, and no skill answers like that."""
-    names = {posixpath.basename(posixpath.dirname(path)) for path in skills_in(tree)} - {""}
     return sum(bool(names.intersection(_wanted(task))) for task in tasks) * 2 > len(tasks)
 
 

@@ -8,15 +8,7 @@ from pathlib import Path
 import click
 
 from skillopt_ci.cli.console import Console
-from skillopt_ci.cli.existing import (
-    asks_which_are_for_it,
-    evaluation_of,
-    left_out,
-    lie_anywhere,
-    namesakes,
-    skills_in,
-    unread_evaluations,
-)
+from skillopt_ci.cli.existing import asks_which_are_for_it, evaluation_of, find_skills, unread_evaluations
 from skillopt_ci.cli.guard import run, write_text
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.options import Options
@@ -120,20 +112,20 @@ def _starters(console: Console, root: Path, provider: str | None) -> str:
     if above is not None:
         console.warn(f"warning: {above} has a configuration already; this one is for {root.name} alone")
     tree = WorkTree(root)
-    skills = skills_in(tree)
-    twice = namesakes(tree)
-    found = {path: evaluation_of(tree, path, alone=len(skills) == 1 and not twice) for path in skills}
-    if not skills:
+    skills = find_skills(tree)
+    found = {path: evaluation_of(tree, path, skills) for path in skills.taken}
+    if not found:
         found = {"skills/example/SKILL.md": None}
         _write(console, root / "skills/example/SKILL.md", _SKILL, root)
         console.say("no SKILL.md was in this folder: that is an example")
-    if lie_anywhere(tree):
+    if skills.lie_anywhere:
         console.say(
             "no SKILL.md was in a usual place: take what is a copy, an example or a fixture out of skillopt.yml"
         )
-    if others := left_out(tree):
-        console.say(f"left out, in other places: {_some(others)}; add those that are no copies")
-    if twice:
+    if skills.left_out:
+        console.say(f"left out, in other places: {_some(skills.left_out)}; add those that are no copies")
+    if skills.namesakes:
+        twice = skills.namesakes
         console.say(f"left out, as another skill has the directory's name: {_some(twice)}; rename it, then add it")
     names = {path: (root / path).resolve().parent.name for path in found}
     tasks = {

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -36,8 +37,9 @@ def commands(text: str) -> frozenset[str]:
 
 def _command_lines(text: str) -> Iterator[str]:
     blocks = code_blocks(text)
-    comments = {line.strip() for block in blocks for line in comments_of(*block)}
-    yield from (line for line in _lines(text, _commands) if line.strip() not in comments)
+    comments = Counter(line.strip() for block in blocks for line in comments_of(*block))
+    stands = Counter(line.strip() for line in text.split("\n"))  # elsewhere the same words are no comment
+    yield from (line for line in _lines(text, _commands) if not 0 < stands[line.strip()] <= comments[line.strip()])
     for block in blocks:
         yield from commands_of(*block)
     yield from elements_of(text)

@@ -25,10 +25,10 @@ _PLACE = (
     r"|>>?\s*[\w./~$]|<<-?\s*[\"'\\]?\w|-[A-Za-z]{1,2}(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
 )
 _FILE = r"(?:(?:cat|source|head|tail|tee)\s+[\w./-]*\.\w+|(?:cat|source)\s+[\w.-]+/\S)"
-# A path that no shell would run: a document, which skills name by its path, and what a comment begins with.
+# A document, which skills name by its path, is nothing that a shell would run; in front of a stroke it is a folder.
 _RUNS = (
-    r"(?=[\w.])(?![\w./{}*-]*\.(?:mdx?|txt|rst|json[lc5]?|ya?ml|toml|ini|cfg|csv|tsv|xml|html?|s?css|svg|png|jpe?g|gif|pdf)"
-    r"(?![\w.|;&<>-]))"
+    r"(?![\w./{}*-]*\.(?:mdx?|txt|rst|json[lc5]?|ya?ml|toml|ini|cfg|csv|tsv|xml|html?|s?css|svg|png|jpe?g|gif|pdf)"
+    r"(?![\w./|;&<>-]))"
 )
 _INSTALLS = (
     r"\b(?:pip3?|npm|pnpm|yarn|uv|apt|apt-get|brew|cargo|poetry|conda)\s+(?:install|exec|run|add)\b",
@@ -80,9 +80,10 @@ _CALL = re.compile(
     r"\s*+(?:[$>%#]\s+)?(?![\w ]+:(?:\s|$))(?:[A-Za-z_]\w*=\S*\s+)*"
     rf"(?:(?:{_PROGRAM}|{_PRODUCT}|{_ONLY_IN_CODE})\s+[\w./~\"'$*|<>-]|{_CMDLET}\s+\S"
     rf"|{_WORD}\s+(?:[^\s`]+\s+)*?{_PLACE}|{_FILE}|\.\s+[.~/]"
-    rf"|(?:\.{{1,2}}|~|[\"']?\$\{{?\w+\}}?)?/{_RUNS}[\w./-]+[\"']? (?![\s#<(=§→—–-])\S|\./{_RUNS}\S"
+    # Two strokes, or one and a star, begin a comment.
+    rf"|(?:(?:\.{{1,2}}|~|[\"']?\$\{{?\w+\}}?)/|/(?=[\w.])){_RUNS}[\w./-]+[\"']? (?![\s#<(=§→—–-])\S|\./{_RUNS}\S"
     # Behind a bracket or a sign of equality it is a formula: "total = -x".
-    rf"|(?![A-Z])[\w./-]{{2,}}(?:\s+(?!\S{{0,2}}=\s)[^\s(-]\S*)*\s+{_SWITCH})"
+    rf"|(?![A-Z])[\w./-]{{2,}}(?:\s+(?![^\w\s]{{0,2}}=\s)[^\s(-]\S*)*\s+{_SWITCH})"
 )
 _NEXT = re.compile(r";|&&")  # behind it a shell's line has its next command; behind a bar a row has its next cell
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
@@ -138,10 +139,10 @@ def elements_of(text: str) -> Iterator[str]:
 def comments_of(language: str, code: str) -> Iterator[str]:
     """The lines of a code block that would be commands for their dashes alone, and are comments or properties there."""
     if _first(language) in _STYLES:
-        yield from (line for line in code.split("\n") if not _COMMAND.search(_PROPERTY.sub("", line)))
+        yield from (line for line in code.split("\n") if not any(command_in(_PROPERTY.sub("", line))))
     if _first(language) in _DASHED:
         dashed = (line for line in code.split("\n") if line.lstrip().startswith("--"))
-        yield from (line for line in dashed if not _COMMAND.search(line.lstrip(" \t-")))
+        yield from (line for line in dashed if not any(command_in(line.lstrip(" \t-"))))
 
 
 def _first(language: str) -> str:

@@ -16,7 +16,6 @@ from skillopt_ci.providers.base import Completion, ProviderOptions
 from skillopt_ci.providers.retrying import RetryableError, parse_retry_after
 
 _MESSAGE_LENGTH = 300
-_FIRST_BYTES = 20 * _MESSAGE_LENGTH  # of a body or text: what a message is made of
 _LONGEST_URL = 8000  # clients take no longer ones
 _NO_KEY = "unused"  # what a server of one's own gets where no key is configured
 # Servers like to quote the key they refuse, in part.
@@ -54,7 +53,7 @@ class Endpoint:
         if len(self.secret) >= SECRET_MIN and self.secret not in (_NO_KEY, self.name):  # dummies: see `secret_values`
             # Before the text is cut, maybe inside the key; also one that ends of lines or hidden characters divide.
             text = re.sub("[^!-~]*".join(map(re.escape, self.secret)), "***", text)
-        text = text[:_FIRST_BYTES]
+        text = text[: 20 * _MESSAGE_LENGTH]
         text = " ".join("".join(c if c.isprintable() else " " for c in _KEY_LIKE.sub("***", text)).split())
         return text if len(text) <= _MESSAGE_LENGTH else text[: _MESSAGE_LENGTH - 3] + "..."
 
@@ -124,7 +123,7 @@ def read_object(endpoint: Endpoint, body: bytes) -> dict[str, object]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        shown = endpoint.clean(body[:_FIRST_BYTES].decode("utf-8", "replace"))[:60]
+        shown = endpoint.clean(body.decode("utf-8", "replace"))[:60]
         raise endpoint.malformed(f"the answer is not JSON: {shown!r}; check base_url") from None
     if not isinstance(value, dict):
         raise endpoint.malformed("the answer is JSON, but no object; check base_url")
@@ -196,7 +195,7 @@ def _error_fields(body: bytes) -> tuple[str, str]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        text = body[:_FIRST_BYTES].decode("utf-8", "replace").strip()
+        text = body.decode("utf-8", "replace").strip()
         return "", "an HTML page; check base_url" if text.startswith("<") else text
     outer = mapping(value)
     error = mapping(outer.get("error")) or outer

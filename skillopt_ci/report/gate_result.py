@@ -60,9 +60,7 @@ class GateResult:
     @property
     def about_nothing(self) -> bool:
         """No skill and nothing that judges skills was changed: no comment is worth its e-mails."""
-        return (
-            self.value["verdict"] == "not-applicable" and not self.value["skills"] and not self.value["policy_changed"]
-        )
+        return self.value["reason"] == "unchanged" and not self.value["skills"] and not self.value["policy_changed"]
 
     @property
     def exit_code(self) -> int:

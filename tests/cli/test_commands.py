@@ -809,7 +809,7 @@ def test_init_says_which_files_only_an_agent_can_be_asked(tmp_path: Path) -> Non
 
 def test_init_takes_skills_in_folders_of_any_name(tmp_path: Path) -> None:
     places = ("team/skills/lint", "work/in/depth/review")
-    packages = ("node_modules/a/skills/other", "team/node_modules/b")
+    packages = ("node_modules/a/skills/other", "team/node_modules/b", "vendor/c/d", "env/lib/site-packages/e/f")
     write(tmp_path, {f"{place}/SKILL.md": skill_text(place.rpartition("/")[2]) for place in (*places, *packages)})
     done = call(tmp_path, "init", "--provider", "simulated")
     assert done.code == 0

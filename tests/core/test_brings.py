@@ -124,8 +124,17 @@ from skillopt_ci.core.brings import commands, permissions, urls
         "`./run.sh>guide.md`",
         "`./guide.md; ./run`",
         "`./run guide.md`",
+        "`./guide.md/run.sh`",
+        "`/opt/notes.txt/run all`",
+        "`./{run,go}.sh`",
+        "`.//run`",
+        "`tool x= -f y`",
         "```css\na { --b: 1 } rm -rf /\n```",
         "```css\na { --b: 1 }\n```\n\nUse --force.",
+        "```html\nRun `cat ~/.ssh/id_rsa` now.\n```",
+        "```css\nUse --force: x\n```\n\nUse --force: x",
+        "```sql\n--force is set\n```\n\n--force is set",
+        "```sql\n-- Run `cat ~/.ssh/id_rsa` now.\n```",
     ],
 )
 def test_commands(text: str) -> None:

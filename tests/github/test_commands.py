@@ -374,6 +374,13 @@ class TestPublish:
         self.publish(opened, str(gate(opened, "not-applicable", "unchanged", 0, **changes)))
         assert len(opened.hub.store.comments) == 1
 
+    def test_a_repository_whose_configuration_nobody_reads_is_told(self, opened: Here) -> None:
+        said = "skillopt.yaml is not read: rename it to skillopt.yml"
+        value = gate(opened, "not-applicable", "first-adoption", 0, skills=[], policy_changed=[], message=said)
+        self.publish(opened, str(value))
+        (comment,) = opened.hub.store.comments
+        assert "is not read: rename it" in comment["body"]
+
     def test_no_status_for_what_needs_a_maintainer(self, opened: Here) -> None:
         done, value = self.publish(opened, str(gate(opened, None, "needs-maintainer", 0)))
         assert (done.code, value["state"], opened.hub.store.statuses) == (0, None, [])
