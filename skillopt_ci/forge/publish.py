@@ -56,7 +56,7 @@ def _look(repository: Repository, wanted: Publication, now: float) -> Situation:
             held = repository.entries(repository.tree_of(tip), tuple(blobs))
             there = replace(there, branch_is_wish={p: e.sha for p, e in held.items()} == blobs)
     if not any(p.open for p in there.pulls):
-        others = (p for p in repository.open_pulls() if p.branch != branch and p.branch.startswith("skillopt/"))
+        others = (p for p in repository.open_pulls() if p.branch.startswith("skillopt/"))  # none of this branch
         there = replace(there, others_open=sum(is_own(p, login) for p in others))
     return there
 

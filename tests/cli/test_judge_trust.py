@@ -161,6 +161,18 @@ def test_a_gate_says_so_and_is_inconclusive(tmp_path: Path) -> None:
         assert "small" not in calls(server)
 
 
+def test_a_judge_that_is_nearly_always_right_is_warned_of_and_one_that_always_is_is_not(tmp_path: Path) -> None:
+    right = [f"Oslo. The source is page {n}." for n in range(10)]
+    with models() as server:
+        root = tmp_path / "p"
+        repository(root, sizes=(1, 4, 4), **changes(server, samples={"passing": [*right, "Oslo."], "failing": ["No."]}))
+        done = call(root, "eval", env=ENV)
+        assert (done.code, "gets 1 of 12 samples" in done.err) == (0, True)
+        write(root, {CONFIG: config(**changes(server, samples={"passing": right, "failing": ["No."]}))})
+        done = call(root, "eval", env=ENV)
+        assert (done.code, "samples of known verdict" in done.err, "warning: the judge" in done.err) == (0, True, False)
+
+
 def test_on_wrong_warn(tmp_path: Path) -> None:
     with models(lenient) as server:
         root = tmp_path / "p"

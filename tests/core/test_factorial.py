@@ -37,6 +37,17 @@ def test_effects_are_found_beside_levels_that_differ_more_than_they_do() -> None
     assert abs(found["c"].evidence) < 0.1
 
 
+def test_an_edit_that_stood_mostly_in_hard_tasks_is_not_blamed_for_them() -> None:
+    made = []
+    for n, task in enumerate(TASKS):
+        level, often = ((0.1, 3), (0.8, 1))[n % 2]
+        made += [Trial(task, frozenset({"a"}), level + 0.06) for _ in range(often)]
+        made += [Trial(task, frozenset(), level) for _ in range(4 - often)]
+    found = effects(made, ["a"])["a"]
+    assert found.gain == pytest.approx(0.06, abs=0.01)
+    assert found.evidence > 3
+
+
 def test_luck_moves_little_and_many_runs_tell() -> None:
     draw, worth = random.Random(1), {f"e{n:02d}": (0.05, -0.05, 0.0)[n % 3] for n in range(18)}
 

@@ -43,6 +43,12 @@ def test_rejected_edits_of_earlier_runs_are_remembered(tmp_path: Path) -> None:
     assert memory(tmp_path, data + line())[1] != digest
 
 
+def test_only_a_digest_tells_what_a_rejection_was_about(tmp_path: Path) -> None:
+    bases: list[object] = ["a" * 64, "a" * 63, "main", 5, None]
+    found, _ = memory(tmp_path, "".join(line(base=base) for base in bases))
+    assert [f.base for f in found] == ["a" * 64, "", "", "", ""]
+
+
 def test_what_was_kept_later_is_no_rejected_edit_until_it_is_rejected_again(tmp_path: Path) -> None:
     early = line() + line(content="other") + line(target=" t ", status="accepted")
     assert [f.edit.content for f in memory(tmp_path, early)[0]] == ["other"]
@@ -91,6 +97,7 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
         "[]\n",
         "7\n",
         line(op="run"),
+        line(status="pending"),
         line(op=["add"]),
         line(content=5),
         line(reason=None),

@@ -373,6 +373,7 @@ class TestCommits:
         assert (repo.root / "a").read_bytes() == b"3"
         assert repo("show", f"{sha}:a") == "new"
         assert repo("show", f"{sha}:b/c") == "more"
+        assert repo("ls-tree", "-r", "--name-only", sha).split() == ["a", "b/c", "run.sh"]  # the rest stays
         assert repo("rev-parse", f"{sha}^") == base
 
     def test_same_plans_are_the_same_commits(self, repo: Repo) -> None:

@@ -83,7 +83,7 @@ def test_what_has_expired_before_anybody_added_it_up_is_not_nothing(host: Artifa
     for gone in host.records[2:]:  # of 3, 2 and 1; that of main has the last two
         gone["expired"] = True
     found = read(host)
-    assert (found.record.total(MONTH), found.unread) == (Decimal(3), 1)
+    assert (found.record.total(MONTH), found.unread, found.record.until) == (Decimal(3), 1, at(2))
     host.records[0]["expired"] = True  # nobody believes what cannot be read any more
     found = read(host)
     assert (found.record.total(MONTH), found.unread) == (Decimal(1), 4)
@@ -147,6 +147,27 @@ def test_earlier_attempts_of_the_same_run_come_first(host: ArtifactHost) -> None
     found = read(host, own=12)
     assert "12/1/00000000" in found.record.months[MONTH]
     assert found.record.until == at(7)
+
+
+def test_what_this_run_left_before_says_nothing_of_others(host: ArtifactHost) -> None:
+    host.spent(12, record(r12="1"), at(12))
+    found = read(host, own=12)
+    assert (found.record.total(MONTH), found.record.until) == (Decimal(1), "")
+
+
+def test_records_of_the_same_second_are_not_lost(host: ArtifactHost) -> None:
+    for n in range(1, 10):
+        host.spent(n, record(**{f"r{n}": "1"}), at(min(n, 8)))
+    found = read(host)
+    assert (found.unread, found.record.until) == (1, at(8))
+    host.spent(20, render_record(found.record), at(20), branch="main")
+    assert read(host).record.total(MONTH) == Decimal(9)
+
+
+def test_one_more_record_of_a_run_that_is_known_is_unread_while_it_can_be_read(host: ArtifactHost) -> None:
+    for n in (*range(1, 9), 1):
+        host.spent(n, record(**{f"r{n}": "1"}), at(len(host.records) + 1))
+    assert read(host).unread == 1
 
 
 def test_records_beyond_what_can_be_listed(host: ArtifactHost) -> None:

@@ -105,6 +105,19 @@ class TestNothingIsOpen:
         assert (waits.reason, "0.5 days left" in waits.message) == ("cooldown", True)
         assert isinstance(decide(wish(fingerprint="new"), rejected, Limits(cooldown_days=1)), Open)
 
+    @pytest.mark.parametrize(
+        "other", [{"merged": True}, {"labels": {ON_BASE_LABEL: ""}}, {"author": "x"}, {"same_repository": False}]
+    )
+    def test_what_no_reviewer_rejected_starts_no_cooldown(self, other: dict[str, object]) -> None:
+        done = there(closed(closed_at=1e9, **other), head=None, now=1e9)
+        assert isinstance(decide(wish(fingerprint="new"), done, Limits(cooldown_days=7)), Open)
+
+    def test_the_cooldown_counts_from_the_last_rejection(self) -> None:
+        twice = there(closed(2, closed_at=900_000.0), closed(), head=None, now=900_000.0)
+        waits = decide(wish(fingerprint="new"), twice, Limits(cooldown_days=7))
+        assert isinstance(waits, Leave)
+        assert "7.0 days left" in waits.message
+
     def test_others_are_open(self) -> None:
         full = decide(WISH, there(head=None, others_open=2), Limits(max_open=2))
         assert isinstance(full, Leave)

@@ -59,6 +59,19 @@ def test_only_of_this_skill_by_writers_for_this_head(here: World) -> None:
     assert told(here) == []
 
 
+@pytest.mark.parametrize("other", [{"path": "README.md"}, {"who": "reader"}, {"reason": ""}])
+def test_a_word_without_weight_for_this_skill_is_passed_over(here: World, other: dict[str, str]) -> None:
+    change(here, **other)
+    change(here)
+    assert [line["pull"] for line in told(here)] == [2]
+
+
+def test_only_lines_of_this_kind_make_a_pull_request_known(here: World) -> None:
+    change(here)
+    lines = [{"status": "rejected", "pull": 1}, {"status": "accepted-by-maintainer", "pull": True}]
+    assert [line["pull"] for line in told(here, "\n".join(map(json.dumps, lines)).encode())] == [1]
+
+
 def test_an_open_one_does_not_count_and_requests_are_few(here: World) -> None:
     for _ in range(5):
         change(here)

@@ -445,6 +445,15 @@ class TestPublish:
         assert (done.code, opened.hub.store.statuses[-1]["sha"], opened.hub.store.comments) == (0, old, [])
         assert "no comment about" in done.err
 
+    def test_a_word_on_a_head_that_moved_is_no_word(self, opened: Here) -> None:
+        old, store = opened.head, opened.hub.store
+        store.roles["octo"] = "write"
+        store.label(1, accept_label(old), "octo", "why")
+        result = gate(opened, "regression", "loss-shown", 1)
+        store.put(store.pulls[1].head, {"x": "y"})
+        done, value = opened("publish", str(result), "--sha", old, "--pr", "1")
+        assert (done.code, value["state"], value["accepted_by"]) == (1, "failure", None)
+
     def test_without_a_comment_the_status_counts(self, opened: Here) -> None:
         opened.hub.faults.append(
             Fault("issues/create-comment", 403, {"message": "Resource not accessible by integration"})

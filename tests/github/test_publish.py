@@ -147,6 +147,11 @@ class TestOpening:
         assert here.hub.writes == []
         assert here.publish(limits=Limits(max_open=2)).action == "opened"
 
+    def test_what_the_account_opens_beside_its_proposals_does_not_count(self, here: World) -> None:
+        here.hub.store.put("topic", {"x": "y"})
+        here.repository.create_pull({"title": "t", "body": "", "head": "topic", "base": "main", "draft": False})
+        assert here.publish(limits=Limits(max_open=1)).action == "opened"
+
 
 class TestNotPermitted:
     def test_the_branch_is_kept_and_the_setting_named(self, here: World) -> None:
@@ -411,6 +416,9 @@ class TestMemory:
         merged = merge_lines(big)
         assert HISTORY_LIMIT - 2000 < len(merged) <= HISTORY_LIMIT
         assert merged.endswith(big[-1] + b"\n")
+        old, new = b"old", b"n" * (HISTORY_LIMIT - 5)
+        assert len(merge_lines([old, new])) == HISTORY_LIMIT
+        assert merge_lines([old, new + b"n"]) == new + b"n\n"
 
 
 def test_a_persons_token_commits_as_the_person(here: World) -> None:

@@ -147,6 +147,14 @@ class TestAcceptance:
         store.pulls[1].labels.clear()
         assert self.accepted(here, "mallory") == (None, f"who added the label {label} cannot be found out")
 
+    def test_other_labels_say_nothing_about_who_accepts(self, here: World) -> None:
+        store = here.hub.store
+        store.roles.update({"octo": "admin", "mallory": "triage"})
+        self.accepted(here, "mallory")
+        store.label(1, "bug", "octo")
+        found, why = find_acceptance(here.repository, here.repository.pull(1), head(here))
+        assert (found, "mallory added" in why) == (None, True)
+
     def test_nobody_added_it(self, here: World) -> None:
         here.hub.store.labels[accept_label(head(here))] = "why"
         here.hub.store.pulls[1].labels.append(accept_label(head(here)))
