@@ -199,7 +199,7 @@ def test_a_budget_that_ends_a_trial_has_room_for_the_gate_of_what_was_found(roll
     assert result.stopped_by == "rollouts"
 
 
-@pytest.mark.parametrize("calls", range(370, 450, 4))
+@pytest.mark.parametrize("calls", range(370, 450, 8))
 def test_what_the_optimizer_is_asked_last_leaves_the_gate_its_room(calls: int) -> None:
     optimizer, harness = Scripted([VAIN, EDITS[:4], []]), Script(adds_up)
     ration = Ration(calls, lambda: 9 * len(optimizer.asked), lambda rollouts: 9 if rollouts else 0)
