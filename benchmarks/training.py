@@ -11,9 +11,9 @@ to 2024, 3001 to 3024, 6001 to 6060, 7001 to 7126, 9101 to 9340, 9501 to 9530, 9
 10320 to measure it on the way; 9401 to 9460, 10001 to 10040, 10101 to 10160 and 10401 to 10460, too. The tables of
 docs/training-figures.md are from 10501 to 10560 and 10601 to 10620, and from 10101 to 10120 and 10001 to 10040 where
 mechanisms are left out.
-10701 to 10740 were used to measure small suites. They are no evidence any more. 10501 to 10560 were measured anew when
-factorial trials came in, four times; what was chosen there was chosen on 8501 to 8600, but for the one run of
-10516 in `latent-0` that gave up too soon.
+10701 to 10740 were used to measure small suites, 10801 to 10860 to measure all again. They are no evidence any more.
+10501 to 10560 were measured anew when factorial trials came in, four times; what was chosen there was chosen on 8501 to
+8600, but for the one run of 10516 in `latent-0` that gave up too soon.
 """
 
 import argparse
