@@ -6,19 +6,11 @@ from skillopt_ci.core.rollout import Sample
 from skillopt_ci.errors import BudgetReachedError
 
 LIMIT = "rollouts"  # the name of what ends a run here
-
-
 READ = ("train/", "slow/")  # streams of rollouts that an optimizer is asked about
 
 
-def _nothing() -> int:
+def _nothing(*_rollouts: int) -> int:
     """Only rollouts count."""
-    return 0
-
-
-def _nobody(rollouts: int) -> int:
-    """No optimizer's calls count."""
-    del rollouts
     return 0
 
 
@@ -30,7 +22,7 @@ class Ration:
     """
 
     def __init__(
-        self, rollouts: int, beside: Callable[[], int] = _nothing, reading: Callable[[int], int] = _nobody
+        self, rollouts: int, beside: Callable[[], int] = _nothing, reading: Callable[[int], int] = _nothing
     ) -> None:
         """Nothing is taken yet.
 
