@@ -202,7 +202,7 @@ def test_what_passes_is_tried_again(name: str) -> None:
 
 @each
 def test_a_provider_that_hangs_is_a_failure(name: str) -> None:
-    with world(name, playing(HANGS), patience=1.0, seconds=5.0) as at:
+    with world(name, playing(HANGS), patience=1.0, seconds=15.0) as at:
         with pytest.raises(CallFailedError) as caught:
             at.run(task())
         assert caught.value.kind == "timeout"

@@ -36,7 +36,7 @@ def choosing(name: str, troubled: Mapping[str, Turn] | None = None) -> Any:
         assert answered(asked) or "scripts/total.sh" not in told  # the body is never injected
         for text, turn in (troubled or {}).items():
             if text in told:
-                return reply(asked, says("done") if answered(asked) else turn)
+                return reply(asked, turn)  # again and again: Codex does not wait long for a command
         word = next(w for w in ("orders", "amounts", "music", "weather") if f"about {w} here" in told)
         which = words.get(word, "")
         shown = {"order-totals": "list of amounts" if word == "amounts" else "Adds up", "songs": "Finds songs"}
@@ -77,14 +77,12 @@ def asking(repo: Repo, name: str, rows: Sequence[Mapping[str, object]], **change
 
 
 @each
-def test_triggering_is_measured_and_the_description_trained(name: str, tmp_path: Path) -> None:
+def test_triggering_is_measured(name: str, tmp_path: Path) -> None:
     need_sandbox()
     with Loopback(choosing(name)) as server:
         repo = project(tmp_path, name)
-        rows = [request(split, 0, word) for split in ("train", "val", "test") for word in REQUESTS]
-        asking(repo, name, rows, train={"what": "description"})
-        env = environment(name, server, tmp_path)
-        done, value = call_json(repo.root, "eval", "--split", "test", env=env)
+        asking(repo, name, [request("test", 0, word) for word in REQUESTS])
+        done, value = call_json(repo.root, "eval", "--split", "test", env=environment(name, server, tmp_path))
         assert done.code == 0, done.err
         found = value["skills"][0]["triggers"]
         assert (found["chosen"], found["missed"], found["false_alarms"], found["left"]) == (1, 1, 0, 2)
@@ -95,6 +93,16 @@ def test_triggering_is_measured_and_the_description_trained(name: str, tmp_path:
         assert "Finds songs" in listed
         assert "Adds up" in listed
 
+
+def test_the_description_is_trained(tmp_path: Path) -> None:
+    """With one of the agents, as below."""
+    need_sandbox()
+    name = "codex"
+    with Loopback(choosing(name)) as server:
+        repo = project(tmp_path, name)
+        rows = [request(split, 0, word) for split in ("train", "val", "test") for word in REQUESTS]
+        asking(repo, name, rows, train={"what": "description"})
+        env = environment(name, server, tmp_path)
         done, value = call_json(repo.root, "train", env=env)
         assert done.code == 0, done.err
         (skill,) = value["skills"]
@@ -157,17 +165,20 @@ def test_a_description_that_ruins_triggering_blocks_the_merge(tmp_path: Path) ->
         assert (done.code, value["verdict"]) == (0, "pass"), done.err
 
 
+SECONDS = 30  # what nothing takes that is not to be ended, on a busy machine either
+
+
 @each
 def test_an_error_and_a_time_out_are_never_not_triggered(name: str, tmp_path: Path) -> None:
     need_sandbox()
     rows = [request("test", n, w) for w, count in (("orders", 6), ("music", 2)) for n in range(count)]
     trouble = {
-        "Case test 0: I ask about orders": shell(name, "python3 -c 'import time; time.sleep(60)'"),
+        "Case test 0: I ask about orders": shell(name, "python3 -c 'import time; time.sleep(300)'"),
         "Case test 1: I ask about orders": fails(400),
     }
     with Loopback(choosing(name, trouble)) as server:
         repo = project(tmp_path, name)
-        asking(repo, name, rows, harness={"type": name, "seconds": 10}, gate={"base_runs": 1, "max_rounds": 1})
+        asking(repo, name, rows, harness={"type": name, "seconds": SECONDS}, gate={"base_runs": 1, "max_rounds": 1})
         env = environment(name, server, tmp_path)
         described(repo, START, GOOD)
         page = tmp_path / "page.html"
