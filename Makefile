@@ -1,6 +1,8 @@
 # Nothing but Python 3.11+, git and make is needed: everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# Modules are compiled when they are used: most of what is installed never is.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # What must have ended before the second part of the tests begins; `.ci/run` installs a browser meanwhile.
 MEANWHILE ?= true
 .PHONY: demo test lint docs bench clean
@@ -40,11 +42,11 @@ bench: .venv/dev.done
 	$(PYTHON) -m venv .venv
 
 .venv/run.done: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(INSTALL) --editable .
 	touch $@
 
 .venv/dev.done: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
 	touch .venv/run.done $@
 
 clean:

@@ -15,7 +15,8 @@ from pathlib import Path
 OLDEST = (3, 11)
 DONE = "installed"  # an empty file: the environment is whole
 _SOURCES = ("pyproject.toml", "README.md", "LICENSE", "skillopt_ci")
-_PIP = ("-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input")
+# Modules are compiled when they are used: most of what is installed never is.
+_PIP = ("install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile")
 
 
 def main() -> int:
@@ -47,10 +48,12 @@ def install(source: Path, temp: Path) -> Path:
     if done.is_file():
         return python
     shutil.rmtree(place, ignore_errors=True)
-    _run(sys.executable, "-I", "-m", "venv", str(place))
+    # With the pip that is there: a second one would be a quarter of what is installed.
+    _run("venv", "--without-pip", str(place))
+    pip = ("pip", "--python", str(python), *_PIP)
     # Only wheels: nothing of a dependency is executed while it is installed.
     lock = str(source / "requirements.lock")
-    _run(str(python), *_PIP, "--require-hashes", "--only-binary", ":all:", "-r", lock)
+    _run(*pip, "--require-hashes", "--only-binary", ":all:", "-r", lock)
     # From a copy, as a build leaves files behind; by the locked setuptools, so nothing is downloaded without a hash.
     copy = place / "source"
     for name in _SOURCES:
@@ -59,7 +62,7 @@ def install(source: Path, temp: Path) -> Path:
         else:
             copy.mkdir(exist_ok=True)
             shutil.copyfile(source / name, copy / name)
-    _run(str(python), *_PIP, "--no-deps", "--no-build-isolation", "--no-index", str(copy))
+    _run(*pip, "--no-deps", "--no-build-isolation", "--no-index", str(copy))
     shutil.rmtree(copy)
     done.touch()
     return python
@@ -79,8 +82,10 @@ def _files(source: Path) -> Iterator[Path]:
     yield from sorted(p for p in (source / "skillopt_ci").rglob("*") if p.suffix in (".py", ".md", ".json"))
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True)  # noqa: S603 - a list, never a shell
+def _run(*module: str) -> None:
+    """Run a module of this Python. Of another one's environment pip starts itself again, without `-I` by then."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    subprocess.run([sys.executable, "-I", "-m", *module], env=env, check=True)  # noqa: S603 - a list, never a shell
 
 
 if __name__ == "__main__":

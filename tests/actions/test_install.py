@@ -41,7 +41,14 @@ def test_a_package_is_installed_once_from_a_copy(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("GITHUB_ACTION_PATH", str(action))
     monkeypatch.setenv("RUNNER_TEMP", str(tmp_path / "temp"))
     monkeypatch.setenv("GITHUB_OUTPUT", str(output))
+    stray = tmp_path / "stray"
+    stray.mkdir()
+    (stray / "sitecustomize.py").write_text(f"open({str(stray / 'ran')!r}, 'w')")
+    (stray / "setuptools.py").write_text("1 / 0")
+    monkeypatch.setenv("PYTHONPATH", str(stray))  # a job's variables are no part of what is installed
+    monkeypatch.chdir(stray)
     assert main() == 0
+    assert not (stray / "ran").exists()
     python = Path(output.read_text(encoding="utf-8").removeprefix("python=").strip())
     asked = [str(python), "-I", "-c", "import skillopt_ci; print(skillopt_ci.WORD, skillopt_ci.__file__)"]
     word, _, where = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip().partition(" ")
