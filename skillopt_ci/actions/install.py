@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 OLDEST = (3, 11)
@@ -48,9 +49,13 @@ def install(source: Path, temp: Path) -> Path:
     if done.is_file():
         return python
     shutil.rmtree(place, ignore_errors=True)
-    # With the pip that is there: a second one would be a quarter of what is installed.
-    _run("venv", "--without-pip", str(place))
-    pip = ("pip", "--python", str(python), *_PIP)
+    # With the pip that is there: a second one takes a quarter of the time.
+    if find_spec("pip"):
+        _run(sys.executable, "venv", "--without-pip", str(place))
+        pip = [sys.executable, "pip", "--python", str(python), *_PIP]
+    else:
+        _run(sys.executable, "venv", str(place))
+        pip = [str(python), "pip", *_PIP]
     # Only wheels: nothing of a dependency is executed while it is installed.
     lock = str(source / "requirements.lock")
     _run(*pip, "--require-hashes", "--only-binary", ":all:", "-r", lock)
@@ -82,10 +87,10 @@ def _files(source: Path) -> Iterator[Path]:
     yield from sorted(p for p in (source / "skillopt_ci").rglob("*") if p.suffix in (".py", ".md", ".json"))
 
 
-def _run(*module: str) -> None:
-    """Run a module of this Python. Of another one's environment pip starts itself again, without `-I` by then."""
+def _run(python: str, *module: str) -> None:
+    """Run a module of a Python. For another environment pip starts itself again, and without `-I`."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    subprocess.run([sys.executable, "-I", "-m", *module], env=env, check=True)  # noqa: S603 - a list, never a shell
+    subprocess.run([python, "-I", "-m", *module], env=env, check=True)  # noqa: S603 - a list, never a shell
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -62,6 +63,17 @@ def test_a_package_is_installed_once_from_a_copy(tmp_path: Path, monkeypatch: py
     (action / "requirements.lock").write_text("nothing==1 --hash=sha256:" + "0" * 64)
     with pytest.raises(subprocess.CalledProcessError):
         install(action, tmp_path / "temp")
+
+
+def test_a_python_without_pip_makes_an_environment_that_has_it(tmp_path: Path) -> None:
+    action, temp, bare = source(tmp_path, locked("setuptools")), tmp_path / "temp", tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    told = {"GITHUB_ACTION_PATH": str(action), "RUNNER_TEMP": str(temp), "GITHUB_OUTPUT": str(tmp_path / "output")}
+    script = str(ROOT / "skillopt_ci/actions/install.py")
+    subprocess.run([str(bare / "bin/python"), "-I", script], env={**os.environ, **told}, check=True)
+    (place,) = temp.iterdir()
+    where = [str(place / "bin/python"), "-I", "-c", "import skillopt_ci; print(skillopt_ci.WORD)"]
+    assert subprocess.run(where, capture_output=True, text=True, check=True).stdout == "installed\n"
 
 
 def test_every_file_counts_for_the_place(tmp_path: Path) -> None:
