@@ -8,7 +8,7 @@ from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
 from skillopt_ci.cli.openings import times_opened
-from skillopt_ci.cli.options import Options, spending, viewer_option
+from skillopt_ci.cli.options import Options, buying, viewer_option
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project
 from skillopt_ci.cli.trust import require_trust
@@ -27,7 +27,7 @@ from skillopt_ci.report.viewer import WITH, WITHOUT
 
 
 @click.command(help=COMMANDS["ablate"])
-@spending
+@buying
 @viewer_option
 @click.option("--split", type=click.Choice(SPLITS), default="val", show_default=True, help="Which tasks.")
 @click.option("--runs", type=click.IntRange(min=1, max=100), default=2, show_default=True, help="Runs per task.")

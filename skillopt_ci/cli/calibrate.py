@@ -7,7 +7,7 @@ import click
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
-from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.options import Options, buying
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.power import power_lines
 from skillopt_ci.cli.project import open_project
@@ -21,6 +21,7 @@ from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.runs import Rows, missing_share
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.engine.lab import Job, Lab
 from skillopt_ci.engine.merge import GateSettings, MergeGate, rows_of
 from skillopt_ci.errors import InconclusiveError
@@ -33,7 +34,7 @@ _FLIPPY = 10
 
 
 @click.command(help=COMMANDS["calibrate"])
-@spending
+@buying
 @click.option("--repeats", type=click.IntRange(min=0, max=100), default=3, show_default=True, help="Live A/A gates.")
 @click.option("--gates", type=click.IntRange(min=100, max=20000), default=GATES, show_default=True, help="Simulated.")
 def command(repeats: int, gates: int, **shared: Any) -> None:
@@ -71,7 +72,7 @@ def _one(work: Work, subject: Subject, repeats: int, gates: int) -> tuple[dict[s
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
     require_trust(work, skill, tasks, run=name, meters=meters)
-    plan = f"{RUNS} runs of {len(tasks)} tasks, then {repeats} live gates"
+    plan = f"{RUNS} runs of {len(tasks)} tasks, then {plural(repeats, 'live gate')}"
     work.console.say(f"{skill.name} on {skill.target.label}: {plan}")
     runs = _runs(lab, measured, tasks)
     if missing_share(rows_of(runs)) > TOO_MUCH_MISSING:
@@ -158,6 +159,6 @@ def _words(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, li
         "",
         *(f"- {line}" for line in power_lines(found.power, runs)),
         f"- tasks that disagree with themselves most: {', '.join(noisy) if noisy else 'none'}",
-        f"- {len(live)} live gates of the skill against itself: {live.count('regression')} blocked",
+        f"- {plural(len(live), 'live gate')} of the skill against itself: {live.count('regression')} blocked",
     ]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import click
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.guard import run
 from skillopt_ci.cli.main import COMMANDS
-from skillopt_ci.cli.options import Options, spending
+from skillopt_ci.cli.options import Options, buying
 from skillopt_ci.cli.output import leave_results
 from skillopt_ci.cli.project import open_project, read_suite
 from skillopt_ci.cli.trust import wrong_words
@@ -27,7 +27,7 @@ from skillopt_ci.report.parts import spending as spent
 
 
 @click.command(help=COMMANDS["judge"])
-@spending
+@buying
 def command(**shared: Any) -> None:
     """See the help text above."""
     options = Options(**shared)

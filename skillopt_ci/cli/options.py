@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -57,8 +57,8 @@ _COMMON = (
     click.option("--verbose", is_flag=True, help="More words."),
     click.option("--debug", is_flag=True, help="Print the traceback of an unexpected error."),
 )
-_SPENDING = (
-    click.option("--junit", type=_FILE, metavar="PATH", help="Write a JUnit file."),
+_JUNIT = (click.option("--junit", type=_FILE, metavar="PATH", help="Write a JUnit file."),)
+_BUYING = (
     click.option("--summary", type=_FILE, metavar="PATH", help="Append a Markdown summary."),
     click.option("--max-usd", type=Usd(), help="Budget in USD; wins over the configuration."),
     click.option("--max-calls", type=click.IntRange(min=1), help="Budget in model calls; wins over the configuration."),
@@ -85,13 +85,20 @@ viewer_option = click.option(
 
 def common(function: F) -> F:
     """Add --config, --skill, --json, --quiet, --verbose, --debug."""
-    for option in reversed(_COMMON):
-        function = option(function)
-    return function
+    return _with(function, _COMMON)
+
+
+def buying(function: F) -> F:
+    """Add --summary, --max-usd, --max-calls, --replay-only to the common options."""
+    return _with(function, (*_COMMON, *_BUYING))
 
 
 def spending(function: F) -> F:
-    """Add --junit, --summary, --max-usd, --max-calls, --replay-only to the common options."""
-    for option in reversed(_SPENDING):
+    """Add --junit, too: for commands whose result is one that passes or fails."""
+    return _with(function, (*_COMMON, *_JUNIT, *_BUYING))
+
+
+def _with(function: F, options: Sequence[Callable[[F], F]]) -> F:
+    for option in reversed(options):
         function = option(function)
-    return common(function)
+    return function

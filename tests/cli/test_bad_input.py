@@ -197,6 +197,15 @@ def test_a_result_that_cannot_be_written_is_said_before_anything_is_bought(
     assert not (root / ".skillopt").exists()
 
 
+@pytest.mark.parametrize("command", ["ablate", "calibrate", "judge"])
+def test_commands_that_write_no_junit_file_do_not_take_the_name_of_one(tmp_path: Path, command: str) -> None:
+    write(tmp_path, {**files(), "old.xml": "of an earlier command"})
+    done = call(tmp_path, command, "--junit", "old.xml")
+    assert done.code == 2
+    assert "No such option '--junit'" in done.lines[-1]
+    assert not (tmp_path / ".skillopt").exists()
+
+
 @pytest.mark.parametrize("command", [["eval"], ["train"], ["ledger", "stats"]])
 def test_a_ledger_that_is_none_is_left_alone(tmp_path: Path, command: list[str]) -> None:
     root = tmp_path / "p"
