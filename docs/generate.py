@@ -125,16 +125,18 @@ _COMMANDS = """# Commands
 <!-- Written by docs/generate.py from the commands themselves. Do not edit. -->
 
 Words for people go to stderr (live progress on a terminal, plain lines in a log), results to stdout: plain text at a
-terminal, Markdown in a pipe. `--json` writes the whole result, also when the command fails. `NO_COLOR` is honoured.
+terminal; in a pipe, what commands that measure have to say is Markdown. `--json` writes the whole result, also when the
+command fails. `NO_COLOR` is honoured. Where `GITHUB_STEP_SUMMARY` is set, the Markdown is added to that file as well,
+unless `--summary` names another.
 
 ## Exit codes
 
 | code | meaning |
 |---|---|
-| 0 | done; for `gate`: pass, not applicable, or inconclusive with `on_inconclusive: pass` |
+| 0 | done; for `gate`: pass, not applicable, inconclusive with `on_inconclusive: pass`, or a fork without a key |
 | 1 | regression, or a change of the rules that a maintainer must agree to |
-| 2 | usage or configuration |
-| 3 | inconclusive: too much is missing, or undecided with `on_inconclusive: block` |
+| 2 | usage or configuration; for `check` and `doctor`: they found an error |
+| 3 | inconclusive: too much is missing, a judge is not trusted, or undecided with `on_inconclusive: block` |
 | 4 | the budget was reached; raise it and run the same command again |
 | 5 | provider, authentication, git or forge |
 | 130 | interrupted; the same command continues |

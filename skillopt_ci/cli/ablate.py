@@ -21,9 +21,17 @@ from skillopt_ci.core.texts import plural
 from skillopt_ci.engine.lab import Job
 from skillopt_ci.errors import InconclusiveError
 from skillopt_ci.report.escape import md_text
+from skillopt_ci.report.junit import Case, Status, junit
 from skillopt_ci.report.parts import SIMULATED, gain, interval, points
 from skillopt_ci.report.parts import spending as spent
 from skillopt_ci.report.viewer import WITH, WITHOUT
+
+_SAID = {
+    "helps": "the body helps",
+    "harms": "the body HARMS",
+    "not-shown": "no effect of the body is shown",
+    None: "too many runs gave no result to say anything",
+}
 
 
 @click.command(help=COMMANDS["ablate"])
@@ -47,21 +55,22 @@ def _ablate(console: Console, options: Options, split: str, runs: int) -> int:
         work.count(subject.run("ablate", split) for subject in subjects)
         rows = [_one(work, subject, split, runs) for subject in subjects]
         paid, replayed = work.meter.paid, work.meter.replayed
-    missing = any(row["verdict"] is None for row, _ in rows)
+    missing = any(row["verdict"] is None for row, *_ in rows)
     code = InconclusiveError.exit_code if missing else 0
     value = {
         "schema": "skillopt-ci/ablate/1",
         "exit_code": code,
-        "skills": [row for row, _ in rows],
+        "skills": [row for row, *_ in rows],
         "spend": {"paid": paid.as_json(), "replayed": replayed.as_json()},
     }
-    shown = [words for _, words in rows]
+    shown = [words for _, words, _ in rows]
     text = "\n\n".join([*([SIMULATED] if simulated(refs) else []), *shown, spent(paid, replayed)])
-    leave_results(console, options, json=value, summary=text, shown=text)
+    xml = junit("skillopt-ci ablate", [case for *_, case in rows], {"split": split})
+    leave_results(console, options, json=value, summary=text, junit=xml, shown=text)
     return code
 
 
-def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str, object], str]:
+def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str, object], str, Case]:
     skill, full, tasks = subject.skill, subject.text, subject.tasks
     empty = full.with_body("")
     name = subject.run("ablate", split)
@@ -92,12 +101,7 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str,
         "n_tasks": measured,
         "tokens": full.tokens,
     }
-    said = {
-        "helps": "the body helps",
-        "harms": "the body HARMS",
-        "not-shown": "no effect of the body is shown",
-        None: "too many runs gave no result to say anything",
-    }[verdict]
+    said = _SAID[verdict]
     words = f"**{md_text(skill.name, 80)}** on {md_text(skill.target.label, 80)}: {said}"
     if effect is not None:
         words += (
@@ -105,7 +109,8 @@ def _one(work: Work, subject: Subject, split: str, runs: int) -> tuple[dict[str,
             f"{interval(effect)}, {measured} {of_all}{split} tasks x {plural(runs, 'run')} per arm; "
             f"{full.tokens} tokens"
         )
-    return row, words + "."
+    status: Status = "error" if verdict is None else "failed" if verdict == "harms" else "passed"
+    return row, words + ".", Case(id=skill.target.label, classname=skill.name, status=status, message=said)
 
 
 def _verdict(comparison: Comparison) -> str | None:

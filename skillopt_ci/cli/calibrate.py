@@ -1,5 +1,6 @@
 """`calibrate`: how often the gate would block an unchanged skill, and what it would catch, on the user's own suite."""
 
+from math import sqrt
 from typing import Any
 
 import click
@@ -21,10 +22,12 @@ from skillopt_ci.core.rollout import Rollout, Score
 from skillopt_ci.core.runs import Rows, missing_share
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
+from skillopt_ci.core.texts import plural
 from skillopt_ci.engine.lab import Job, Lab
 from skillopt_ci.engine.merge import GateSettings, MergeGate, rows_of
 from skillopt_ci.errors import InconclusiveError
 from skillopt_ci.report.escape import md_text
+from skillopt_ci.report.junit import Case, Status, junit
 from skillopt_ci.report.parts import SIMULATED
 from skillopt_ci.report.parts import spending as spent
 
@@ -55,23 +58,24 @@ def _calibrate(console: Console, options: Options, repeats: int, gates: int) -> 
     value = {
         "schema": "skillopt-ci/calibrate/1",
         "exit_code": 0,
-        "skills": [json for json, _ in rows],
+        "skills": [json for json, *_ in rows],
         "spend": {"paid": paid.as_json(), "replayed": replayed.as_json()},
     }
-    shown = [words for _, words in rows]
+    shown = [words for _, words, _ in rows]
     text = "\n\n".join([*([SIMULATED] if simulated(refs) else []), *shown, spent(paid, replayed)])
-    leave_results(console, options, json=value, summary=text, shown=text)
+    xml = junit("skillopt-ci calibrate", [case for *_, case in rows], {})
+    leave_results(console, options, json=value, summary=text, junit=xml, shown=text)
     return 0
 
 
-def _one(work: Work, subject: Subject, repeats: int, gates: int) -> tuple[dict[str, object], str]:
+def _one(work: Work, subject: Subject, repeats: int, gates: int) -> tuple[dict[str, object], str, Case]:
     """Buy the runs once, simulate gates from them, then check with a few real ones on runs of their own."""
     skill, measured, tasks = subject.skill, subject.text, subject.tasks
     name = subject.run("calibrate")
     meters = [work.meter, work.skill_meter(skill, name)]
     lab = work.workshop.lab(skill, work.progress, run=name, meters=meters)
     require_trust(work, skill, tasks, run=name, meters=meters)
-    plan = f"{RUNS} runs of {len(tasks)} tasks, then {repeats} live gates"
+    plan = f"{RUNS} runs of {len(tasks)} tasks, then {plural(repeats, 'live gate')}"
     work.console.say(f"{skill.name} on {skill.target.label}: {plan}")
     runs = _runs(lab, measured, tasks)
     if missing_share(rows_of(runs)) > TOO_MUCH_MISSING:
@@ -80,7 +84,8 @@ def _one(work: Work, subject: Subject, repeats: int, gates: int) -> tuple[dict[s
     golden = Golden(tasks=frozenset(i for i, t in enumerate(tasks) if t.golden), passing=_passing(runs))
     found = calibrate(rows_of(runs), rule, base_runs=skill.gate.base_runs, gates=gates, golden=golden)
     live = [_live(lab, skill, measured, tasks, runs, index) for index in range(repeats)]
-    return _json(skill, tasks, found, live), _words(skill, tasks, found, live, rows_of(runs))
+    words = _words(skill, tasks, found, live, rows_of(runs))
+    return _json(skill, tasks, found, live), words, _case(skill, found)
 
 
 def _runs(lab: Lab, skill: Skill, tasks: tuple[Task, ...]) -> list[list[Rollout]]:
@@ -110,6 +115,15 @@ def _live(
     )
     outcome = MergeGate(lab, (measured, measured), tasks, stored, settings).run()
     return "regression" if outcome.golden_failed else outcome.final.decision
+
+
+def _case(skill: ResolvedSkill, found: Calibration) -> Case:
+    """Failed where an unchanged skill is blocked more often than `gate.alpha` allows, beyond what chance explains."""
+    rate, alpha = found.unchanged.regression, skill.gate.alpha
+    chance = 3 * sqrt(alpha * (1 - alpha) / found.unchanged.gates)  # three standard errors of a share
+    status: Status = "failed" if rate > alpha + chance else "passed"
+    said = f"{100 * rate:.1f}% of {found.unchanged.gates} simulated gates blocked an unchanged skill"
+    return Case(id=skill.target.label, classname=skill.name, status=status, message=said)
 
 
 def _json(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, live: list[str]) -> dict[str, object]:
@@ -158,6 +172,6 @@ def _words(skill: ResolvedSkill, tasks: tuple[Task, ...], found: Calibration, li
         "",
         *(f"- {line}" for line in power_lines(found.power, runs)),
         f"- tasks that disagree with themselves most: {', '.join(noisy) if noisy else 'none'}",
-        f"- {len(live)} live gates of the skill against itself: {live.count('regression')} blocked",
+        f"- {plural(len(live), 'live gate')} of the skill against itself: {live.count('regression')} blocked",
     ]
     return "\n".join(lines)

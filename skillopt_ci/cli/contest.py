@@ -22,6 +22,7 @@ from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.spend import Limits, Spend
 from skillopt_ci.core.task import SPLITS, Suite
+from skillopt_ci.core.texts import plural
 from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.core.verdict import TrainEntry
 from skillopt_ci.engine.confirm import confirmation_runs, measure_together
@@ -202,7 +203,9 @@ def _measured(work: Work, field: Field, rows: Sequence[MethodRow]) -> tuple[list
     lab = work.workshop.lab(
         field.skill, work.progress, run=field.run, meters=[work.meter, field.meter], replica=replica
     )
-    work.console.say(f"{field.skill.name}: closing measurement of {len(finals)} final skills on the test split")
+    work.console.say(
+        f"{field.skill.name}: closing measurement of {plural(len(finals), 'final skill')} on the test split"
+    )
     try:
         found = measure_together(lab, field.start, list(finals.values()), test)
     except BudgetReachedError as reached:

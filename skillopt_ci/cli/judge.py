@@ -22,6 +22,7 @@ from skillopt_ci.errors import InconclusiveError, UsageError
 from skillopt_ci.graders.build import build_one, judge_calls
 from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.jsonout import spend_json
+from skillopt_ci.report.junit import Case, Status, junit
 from skillopt_ci.report.parts import SIMULATED
 from skillopt_ci.report.parts import spending as spent
 
@@ -48,20 +49,21 @@ def _judge(console: Console, options: Options) -> int:
     with at_work(console, options, project) as work:
         rows = [_one(work, *one) for one in found]
         paid, replayed = work.meter.paid, work.meter.replayed
-    code = 0 if all(row["trusted"] for row, _ in rows) else InconclusiveError.exit_code
+    code = 0 if all(row["trusted"] for row, *_ in rows) else InconclusiveError.exit_code
     value = {
         "schema": "skillopt-ci/judge/1",
         "exit_code": code,
-        "skills": [row for row, _ in rows],
+        "skills": [row for row, *_ in rows],
         "spend": spend_json(paid, replayed),
     }
-    shown = [words for _, words in rows]
+    shown = [words for _, words, _ in rows]
     text = "\n\n".join([*([SIMULATED] if simulated(refs) else []), *shown, spent(paid, replayed)])
-    leave_results(console, options, json=value, summary=text, shown=text)
+    xml = junit("skillopt-ci judge", [case for *_, cases in rows for case in cases], {})
+    leave_results(console, options, json=value, summary=text, junit=xml, shown=text)
     return code
 
 
-def _one(work: Work, skill: ResolvedSkill, judge: ModelRef, suite: Suite) -> tuple[dict[str, object], str]:
+def _one(work: Work, skill: ResolvedSkill, judge: ModelRef, suite: Suite) -> tuple[dict[str, object], str, list[Case]]:
     """Test one skill's judges on the samples and labelled answers of all its tasks."""
     name = digest(["judge", judge.identity(), skill.name])[:16]
     model = work.workshop.model(judge, run=name, meters=[work.meter, work.skill_meter(skill, name)])
@@ -76,7 +78,16 @@ def _one(work: Work, skill: ResolvedSkill, judge: ModelRef, suite: Suite) -> tup
         "samples": [_sample_json(t, test) for t, test in zip(listed, tests, strict=True)],
         "people": _people_json(compared, found),
     }
-    return row, "\n".join(_words(skill.name, judge.label, list(zip(listed, tests, strict=True)), found))
+    tested = list(zip(listed, tests, strict=True))
+    cases = [_case(skill.name, judge.label, trial, test) for trial, test in tested]
+    return row, "\n".join(_words(skill.name, judge.label, tested, found)), cases
+
+
+def _case(name: str, judge: str, trial: Trial, test: SelfTest) -> Case:
+    """A case a judge with samples: an error where nothing that it grades may be decided, as the exit code is 3."""
+    status: Status = "error" if trial.grader.samples.refuse and not test.trusted else "passed"
+    said = wrong_words(trial, test, judge) if test.wrong else "every sample right"
+    return Case(id=trial.place, classname=name, status=status, message=said)
 
 
 def _sample_json(trial: Trial, test: SelfTest) -> dict[str, object]:

@@ -12,7 +12,7 @@ from skillopt_ci import __version__
 # keeps the words in step with the commands' own.
 COMMANDS = {
     "init": "Write a starter configuration and tasks for the skills of a repository.",
-    "check": "Check configuration, skills, tasks and splits, offline.",
+    "check": "Check configuration, skills, tasks and splits, offline; all of them, whatever FILES a hook names.",
     "plan": "Say what training and the gate will cost, before spending.",
     "eval": "Score a skill on one split of its tasks.",
     "train": "Train skills within the budget; run it again to resume.",
@@ -24,11 +24,11 @@ COMMANDS = {
     "ablate": "Compare an empty body with the skill: does the body do anything?",
     "compare": "Train with several methods at equal budget and compare what comes of it.",
     "pr": "Open or update the pull request that a training run proposes: RUN_DIR, or the newest run of `train`.",
-    "publish": "Post a gate's result on GitHub: commit status and comment.",
+    "publish": "Post a gate's result (RESULT: what `gate --json` wrote) on GitHub: commit status and comment.",
     "doctor": "Say what keys, permissions, settings and workflow files lack.",
     "report": "Show the report of a training run (RUN_DIR, or the newest one), and make its page again.",
-    "diff": "Compare two runs or two versions of a skill: tasks that moved, edits, cost.",
-    "import": "Convert other tools' evaluation files to native tasks.",
+    "diff": "Compare two runs or two versions of a skill (A and B): tasks that moved, edits, cost.",
+    "import": "Convert other tools' evaluation files (SOURCE: a file or a folder) to native tasks.",
     "ledger": "Look into the ledger of purchases, or merge two.",
     "schema": "Print the JSON Schema of skillopt.yml.",
 }

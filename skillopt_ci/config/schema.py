@@ -52,7 +52,9 @@ class ProviderEntry(Section):
     price_as: Text | None = Field(default=None, description="Price its models as this model of the price list.")
     price: ModelPrice | None = Field(default=None, description="Price of its models; wins over the price list.")
     timeout_seconds: Number = Field(default=120.0, gt=0, description="Time limit of one call.")
-    noise: Number = Field(default=0.05, ge=0, le=1, description="`simulated` only: chance that an answer is spoiled.")
+    noise: Number = Field(
+        default=0.05, ge=0, le=1, description="`simulated` only: chance that an answer overlooks a rule."
+    )
     latency_ms: Number = Field(default=0.0, ge=0, description="`simulated` only: time that every call takes.")
 
 
@@ -158,16 +160,22 @@ class Train(Section):
         "`confirm` measures survivors again and wants some evidence, `careful` wants more.",
     )
     exact_stop: Flag = Field(
-        default=True, description="Stop measuring a candidate that cannot win any more; decisions stay the same."
+        default=True,
+        description="Stop measuring a candidate that cannot win any more; decisions stay the same, but for `confirm` "
+        "and `careful` on more than 100 val tasks.",
     )
-    slow_update: Flag = Field(default=True, description="Write longer-term guidance at the end of every epoch.")
-    meta_notes: Flag = Field(default=True, description="Keep the optimizer's notes on which edits work.")
+    slow_update: Flag = Field(
+        default=True, description="Write longer-term guidance at the end of every epoch but the first."
+    )
+    meta_notes: Flag = Field(
+        default=True, description="Keep the optimizer's notes on which edits work, from the second epoch on."
+    )
     screen: Screen = Field(default=Screen(), description="Try each edit on its own tasks before its bundle is gated.")
     prune: Flag = Field(default=False, description="Before the run ends, take out what the skill does as well without.")
     over_plan: Annotated[Number, Field(ge=0)] | None = Field(
         default=0.15, description="Part of `plan`'s likely calls that a run may take beyond them; null: no such end."
     )
-    seed: Whole = Field(default=42, description="Seed of the order of tasks.")
+    seed: Whole = Field(default=42, description="Seed of a run: the order of its tasks, and its samples.")
     policy: Policy = Field(default=Policy(), description="What an edit may bring into a skill.")
 
 
@@ -183,7 +191,8 @@ class Gate(Section):
         default=0.05, gt=0, le=0.5, description="Chance of blocking a skill that is not worse, over all looks."
     )
     max_rounds: Annotated[int, Strict(), Field(ge=1, le=16)] = Field(
-        default=4, description="Runs of the head skill per task, at most."
+        default=4,
+        description="Runs of the head skill per task, at most; two more confirm a loss against an old base.",
     )
     base_runs: Annotated[int, Strict(), Field(ge=1, le=100)] = Field(
         default=8, description="Stored runs of the base skill per task that `baseline` fills."
@@ -256,7 +265,7 @@ class Config(Section):
     targets: tuple[TargetModel, ...] = Field(
         default=(),
         description="Instead of `target`, when a skill must hold on several models: `gate` judges each, `train` uses "
-        "the first.",
+        "the first and looks in the end whether an improvement holds on the others.",
     )
     optimizer: OptimizerModel | None = Field(default=None, description="The model that proposes edits.")
     judge: JudgeModel | None = Field(default=None, description="The model that graders ask; only for those that do.")

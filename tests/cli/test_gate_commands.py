@@ -1,6 +1,7 @@
 """calibrate, power, ablate, and the gate's cost in plan."""
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, call, call_json, c
 from tests.forge.repo import Repo
 from tests.integration.process import KEY
 from tests.loopback import Call, Loopback, Reply, chat_reply, error_reply
+from tests.report.test_junit import suite_of
 
 ENV = {"LOCAL_KEY": KEY}
 QUIET = {"models": {"type": "simulated", "noise": 0}}
@@ -32,6 +34,10 @@ def failing(share: int) -> Loopback:
         return error_reply(400, "no") if number % share == 0 else chat_reply("x")
 
     return Loopback(answer)
+
+
+def cases(root: Path) -> list[ET.Element]:
+    return suite_of((root / "j.xml").read_text(encoding="utf-8")).findall("testcase")
 
 
 # --- calibrate
@@ -73,8 +79,11 @@ def test_calibrate_leaves_the_stored_base_alone(tmp_path: Path) -> None:
 
 def test_calibrate_on_a_deterministic_target(tmp_path: Path) -> None:
     made = repo_of(tmp_path / "repo")
-    done, value = call_json(made.root, "calibrate", "--gates", "100", "--repeats", "1")
+    done, value = call_json(made.root, "calibrate", "--gates", "100", "--repeats", "1", "--junit", "j.xml")
     (entry,) = value["skills"]
+    (case,) = cases(made.root)
+    assert (case.attrib["classname"], case.attrib["name"]) == ("invoices", entry["target"])
+    assert "0.0% of 100 simulated gates blocked" in str(case[0].text)
     assert (entry["false_block_rate"], entry["variance"], set(entry["flip_rates"].values())) == (0, 0, {0})
     assert entry["live"] == {"gates": 1, "regressions": 0}
     assert "tasks that disagree with themselves most: none" in done.out
@@ -95,6 +104,16 @@ def test_a_golden_task_that_an_unchanged_skill_breaks_counts_in_the_live_gates(t
         write(made.root, {TASKS: "".join(json.dumps(row) + "\n" for row in rows)})
         _, value = call_json(made.root, "calibrate", "--gates", "100", "--repeats", "1", env=ENV)
     assert value["skills"][0]["live"] == {"gates": 1, "regressions": 1}
+
+
+def test_a_suite_that_blocks_unchanged_skills_is_a_failure_in_junit(tmp_path: Path) -> None:
+    made = repo_of(tmp_path / "repo", providers=NOISY)
+    write(made.root, {TASKS: "".join(json.dumps({**task(n, "test"), "golden": True}) + "\n" for n in range(10))})
+    _, value = call_json(made.root, "calibrate", "--gates", "100", "--repeats", "0", "--junit", "j.xml")
+    rate = value["skills"][0]["false_block_rate"]
+    assert rate > 0.05 + 3 * (0.05 * 0.95 / 100) ** 0.5
+    (case,) = cases(made.root)
+    assert (case[0].tag, f"{100 * rate:.1f}% of 100" in case[0].attrib["message"]) == ("failure", True)
 
 
 def test_calibrate_without_enough_results_says_why(tmp_path: Path) -> None:
@@ -197,7 +216,8 @@ def test_power_wants_an_effect_in_points(tmp_path: Path, effect: str) -> None:
 )
 def test_ablate_says_whether_the_body_does_anything(tmp_path: Path, skill: str, verdict: str, words: str) -> None:
     made = repo_of(tmp_path / "repo", skill=skill)
-    done, value = call_json(made.root, "ablate")
+    done, value = call_json(made.root, "ablate", "--junit", "j.xml")
+    assert [case[0].tag for case in cases(made.root)] == ["system-out"]  # passed, and what is said of it
     (row,) = value["skills"]
     assert (done.code, value["schema"], row["verdict"]) == (0, "skillopt-ci/ablate/1", verdict)
     assert (row["split"], row["n_tasks"], value["spend"]["paid"]["calls"]) == ("val", 12, 2 * 2 * 12)
@@ -215,18 +235,20 @@ def test_ablate_sees_a_body_that_harms(tmp_path: Path) -> None:
 
     with Loopback(answer) as server:
         made = repo_of(tmp_path / "repo", providers=remote(server))
-        done, value = call_json(made.root, "ablate", "--runs", "1", env=ENV)
+        done, value = call_json(made.root, "ablate", "--runs", "1", "--junit", "j.xml", env=ENV)
     (row,) = value["skills"]
     assert (row["verdict"], row["without"], row["with"]) == ("harms", 1, 0)
     assert row["effect"]["high"] < 0
     assert "the body HARMS" in done.out
+    assert [case[0].tag for case in cases(made.root)] == ["failure"]
 
 
 def test_ablate_without_enough_results_is_no_verdict(tmp_path: Path) -> None:
     with failing(3) as server:
         made = repo_of(tmp_path / "repo", providers=remote(server))
-        done, value = call_json(made.root, "ablate", env=ENV)
+        done, value = call_json(made.root, "ablate", "--junit", "j.xml", env=ENV)
     assert (done.code, value["skills"][0]["verdict"]) == (3, None)
+    assert [case[0].tag for case in cases(made.root)] == ["error"]
     assert "too many runs gave no result" in done.out
 
 

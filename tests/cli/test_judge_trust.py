@@ -13,6 +13,7 @@ from tests.graders.helpers import blocks_of, labels_of
 from tests.graders.test_judge import HOSTILE
 from tests.integration.process import KEY
 from tests.loopback import Call, Loopback, Reply, chat_reply, error_reply
+from tests.report.test_junit import outcomes, suite_of
 
 ENV = {"LOCAL_KEY": KEY}
 RUBRIC = "Says where it comes from."
@@ -274,7 +275,8 @@ def test_the_command_tells_what_a_judge_is_worth(tmp_path: Path) -> None:
         repository(root, **changes(server, samples=SAMPLES))
         labels = [("A. The source is B.", True)] * 4 + [("A.", False)] * 3 + [("The source is made up.", False)]
         write(root, {TASKS: labelled_tasks(labels)})
-        done, value = call_json(root, "judge", env=ENV)
+        done, value = call_json(root, "judge", "--junit", "j.xml", env=ENV)
+        assert outcomes(suite_of((root / "j.xml").read_text(encoding="utf-8"))) == {"the skill's graders": "passed"}
         assert f"Paid: {value['spend']['paid']['calls']} calls, " in done.out
         assert (done.code, value["schema"]) == (0, "skillopt-ci/judge/1")
         (entry,) = value["skills"]
@@ -299,7 +301,8 @@ def test_the_command_with_a_judge_that_is_not_trusted_or_has_nothing_to_show(tmp
     with models(lenient) as server:
         repository(root, **changes(server, samples=SAMPLES))
         write(root, {TASKS: labelled_tasks([("A.", True), ("B.", True)])})
-        done, value = call_json(root, "judge", env=ENV)
+        done, value = call_json(root, "judge", "--junit", "j.xml", env=ENV)
+        assert outcomes(suite_of((root / "j.xml").read_text(encoding="utf-8"))) == {"the skill's graders": "error"}
         assert (done.code, value["skills"][0]["trusted"]) == (3, False)
         assert "1 of 3 samples of the skill's graders right - not trusted" in done.out
         assert "no kappa, as one side gave the same verdict on all" in done.out
