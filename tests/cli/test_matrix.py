@@ -49,9 +49,20 @@ def test_versions_over_targets_with_and_without(repo: Repo, tmp_path: Path) -> N
     assert value["test_opened"] is None
     assert "| invoices | configured | models/small | chat | " in done.out
     assert re.search(r"\| before \([0-9a-f]{12}\) \| models/large", done.out)
+    row = next(line for line in done.out.splitlines() if "| before (" in line and "| models/small" in line)
+    old = found["before", "models/small"]
+    for side, sign in (("without", ""), ("with", ""), ("effect", "+"), ("against_first", "+")):
+        shown = (f"{100 * old[side][key] + 0.0:{sign}.1f}" for key in ("mean", "low", "high"))
+        assert "| {} [{}, {}] |".format(*shown) in row
+    assert row.endswith(f"| 12 of 12 | {old['with']['tokens']} |")
+    assert done.out.startswith("**Simulated models:**")
+    assert "\nPaid: 96 calls, " in done.out
     assert "Against the first version" in done.out
     assert "not adjusted for the number of cells" in done.out
-    assert (repo.root / "j.xml").read_text(encoding="utf-8").count("<testcase") == 6
+    junit = (repo.root / "j.xml").read_text(encoding="utf-8")
+    assert junit.count("<testcase") == 6
+    harmed = sum(c["verdict"] == "harms" for c in value["cells"])
+    assert f'errors="0" failures="{harmed}"' in junit
 
 
 def test_it_replays_and_shares_its_runs_with_eval(repo: Repo) -> None:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_ci.cli.estimates import likely_calls
+from skillopt_ci.cli.estimates import TRAJECTORY_TOKENS, likely_calls
 from skillopt_ci.core.costs import Calls
 from skillopt_ci.core.expected import Expected
+from skillopt_ci.core.skill import parse_skill
 from skillopt_ci.core.trajectory import Usage
 from tests.cli.world import CONFIG, GOOD, PATH, SKILL, answers, call, call_json, config, files, write
 
@@ -37,6 +38,9 @@ def test_plan_is_an_upper_bound_in_calls_tokens_and_usd(root: Path) -> None:
     assert done.code == 0
     assert row["train"]["target"]["calls"] == sum(row["target_calls"].values())
     assert row["gate"]["usd"] == "0"
+    optimizer = row["train"]["optimizer"]  # reads the skill and a minibatch of two runs
+    read = parse_skill(SKILL.encode(), path=PATH, name="invoices").tokens + 2 * TRAJECTORY_TOKENS
+    assert optimizer["input_tokens"] == optimizer["calls"] * read > 0
     assert "What is at most is an upper bound" in done.out
     bought = call_json(root, "train")[1]["skills"][0]["spend"]["paid"]["calls"]
     assert bought <= row["train_total"]["calls"]
@@ -197,6 +201,14 @@ def test_plan_without_an_optimizer_or_with_a_judge(root: Path) -> None:
     stages = value["skills"][0]["train"]
     assert (stages["optimizer"]["calls"], stages["judge"]["calls"]) == (0, 3 * stages["target"]["calls"])
     assert "judge: " in done.out
+    gate = value["skills"][0]["gate"]["calls"]
+    targets = [{"provider": "models", "model": name} for name in ("m", "large")]
+    write(root, {CONFIG: config(optimizer=None, judge=judge, skills=[skill], target=None, targets=targets)})
+    (row,) = call_json(root, "plan")[1]["skills"]
+    closing = row["target_calls"]["confirmation"]
+    assert row["gate"]["calls"] == 2 * gate  # every rollout and its three votes, on each
+    assert row["train"]["target models/large"]["calls"] == closing > 0
+    assert row["train"]["judge"]["calls"] == 3 * (row["train"]["target"]["calls"] + closing)
 
 
 def test_plan_counts_the_judge_where_a_budget_of_calls_does(root: Path) -> None:
@@ -328,4 +340,7 @@ def test_likely_calls_are_of_the_roles_and_within_their_bounds(
     assert everybody == likely or found.optimizer == calls.optimizer or found.target == calls.target
     assert min(found.rollouts, found.optimizer, found.confirmation) >= 0
     assert found.optimizer <= calls.optimizer
+    blind = likely_calls(calls, Expected(low=0, likely=likely, high=likely, reading=reading, gates_from=9), targets)
+    assert (blind.confirmation, blind.optimizer) == (0, found.optimizer)  # that end never makes the closing comparison
+    assert found.confirmation == calls.confirmation or likely < most
     assert found.confirmation in (0, calls.confirmation)

@@ -140,6 +140,7 @@ def test_a_client_of_another_protocol_is_told_so() -> None:
         ("/v1/messages", b'{"model": "other", "model": "m", "Model": "other"}', 400, "the key 'model' in lower case"),
         ("/v1/messages", '{"model": "m", "max_to\u212aens": 9}'.encode(), 400, "the key 'max_tokens' in lower case"),
         ("/v1/messages", b'{"model": "m", "max_tokens": 9e9}', 400, "'max_tokens' must be a whole number"),
+        ("/v1/messages", b'{"model": "m", "max_tokens": -9}', 400, "'max_tokens' must be a whole number"),
         ("/v1/messages", b'{"model": "m", "n": "128"}', 400, "one answer at a time, not with 'n'"),
         ("/v1/messages", b'{"model": "m", "best_of": 2}', 400, "one answer at a time, not with 'best_of'"),
         ("/v1/messages", b'{"model": "m", "stream": 1}', 400, "'stream' must be true or false here"),
@@ -415,15 +416,22 @@ def test_a_stream_that_breaks_off_counts_what_it_said() -> None:
         assert entry.metered.usage.output_tokens >= 100
 
 
-def test_a_call_that_is_open_when_the_rollout_ends_is_counted_once() -> None:
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_call_that_is_open_when_the_rollout_ends_is_counted_once(failed: bool) -> None:
     asked = threading.Event()
+    before = [error_reply(529, "busy")] if failed else []
 
     def hang(_: Call) -> Reply:
+        if before:
+            return before.pop()
         asked.set()
         return Reply(hang=True)
 
     with world(hang, "anthropic") as w:
         entry = w.enter()
+        if failed:
+            with claude(w, entry) as client, pytest.raises(anthropic.APIStatusError):
+                say(client)
         body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x" * 4000}]}
 
         def ask() -> None:
@@ -437,6 +445,7 @@ def test_a_call_that_is_open_when_the_rollout_ends_is_counted_once() -> None:
         asked.wait()
         w.gateway.shut(entry)
         assert entry.metered.calls == 1
+        assert (entry.metered.failure is not None) is failed  # what nobody answered does not undo it
         assert 1000 <= entry.metered.usage.input_tokens <= 1100
         w.server.close()
         thread.join()

@@ -75,6 +75,9 @@ def test_edits_of_the_rules_are_told_only_where_there_are_some() -> None:
             {"skill": "x", "added": [], "removed": [], "changed": [], "unreadable": "f:1: no"},
         ],
     }
+    only = gate_json(gate(suite_edits=(unread,)))["policy_edits"]
+    assert isinstance(only, dict)
+    assert (only["diffs"], len(only["tasks"])) == ([], 1)
 
 
 def test_gate_spend() -> None:
@@ -102,6 +105,10 @@ def test_what_was_not_measured_is_null() -> None:
     assert (entry["effect"], entry["n_tasks"], entry["tasks"]) == (None, None, [])
     assert (entry["suite_effect"], entry["p"], entry["minimum_detectable_effect"]) == (None, None, None)
     assert "notes" not in entry
+    assert (entry["n_rollouts"], "message" in entry) == ({"base": 0, "head": 0}, False)
+    half = verdict(comparison=MISSING.comparison, message="two runs were lost")
+    (entry,) = json.loads(dump(gate_json(gate(half))))["skills"]
+    assert (entry["n_tasks"], len(entry["tasks"]), entry["message"]) == (3, 4, "two runs were lost")
     nothing = evaluation((None,), (None,))
     entry = json.loads(dump(eval_json(scored(evaluation=nothing))))["skills"][0]
     assert (entry["mean"], entry["low"], entry["n_tasks"], entry["tasks"][0]["mean"]) == (None, None, 0, None)
@@ -132,6 +139,10 @@ def test_train_without_a_result_or_a_confirmation() -> None:
     assert (first["best"], first["steps"], first["selection"], first["test"]) == (None, None, None, None)
     assert first["message"] == "key refused"
     assert second["test"] is None
+    alone = evaluation((1.0, 0.0), (None,), (1.0,))
+    made = train_json([training(result(best=START, confirmation=None, closing=alone))], exit_code=0)
+    test = json.loads(dump(made))["skills"][0]["test"]
+    assert (test["n_tasks"], test["runs"], test["start"]["mean"], test["effect"]) == (2, 2, 0.75, None)
     missing = train_json([training(result(confirmation=MISSING))], exit_code=0)
     assert json.loads(dump(missing))["skills"][0]["test"]["n_tasks"] == 3
 
@@ -158,7 +169,8 @@ def test_errors_have_the_same_shape() -> None:
     value = error_json("gate", exit_code=2, reason="config", message="no such skill")
     assert set(gate_json(gate())) | {"message"} == set(value)
     assert (value["verdict"], value["skills"], value["message"]) == (None, [], "no such skill")
-    assert error_json("train", exit_code=5, reason="provider", message="m")["reason"] == "provider"
+    told = error_json("train", exit_code=5, reason="provider", message="m")
+    assert (told["reason"], told["proposal"], told["skills"]) == ("provider", False, [])
     assert error_json("plan", exit_code=2, reason="config", message="m")["schema"] == "skillopt-ci/plan/1"
     told = error_json("eval", exit_code=5, reason="provider", message="m")
     assert set(eval_json(EvalReport(exit_code=5))) | {"message", "reason"} == set(told)

@@ -106,6 +106,8 @@ def test_each_skill_is_told_with_its_own_verdict() -> None:
     blank = verdict(name="other", verdict=None, reason="provider", suite_effect=None, comparison=None, message="dead")
     (case, *_) = suite_of(gate_junit(gate(verdict(), blank))).findall("testcase")
     assert case[0].attrib["message"].endswith("; other on openai/gpt-5.4-mini: no verdict (provider)")
+    (case, *_) = suite_of(gate_junit(gate(blank, message="key refused"))).findall("testcase")
+    assert case[0].attrib["message"] == "key refused"
 
 
 def test_tasks_that_were_not_measured() -> None:
@@ -124,7 +126,9 @@ def test_train() -> None:
     assert told["invoices.proposal"] == "true"
     assert (told["invoices.test.start"], told["invoices.test.best"]) == ("0.375000", "0.875000")
     failed = replace(training(), result=None, exit_code=5, message=HOSTILE)
-    assert outcomes(suite_of(train_junit([failed]))) == {"train": "error"}
+    (case,) = suite_of(train_junit([failed])).findall("testcase")
+    assert case[0].attrib["message"].startswith("@team")
+    assert outcomes(suite_of(train_junit([training(exit_code=3)])))["train"] == "error"
     unsure = training(result(confirmation=MISSING))
     assert outcomes(suite_of(train_junit([unsure])))["t2|<b>"] == "skipped"
     assert (

@@ -350,6 +350,7 @@ class TestGate:
         text = gate_summary(report, simulated=False)
         assert text.startswith("## Skill gate: NOT APPLICABLE\n\nnothing-changed\n\nBase: unknown (not a commit)")
         assert "| Skill |" not in text
+        assert "### " not in text
 
     def test_policy_and_missing(self) -> None:
         one = verdict(verdict="inconclusive", reason="infrastructure", comparison=MISSING.comparison, head_tokens=None)
@@ -357,6 +358,11 @@ class TestGate:
         assert "Changed here and not yet in force, the base's hold: skillopt.yml." in text
         assert "Not measured on both sides: t2" in text
         assert " -> - |" in text
+        nothing = verdict(suite_effect=None, comparison=MISSING.comparison, base=None)
+        text = gate_summary(gate(nothing), simulated=False)
+        assert "| invoices | openai/gpt-5.4-mini | not measured | 62.5 (4 runs) | not measured | " in text
+        assert "invoices: This suite shows losses of 8.3 pt or more" in text
+        assert "### Tasks of invoices that moved" in text
 
     def test_many_changed_tasks(self) -> None:
         tasks = tuple(f"t{i:03}" for i in range(120))
@@ -385,6 +391,7 @@ class TestEval:
         text = eval_summary(scored(), simulated=False)
         assert "| invoices | simulated/reader | test | 75.0 | [" in text
         assert "| 2 of 4 | 2 |" in text
+        assert "\n\nthe suite is small\n\n" in eval_summary(scored(message="the suite is small"), simulated=False)
         assert "invoices: 1 task below 100: t2" in text
         assert "invoices: 2 tasks not measured: t3, t4; `skillopt-ci ledger failures` says why." in text
 
@@ -422,6 +429,9 @@ class TestParts:
         text = capped(["a", "\U0001f600" * 200, "b"], 500)
         assert text.startswith("a\n\n_Left out because of the size limit: 2 of 3 parts.")
         assert capped(["a", "b"]) == "a\n\nb\n"
+        for letter, most in (("x", 389), ("\U0001f600", 194)):
+            whole = [n for n in range(450) if capped([letter * n], 500) == letter * n + "\n"]
+            assert whole == list(range(most + 1))
 
 
 def test_words_about_one_of_several_targets_name_it() -> None:

@@ -12,9 +12,10 @@ from skillopt_ci.core.trajectory import Message, ToolCall, Trajectory, Usage
 from skillopt_ci.core.trigger import Rate, Triggers
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.escape import scrubber
+from skillopt_ci.report.parts import UNCONFINED
 from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.report.triggering import both_json, read_triggers
-from tests.report.samples import BEST, HIDDEN, START, STEPS, result, training
+from tests.report.samples import BEST, HIDDEN, START, STEPS, evaluation, result, training
 
 SECRET = "key-123456"
 CONFIG = {"b": SECRET, "a": [1, None, {"k" + SECRET: "v"}], "name": "invoices", "path": "skills/invoices/SKILL.md"}
@@ -169,8 +170,25 @@ def test_no_secret_anywhere_and_the_same_bytes_again(tmp_path: Path) -> None:
 
 def test_an_earlier_proposal_goes_away(tmp_path: Path) -> None:
     fill(tmp_path)
-    RunFolder(tmp_path, str).finish(training(), simulated=False)
-    assert not (tmp_path / "pull_request.md").exists()
+    for confined in (False, True):
+        folder = RunFolder(tmp_path, str, confined=confined)
+        folder.finish(training(), simulated=False, pull_request="# PR")
+        body = (tmp_path / "pull_request.md").read_text()
+        assert body == ("# PR" if confined else f"{UNCONFINED}\n\n# PR")
+        folder.finish(training(), simulated=False)
+        assert not (tmp_path / "pull_request.md").exists()
+
+
+def test_the_measurement_of_a_skill_that_nothing_was_made_of(tmp_path: Path) -> None:
+    fill(tmp_path, show_heldout=True)
+    made = result(best=START, confirmation=None, closing=evaluation((1.0, 0.0), (1 / 3, None)))
+    RunFolder(tmp_path, str).finish(training(made), simulated=False)
+    assert json.loads((tmp_path / "test/verdict.json").read_text()) == {
+        "runs": 2,
+        "tasks": [{"id": "t1", "start": [1.0, 0.0]}, {"id": "t2|<b>", "start": [0.333333, None]}],
+    }
+    RunFolder(tmp_path, str).finish(training(result(confirmation=None)), simulated=False)
+    assert not list((tmp_path / "test").iterdir())
 
 
 def test_steps_and_versions_of_another_way_go_away(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from skillopt_ci.core.history import Step
 from skillopt_ci.core.screening import Screening
+from skillopt_ci.core.spend import Spend
+from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import UsageError
 from skillopt_ci.report.run_folder import RunFolder
 from skillopt_ci.report.run_reader import MAX_BYTES, read_json, read_run, read_spend, read_text
@@ -42,6 +45,7 @@ def test_a_run_is_read_back(folder: Path) -> None:
     assert (run.start.text, run.best.text) == (START.text, BEST.text)
     assert run.body == "# PR\n"
     assert run.proposal is True
+    assert run.test == (0.375, 0.875)
     assert len(run.steps) == len(STEPS)
     for read, step in zip(run.steps, STEPS, strict=True):
         assert _told(read) == _told(step)
@@ -91,6 +95,23 @@ def test_proposal_is_the_runs_own_word(folder: Path) -> None:
     for word, wanted in ((True, True), (False, False), ("yes", False), (1, False), (None, False)):
         change(folder, "report.json", lambda report, word=word: {**report, "proposal": word})
         assert read_run(folder).proposal is wanted
+
+
+@pytest.mark.parametrize(
+    ("skills", "wanted"),
+    [
+        (5, (None, None)),
+        ([], (None, None)),
+        (["x"], (None, None)),
+        ([{"test": "x"}], (None, None)),
+        ([{"test": {"start": 0.5, "best": {}}}], (None, None)),
+        ([{"test": {"start": {"mean": "1"}, "best": {"mean": 1.01}}}], (None, None)),
+        ([{"test": {"start": {"mean": 0}, "best": {"mean": 1}}}, {"test": None}], (0.0, 1.0)),
+    ],
+)
+def test_closing_scores_are_shares_or_nothing(folder: Path, skills: object, wanted: object) -> None:
+    change(folder, "report.json", lambda report: {**report, "skills": skills})
+    assert read_run(folder).test == wanted
 
 
 @pytest.mark.parametrize(
@@ -220,3 +241,10 @@ def test_texts_are_read_whatever_they_hold(folder: Path) -> None:
 def test_a_spend_with_a_count_that_is_none(calls: object) -> None:
     with pytest.raises(ValueError, match="is no number"):
         read_spend({"calls": calls})
+
+
+def test_a_price_that_cannot_be_read_is_unknown() -> None:
+    assert read_spend(None) == read_spend({"usd": "x"}) == Spend(usd=None)
+    assert read_spend({"usd": "0.25", "input_tokens": 3}) == Spend(usd=Decimal("0.25"), usage=Usage(input_tokens=3))
+    for usd, known in (("999999999999", True), ("1e12", False), ("NaN", False), ("Infinity", False), (5, False)):
+        assert (read_spend({"usd": usd}).usd is not None) is known

@@ -70,6 +70,8 @@ def test_what_makes_a_comparison_shaky_is_said() -> None:
     with_file = replace(a, skill=replace(a.skill, resources={"x.py": "1", "y": "2"}))
     other = replace(a, skill=replace(a.skill, resources={"x.py": "3", "y": "2"}))
     assert compare_versions(with_file, other).notes == ("bundled files that differ: x.py",)
+    of_a_run = version("b", runs=runs, edits=())  # holds no bundled files: which differ is not known
+    assert compare_versions(with_file, of_a_run).notes == compare_versions(of_a_run, with_file).notes == ()
 
 
 def test_tasks_of_one_cluster_are_one_in_every_interval(tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ def test_a_grading_has_what_the_viewer_reads() -> None:
         "tool_calls", "total_tool_calls", "total_steps", "errors_encountered", "output_chars", "transcript_chars"
     }  # fmt: skip
     assert grading["timing"]["total_duration_seconds"] == 2.0
-    assert read()[f"eval-1/{NEW}/run-1/timing.json"]["total_tokens"] == 40
+    assert read()[f"eval-1/{NEW}/run-1/timing.json"] == {
+        "total_tokens": 40, "duration_ms": 2000, "total_duration_seconds": 2.0, "executor_duration_seconds": 2.0,
+    }  # fmt: skip
     plain = read()[f"eval-1/{NEW}/run-2/grading.json"]
     assert plain["expectations"] == [{"text": "the answer is graded right", "passed": True, "evidence": "right"}]
 

@@ -111,6 +111,47 @@ def test_a_training_is_told_verdict_first(pages: dict[str, str]) -> None:
         assert task in words
 
 
+def test_the_figures_are_those_of_the_run(pages: dict[str, str], tmp_path: Path) -> None:
+    train, gate_ = Reader(pages["train"]).words, Reader(pages["gate"]).words
+    for told in (
+        "Effect+50.0 points95% interval [-21.7, +88.3]on 4 held-out tasks, 2 runs per task and skill",
+        "Start, 8 runs37.5 [9.2, 78.1]Best, 8 runs87.5 [39.6, 98.7]"
+        "Validation (selection estimate, optimistic)50.0 → 75.0Skill size, tokens (rough)1 → 1Ended: all epochs done.",
+        "4 held-out tasks: 1 lost, 3 won. 2 are flaky: runs of the same skill disagree.",
+        "TaskStartBestt1○○ 0.0●● 100.0t4○○ 0.0●● 100.0t2|<b> flaky●○ 50.0●● 100.0",  # the largest first
+        "up to 4 rounds the gate shows a loss of 31.5 points or more with 80% power; a pass rules out a loss of 5. "
+        "Run-to-run noise is as measured here. More tasks, more base runs",
+        "t7: 8 runs, mean 50.0",
+        "Paid by this command: 3 calls, $0.42. Replayed from the ledger: 1 call, price unknown.",
+        "Run0123456789abcdefGeneration1Seed42Trained at commitcccc",
+    ):
+        assert told in train
+    for told in (
+        "TargetOutcomeEffect (points)invoicesopenai/gpt-5.4-mini✗ FAIL-12.5 [-75.3, +58.7]other ",
+        "dashed: the margin, -5Base, 4 runs75.0 [30.1, 95.4]Head, 4 runs62.5 [21.9, 90.8]"
+        "On exactly these tasks-12.5 [-21.0, -4.0]",
+        "always rightsometimes or partlynever rightalways right111sometimes or partly000never right100Lost: ",
+        "t3● 100.0○ 0.0t2|<b>● 100.0◐ 50.0Won",
+        "noise is assumed, as it was not measured here.",
+        "This comparison took 1 round.",
+    ):
+        assert told in gate_
+    assert {"#s1", "#s2"} <= set(Reader(pages["gate"]).values("href"))
+    assert "Every skill and target" not in train
+    none = words_without(write_run(tmp_path / "run"), "effect", "n_tasks")
+    assert "Effect+" not in none.partition("What changed")[0]
+    assert "Start, 8 runs37.5" in none
+
+
+def words_without(folder: Path, *keys: str) -> str:
+    """The words of a page of a run whose closing comparison lacks something."""
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    for key in keys:
+        report["skills"][0]["test"].pop(key)
+    (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    return Reader(document(read_page(folder, str))).words
+
+
 def test_a_training_on_several_targets_shows_each(tmp_path: Path) -> None:
     others = (OtherTarget(target="p/large " + HOSTILE, confirmation=BETTER), OtherTarget(target="p/none"))
     page = train_page(tmp_path / "run", result=result(others=others), target="p/small")
