@@ -13,7 +13,7 @@ from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.core.compare import TOO_MUCH_MISSING, compare
 from skillopt_ci.core.contest import Contest, MethodRow, duels
-from skillopt_ci.core.costs import search_rollouts
+from skillopt_ci.core.costs import confirmation_runs, search_rollouts
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.generations import run_id
 from skillopt_ci.core.history import Confirmation
@@ -25,7 +25,7 @@ from skillopt_ci.core.task import SPLITS, Suite
 from skillopt_ci.core.texts import plural
 from skillopt_ci.core.training_gate import FEWEST_TASKS
 from skillopt_ci.core.verdict import TrainEntry
-from skillopt_ci.engine.confirm import confirmation_runs, measure_together
+from skillopt_ci.engine.confirm import measure_together
 from skillopt_ci.engine.method import Method
 from skillopt_ci.engine.ration import LIMIT as RATION
 from skillopt_ci.engine.ration import Ration

@@ -5,8 +5,6 @@ from skillopt_ci.core.costs import Shape
 from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.task import Suite
 from skillopt_ci.core.training_gate import CAREFUL, CONFIRM, FEWEST_TASKS, STRICT
-from skillopt_ci.engine.confirm import confirmation_runs
-from skillopt_ci.engine.epoch_end import SAMPLE
 
 RULES = {"confirm": CONFIRM, "strict": STRICT, "careful": CAREFUL}
 
@@ -24,8 +22,6 @@ def shape_of(skill: ResolvedSkill, suite: Suite) -> Shape:
         minibatch_size=t.minibatch_size,
         slow_update=t.slow_update and t.what == "body",
         meta_notes=t.meta_notes,
-        slow_sample=SAMPLE,
-        confirm_runs=confirmation_runs(test),
         edit_budget=max(t.edit_budget.start, t.edit_budget.end),
         screen_runs=ScreenRule(runs=t.screen.runs).most_runs,
         prune=t.prune and t.what == "body",

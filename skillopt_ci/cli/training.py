@@ -16,6 +16,7 @@ from skillopt_ci.cli.viewer import view_confirmation
 from skillopt_ci.cli.work import Work
 from skillopt_ci.config.resolve import ResolvedSkill
 from skillopt_ci.config.schema import Train
+from skillopt_ci.core.costs import confirmation_runs
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.generations import RunRecord, evidence_of, next_generation, read_records, run_id
 from skillopt_ci.core.history import Notes, Rejected, Step, TrainResult
@@ -25,7 +26,6 @@ from skillopt_ci.core.screening import ScreenRule
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Suite
 from skillopt_ci.core.training_gate import FEWEST_TASKS
-from skillopt_ci.engine.confirm import confirmation_runs
 from skillopt_ci.engine.human import NAME as HUMAN
 from skillopt_ci.engine.method import Training
 from skillopt_ci.engine.state import TrainSettings, Workbench

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 _LEAVES = {"paragraph_open", "heading_open", "fence", "code_block", "table_open", "html_block", "hr", "blockquote_open"}
 _MARKER = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])")
@@ -36,7 +37,9 @@ class Block:
 
 
 @lru_cache(maxsize=16)
-def _parse(text: str) -> list[Token]:
+def _parse(text: str) -> "list[Token]":
+    from markdown_it import MarkdownIt  # most commands read no Markdown
+
     parser = MarkdownIt("commonmark").enable("table")
     parser.core.ruler.enableOnly(["normalize", "block"])  # inline markup moves no block
     # Line n of the parser must be line n of the text: it would count a lone CR as a line end.

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from skillopt_ci.core.characters import visible
 from skillopt_ci.core.digest import digest
-from skillopt_ci.core.unseen import visible
 
 # What chat templates of open models read as the end of a message; servers of such models may not escape it.
 _CONTROL = re.compile(

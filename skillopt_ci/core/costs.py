@@ -6,6 +6,8 @@ from math import ceil
 SCREENED = 4  # edits that a step screens for each that it may keep
 PRUNE_RUNS = 8  # of the skill without an edit, at most
 PRUNE_ROUNDS = 2  # runs of a validation task with the shorter skill
+SLOW_SAMPLE = 20  # train tasks that a slow update compares two skills on
+ENOUGH_TASKS = 100  # of the test split, for one run of each
 PRUNINGS = 3  # removals that may be gated: all of them, then half as many, then half of those
 
 
@@ -29,8 +31,6 @@ class Shape:
     minibatch_size: int
     slow_update: bool
     meta_notes: bool
-    slow_sample: int
-    confirm_runs: int
     gate_rounds: int = 1
     edit_budget: int = 4
     screen_runs: int = 0
@@ -83,10 +83,15 @@ def train_calls(shape: Shape) -> Calls:
         rollouts=twice * shape.epochs * shape.train,
         screening=screened + pruned,
         validation=shape.val * _runs_per_task(shape, steps, slow_epochs),
-        slow_update=2 * slow_epochs * min(shape.slow_sample, shape.train),
-        confirmation=2 * shape.test * shape.confirm_runs,
+        slow_update=2 * slow_epochs * min(SLOW_SAMPLE, shape.train),
+        confirmation=2 * shape.test * confirmation_runs(shape.test),
         optimizer=minibatches + 2 * steps + slow_epochs + notes,
     )
+
+
+def confirmation_runs(n_tasks: int) -> int:
+    """Runs per task and skill: two, or one where the suite is large enough that more tasks carry the claim."""
+    return 1 if n_tasks >= ENOUGH_TASKS else 2
 
 
 def gate_rollouts(val: int, rounds: int) -> int:

@@ -11,6 +11,7 @@ import yaml
 
 from skillopt_ci.core.skill import Skill, parse_frontmatter
 
+MAX_DESCRIPTION = 1024  # characters, by the Agent Skills specification
 _KEY = "description"
 _WORDS = re.compile(r"[A-Za-z][\w,.;()'/-]* \S")  # several words are no number, no date and no yes
 

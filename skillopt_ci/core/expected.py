@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from statistics import median
 
-from skillopt_ci.core.costs import PRUNE_RUNS, Shape
+from skillopt_ci.core.costs import PRUNE_RUNS, SLOW_SAMPLE, Shape, confirmation_runs
 
 UNKNOWN = 0.5  # of the tasks are taken to pass where nobody knows
 FADES = 0.6  # of what an epoch finds to try the next one finds
@@ -116,7 +116,7 @@ def within(expected: Expected, shape: Shape, limit: int | None, *, calls: float 
 
 def closing_calls(shape: Shape) -> int:
     """Rollouts of the closing comparison."""
-    return 2 * shape.test * shape.confirm_runs * shape.targets
+    return 2 * shape.test * confirmation_runs(shape.test) * shape.targets
 
 
 def reading_calls(shape: Shape, rollouts: int) -> int:
@@ -188,7 +188,7 @@ def _gates(shape: Shape, gates: float) -> float:
 
 def _slow(shape: Shape) -> int:
     """Train tasks side by side, where the epoch changed the skill."""
-    return 2 * min(shape.slow_sample, shape.train) if shape.slow_update else 0
+    return 2 * min(SLOW_SAMPLE, shape.train) if shape.slow_update else 0
 
 
 def _pruning(shape: Shape) -> int:

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from html import unescape
 
 from skillopt_ci.core.brings import commands, permissions, urls
-from skillopt_ci.core.description import DescriptionError, description_of, with_description
+from skillopt_ci.core.characters import hidden_counts, visible
+from skillopt_ci.core.description import MAX_DESCRIPTION, DescriptionError, description_of, with_description
 from skillopt_ci.core.edit import SLOW_END, SLOW_START, Edit, apply_edits, hand_protected
 from skillopt_ci.core.readings import decoded
 from skillopt_ci.core.skill import Skill, Trained
 from skillopt_ci.core.statements import repeats
 from skillopt_ci.core.texts import lf
-from skillopt_ci.core.unseen import hidden_counts, unseen, visible
+from skillopt_ci.core.unseen import unseen
 from skillopt_ci.core.wellformed import malformed
 
-# The Agent Skills specification: no XML tags in a description, and this many characters.
+# The Agent Skills specification: no XML tags in a description.
 _TAG = re.compile(r"<\s*[/!?]?\s*[A-Za-z][^<>]*>?")
-MAX_DESCRIPTION = 1024
 _DASHES = re.compile(r"[\ufeff\r\n]*---")
 _KEYED = re.compile(r"[\ufeff\r\n]*---[ \t]*[\r\n]\s*[\"']?[\w-]+[\"']?[ \t]*:")
 _OURS = {SLOW_START, SLOW_END}  # comments that the trainer makes

@@ -10,7 +10,7 @@ from functools import lru_cache
 from html import unescape
 from urllib.parse import unquote
 
-from skillopt_ci.core.unseen import visible
+from skillopt_ci.core.characters import visible
 
 _ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _MARKUP = re.compile(

@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 
 from skillopt_ci.core.blocks import leaves
+from skillopt_ci.core.characters import hidden_characters
 from skillopt_ci.core.conflicts import UNMERGED, conflict_line
+from skillopt_ci.core.description import MAX_DESCRIPTION
 from skillopt_ci.core.edit import PROTECT_END, PROTECT_START, SLOW_END, SLOW_START
-from skillopt_ci.core.policy import MAX_DESCRIPTION
 from skillopt_ci.core.skill import decode_skill, estimate_tokens, parse_frontmatter, split_text, yaml_words
-from skillopt_ci.core.unseen import hidden_characters
 from skillopt_ci.errors import ConfigError, Problem
 
 KEYS = ("name", "description", "license", "compatibility", "metadata", "allowed-tools")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from skillopt_ci.core.compare import compare
+from skillopt_ci.core.costs import confirmation_runs
 from skillopt_ci.core.history import Confirmation
 from skillopt_ci.core.rollout import Evaluation, evaluate
 from skillopt_ci.core.skill import Skill
@@ -12,12 +13,6 @@ from skillopt_ci.engine.lab import Job, Lab
 # Runs of the start are runs of a base. A best skill that becomes the next run's start is measured anew there: its
 # test runs passed a selection.
 START, BEST = "base", "test"
-ENOUGH_TASKS = 100
-
-
-def confirmation_runs(n_tasks: int) -> int:
-    """Runs per task and skill: two, or one where the suite is large enough that more tasks carry the claim."""
-    return 1 if n_tasks >= ENOUGH_TASKS else 2
 
 
 def confirm(lab: Lab, start: Skill, best: Skill, tasks: Sequence[Task], *, keep: bool = False) -> Confirmation:

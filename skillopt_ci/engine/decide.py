@@ -11,9 +11,8 @@ from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.stats import plus_two
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.training_gate import FEWEST_TASKS, STRICT, Move, TrainingRule, deterministic, next_move
-from skillopt_ci.engine.lab import Job, Lab
+from skillopt_ci.engine.lab import VAL, Job, Lab
 
-VAL = "val"
 # On fewer validation tasks one run of each says next to nothing of edits that were screened: they are rejected at once
 # only at a loss of one standard error.
 FEW_TASKS = 40

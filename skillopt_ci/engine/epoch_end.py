@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from skillopt_ci.core.costs import SLOW_SAMPLE
 from skillopt_ci.core.edit import Edit, set_slow_update, slow_update_text
 from skillopt_ci.core.history import EditRecord, Notes, Step
 from skillopt_ci.core.policy import refuse, refuse_change, too_long
@@ -17,7 +18,6 @@ from skillopt_ci.engine.steps import gated, skipped
 from skillopt_ci.errors import CallFailedError
 from skillopt_ci.optimizers.base import Longitudinal
 
-SAMPLE = 20
 LINE_CHARS = 300
 ALONE_SHOWN = 20
 
@@ -62,7 +62,7 @@ def slow_update_step(bench: Bench, state: State, before: Skill, epoch: int) -> S
 def _side_by_side(bench: Bench, state: State, blank: Step, before: Skill) -> tuple[Step, tuple[Longitudinal, ...]]:
     epoch = blank.epoch
     order = epoch_order([t.id for t in bench.train], seed=bench.settings.seed, epoch=-epoch)
-    chosen = set(order[:SAMPLE])
+    chosen = set(order[:SLOW_SAMPLE])
     tasks = [t for t in bench.train if t.id in chosen]
     sides = ((before, f"slow/{epoch - 1}"), (state.skill, f"slow/{epoch}"))  # a stream for each side
     jobs = [Job(skill, task, bench.lab.sample(task, stream)) for task in tasks for skill, stream in sides]

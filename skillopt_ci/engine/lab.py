@@ -19,6 +19,7 @@ from skillopt_ci.pool import Pool
 
 # Asking again cannot help: the provider refused the request itself, or the task cannot be sent.
 FINAL = ("request", "attachment")
+VAL = "val"  # the stream of runs that decide on candidates
 
 
 # By answers; by answers, and by whether the agent chose the skill where a task asks nothing else; by that alone.

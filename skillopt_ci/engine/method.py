@@ -9,7 +9,7 @@ from skillopt_ci.core.rollout import Evaluation
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.strict import TOLERANCE
 from skillopt_ci.core.unanswered import outage
-from skillopt_ci.engine.decide import VAL
+from skillopt_ci.engine.lab import VAL
 from skillopt_ci.engine.state import State, Workbench
 from skillopt_ci.errors import InconclusiveError, ProviderDownError
 

@@ -6,8 +6,7 @@ from skillopt_ci.core.rollout import Sample, Score
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.engine.base_runs import BASE
-from skillopt_ci.engine.decide import VAL
-from skillopt_ci.engine.lab import Job, Lab
+from skillopt_ci.engine.lab import VAL, Job, Lab
 
 MOST_RUNS = 8
 MOST_LOOKS = 2000  # into the ledger, for one skill: `check` must stay quick

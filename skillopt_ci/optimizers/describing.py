@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from skillopt_ci.core.description import description_of
+from skillopt_ci.core.description import MAX_DESCRIPTION, description_of
 from skillopt_ci.core.edit import Edit
-from skillopt_ci.core.policy import MAX_DESCRIPTION
 from skillopt_ci.core.rollout import Failure, Rollout, Score
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task

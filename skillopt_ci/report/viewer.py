@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from skillopt_ci.core.characters import visible
 from skillopt_ci.core.rollout import Check, Rollout, Score
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.texts import plural
-from skillopt_ci.core.unseen import visible
 from skillopt_ci.report.jsonout import dump
 
 NEW, OLD, WITH, WITHOUT = "new_skill", "old_skill", "with_skill", "without_skill"

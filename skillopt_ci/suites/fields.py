@@ -3,8 +3,8 @@
 import posixpath
 from collections.abc import Collection, Sequence
 
+from skillopt_ci.core.characters import hidden_characters
 from skillopt_ci.core.suggestion import suggest
-from skillopt_ci.core.unseen import hidden_characters
 from skillopt_ci.errors import Problem
 from skillopt_ci.suites.source import Item, WrittenFloat, kind
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from skillopt_ci.core.characters import hidden_characters
 from skillopt_ci.core.digest import digest
 from skillopt_ci.core.task import Attachment, GraderSpec, Source, Split, Task, content_id
-from skillopt_ci.core.unseen import hidden_characters
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.suites.fields import MAX_ID_CHARS, beside, safe_name
 from skillopt_ci.suites.foreign import NOTHING_LEFT, Node

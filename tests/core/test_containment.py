@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillopt_ci.core.characters import hidden_characters, visible
 from skillopt_ci.core.containment import contained, mark
 from skillopt_ci.core.digest import digest
-from skillopt_ci.core.unseen import hidden_characters, visible
 
 
 @given(st.text())

@@ -16,8 +16,6 @@ SEARCHQA = Shape(
     minibatch_size=8,
     slow_update=True,
     meta_notes=True,
-    slow_sample=20,
-    confirm_runs=1,
 )
 SHAPES = st.builds(
     Shape,
@@ -29,8 +27,6 @@ SHAPES = st.builds(
     minibatch_size=st.integers(1, 20),
     slow_update=st.booleans(),
     meta_notes=st.booleans(),
-    slow_sample=st.just(20),
-    confirm_runs=st.integers(1, 2),
 )
 
 

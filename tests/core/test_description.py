@@ -7,11 +7,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillopt_ci.core.characters import hidden_characters
 from skillopt_ci.core.description import DescriptionError, description_of, with_description
 from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.policy import EditPolicy, refuse, refuse_change, refuse_description
 from skillopt_ci.core.skill import Skill, parse_frontmatter, parse_skill
-from skillopt_ci.core.unseen import hidden_characters
 
 NEW = "Reads dates and names off invoices. Use when somebody asks about a bill."
 BODY = "\n# Invoices\n\n- Say the value.\n"

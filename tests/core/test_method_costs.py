@@ -12,8 +12,6 @@ SHAPE = Shape(
     minibatch_size=8,
     slow_update=True,
     meta_notes=True,
-    slow_sample=20,
-    confirm_runs=1,
     gate_rounds=3,
 )
 

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillopt_ci.core.characters import hidden_characters
 from skillopt_ci.core.edit import Edit, apply_edits
 from skillopt_ci.core.policy import EditPolicy, refuse, refuse_change, too_long
 from skillopt_ci.core.skill import Skill, parse_skill
-from skillopt_ci.core.unseen import hidden_characters
 from tests.core.bodies import skill
 
 POLICY = EditPolicy()

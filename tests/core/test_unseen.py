@@ -1,6 +1,7 @@
 import pytest
 
-from skillopt_ci.core.unseen import hidden_characters, unseen, visible
+from skillopt_ci.core.characters import hidden_characters, visible
+from skillopt_ci.core.unseen import unseen
 
 
 @pytest.mark.parametrize(

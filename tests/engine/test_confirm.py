@@ -1,7 +1,8 @@
+from skillopt_ci.core.costs import confirmation_runs
 from skillopt_ci.core.rollout import Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
-from skillopt_ci.engine.confirm import confirm, confirmation_runs
+from skillopt_ci.engine.confirm import confirm
 from skillopt_ci.errors import CallFailedError
 from tests.engine.bench import Script, lab, named, skill
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from skillopt_ci.core.costs import SLOW_SAMPLE
 from skillopt_ci.core.edit import SLOW_END, SLOW_START, Edit, slow_update_text
 from skillopt_ci.core.history import EditRecord, Notes, Step
 from skillopt_ci.core.leakage import leakage_of
@@ -11,7 +12,7 @@ from skillopt_ci.core.policy import EditPolicy
 from skillopt_ci.core.rollout import Evaluation, Failure, Sample
 from skillopt_ci.core.skill import Skill
 from skillopt_ci.core.task import Task
-from skillopt_ci.engine.epoch_end import LINE_CHARS, SAMPLE, history_text
+from skillopt_ci.engine.epoch_end import LINE_CHARS, history_text
 from skillopt_ci.engine.state import State
 from skillopt_ci.errors import CallFailedError
 from tests.engine.bench import FRONT, RULE, Script, Scripted, add, bench, holds, named, run, skill, tasks
@@ -60,7 +61,7 @@ def test_sides_have_streams_of_their_own_and_the_same_tasks() -> None:
     assert sides == {("x\n", "slow/1"), (optimizer.slow[0][0].body, "slow/2")}
     chosen = [[s.task_id for _, s in seen if s.stream == stream] for stream in ("slow/1", "slow/2")]
     assert chosen[0] == chosen[1]
-    assert len(set(chosen[0])) == SAMPLE
+    assert len(set(chosen[0])) == SLOW_SAMPLE
     pairs = optimizer.slow[0][1]
     assert [p.task.id for p in pairs] == chosen[0]
     assert all(p.before.sample.task_id == p.after.sample.task_id == p.task.id for p in pairs)

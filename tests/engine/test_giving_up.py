@@ -93,7 +93,7 @@ def test_no_run_takes_more_than_the_upper_bound_of_its_plan(epochs: int) -> None
     assert gates > epochs
     shape = Shape(
         train=16, val=12, test=0, epochs=epochs, batch_size=16, minibatch_size=2, slow_update=False, meta_notes=False,
-        slow_sample=20, confirm_runs=0, edit_budget=4, screen_runs=rule.most_runs,
+        edit_budget=4, screen_runs=rule.most_runs,
     )  # fmt: skip
     most = train_calls(shape)
     val_runs, screened, batches = (

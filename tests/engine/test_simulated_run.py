@@ -13,7 +13,6 @@ from skillopt_ci.core.spend import Spend
 from skillopt_ci.core.task import GraderSpec, Source, Split, Task
 from skillopt_ci.core.training_gate import CONFIRM, STRICT
 from skillopt_ci.engine.confirm import confirm
-from skillopt_ci.engine.epoch_end import SAMPLE
 from skillopt_ci.engine.lab import Lab
 from skillopt_ci.engine.state import Bench
 from skillopt_ci.graders.build import build
@@ -121,8 +120,6 @@ def test_the_plan_is_an_upper_bound_stage_by_stage() -> None:
                 prune=bool(screen),
                 slow_update=True,
                 meta_notes=True,
-                slow_sample=SAMPLE,
-                confirm_runs=made.confirmation.runs,
             )
         )
         provider = made.provider

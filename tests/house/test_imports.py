@@ -77,3 +77,10 @@ def test_offline_and_simulated_work_loads_no_sdk(tmp_path: Path, command: str) -
     found = after_command(tmp_path, command)
     assert "pydantic" in found
     assert found & {"openai", "anthropic", "github", "httpx", "genai_prices"} == set()
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "eval"])
+def test_a_command_that_edits_no_skill_loads_no_markdown_parser(tmp_path: Path, command: str) -> None:
+    write(tmp_path, files(sizes=(4, 4, 4)))
+    found = after_command(tmp_path, command)
+    assert found & {"markdown_it", "skillopt_ci.core.policy"} == set()
