@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -266,15 +267,28 @@ class TestPr:
         assert list(elsewhere.iterdir()) == []
 
     def test_a_run_without_a_proposal_is_remembered(self, here: Here, tmp_path: Path) -> None:
-        report = json.loads((here.run / "report.json").read_bytes())
-        (here.run / "report.json").write_text(json.dumps({**report, "proposal": False}))
-        history = json.loads((here.run / "history.json").read_bytes())
-        history[0]["edits"].append({**history[0]["edits"][0], "status": "rejected", "content": "Shout."})
-        (here.run / "history.json").write_text(json.dumps(history))
+        made, names = here.run, ("config.json", "report.json", "history.json")
+        settings, report, (first, *rest) = (json.loads((made / name).read_bytes()) for name in names)
+        own = settings["name"]
+        runs = [
+            ("d", "Sing", own, False),
+            ("c", "Shout", own, False),
+            ("b", "Nod", own, True),
+            ("a", "Bow", "x", False),
+        ]
+        for moment, (folder, words, skill, proposal) in enumerate(runs):
+            place = shutil.copytree(made, made.parent / folder)
+            edits = [*first["edits"], {**first["edits"][0], "status": "rejected", "content": words}]
+            changed = {**settings, "name": skill, "run_id": folder}, {**report, "proposal": proposal}
+            for name, value in zip(names, (*changed, [{**first, "edits": edits}, *rest]), strict=True):
+                (place / name).write_text(json.dumps(value))
+            os.utime(place / "report.json", (moment, moment))
         _, value = here("pr", "--remember", str(tmp_path / "memory"))
         text = (tmp_path / "memory/invoices.jsonl").read_text(encoding="utf-8")
         assert value["lines"] == text.count("\n") > 0
         assert '"status": "accepted"' not in text
+        # The oldest first; that of a proposal is remembered with it, and that of another skill with that one.
+        assert re.findall("Sing|Shout|Nod|Bow", text) == ["Sing", "Shout"]
 
     def test_what_a_reviewer_rejected_stays_the_newest(self, here: Here, tmp_path: Path) -> None:
         """Runs without a proposal that come after it would push it out of what an optimizer is shown."""

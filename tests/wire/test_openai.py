@@ -99,6 +99,7 @@ def test_azure_names_the_deployment_in_the_path() -> None:
         (responses_reply("", incomplete="content_filter"), {"api": "responses"}, "", "refusal"),
         (responses_reply("", refusal="I cannot."), {"api": "responses"}, "I cannot.", "refusal"),
         (error_reply(400, "flagged", code="content_filter"), {}, "", "refusal"),
+        (error_reply(400, "flagged", code="invalid_prompt"), {}, "", "refusal"),
         (error_reply(400, "too much", code="context_length_exceeded"), {}, "", "context_overflow"),
         (error_reply(400, "This model's maximum context length is 4096 tokens. However"), {}, "", "context_overflow"),
         (
@@ -121,7 +122,8 @@ def test_what_ended_the_answer(reply: Reply, options: dict[str, str], text: str,
 
 def test_content_in_parts_and_odd_or_missing_usage() -> None:
     message = {"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}, 3]}
-    for usage in ({}, {"usage": None}, {"usage": {"prompt_tokens": -1, "completion_tokens": "9"}}):
+    odd = {"prompt_tokens": -1, "completion_tokens": "9", "total_tokens": 60}  # of which nobody knows what was answered
+    for usage in ({}, {"usage": None}, {"usage": odd}):
         got = ask(Reply(body={"choices": [{"message": message, "finish_reason": None}], **usage}))
         assert (got.text, got.stop_reason, got.usage, got.served_model) == ("ab", "stop", Usage(), "gpt-5.4-mini")
 
@@ -177,12 +179,18 @@ def test_an_answer_that_is_none_is_tried_again(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"),
-    [({"status": "failed", "error": {"message": "boom"}}, "server"), ({"output": []}, "malformed"), ({}, "malformed")],
+    ("body", "words"),
+    [
+        (
+            {"status": "failed", "error": {"message": "boom"}},
+            "server: openai (127.0.0.1): the response is failed: boom",
+        ),
+        ({"output": []}, "malformed: openai (127.0.0.1): the response is without a status: no reason given"),
+        ({}, "malformed: openai (127.0.0.1): the response is without a status: no reason given"),
+    ],
 )
-def test_a_response_that_did_not_complete(body: dict[str, object], kind: str) -> None:
-    message = fail(Reply(body=body), RetryableError, api="responses")
-    assert message.startswith(kind)
+def test_a_response_that_did_not_complete(body: dict[str, object], words: str) -> None:
+    assert fail(Reply(body=body), RetryableError, api="responses") == words
 
 
 @pytest.mark.parametrize(
@@ -197,10 +205,11 @@ def test_a_response_that_did_not_complete(body: dict[str, object], kind: str) ->
 def test_an_answer_that_holds_nothing_and_was_billed_says_so(
     body: dict[str, object], options: dict[str, str], why: str
 ) -> None:
-    usage = {"prompt_tokens": 20, "completion_tokens": 3, "input_tokens": 20, "output_tokens": 3}
-    got = ask(Reply(body={**body, "model": "served", "usage": usage}), **options)
-    assert got.nothing.endswith(why)
-    assert (got.text, got.usage, got.served_model) == ("", Usage(input_tokens=20, output_tokens=3), "served")
+    for answered in (3, 0):  # what was asked is billed where nothing was answered, too
+        usage = {"prompt_tokens": 20, "completion_tokens": answered, "input_tokens": 20, "output_tokens": answered}
+        got = ask(Reply(body={**body, "model": "served", "usage": usage}), **options)
+        assert got.nothing.endswith(why)
+        assert (got.text, got.usage, got.served_model) == ("", Usage(input_tokens=20, output_tokens=answered), "served")
 
 
 def test_429_waits_as_long_as_it_is_told() -> None:
@@ -309,6 +318,7 @@ def test_a_page_of_a_proxy_is_not_repeated_to_people() -> None:
     message = fail(Reply(status=502, body=b"<!doctype html><title>x", content_type="text/html"), RetryableError)
     assert message.endswith("502: an HTML page; check base_url")
     assert fail(Reply(status=422, body={"detail": [{"msg": "no"}]}), CallFailedError).endswith('[{"msg": "no"}]')
+    assert fail(Reply(status=422, body={"error": "no such model"}), CallFailedError).endswith("422: no such model")
     assert fail(Reply(status=408), RetryableError).endswith("408: no reason given")
 
 
