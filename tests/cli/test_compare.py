@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.world import SKILL, bytes_of, call, call_json, config, files, repository, write
+from tests.cli.world import PATH, SKILL, TASKS, bytes_of, call, call_json, config, files, repository, write
 
 TRAIN = {"epochs": 2, "batch_size": 6, "minibatch_size": 3, "gate": "strict", "edit_budget": {"start": 2, "end": 2}}
 METHODS = ("--methods", "skillopt,one-shot,gepa")
@@ -61,7 +61,9 @@ def test_every_method_has_a_row_and_every_two_an_interval(compared: tuple[Path, 
     first = skill["pairs"][0]
     assert (first["better"], first["tasks_better"]["b"] > first["tasks_better"]["a"]) == ("skillopt", True)
     assert first["effect"]["mean"] == rows["skillopt"]["effect"]["mean"]
-    assert skill["closing"]["calls"] == len({r["test"]["digest"] for r in rows.values()}) * 30 * skill["runs"]
+    finals = len({r["test"]["digest"] for r in rows.values()})
+    assert skill["closing"]["calls"] == finals * 30 * skill["runs"]
+    assert skill["test_opened"] == finals > 1  # every final skill is a look of its own
 
 
 def test_what_a_person_reads(compared: tuple[Path, dict[str, Any], str]) -> None:
@@ -152,6 +154,11 @@ def test_a_limit_that_cannot_cover_the_end_is_told_before_anything_is_bought(tmp
     assert "cannot cover the closing comparison on the test split, which takes 180" in done.err
     done, _ = call_json(root, "compare", "--replay-only")
     assert done.code == 2  # nothing is in the ledger
+    grader = {"type": "judge", "rubric": "Says a date."}  # which is asked for each answer
+    skills = [{"path": PATH, "tasks": [TASKS], "graders": [grader]}]
+    judged = project(tmp_path / "judged", skills=skills, judge={"provider": "models", "model": "judge"})
+    done, _ = call_json(judged, "compare", "--max-calls", "300")
+    assert "cannot cover the closing comparison on the test split, which takes 360" in done.err
 
 
 @pytest.mark.parametrize(
@@ -179,10 +186,11 @@ def test_methods_that_lack_something_are_told_before_anything_is_bought(tmp_path
 
 def test_a_refused_rewrite_is_named(tmp_path: Path) -> None:
     """The policy allows no growth at all, so that every rewrite is refused, and the rows say so."""
-    train = {**TRAIN, "policy": {"max_growth_chars": 1}}
+    train = {**TRAIN, "policy": {"max_growth_chars": 1}, "gate": "careful"}
     root = tmp_path / "project"
     write(root, files(sizes=(12, 20, 30), train=train))
     _, value = call_json(root, "compare", "--methods", "one-shot,gepa")
+    assert value["skills"][0]["rollouts"] == 20 + 2 * (12 + 2 * 20) + (4 + 3) * 20
     rows = {r["method"]: r for r in value["skills"][0]["methods"]}
     for name in ("one-shot", "gepa"):
         assert not rows[name]["changed"]

@@ -1,8 +1,11 @@
 from dataclasses import replace
 
+import pytest
+
+from skillopt_ci.core.history import EditStatus
 from skillopt_ci.core.rollout import Failure
 from skillopt_ci.report.edits import kept_scores, not_kept, reason_of
-from tests.report.samples import STEPS, decision, step
+from tests.report.samples import STEPS, decision, record, step
 
 PLAIN = replace(step(1, "skip", None, ()), reason="no edit could be applied", failures=())
 
@@ -32,8 +35,27 @@ def test_what_pruning_looked_at_and_left_in_the_skill_is_not_among_what_was_not_
     assert [(s.number, r.status) for s, r in not_kept((STEPS[0], looked, gone))] == [(1, "unmatched"), (6, "pruned")]
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (("rejected-alone", "kept"), []),  # no more: the skill has it
+        (("rejected-alone", "rejected-alone"), [2]),
+        (("undecided", "rejected"), [2]),
+        (("rejected-alone", "refused"), [1, 2]),  # nobody tried it again
+        (("rejected-alone", "unmatched"), [1, 2]),
+        (("rejected-alone", "over-budget"), [1]),
+        (("over-budget", "waiting"), [2]),
+    ],
+)
+def test_of_an_edit_that_was_not_kept_the_last_word_counts(said: tuple[EditStatus, ...], told: list[int]) -> None:
+    edits = [replace(record("kept", "replace"), status=status) for status in said]
+    steps = [step(n, "accept", decision(0.75), (edit,)) for n, edit in enumerate(edits, 1)]
+    assert [s.number for s, _ in not_kept(steps)] == told
+
+
 def test_the_scores_of_the_kept_skill_end_with_what_all_its_runs_say() -> None:
     """A gate that rejects another candidate may have measured the kept one again."""
     assert kept_scores(STEPS, (0.45, 0.7)) == [0.45, 0.75, 0.75, 0.75, 0.7]
     assert kept_scores(STEPS, None) == kept_scores(STEPS, (None, None)) == [0.5, 0.75, 0.75, 0.75, 0.75]
     assert kept_scores((), (0.5, 0.5)) == []
+    assert kept_scores((step(1, "reject", decision(0.4), ()), STEPS[0]), None) == [0.5, 0.5, 0.75]

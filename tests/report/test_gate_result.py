@@ -119,6 +119,10 @@ class TestWords:
             ({"verdict": "inconclusive", "reason": "budget", "exit_code": 4}, "Inconclusive: budget"),
             ({"verdict": None, "reason": "provider", "exit_code": 5}, "No verdict: provider"),
             ({"skills": [], "reason": "golden-broken"}, "Regression: golden-broken."),
+            (
+                {"skills": [one(name="lost", effect=None, verdict="inconclusive", reason="budget"), one()]},
+                "Regression: invoices. invoices -10.0 pt",
+            ),
         ],
     )
     def test_status(self, changes: dict[str, Any], words: str) -> None:
@@ -138,6 +142,7 @@ class TestWords:
             "- worse (1): t1",
             "not yet in force: skillopt.yml.",
             "Hint.",
+            f"Head {SHA[:12]}, base {SHA[:12]}, rules and tasks from {SHA[:12]}.",
             "Paid: 1,280 calls, 0.42 USD. Report: https://example.org/1 .",
         ):
             assert words in text

@@ -15,6 +15,7 @@ from skillopt_ci.core.suite_edits import SuiteEdits
 from skillopt_ci.core.texts import plural
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.core.verdict import EvalReport, SkillVerdict
+from skillopt_ci.report.escape import md_text
 from skillopt_ci.report.markdown import eval_summary, gate_summary, pull_request_sections, train_summary, verdict_line
 from skillopt_ci.report.parts import LIMIT, PULL_REQUEST_LIMIT, SIMULATED, capped, gain, ids, points, spending
 from tests.report.samples import (
@@ -24,6 +25,7 @@ from tests.report.samples import (
     LOOK,
     MISSING,
     START,
+    compared,
     confirmation,
     decision,
     evaluation,
@@ -141,7 +143,9 @@ class TestTrain:
         assert "Test split (touched once): 37.5 -> 87.5, +50.0 pt, 95% CI [" in text
         assert "], 4 tasks x 2 runs per arm. Validation score 75.0 was used for selection and is optimistic." in text
         assert "- Better (3): t1, t2&#124;&lt;b&gt;, t4\n- Worse (1): t3" in text
-        assert "| 1 | 1 | edit | accepted | 50.0 -> 75.0 (+25.0) | 2 kept, 1 unmatched |" in text
+        why = md_text(f"{HOSTILE}; 1 target without a result (timeout)", 200)
+        assert f"| 1 | 1 | edit | accepted | 50.0 -> 75.0 (+25.0) | 2 kept, 1 unmatched | {why} |" in text
+        assert f"**Step 1: add** {md_text(HOSTILE, 500)} (train tasks: t7, " in text
         assert "50.0 -> at most 40.0 (stopped early)" in text
         assert "| 4 | 2 | slow update | rejected | not measured | 1 rejected |" in text
         assert "| 3 | 1 | edit | skipped | not gated | none |" in text
@@ -175,6 +179,9 @@ class TestTrain:
     def test_too_much_missing(self) -> None:
         text = train_summary([training(result(confirmation=MISSING), proposal=False)], simulated=False)
         assert "38% of the runs are missing: too many to decide." in text
+        assert ", 3 tasks x 2 runs per arm." in text
+        turned = replace(MISSING, comparison=compared(MISSING.best, MISSING.start))
+        assert ", 3 tasks x 2 runs" in train_summary([training(result(confirmation=turned))], simulated=False)
         assert "- Not measured (1): t2" in text
         nothing = confirmation((None,), (None,), (None,), (None,))
         text = train_summary([training(result(confirmation=nothing), proposal=False)], simulated=False)
@@ -182,9 +189,9 @@ class TestTrain:
 
     def test_unchanged_unconfirmed_and_unfinished(self) -> None:
         unchanged = training(result(best=START, steps=(), confirmation=None), proposal=False)
-        assert "**No candidate was accepted; the skill is unchanged (all epochs done).**" in train_summary(
-            [unchanged], simulated=False
-        )
+        text = train_summary([unchanged], simulated=False)
+        assert "**No candidate was accepted; the skill is unchanged (all epochs done).**" in text
+        assert "### " not in text  # neither edits nor steps
         unconfirmed = training(result(confirmation=None, stopped="budget: 1 USD"), proposal=False, test_opened=0)
         text = train_summary([unconfirmed], simulated=False)
         assert "the closing comparison on the test split was not made (budget: 1 USD)" in text
@@ -393,6 +400,7 @@ class TestEval:
         assert "| 2 of 4 | 2 |" in text
         assert "\n\nthe suite is small\n\n" in eval_summary(scored(message="the suite is small"), simulated=False)
         assert "invoices: 1 task below 100: t2" in text
+        assert "run scored anything" not in text
         assert "invoices: 2 tasks not measured: t3, t4; `skillopt-ci ledger failures` says why." in text
 
     def test_nothing(self) -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from markdown_it import MarkdownIt
 
-from skillopt_ci.report.parts import PULL_REQUEST_LIMIT, SIMULATED
+from skillopt_ci.core.history import OtherTarget
+from skillopt_ci.report.parts import PULL_REQUEST_LIMIT, SIMULATED, UNCOMMITTED
 from skillopt_ci.report.pull_request import Provenance, pull_request_body
 from skillopt_ci.report.training import MAX_CHART_STEPS, train_summary
-from tests.report.samples import HIDDEN, HOSTILE, STEPS, record, result, training
+from tests.report.samples import HIDDEN, HOSTILE, MISSING, STEPS, compared, record, result, training
 
 MADE_BY = Provenance(target="openai/m", optimizer="anthropic/o", judge="", seed=42, suite="s" * 64, commit="c" * 40)
 
@@ -48,9 +49,11 @@ def test_the_chart_ends_with_the_score_that_was_used_for_selection() -> None:
 
 
 def test_a_run_without_a_commit_of_its_own_is_not_said_to_be_repeatable() -> None:
+    told = f"| Trained at commit | {'c' * 40}, {UNCOMMITTED} |"
     for made_by in (replace(MADE_BY, uncommitted=True), replace(MADE_BY, commit="")):
         text = pull_request_body(training(), made_by, simulated=False)
         assert ("To repeat it" in text, "**It cannot be repeated**" in text) == (False, True)
+        assert (told in text, "Trained at commit" in text) == (made_by.uncommitted, made_by.uncommitted)
 
 
 def test_the_command_that_repeats_a_run_names_the_skill_as_one_word() -> None:
@@ -81,6 +84,16 @@ def test_no_text_of_a_model_or_a_task_is_loose() -> None:
     assert [token.info for token in tokens if token.info == "mermaid"] == ["mermaid"]
 
 
+def test_a_target_has_the_tasks_that_were_measured_on_both_sides() -> None:
+    turned = replace(MISSING, comparison=compared(MISSING.best, MISSING.start))
+    others = tuple(OtherTarget(target=f"o/{n}", confirmation=c) for n, c in enumerate((MISSING, turned, None)))
+    text = body(result=result(others=others))
+    assert "| openai/m (trained on) | 37.5 | 87.5 |" in text
+    rows = [line.split(" | ")[1:5] for line in text.splitlines() if line.startswith("| o/")]
+    assert [row[3] for row in rows] == ["3", "3", "0"]
+    assert rows[2][:3] == ["not measured"] * 3
+
+
 def test_without_a_closing_comparison_there_is_no_table() -> None:
     assert "| openai/m | " not in body(result=result(confirmation=None), proposal=False).split("<details>")[0]
 
@@ -89,6 +102,7 @@ def test_a_long_run_has_no_chart_and_a_short_one_neither() -> None:
     many = tuple(replace(STEPS[0], number=n) for n in range(MAX_CHART_STEPS + 1))
     assert "mermaid" not in body(result=result(steps=many))
     assert "mermaid" not in body(result=result(steps=()))
+    assert "mermaid" in body(result=result(steps=STEPS[:1]))
 
 
 def test_a_jobs_summary_draws_it_and_a_terminal_does_not() -> None:
