@@ -94,9 +94,9 @@ class Stream:
             failed = CallFailedError("network", said)
         else:
             self._failures.answered()
-        usage = tally.usage if tally.usage and tally.complete else None
+        usage = tally.usage
         if usage is None and not (tally.complete and self.whole):
-            usage = tally.usage or tally.estimate(ticket.characters)
+            usage = tally.estimate(ticket.characters)
         settle(ticket, usage or Usage(), tally.model)
         if failed is not None:
             ticket.owner.failed(failed)

@@ -22,14 +22,18 @@ version: 1
 providers:
   local: {type: openai, base_url: "http://127.0.0.1:8000/v1"}
 target: {provider: simulated, model: m, temperature: 0.5}
+judge: {provider: openai, model: j, temperature: 0.2}
+harness: {type: codex, distractors: [skills/a/SKILL.md]}
 budget: {usd: 10, calls: 100}
-train: {epochs: 3, edit_budget: {start: 6}}
+train: {epochs: 3, edit_budget: {start: 6, end: 3}}
 skills:
   - path: "skills/*/SKILL.md"
     tasks: ["evals/{name}/*.jsonl", {path: evals/more.jsonl, format: native}]
     graders: [{type: contains, values: [x], hidden: true}]
     target: {provider: local, max_output_tokens: 9}
     optimizer: {provider: openai, model: o}
+    judge: {model: k}
+    harness: {type: claude-code, seconds: 5}
     split: {test: 0}
     train: {batch_size: 5, edit_budget: {end: 1}, policy: {allow_urls: true}}
     gate: {margin: 0.1}
@@ -55,7 +59,9 @@ def test_only_what_a_skill_sets_overrides() -> None:
     assert skill.target.entry.base_url == "http://127.0.0.1:8000/v1"
     assert skill.optimizer is not None
     assert (skill.optimizer.label, skill.optimizer.max_output_tokens) == ("openai/o", 8192)
-    assert skill.judge is None
+    assert skill.judge is not None
+    assert (skill.judge.label, skill.judge.temperature) == ("openai/k", 0.2)
+    assert (skill.harness, skill.harness_options, skill.distractor_paths) == ("claude-code", {"seconds": 5}, ())
     assert (skill.split.train, skill.split.test, skill.split.seed) == (4, 0, 42)
     assert (skill.train.epochs, skill.train.batch_size, skill.train.minibatch_size) == (3, 5, 8)
     assert (skill.train.edit_budget.start, skill.train.edit_budget.end) == (6, 1)
@@ -68,9 +74,23 @@ def test_only_what_a_skill_sets_overrides() -> None:
 def test_the_smallest_file() -> None:
     skill = one()
     assert (skill.name, skill.harness, skill.graders, skill.optimizer) == ("invoices", "chat", (), None)
+    assert skill.judge is None
     assert skill.budget == Limits()
     assert not skill.own_budget
     assert skill.train.policy.as_edit_policy() == EditPolicy()
+
+
+def test_a_skill_has_the_targets_of_the_top_level_or_its_own() -> None:
+    text = """\
+version: 1
+targets: [{provider: simulated, model: one}, {provider: simulated, model: two}]
+skills:
+  - {path: skills/a/SKILL.md, tasks: [t]}
+  - {path: skills/b/SKILL.md, tasks: [t], target: {provider: simulated, model: own}}
+  - {path: skills/invoices/SKILL.md, tasks: [t], targets: [{provider: simulated, model: x}]}
+"""
+    found = [[target.model for target in skill.targets] for skill in resolve(load(text), TREE)]
+    assert found == [["one", "two"], ["own"], ["x"]]
 
 
 def test_merged_with_one_side_only() -> None:
@@ -168,6 +188,21 @@ def test_what_cannot_change_a_result_is_not_in_the_fingerprint(old: str, new: st
 def test_what_can_change_a_result_is_in_the_fingerprint(old: str, new: str) -> None:
     assert old in FULL_ONE
     assert digest(one(FULL_ONE.replace(old, new)).fingerprint()) != digest(one(FULL_ONE).fingerprint())
+
+
+MODEL = "{provider: simulated, model: m}"
+SEVERAL = MINIMAL.replace(f"target: {MODEL}", f"targets: [{MODEL}, {MODEL.replace('model: m', 'model: n')}]")
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        (MINIMAL + "harness: {type: claude-code, seconds: 5}\n", "seconds: 5", "seconds: 6"),
+        (SEVERAL, "model: n", "model: o"),
+    ],
+)
+def test_an_agents_options_and_other_targets_are_in_the_fingerprint(text: str, old: str, new: str) -> None:
+    assert digest(one(text.replace(old, new)).fingerprint()) != digest(one(text).fingerprint())
 
 
 def test_the_fingerprint_knows_the_noise_and_api_version_and_is_json() -> None:

@@ -20,7 +20,7 @@ from skillopt_ci.gateway.upstream import Upstream
 from skillopt_ci.providers.base import ProviderOptions
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer
-from tests.gateway.world import KEY, World, anthropic_stream, chat_stream, responses_stream, world
+from tests.gateway.world import KEY, PRICES, World, anthropic_stream, chat_stream, responses_stream, world
 from tests.loopback import Call, Reply, chat_reply, error_reply, messages_reply, responses_reply, scripted
 
 
@@ -51,6 +51,8 @@ def test_a_message_goes_through_with_the_real_key() -> None:
         assert call.headers["x-api-key"] == KEY
         assert entry.token not in str(call.headers)
         assert call.headers["anthropic-version"]
+        # What is compressed could not be counted.
+        assert (call.headers["content-type"], call.headers["accept-encoding"]) == ("application/json", "identity")
         assert (entry.metered.calls, entry.metered.served_model) == (1, "served-model")
         assert entry.metered.usage == Usage(input_tokens=15, cached_tokens=5, output_tokens=3)
         assert entry.metered.usd == (10 * 1 + 5 * Decimal("0.1") + 3 * 10) / 1_000_000
@@ -227,7 +229,7 @@ def test_tokens_are_not_counted_without_end() -> None:
             got = [client.post("/v1/messages/count_tokens", json={"model": "m"}) for _ in range(11)]
         assert [g.status_code for g in got] == [200] * 10 + [400]
         assert "counted 10 times" in got[-1].text
-        assert len(w.server.calls) == 10
+        assert [call.headers["anthropic-version"] for call in w.server.calls] == ["2023-06-01"] * 10
 
 
 def test_requests_that_are_not_for_models() -> None:
@@ -342,8 +344,11 @@ def test_an_answer_without_usage_has_no_price() -> None:
         entry = w.enter()
         with claude(w, entry) as client:
             say(client)
+            free = w.enter(pricer=Pricer("anthropic", prices=dict.fromkeys(PRICES, Decimal(0))))
+            say(client.with_options(api_key=free.token))
         assert entry.metered.usd is None
         assert isinstance(entry.metered.fatal, ConfigError)
+        assert (free.metered.usd, free.metered.fatal) == (0, None)
 
 
 def test_a_refused_key_ends_at_once_and_is_not_shown() -> None:
@@ -366,7 +371,7 @@ def test_errors_that_pass_are_passed_on() -> None:
         error_reply(429, "slow", headers={"retry-after": "0"}),
     ]
     with world(scripted(*replies, messages_reply("at last")), "anthropic") as w:
-        entry = w.enter()
+        entry = w.enter(calls=1)  # what was not answered is none
         with claude(w, entry) as client:
             with pytest.raises(anthropic.APIStatusError) as caught:
                 say(client)
@@ -444,7 +449,7 @@ def test_a_call_that_is_open_when_the_rollout_ends_is_counted_once(failed: bool)
         thread.start()
         asked.wait()
         w.gateway.shut(entry)
-        assert entry.metered.calls == 1
+        assert (entry.metered.calls, entry.admit("m", 9, 9)) == (1, "this rollout is over")
         assert (entry.metered.failure is not None) is failed  # what nobody answered does not undo it
         assert 1000 <= entry.metered.usage.input_tokens <= 1100
         w.server.close()

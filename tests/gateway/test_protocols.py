@@ -28,6 +28,14 @@ def test_a_stream_says_the_same_however_it_is_cut(protocol: Protocol, cuts: list
     assert (tally.usage, tally.complete, tally.model) == (usage, True, "served")
 
 
+def test_events_may_stand_close_and_an_answer_may_end_before_it_is_whole() -> None:
+    body, usage = STREAMS["responses"]
+    for end in (b"response.completed", b"response.incomplete", b"response.failed"):
+        tally = Tally("responses")
+        tally.feed(body.replace(b"response.completed", end).replace(b"data: ", b"data:"))
+        assert (tally.usage, tally.complete, tally.model) == (usage, True, "served")
+
+
 def test_a_stream_says_what_was_written_to_the_cache() -> None:
     body, _ = STREAMS["messages"]
     tally = Tally("messages")
@@ -36,7 +44,7 @@ def test_a_stream_says_what_was_written_to_the_cache() -> None:
     assert tally.usage.written_tokens == 20
     broken = Tally("messages")
     broken.feed(body[: body.index(b"message_delta")])
-    assert broken.estimate(400).written_tokens == 20
+    assert (broken.estimate(400).written_tokens, broken.model) == (20, "served")
 
 
 @given(st.sampled_from(sorted(STREAMS)), st.binary(max_size=300), st.integers(0, 3000))

@@ -20,7 +20,7 @@ from skillopt_ci.errors import (
 )
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_records import Entry, Purchase
-from skillopt_ci.providers.base import Completion, Request, request_key
+from skillopt_ci.providers.base import Completion, Request, Schema, request_key
 from skillopt_ci.providers.meter import Meter
 from skillopt_ci.providers.prices import Pricer
 from skillopt_ci.providers.purchased import Purchased
@@ -92,12 +92,19 @@ def test_another_process_replays_and_pays_nothing(ledger: Ledger) -> None:
     others.admit(Decimal(0))  # what another run bought is free
 
 
-def test_place_and_model_are_other_purchases_and_wording_is_not(ledger: Ledger) -> None:
+def test_whatever_can_change_an_answer_is_another_purchase_and_wording_is_not(ledger: Ledger) -> None:
     inner = Answering()
     provider = purchased(inner, ledger)
-    for request in (REQUEST, replace(REQUEST, label="other words"), replace(REQUEST, place="t1/val/1")):
-        provider.complete(request)
-    assert inner.calls == 2
+    schema, other = (Schema(name="s", schema={"type": kind}) for kind in ("object", "array"))
+    others = [
+        {"place": "t1/val/1"}, {"model": "n"}, {"messages": (Message(role="user", content="else"),)},
+        {"max_output_tokens": 1}, {"temperature": 0.25}, {"schema": schema}, {"schema": other},
+        {"schema": replace(schema, name="t")},
+    ]  # fmt: skip
+    for number, changes in enumerate(({}, *others), 1):
+        for wording in ({}, {"label": "other words"}, {"stream": "another"}):
+            provider.complete(replace(REQUEST, **changes, **wording))  # type: ignore[arg-type]
+        assert inner.calls == number
 
 
 def test_a_failed_call_is_logged_released_and_bought_later(ledger: Ledger) -> None:
