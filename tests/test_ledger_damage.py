@@ -45,6 +45,9 @@ def made(path: Path, keys: str, *, seal: Seal | None = None) -> Path:
         ("input_tokens='x'", False),
         ("bought_at='x'", False),
         ("served_model=x'ff'", False),
+        ("label=x'ff'", False),
+        ("stream=x'ff'", False),
+        ("run=x'ff'", False),
     ],
 )
 def test_a_damaged_record_costs_no_other_one(tmp_path: Path, damage: str, price_known: bool) -> None:

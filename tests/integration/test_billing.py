@@ -93,6 +93,17 @@ def test_they_count_against_the_budget_also_when_it_goes_on(tmp_path: Path) -> N
             assert billing.count == 22 == ledgers(root)[0]
 
 
+def test_money_that_ends_in_the_measurement_of_an_unchanged_skill(tmp_path: Path) -> None:
+    dear = chat_reply("Alder 100 Ltd", tokens=(90_000, 0, 5))
+    with Loopback(lambda made: dear) as server:
+        train, budget = {"method": "human"}, {"usd": 0.5}
+        root = project(tmp_path / "p", server, sizes=(1, 1, 20), train=train, budget=budget, concurrency=1)
+        done, value = call_json(root, "train", env=ENV)
+    (entry,) = value["skills"]
+    assert (done.code, entry["test"], entry["spend"]["paid"]["calls"]) == (4, None, 6)
+    assert "budget.usd: 0.5403 of 0.5 USD are spent" in entry["message"]
+
+
 def test_a_server_that_only_bills_is_given_up(tmp_path: Path) -> None:
     billing = Billing(lambda made: empty(CHAT, "choices"))
     with Loopback(billing) as server:

@@ -31,11 +31,17 @@ def test_a_method_trains_confirms_and_replays(tmp_path: Path, method: str) -> No
     assert (step["kind"], step["action"]) == ("rewrite", "accept")
     assert first["best_skill.md"].decode().startswith(SKILL.partition("# Invoices")[0])
     assert first["steps/step_0001/candidate_skill.md"] == first["best_skill.md"]
+    assert "test/rollouts.jsonl" not in first  # held out
     _, again = call_json(root, "train", "--run-dir", str(folder), "--replay-only")
     assert again["skills"][0]["spend"]["paid"]["calls"] == 0
     assert bytes_of(folder, ["best_skill.md", "history.json"]) == {
         name: first[name] for name in ("best_skill.md", "history.json")
     }
+    project(tmp_path, method, report={"show_heldout": True})
+    call(root, "train", "--run-dir", str(folder), "--replay-only")
+    shown = [json.loads(line) for line in bytes_of(folder)["test/rollouts.jsonl"].splitlines()]
+    assert {line["task_id"] for line in shown} == {f"t{n:03}" for n in range(32, 52)}
+    assert all(line["messages"] for line in shown)
 
 
 @pytest.mark.parametrize("method", ["human", "one-shot", "gepa"])

@@ -127,10 +127,14 @@ def test_too_many_that_fail_are_infrastructure(tmp_path: Path) -> None:
         root = project(tmp_path / "p", server, sizes=(1, 20, 1))
         done, value = call_json(root, "eval", env=ENV)
         trained, entry = call_json(root, "train", env=ENV)
+        root = project(tmp_path / "q", server, sizes=(1, 1, 20), train={"method": "human"})
+        measured, only = call_json(root, "train", env=ENV)
     assert done.code == 3
     assert "too many runs gave no result; `skillopt-ci ledger failures` says why" in value["message"]
     assert trained.code == 3
     assert "validation of the start skill: 10% of 20 tasks gave no result" in entry["skills"][0]["message"]
+    assert measured.code == 3
+    assert "too much of the closing measurement is missing" in only["skills"][0]["message"]
 
 
 def test_an_answer_without_a_choice_and_one_that_is_no_json_are_asked_again(tmp_path: Path) -> None:

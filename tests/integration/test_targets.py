@@ -48,17 +48,19 @@ def does_not_care(call: Call) -> Reply:
 Answers = Callable[[Call], Reply]
 
 
-def train(root: Path, answers: Answers | Loopback, *args: str, **changes: Any) -> tuple[int, dict[str, Any], int]:
-    """Train on the simulated model, with another target beside it; exit code, the entry, calls of the other."""
+def train(
+    root: Path, answers: Answers | Loopback, *args: str, others: tuple[str, ...] = ("big",), **changes: Any
+) -> tuple[int, dict[str, Any], int]:
+    """Train on the simulated model, with other targets beside it; exit code, the entry, calls of the others."""
     if not isinstance(answers, Loopback):
         with Loopback(answers) as server:
-            return train(root, server, *args, **changes)
+            return train(root, server, *args, others=others, **changes)
     before = len(answers.calls)
     providers = {
         "models": {"type": "simulated", "noise": 0.1},
         "other": {"type": "openai", "base_url": answers.openai_url, "price": {"input": 1, "output": 1}},
     }
-    targets = [{"provider": "models", "model": "small"}, {"provider": "other", "model": "big"}]
+    targets = [{"provider": "models", "model": "small"}, *({"provider": "other", "model": o} for o in others)]
     write(root, files(providers=providers, target=None, targets=targets, **changes))
     done, value = call_json(root, "train", *args)
     (entry,) = value["skills"]
@@ -86,6 +88,27 @@ def test_every_target_has_its_claim(tmp_path: Path) -> None:
     rows = [line for line in text.splitlines() if line.startswith(("| models/small", "| other/big"))]
     assert rows[0].startswith("| models/small (trained on) | ")
     assert rows[1].startswith("| other/big | 0.0 | 100.0 | +")
+
+
+def test_of_several_others_each_has_its_own_claim(tmp_path: Path) -> None:
+    def answer(call: Call) -> Reply:
+        return (likes_it if call.body["model"] == "first" else dislikes_it)(call)
+
+    _, entry, _ = train(tmp_path, answer, others=("first", "second"))
+    effects = {t["target"]: t["test"]["effect"]["mean"] for t in entry["targets"]}
+    assert effects["other/first"] > 0 > effects["other/second"]
+    assert entry["objections"] == ["other/second is shown to be worse"]
+
+
+def test_money_that_ends_in_the_comparison_on_another_target(tmp_path: Path) -> None:
+    def dear(call: Call) -> Reply:
+        return chat_reply(expected(call), tokens=(90_000, 0, 5))
+
+    code, entry, calls = train(tmp_path, dear, budget={"usd": 0.5}, concurrency=1)
+    assert (code, entry["proposal"], calls) == (4, False, 6)
+    assert "budget.usd: 0.54003 of 0.5 USD are spent" in entry["message"]
+    assert entry["test"]["effect"]["mean"] > 0
+    assert entry["targets"][1]["test"] is None
 
 
 def test_a_loss_on_another_target_is_never_proposed_silently(tmp_path: Path) -> None:
