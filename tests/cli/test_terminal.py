@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from skillopt_ci.cli.console import Console
 from skillopt_ci.cli.main import COMMANDS, cli
-from tests.cli.world import CONFIG, GOOD, PATH, TASKS, call, call_json, config, files, write
+from tests.cli.world import CONFIG, GOOD, PATH, TASKS, bytes_of, call, call_json, config, files, write
 from tests.forge.repo import Repo
-from tests.integration.process import environment, run
+from tests.integration.process import KEY, environment, run
 from tests.loopback import Loopback, chat_reply, error_reply, scripted
 
 EVIL = "\x1b[2J\x1b]0;title\x07::error::stolen\u202e##[error]x\x9b31m\x08"
@@ -167,6 +167,19 @@ def test_a_console_writes_no_commands_of_a_runner_and_no_secrets(capsys: pytest.
     assert shown.err.count("*** ") + shown.err.count("***\n") == 4
     assert not RAW.search(shown.out + shown.err)
     assert "  : :add-mask::x" in shown.out
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_key_that_stands_in_a_task_is_in_nothing_that_a_command_writes(root: Path, asked: bool) -> None:
+    named = files(report={"show_heldout": True})
+    write(root, {**named, TASKS: str(named[TASKS]).replace('"t0', f'"{KEY}-0')})
+    options = [text for name in ("json", "junit", "html", "summary") for text in (f"--{name}", f"out/{name}")]
+    env = {"OPENAI_API_KEY": KEY, "GITHUB_STEP_SUMMARY": "out/summary"}
+    done = call(root, "eval", *(options if asked else options[:-2]), env=env)
+    written = bytes_of(root / "out")
+    assert (done.code, sorted(written)) == (0, ["html", "json", "junit", "summary"])
+    assert all(b"***-0" in data for data in written.values())
+    assert KEY not in done.out + done.err + "".join(data.decode() for data in written.values())
 
 
 def test_a_reader_that_goes_away_does_not_change_the_exit_code(root: Path) -> None:
