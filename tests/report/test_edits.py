@@ -39,6 +39,8 @@ def test_what_pruning_looked_at_and_left_in_the_skill_is_not_among_what_was_not_
     ("said", "told"),
     [
         (("rejected-alone", "kept"), []),  # no more: the skill has it
+        (("rejected", "kept"), []),
+        (("kept", "refused"), []),  # as the skill has it
         (("rejected-alone", "rejected-alone"), [2]),
         (("undecided", "rejected"), [2]),
         (("rejected-alone", "refused"), [1, 2]),  # nobody tried it again
