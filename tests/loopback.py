@@ -164,9 +164,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         try:
             self.send_response(reply.status)
-            self.send_header("content-type", reply.content_type)
-            self.send_header("content-length", str(len(body)))
-            for name, value in reply.headers.items():
+            said = {"content-type": reply.content_type, "content-length": str(len(body)), **reply.headers}
+            for name, value in said.items():
                 self.send_header(name, value)
             self.end_headers()
             if reply.drip:

@@ -109,7 +109,7 @@ def test_of_a_file_with_a_damaged_page_the_rest_is_taken_over(tmp_path: Path) ->
 
 def test_the_lives_of_runs_keep_their_order_around_a_damaged_page(tmp_path: Path) -> None:
     """A run that started after it finished would be an unfinished one."""
-    away, count = tmp_path / "away.sqlite", 100
+    away, count, told = tmp_path / "away.sqlite", 100, list[str]()
     with Ledger(away) as ledger:
         for n in range(count):
             ledger.note_run(f"r{n:03}", "l", n, "started", {"planned": " " * 300})
@@ -118,8 +118,9 @@ def test_the_lives_of_runs_keep_their_order_around_a_damaged_page(tmp_path: Path
     data[at : at + PAGE] = b"\xff" * PAGE
     away.write_bytes(data)
     with Ledger(tmp_path / "new.sqlite") as ledger:
-        ledger.merge(away)
+        ledger.merge(away, tell=told.append)
         found = [event.generation for event in ledger.run_events("l")]
+    assert "left out a part that cannot be read" in told[0]
     assert found == sorted(found)
     assert (found[0], found[-1]) == (0, count - 1)
 

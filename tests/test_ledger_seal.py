@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_ci.core.trajectory import Usage
-from skillopt_ci.errors import CallFailedError, LedgerMissError
+from skillopt_ci.errors import BudgetReachedError, CallFailedError, LedgerMissError
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.ledger_records import Entry, Purchase
 from skillopt_ci.ledger_seal import Seal, is_sealed
@@ -51,6 +51,7 @@ def test_a_damaged_seal_does_not_open(stored: str) -> None:
 
 
 def test_of_several_secrets_any_opens() -> None:
+    assert [Seal(["k" * length]).lasts for length in (15, 16)] == [False, True]
     stored = Seal([OTHER], sealing=True).close("x", "k")
     assert Seal([KEY, OTHER]).open(stored, "k") == "x"
 
@@ -98,6 +99,9 @@ class TestLedger:
             ledger.fail("k2", ENTRY, "request", ANSWER)
         with Ledger(path, replay_only=True) as ledger:
             with pytest.raises(LedgerMissError, match="is sealed with a key that is not here: task t1"):
+                ledger.once("k1", ENTRY, never)
+            ledger.ended = BudgetReachedError("what ended it then", limit="calls")
+            with pytest.raises(LedgerMissError, match="is sealed"):
                 ledger.once("k1", ENTRY, never)
             with pytest.raises(CallFailedError, match=r"\(sealed\)"):
                 ledger.once("k2", ENTRY, never)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from skillopt_ci.config.access import identity
 from skillopt_ci.config.overrides import merged
 from skillopt_ci.config.resolve import ResolvedSkill, model_ref, provider_entry, resolve
 from skillopt_ci.config.schema import TargetModel
@@ -134,6 +135,15 @@ def test_a_configuration_without_target_that_was_never_checked() -> None:
     with pytest.raises(ConfigError, match=r"skills\[invoices\]: no target"):
         resolve(config, TREE)
     assert model_ref(config, TargetModel(provider="openai")) is None
+
+
+def test_what_of_a_provider_is_in_the_keys_of_a_ledger_stays() -> None:
+    """With other words there everything that was bought would be bought again."""
+    other = one(MINIMAL.replace("simulated", "anthropic"))
+    assert (identity(other.target), identity(one(MANY).target)) == (
+        "anthropic/anthropic",
+        "openai/local@http://127.0.0.1:8000/v1",
+    )
 
 
 def test_built_in_providers_need_no_entry() -> None:

@@ -4,7 +4,9 @@ import select
 import socket
 import threading
 import time
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import anthropic
 import httpx2
@@ -197,6 +199,9 @@ def test_one_rollout_does_not_fill_the_memory_of_all() -> None:
             assert say(client) == "x"
         for each in clients:
             each.close()
+        for _ in range(3):  # one after another there is room
+            with other.holding(40 << 20) as fits:
+                assert fits
 
 
 def test_connections_beyond_a_number_are_closed() -> None:
@@ -421,6 +426,20 @@ def test_a_stream_that_breaks_off_counts_what_it_said() -> None:
         assert entry.metered.usage.output_tokens >= 100
 
 
+def test_a_stream_that_the_provider_breaks_off_does_so_for_the_client_and_is_counted() -> None:
+    broken = replace(anthropic_stream(end=False), headers={"content-length": "99999", "connection": "close"})
+    with world(lambda _: broken, "anthropic") as w:
+        entry = w.enter()
+        body = {"model": "m", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "x" * 400}]}
+        with pytest.raises(httpx2.RemoteProtocolError):  # who is not told waits for the rest
+            httpx2.post(w.url + "/v1/messages", json=body, headers={"x-api-key": entry.token}, timeout=10)
+        w.gateway.shut(entry)
+        assert (entry.metered.calls, w.meter.paid.calls) == (1, 1)
+        assert entry.metered.usage.input_tokens == 150
+        assert entry.metered.failure is not None
+        assert (entry.metered.failure.kind, "the answer broke off" in str(entry.metered.failure)) == ("network", True)
+
+
 @pytest.mark.parametrize("failed", [False, True])
 def test_a_call_that_is_open_when_the_rollout_ends_is_counted_once(failed: bool) -> None:
     asked = threading.Event()
@@ -500,3 +519,13 @@ def test_without_a_port_there_is_a_socket_only() -> None:
             client.sendall(b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
     assert not gateway.door.socket.exists()
+
+
+def test_in_a_folder_whose_path_is_too_long_for_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / ("x" * 100)
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    with Gateway(port=False) as gateway:
+        assert gateway.door.socket.is_socket()
+        assert list(place.iterdir()) == []
+    assert not gateway.door.socket.parent.exists()

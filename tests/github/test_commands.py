@@ -643,6 +643,11 @@ class TestDoctor:
             assert [f["what"] for f in findings if "is not handed on" in f["what"]] == wanted
             alone = any(f["what"] == "provider 'models' is at an address of this machine alone" for f in findings)
             assert alone is ("base_url" in entry)
+        own = {"anthropic": {"base_url": "http://localhost:8000"}}  # a server of one's own may take any key, and none
+        roles = dict.fromkeys(("target", "optimizer"), {"provider": "anthropic", "model": "m"})
+        (here.root / CONFIG).write_text(config(providers=own, **roles))
+        said = here("doctor", "--offline")[0].out
+        assert ("'anthropic' is at an address of this machine" in said, "is not handed on" in said) == (True, False)
 
     def test_a_missing_key(self, here: Here) -> None:
         (here.root / CONFIG).write_text(config(target={"provider": "openai", "model": "m"}))

@@ -60,6 +60,16 @@ def test_interrupted_in_the_second_skill_the_first_one_is_not_trained_anew(tmp_p
         assert [e["generation"] for e in again] == [2, 2]
 
 
+def test_interrupted_in_the_first_skill_the_second_one_is_trained_after_it(tmp_path: Path) -> None:
+    handler = SimulatedServer(0.0)
+    with Loopback(handler, record=False) as server:
+        root = project(tmp_path / "p", server)
+        process = start(root, "train", "--quiet")
+        handler.aim(process, 10, signal.SIGKILL)
+        assert finish(process)[0] == -signal.SIGKILL
+        assert [(e["generation"], e["exit_code"]) for e in trained(root)] == [(1, 0), (1, 0)]
+
+
 def test_a_finished_run_that_is_no_longer_in_the_ledger_is_told_with_what_to_do(tmp_path: Path) -> None:
     with Loopback(SimulatedServer(0.0), record=False) as server:
         first = trained(project(tmp_path / "whole", server))[0]["spend"]["paid"]["calls"]

@@ -94,6 +94,12 @@ def test_the_reserve_is_kept_back_until_it_is_given_free() -> None:
     meter.check()
     buy(meter, "b", "0.1")
     assert meter.paid.calls == 2
+    for limits in (Limits(usd=Decimal(1)), Limits(month_usd=Decimal(1))):
+        meter = Meter(limits)
+        meter.reserve = Spend(usd=Decimal("0.4"))
+        buy(meter, "a", "0.7")
+        with pytest.raises(BudgetReachedError, match=r"0.7 of 1 USD are spent and 0.4 kept .* raise it above 1.5 and"):
+            meter.admit(ZERO)
 
 
 def test_usd_overshoots_by_one_call_at_most() -> None:

@@ -115,6 +115,13 @@ def test_what_took_too_long_may_be_billed_and_is_asked_for_once_more_only() -> N
     assert (failed(retrying).kind, script.calls) == ("timeout", 3)
 
 
+def test_an_address_that_answered_once_is_asked_as_often_as_a_server() -> None:
+    script = Script(DONE, RetryableError("network", "reset"))
+    retrying = script.retrying()
+    retrying.complete(REQUEST)
+    assert (failed(retrying).kind, script.calls) == ("network", 1 + 6)
+
+
 def test_an_answer_that_holds_nothing_is_handed_on_and_ten_in_a_row_mean_dead() -> None:
     nothing = replace(DONE, text="", nothing="the answer has no choice")
     script = Script(*[nothing] * 9, DONE, nothing)
