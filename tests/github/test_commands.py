@@ -644,7 +644,7 @@ class TestDoctor:
             alone = any(f["what"] == "provider 'models' is at an address of this machine alone" for f in findings)
             assert alone is ("base_url" in entry)
         own = {"anthropic": {"base_url": "http://localhost:8000"}}  # a server of one's own may take any key, and none
-        roles = dict.fromkeys(("target", "optimizer"), {"provider": "anthropic", "model": "m"})
+        roles = {role: {"provider": "anthropic", "model": "m"} for role in ("target", "optimizer")}
         (here.root / CONFIG).write_text(config(providers=own, **roles))
         said = here("doctor", "--offline")[0].out
         assert ("'anthropic' is at an address of this machine" in said, "is not handed on" in said) == (True, False)
