@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.cli.world import Done, call_json, files, write
+from tests.cli.world import Done, call, call_json, files, write
 from tests.loopback import Call, Loopback, Reply, chat_reply
 
 TRAIN = {"epochs": 1, "batch_size": 6, "minibatch_size": 3, "gate": "strict", "edit_budget": {"start": 2, "end": 2}}
@@ -57,6 +57,13 @@ def test_when_all_is_well(tmp_path: Path) -> None:
     done, value = compared(tmp_path, works)
     assert (done.code, rows(value)["one-shot"]["changed"]) == (0, True)
     assert value["skills"][0]["pairs"][0]["better"] == "one-shot"
+    told = {
+        name: call(tmp_path / "project", "report", row["run_dir"], "--format", "markdown").out
+        for name, row in rows(value).items()
+    }
+    assert "Test split (opened 2 times for this suite): 0.0 -> 50.0, +50.0 pt, " in told["one-shot"]
+    assert "20 tasks x 2 runs per arm" in told["one-shot"]
+    assert "Nothing was trained; the skill as it is scores 0.0 on the test split." in told["human"]
 
 
 def test_a_start_that_cannot_be_measured_ends_its_methods_and_not_the_reference(tmp_path: Path) -> None:

@@ -144,6 +144,12 @@ def test_what_cannot_be_trained_is_said_in_one_line(root: Path, args: list[str],
 
 
 def test_replay_only_of_a_run_that_was_never_bought_does_not_start_it(root: Path) -> None:
+    refused = call(root, "train", "--replay-only")  # there is no run before the first
+    assert (refused.code, "was never bought" in refused.lines[-1], "--generation" in refused.lines[-1]) == (
+        2,
+        True,
+        False,
+    )
     first = train(root)
     refused = call(root, "train", "--replay-only", "--generation", "2")
     assert (refused.code, refused.lines[-1].endswith("; --generation 1 replays the last run")) == (2, True)
