@@ -23,6 +23,7 @@ def test_a_gate_that_did_not_decide_says_what_it_lacked() -> None:
     lost = Failure(stage="target", kind="request", message="400")
     gate = replace(decision(None), failures=(lost, lost))
     blind = replace(PLAIN, reason="infrastructure", decision=gate, failures=(replace(lost, kind="timeout"),))
+    assert reason_of(replace(PLAIN, reason="infrastructure")) == "no result"
     assert reason_of(blind) == "1 target without a result (timeout); 2 target without a result (request)"
 
 
@@ -60,4 +61,5 @@ def test_the_scores_of_the_kept_skill_end_with_what_all_its_runs_say() -> None:
     assert kept_scores(STEPS, (0.45, 0.7)) == [0.45, 0.75, 0.75, 0.75, 0.7]
     assert kept_scores(STEPS, None) == kept_scores(STEPS, (None, None)) == [0.5, 0.75, 0.75, 0.75, 0.75]
     assert kept_scores((), (0.5, 0.5)) == []
+    assert kept_scores((replace(STEPS[0], decision=None), STEPS[0]), None) == [0.5, 0.5, 0.75]
     assert kept_scores((step(1, "reject", decision(0.4), ()), STEPS[0]), None) == [0.5, 0.5, 0.75]

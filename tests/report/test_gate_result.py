@@ -146,6 +146,7 @@ class TestWords:
             "Paid: 1,280 calls, 0.42 USD. Report: https://example.org/1 .",
         ):
             assert words in text
+        assert "Simulated models" not in text
 
     @pytest.mark.parametrize(
         ("told", "wanted"),
@@ -172,6 +173,10 @@ class TestWords:
             ),
             (
                 {"verdict": "inconclusive", "reason": "undecided", "p": 0.02, "p_threshold": 0.019},
+                "- invoices: neither a loss nor its absence is shown.",
+            ),
+            (
+                {"verdict": "inconclusive", "reason": "undecided", "p": None, "p_threshold": 0.019},
                 "- invoices: neither a loss nor its absence is shown.",
             ),
             ({"p": 0.00001}, "- invoices: a loss is shown (p<0.0001)."),

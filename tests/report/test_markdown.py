@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -116,7 +117,7 @@ class TestTrain:
             replace(step(2, "accept", decision(0.75), (pruned,)), kind="prune"),
             replace(step(3, "reject", decision(0.7), (good, replace(good, status="undecided"))), kind="prune"),
             step(4, "reject", decision(0.7), (record("rejected"), record("rejected", "replace"))),
-            step(5, "reject", decision(0.7), (record("rejected"),)),
+            replace(step(5, "reject", decision(0.7), (replace(record("rejected"), reason=""),)), reason="not better"),
             step(6, "skip", None, (record("waiting"),)),
             step(7, "skip", None, (record("waiting"),)),
         )
@@ -133,6 +134,7 @@ class TestTrain:
         assert "- Step 3, replace, " not in text  # what pruning left in the skill
         assert "- Step 4, add, rejected with its bundle: " in text
         assert "- Step 5, add, rejected alone: " in text  # nothing was with it
+        assert " (not better)\n" in text
         assert "- Step 6, " not in text  # told where it was looked at last
         assert "- Step 7, add, left waiting: " in text
 
@@ -153,6 +155,7 @@ class TestTrain:
         assert "````diff\n- old\n- line\n+ new ``` line\n````" in text
         assert "- Step 1, delete, did not match the text: gone (" in text
         assert "over-budget:" not in text
+        assert "No skill was trained" not in text
         assert "1 + 2 tokens, price unknown" in text
 
     def test_improvement_not_shown(self) -> None:
@@ -192,6 +195,12 @@ class TestTrain:
         text = train_summary([unchanged], simulated=False)
         assert "**No candidate was accepted; the skill is unchanged (all epochs done).**" in text
         assert "### " not in text  # neither edits nor steps
+        alone = replace(unchanged, result=replace(unchanged.result, closing=evaluation((1.0,), (0.0,), (None,))))
+        text = train_summary([replace(alone, message="a run was lost")], simulated=False)
+        assert re.search(r"Test split \(touched once\): 50\.0, 95% CI \[[\d.]+, [\d.]+\], 2 tasks\.", text)
+        assert text.count("a run was lost") == 1
+        ended = train_summary([training(result(stopped="money"), message="money")], simulated=False)
+        assert ended.count("money") == 1
         unconfirmed = training(result(confirmation=None, stopped="budget: 1 USD"), proposal=False, test_opened=0)
         text = train_summary([unconfirmed], simulated=False)
         assert "the closing comparison on the test split was not made (budget: 1 USD)" in text
