@@ -283,6 +283,8 @@ class TestPr:
             for name, value in zip(names, (*changed, [{**first, "edits": edits}, *rest]), strict=True):
                 (place / name).write_text(json.dumps(value))
             os.utime(place / "report.json", (moment, moment))
+        (made.parent / "e").mkdir()
+        shutil.copy(made / "report.json", made.parent / "e")  # a run that was broken off has no history
         _, value = here("pr", "--remember", str(tmp_path / "memory"))
         text = (tmp_path / "memory/invoices.jsonl").read_text(encoding="utf-8")
         assert value["lines"] == text.count("\n") > 0
