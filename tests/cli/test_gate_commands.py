@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from skillopt_ci.cli.power import power_lines
+from skillopt_ci.core.merge_gate import MergeRule
+from skillopt_ci.core.power import power
 from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, call, call_json, config, repository, task, write
 from tests.forge.repo import Repo
 from tests.integration.process import KEY
@@ -170,6 +173,8 @@ def test_where_no_run_scores_anything_no_loss_can_show(tmp_path: Path) -> None:
     assert f"- {said}" in call(made.root, "calibrate", "--gates", "100", "--repeats", "0").out
     call(made.root, "baseline")
     assert f"  {said}" in call(made.root, "power").out
+    found = power(MergeRule(), n_tasks=1, base_runs=2, variance=None, wanted=0.1)
+    assert [said in power_lines(found, [row]) for row in ([0.0, None], [0.0, 1.0], [None])] == [True, False, False]
 
 
 def test_power_says_when_no_number_is_enough(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from skillopt_ci.core.spend import Limits
 from skillopt_ci.core.trajectory import Usage
 from skillopt_ci.errors import BudgetReachedError, ConfigError, ProviderDownError
 from skillopt_ci.gateway.passes import Pass
+from skillopt_ci.gateway.protocols import Tally
 from skillopt_ci.gateway.server import Gateway
 from skillopt_ci.gateway.upstream import Upstream
 from skillopt_ci.providers.base import ProviderOptions
@@ -250,6 +251,13 @@ def test_requests_that_are_not_for_models() -> None:
         assert w.server.calls == []
 
 
+def test_a_count_that_is_refused_is_told_in_our_own_words() -> None:
+    with world(lambda _: error_reply(401, f"invalid x-api-key: {KEY}"), "anthropic") as w:
+        headers = {"x-api-key": w.enter().token}
+        answer = httpx2.post(w.url + "/v1/messages/count_tokens", json={"model": "m"}, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["message"]) == (401, "tokens cannot be counted")
+
+
 def test_tokens_are_counted_for_nothing() -> None:
     with world(lambda _: Reply(body={"input_tokens": 5}), "anthropic") as w:
         entry = w.enter()
@@ -424,6 +432,14 @@ def test_a_stream_that_breaks_off_counts_what_it_said() -> None:
         w.gateway.shut(entry)
         assert entry.metered.usage.input_tokens == 150
         assert entry.metered.usage.output_tokens >= 100
+        left = w.enter()  # and one that is open when its rollout ends
+        ticket = left.admit("m", 400, 9)
+        assert not isinstance(ticket, str)
+        ticket.tally = Tally("messages")
+        ticket.tally.feed(bytes(anthropic_stream("x" * 400, end=False).body))  # type: ignore[arg-type]
+        w.gateway.shut(left)
+        assert (left.metered.calls, left.metered.usage.input_tokens, left.metered.waiting) == (1, 150, False)
+        assert left.metered.usage.output_tokens >= 100
 
 
 def test_a_stream_that_the_provider_breaks_off_does_so_for_the_client_and_is_counted() -> None:
