@@ -229,13 +229,15 @@ def until_answered(client: httpx2.Client, url: str) -> int:
 
 def test_tokens_are_not_counted_without_end() -> None:
     with world(lambda _: Reply(body={"input_tokens": 5}), "anthropic") as w:
-        entry = w.enter(calls=1)
-        headers = {"x-api-key": entry.token}
-        with httpx2.Client(headers=headers, base_url=w.url) as client:
-            got = [client.post("/v1/messages/count_tokens", json={"model": "m"}) for _ in range(11)]
-        assert [g.status_code for g in got] == [200] * 10 + [400]
-        assert "counted 10 times" in got[-1].text
-        assert [call.headers["anthropic-version"] for call in w.server.calls] == ["2023-06-01"] * 10
+        entry = w.enter(calls=2)
+        passed = {"accept": "a", "anthropic-beta": "b", "openai-beta": "c"}
+        with httpx2.Client(headers={"x-api-key": entry.token, "x-own": "d", **passed}, base_url=w.url) as client:
+            got = [client.post("/v1/messages/count_tokens", json={"model": "m"}) for _ in range(21)]
+        assert [g.status_code for g in got] == [200] * 20 + [400]
+        assert "counted 20 times" in got[-1].text
+        assert [call.headers["anthropic-version"] for call in w.server.calls] == ["2023-06-01"] * 20
+        sent = w.server.calls[0].headers
+        assert ({name: sent[name] for name in passed}, "x-own" in sent) == (passed, False)
 
 
 def test_requests_that_are_not_for_models() -> None:
@@ -248,6 +250,10 @@ def test_requests_that_are_not_for_models() -> None:
         assert zipped.status_code == 413
         chunked = httpx2.post(w.url + "/v1/messages", content=iter([b"x"]), headers=headers)
         assert chunked.status_code == 413
+        head = f"POST /v1/messages HTTP/1.1\r\nx-api-key: {entry.token}\r\ncontent-length: {33 << 20}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", w.gateway.door.port)) as large:
+            large.sendall(head.encode())
+            assert large.recv(65536).startswith(b"HTTP/1.1 413 ")
         assert w.server.calls == []
 
 
@@ -524,6 +530,13 @@ def test_many_rollouts_at_once_are_kept_apart() -> None:
 def test_providers_that_agents_cannot_use(kind: str) -> None:
     with pytest.raises(ConfigError, match=f"agents cannot use providers of type '{kind}'"):
         Upstream(ProviderOptions(name="p", type=kind))
+
+
+@pytest.mark.parametrize(("kind", "host"), [("anthropic", "api.anthropic.com"), ("openai", "api.openai.com")])
+def test_without_an_address_the_key_is_for_its_vendor(kind: str, host: str) -> None:
+    upstream = Upstream(ProviderOptions(name="p", type=kind, api_key=KEY))
+    assert str(upstream.endpoint) == f"p ({host})"
+    upstream.close()
 
 
 def test_without_a_port_there_is_a_socket_only() -> None:

@@ -34,6 +34,9 @@ def test_events_may_stand_close_and_an_answer_may_end_before_it_is_whole() -> No
         tally = Tally("responses")
         tally.feed(body.replace(b"response.completed", end).replace(b"data: ", b"data:"))
         assert (tally.usage, tally.complete, tally.model) == (usage, True, "served")
+    broken = Tally("responses")
+    broken.feed(body[: body.index(b"event: response.completed")])
+    assert (broken.usage, broken.complete, broken.estimate(400).output_tokens) == (None, False, 2)
 
 
 def test_a_stream_says_what_was_written_to_the_cache() -> None:
