@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
 _LEAVES = {"paragraph_open", "heading_open", "fence", "code_block", "table_open", "html_block", "hr", "blockquote_open"}
@@ -36,14 +37,20 @@ class Block:
         return bool(self.marker)
 
 
-@lru_cache(maxsize=16)
-def _parse(text: str) -> "list[Token]":
+@cache
+def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt  # most commands read no Markdown
 
     parser = MarkdownIt("commonmark").enable("table")
     parser.core.ruler.enableOnly(["normalize", "block"])  # inline markup moves no block
+    parser.parse("x")  # the first text compiles its rules: not while another thread reads with them
+    return parser
+
+
+@lru_cache(maxsize=16)
+def _parse(text: str) -> "list[Token]":
     # Line n of the parser must be line n of the text: it would count a lone CR as a line end.
-    return parser.parse(text.removeprefix("\ufeff").replace("\r", " "))
+    return _parser().parse(text.removeprefix("\ufeff").replace("\r", " "))
 
 
 @lru_cache(maxsize=64)

@@ -200,17 +200,22 @@ def minimum_detectable_effect(rule: MergeRule, *, n_tasks: int, base_runs: int, 
     Returns:
         1.0 is 100 points. At least the tasks that must be lost for good to show on a target without noise; at most 1.
     """
-    noise = USUAL_VARIANCE if variance is None else variance
 
     def shown(rounds: int) -> tuple[float, float]:
         runs = max(base_runs, rounds)
-        se = math.sqrt(noise * (1 / runs + 1 / rounds) / n_tasks)
+        se = planned_error(rounds, n_tasks, runs, variance)
         counts = rule.min_effect if se else math.ceil(rule.min_effect * n_tasks - 1e-9) / n_tasks
         told = max((rule.constant + _NORMAL.inv_cdf(POWER)) * se, counts + _NORMAL.inv_cdf(POWER) * se)
         return se, max(_fewest_lost(rule, runs, rounds) / n_tasks, told)
 
     (first_se, first), (_, last) = shown(1), shown(rule.max_rounds)
     return min(1.0, max(last, min(first, _not_passed(rule, n_tasks, base_runs, first_se))))
+
+
+def planned_error(rounds: int, n_tasks: int, base_runs: int, variance: float | None) -> float:
+    """The standard error of a difference after so many rounds. `variance`: of one run within a task, or the usual."""
+    noise = USUAL_VARIANCE if variance is None else variance
+    return math.sqrt(noise * (1 / base_runs + 1 / rounds) / n_tasks)
 
 
 def _not_passed(rule: MergeRule, n_tasks: int, base_runs: int, se: float) -> float:

@@ -1,7 +1,7 @@
 """What a page makes of a Markdown text: links, markup, words and what it leaves out."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -55,12 +55,19 @@ class _Parser(MarkdownIt):
         return url
 
 
+@cache
+def _parser() -> _Parser:
+    parser = _Parser("commonmark", {"store_labels": True})
+    parser.enable("table")
+    parser.parse("x")  # the first text compiles its rules: not while another thread reads with them
+    return parser
+
+
 @lru_cache(maxsize=16)
 def page(text: str) -> Page:
     """The parts of a text as a page (LF line ends)."""
     env: dict[str, dict[str, dict[str, str]]] = {}
-    parser = _Parser("commonmark", {"store_labels": True}).enable("table")
-    tokens = parser.parse(text, env)
+    tokens = _parser().parse(text, env)
     inline = [token for outer in tokens for token in outer.children or ()]
     followed = zip(inline, (*inline[1:], *inline[:1]), strict=True)
     return Page(

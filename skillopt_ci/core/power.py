@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
-from skillopt_ci.core.boundaries import MOST_LOOKS
-from skillopt_ci.core.merge_gate import MergeRule, minimum_detectable_effect
+from skillopt_ci.core.boundaries import MOST_LOOKS, pocock
+from skillopt_ci.core.merge_gate import POWER, MergeRule, minimum_detectable_effect, planned_error
 
+_NORMAL = NormalDist()
 MOST_TASKS = 100_000
 
 
@@ -51,15 +53,19 @@ def power(rule: MergeRule, *, n_tasks: int, base_runs: int, variance: float | No
     def detectable(tasks: int, at: MergeRule) -> float:
         return minimum_detectable_effect(at, n_tasks=tasks, base_runs=base_runs, variance=variance)
 
+    def shows(rounds: int) -> bool:
+        # The constant of many looks takes long. Where the lower one of eight shows too little, it is not asked for.
+        constant = pocock(min(8, rounds), rule.alpha / rule.pairs)
+        least = (constant + _NORMAL.inv_cdf(POWER)) * planned_error(rounds, n_tasks, max(base_runs, rounds), variance)
+        reach = wanted + 1e-12
+        return min(1.0, least) <= reach and detectable(n_tasks, replace(rule, max_rounds=rounds)) <= reach
+
     now = detectable(n_tasks, rule)
     return Power(
         minimum_detectable_effect=now,
         wanted=wanted,
         tasks=fewest_tasks(rule, base_runs=base_runs, variance=variance, wanted=wanted),
-        rounds=next(
-            (k for k in range(1, MOST_LOOKS + 1) if detectable(n_tasks, replace(rule, max_rounds=k)) <= wanted + 1e-12),
-            None,
-        ),
+        rounds=next((k for k in range(1, MOST_LOOKS + 1) if shows(k)), None),
         margin=min(1.0, math.ceil(now * 100 - 1e-9) / 100),
         min_effect=rule.min_effect,
     )

@@ -48,8 +48,8 @@ def projected_se(pairs: Pairs, rounds: int) -> float:
     return math.sqrt(noise) / max(1, len(pairs))
 
 
-def suite_effect(base: Rows, head: Rows, *, confidence: float = 0.95) -> Effect | None:
-    """Interval for the effect on exactly these tasks, not adjusted for early stopping; None without pairs.
+def suite_effect(base: Rows, head: Rows) -> Effect | None:
+    """95% interval for the effect on exactly these tasks, not adjusted for early stopping; None without pairs.
 
     The usual z interval, widened by the noise of one coin-flip task: without it a suite of ties would claim to know the
     effect exactly.
@@ -62,12 +62,11 @@ def suite_effect(base: Rows, head: Rows, *, confidence: float = 0.95) -> Effect 
     if found is None:
         return None
     coin = 0.25 * math.fsum(1 / len(b) + 1 / len(h) for b, h in pairs) / len(pairs)
-    half = _NORMAL.inv_cdf(0.5 + confidence / 2) * math.sqrt(found.se**2 + coin / len(pairs) ** 2)
+    half = _NORMAL.inv_cdf(0.975) * math.sqrt(found.se**2 + coin / len(pairs) ** 2)
     return Effect(
         mean=found.difference,
         low=max(-1.0, found.difference - half),
         high=min(1.0, found.difference + half),
-        confidence=confidence,
     )
 
 

@@ -77,9 +77,9 @@ def md_text(text: str, limit: int = 1000) -> str:
     return out.replace("://", ":" + _SPACER + "//")
 
 
-def md_code(text: str, limit: int = 1000) -> str:
-    """Inline code, never inside a table (a cell takes `md_text`)."""
-    flat = " ".join(visible(text).split())[:limit]
+def md_code(text: str) -> str:
+    """Inline code of at most 1000 characters, never inside a table (a cell takes `md_text`)."""
+    flat = " ".join(visible(text).split())[:1000]
     ticks = "`" * (max((len(run) for run in re.findall("`+", flat)), default=0) + 1)
     pad = " " if not flat or flat[0] == "`" or flat[-1] == "`" else ""
     return f"{ticks}{pad}{flat}{pad}{ticks}"

@@ -77,7 +77,7 @@ def test_live_progress_is_for_terminals(root: Path) -> None:
 def test_a_person_reads_words_and_a_file_markdown(root: Path) -> None:
     contest = ["compare", "--methods", "skillopt,one-shot", "--rollouts", "40"]
     for args in (["eval"], ["baseline"], ["train"], ["ablate"], ["eval", "--matrix"], contest):
-        shown, out = in_terminal(root, *args, "--quiet"), run(root, *args, "--quiet")[1]
+        shown, out = in_terminal(root, *args, "--quiet"), call(root, *args, "--quiet").out
         assert "**Simulated models:**" in out
         assert "Simulated models: these figures" in shown
         assert "| --- |" not in shown

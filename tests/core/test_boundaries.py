@@ -1,5 +1,4 @@
 import pytest
-from scipy import integrate, stats
 
 from skillopt_ci.core.boundaries import crossing_probability, pocock
 
@@ -17,16 +16,22 @@ def test_constants_for_several_pairs(pairs: int, constant: float) -> None:
 
 
 def test_nominal_level_of_four_looks() -> None:
+    from scipy import stats
+
     assert stats.norm.sf(pocock(4, 0.05)) == pytest.approx(0.01935, abs=1e-5)
 
 
 def test_two_looks_against_the_bivariate_normal() -> None:
+    from scipy import stats
+
     constant, correlation = 1.9, 2**-0.5
     stays = stats.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]]).cdf([constant, constant])
     assert crossing_probability(constant, 2) == pytest.approx(1 - stays, abs=1e-6)
 
 
 def test_three_looks_against_quadrature() -> None:
+    from scipy import integrate, stats
+
     c = 2.0
 
     def stays(first: float) -> float:

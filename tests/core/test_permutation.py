@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from skillopt_ci.core.permutation import DRAWS, Tail, paired_test, task_p
 from skillopt_ci.core.runs import Rows, paired
@@ -51,6 +50,8 @@ def test_exact_as_by_hand(both: list[tuple[list[float], list[float]]]) -> None:
 
 @given(st.integers(0, 8), st.integers(0, 4))
 def test_one_task_is_hypergeometric(base_passes: int, head_passes: int) -> None:
+    from scipy import stats
+
     base = [1.0] * base_passes + [0.0] * (8 - base_passes)
     head = [1.0] * head_passes + [0.0] * (4 - head_passes)
     expected = stats.hypergeom(12, base_passes + head_passes, 4).cdf(head_passes)
@@ -62,6 +63,8 @@ def test_one_task_is_hypergeometric(base_passes: int, head_passes: int) -> None:
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 20))
 def test_one_run_a_side_is_mcnemars_exact_test(lost: int, gained: int, same: int) -> None:
+    from scipy import stats
+
     base = [[1.0]] * lost + [[0.0]] * gained + [[1.0]] * same
     head = [[0.0]] * lost + [[1.0]] * gained + [[1.0]] * same
     expected = stats.binomtest(gained, lost + gained, alternative="less").pvalue if lost + gained else 1.0
@@ -70,6 +73,8 @@ def test_one_run_a_side_is_mcnemars_exact_test(lost: int, gained: int, same: int
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), min_size=1, max_size=40))
 def test_many_tasks_against_scipys_convolution(suite: list[tuple[int, int]]) -> None:
+    from scipy import stats
+
     pairs = [(passes, min(head, passes)) for passes, head in suite if passes - min(head, passes) <= 8]
     distribution = np.ones(1)
     for passes, _ in pairs:

@@ -24,6 +24,16 @@ def test_rounds_help_until_the_base_is_the_limit() -> None:
     assert power(MergeRule(), n_tasks=50, base_runs=8, variance=0.11, wanted=0.2).rounds == 1
 
 
+def test_the_fewest_of_many_rounds_are_found() -> None:
+    def shown(rounds: int) -> float:
+        return minimum_detectable_effect(MergeRule(max_rounds=rounds), n_tasks=50, base_runs=16, variance=0.11)
+
+    wanted = shown(10)
+    assert min(map(shown, range(1, 10))) > wanted
+    assert power(MergeRule(), n_tasks=50, base_runs=16, variance=0.11, wanted=wanted).rounds == 10
+    assert power(MergeRule(), n_tasks=50, base_runs=16, variance=0.11, wanted=wanted * (1 - 1e-9)).rounds == 11
+
+
 def test_no_suite_is_large_enough_for_next_to_nothing() -> None:
     assert power(MergeRule(), n_tasks=50, base_runs=8, variance=0.11, wanted=1e-4).tasks is None
 

@@ -3,7 +3,6 @@ import math
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm
 
 from skillopt_ci.core.stats import confidence_better, harmonic_runs, plus_two, wilson_like
 
@@ -14,6 +13,8 @@ DIFFERENCES = st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1.0]) | st.floats
 def test_plus_two_is_the_z_interval_of_the_tasks_and_two_pseudo_tasks(
     differences: list[float], runs: float, confidence: float
 ) -> None:
+    from scipy.stats import norm
+
     c = 1 / math.sqrt(runs)
     n = len(differences) + 2
     m = sum([*differences, c, -c]) / n
@@ -30,6 +31,8 @@ def test_plus_two_is_the_z_interval_of_the_tasks_and_two_pseudo_tasks(
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
 def test_at_one_run_it_is_the_interval_of_bonett_and_price(gained: int, lost: int, tied: int) -> None:
+    from scipy.stats import norm
+
     assume(gained + lost + tied)
     n = gained + lost + tied + 2
     p12, p21 = (gained + 1) / n, (lost + 1) / n  # Bonett & Price 2012, Laplace-adjusted shares of discordant pairs
@@ -60,6 +63,8 @@ def test_confidence_agrees_with_the_interval(differences: list[float], runs: int
 
 @given(st.integers(1, 80), st.data(), st.sampled_from([0.8, 0.95]))
 def test_wilson_is_scipys_for_yes_and_no(n: int, data: st.DataObject, confidence: float) -> None:
+    from scipy.stats import binomtest
+
     k = data.draw(st.integers(0, n))
     wanted = binomtest(k, n).proportion_ci(confidence_level=confidence, method="wilson")
     assert wilson_like([1.0] * k + [0.0] * (n - k), confidence=confidence) == pytest.approx(tuple(wanted), abs=1e-9)

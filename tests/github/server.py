@@ -64,8 +64,12 @@ class Fault:
 class FakeGitHub:
     """The server; a context manager that leaves no socket and no thread behind."""
 
-    def __init__(self, folder: Path, *, permissions: Mapping[str, str] | None = None) -> None:
-        self.store = Store(git=Bare(folder / "remote.git"))
+    def __init__(
+        self, folder: Path, *, permissions: Mapping[str, str] | None = None, like: "FakeGitHub | None" = None
+    ) -> None:
+        """`like`: begin with what another one remembers, instead of making all of that again."""
+        place = folder / "remote.git"
+        self.store = like.store.copied(place) if like else Store(git=Bare(place))
         self.token = "ghs_" + "t0ken" * 7
         self.bot = Account("github-actions[bot]", permissions=dict(ALL if permissions is None else permissions))
         self.store.accounts[self.token] = self.bot

@@ -3,6 +3,8 @@
 What GitHub computes from git (heads, comparisons, merges) is computed from git here, too.
 """
 
+import copy
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -167,6 +169,13 @@ class Store:
     def full_name(self) -> str:
         """`owner/name`."""
         return f"{self.owner}/{self.name}"
+
+    def copied(self, place: Path) -> "Store":
+        """Another one that remembers the same, with a copy of the repository."""
+        shutil.copytree(self.git.place, place)
+        made = copy.deepcopy(self)
+        made.git.place = place
+        return made
 
     def new_id(self) -> int:
         """A number nothing else has."""

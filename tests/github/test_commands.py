@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,12 +66,25 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
-def here(tmp_path: Path, trained: Path) -> Iterator[Here]:
-    shutil.copytree(trained, tmp_path / "p", symlinks=True)
-    with FakeGitHub(tmp_path / "hub") as hub:
-        made = Here(hub, tmp_path / "p")
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Here:
+    """What every test begins with a copy of."""
+    with FakeGitHub(tmp_path_factory.mktemp("pushed")) as hub:
+        made = Here(hub, trained)
         made.push()
+    return made
+
+
+@contextmanager
+def copied(made: Here, folder: Path) -> Iterator[Here]:
+    shutil.copytree(made.root, folder / "p", symlinks=True)
+    with FakeGitHub(folder / "hub", like=made.hub) as hub:
+        yield Here(hub, folder / "p")
+
+
+@pytest.fixture
+def here(tmp_path: Path, pushed: Here) -> Iterator[Here]:
+    with copied(pushed, tmp_path) as made:
         yield made
 
 
@@ -331,10 +345,18 @@ def gate(here: Here, verdict: str | None, reason: str, code: int, **changes: Any
     return place
 
 
+@pytest.fixture(scope="module")
+def proposed(tmp_path_factory: pytest.TempPathFactory, pushed: Here) -> Here:
+    """The same after `pr`."""
+    with copied(pushed, tmp_path_factory.mktemp("proposed")) as made:
+        assert made("pr")[0].code == 0
+    return made
+
+
 @pytest.fixture
-def opened(here: Here) -> Here:
-    assert here("pr")[0].code == 0
-    return here
+def opened(tmp_path: Path, proposed: Here) -> Iterator[Here]:
+    with copied(proposed, tmp_path) as made:
+        yield made
 
 
 class TestPublish:

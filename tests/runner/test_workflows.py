@@ -1,20 +1,18 @@
 """The reusable workflows themselves, job by job, against the fake GitHub."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from skillopt_ci.forge.spending import MOST_IN_A_GATE
 from skillopt_ci.forge.status import accept_label
-from tests.cli.world import CONFIG, GOOD, PATH, SKILL, config, files
+from tests.cli.world import CONFIG, GOOD, PATH, SKILL, TASKS, config, files
 from tests.github.server import FakeGitHub
 from tests.github.store import Account
 from tests.runner.workflow import Event, JobResult, WorkflowRun
-from tests.runner.world import ROOT, dispatch, merge_group, pull_request
+from tests.runner.world import dispatch, merge_group, pull_request
 
 NAME = "acme/skills"
 
@@ -209,12 +207,9 @@ def test_a_measurement_that_dies_leaves_an_error(hub: Hub) -> None:
 
 
 def test_a_scheduled_training_opens_a_pull_request_with_a_status(tmp_path: Path) -> None:
-    example = ROOT / "examples" / "demo"
-    names = ("skillopt.yml", "skills/invoice-fields/SKILL.md", "evals/invoice-fields/tasks.jsonl", ".gitignore")
     with FakeGitHub(tmp_path / "hub") as fake:
-        hub = Hub(tmp_path, fake)
-        base = fake.store.put("main", {name: (example / name).read_bytes() for name in names})
-        event = Event("schedule", {"schedule": "17 4 * * 1"}, sha=base)
+        hub = Hub(tmp_path, fake, skill=SKILL)
+        event = Event("schedule", {"schedule": "17 4 * * 1"}, sha=hub.base)
         jobs = hub("train", event)
         assert results(jobs) == dict.fromkeys(("train", "publish", "gate", "status"), "success"), [
             j.raw for j in jobs.values()
@@ -229,11 +224,9 @@ def test_a_scheduled_training_opens_a_pull_request_with_a_status(tmp_path: Path)
 
 
 def test_an_app_knows_its_own_pull_request_and_comment(tmp_path: Path) -> None:
-    example = ROOT / "examples" / "demo"
-    names = ("skillopt.yml", "skills/invoice-fields/SKILL.md", "evals/invoice-fields/tasks.jsonl", ".gitignore")
     with FakeGitHub(tmp_path / "hub") as fake:
         fake.store.accounts["ghs_app"] = Account("train-bot[bot]", permissions=dict(fake.bot.permissions))
-        base = fake.store.put("main", {name: (example / name).read_bytes() for name in names})
+        base = fake.store.put("main", files(SKILL))
         env = {"GITHUB_API_URL": fake.url, "GITHUB_REPOSITORY": NAME, "GITHUB_SERVER_URL": fake.root}
         run = WorkflowRun(tmp_path / "run", "train", fake.store.git.place, {}, env)
         run.inputs |= {"app-client-id": "Iv1", "app-slug": "train-bot"}
@@ -262,16 +255,11 @@ def test_an_app_knows_its_own_pull_request_and_comment(tmp_path: Path) -> None:
 
 
 def test_every_pull_request_of_a_training_is_gated(tmp_path: Path) -> None:
-    example = ROOT / "examples" / "demo"
-    skill, suite = "skills/invoice-fields/SKILL.md", "evals/invoice-fields/tasks.jsonl"
+    other = "skills/other/SKILL.md"
     with FakeGitHub(tmp_path / "hub") as fake:
-        hub = Hub(tmp_path, fake)
-        settings = yaml.safe_load((example / "skillopt.yml").read_text(encoding="utf-8"))
-        other = {**settings["skills"][0], "path": skill.replace("invoice-fields", "other")}
-        settings |= {"skills": [*settings["skills"], other], "pr": {"max_open": 2}}
-        files = {name: (example / name).read_bytes() for name in (skill, suite, ".gitignore")}
-        more = {"skillopt.yml": json.dumps(settings).encode(), other["path"]: files[skill]}
-        base = fake.store.put("main", {**files, **more})
+        skills = [{"path": path, "tasks": [TASKS], "graders": [{"type": "exact"}]} for path in (PATH, other)]
+        hub = Hub(tmp_path, fake, skill=SKILL, skills=skills, pr={"max_open": 2})
+        base = fake.store.put("main", {other: SKILL})
         jobs = hub("train", Event("schedule", {"schedule": "17 4 * * 1"}, sha=base))
         assert set(results(jobs).values()) == {"success"}, [j.raw for j in jobs.values()]
         assert jobs["publish"].outputs["pr-numbers"] == "[1, 2]"
