@@ -99,10 +99,11 @@ def find_sides(
     dirty = head is None and git.is_dirty()
     head_sha = None if dirty else head_commit
     whole = git.tree(head_commit) if head else git.working_tree()
-    root, names = _place(options, git, whole if head_policy else git.tree(policy_sha))
+    rules = git.tree(policy_sha)
+    root, names = _place(options, git, whole if head_policy else rules)
     folder = inside(git, root)
     head_tree = Below(whole, folder)
-    policy = head_tree if head_policy else Below(git.tree(policy_sha), folder)
+    policy = head_tree if head_policy else Below(rules, folder)
     found = [n for n in names if n in policy.glob(n)]
     if head_policy and not found:
         raise UsageError("--with-head-policy: the head has no configuration to take rules from")
@@ -118,7 +119,7 @@ def find_sides(
         policy_sha=head_sha if head_policy else policy_sha,
         head_ref=head or "working tree",
         head_sha=head_sha,
-        base=Below(git.tree(base_sha), folder),
+        base=Below(rules if base_sha == policy_sha else git.tree(base_sha), folder),
         policy=policy,
         head=head_tree,
         config_names=names,

@@ -47,6 +47,10 @@ class GitTree(Tree):
                 found[path.decode("utf-8", "surrogateescape")] = Entry(mode, oid)
         return found
 
+    @cached_property
+    def _blobs(self) -> dict[str, bytes]:
+        return {}  # what was read
+
     def read(self, path: str, /) -> bytes:
         """The file's bytes in this commit.
 
@@ -61,7 +65,9 @@ class GitTree(Tree):
         entry = self.entries.get(name)
         if entry is None:
             raise ConfigError.about(path, f"no such file in commit {self.sha[:12]}")
-        return _not_lfs(path, run_git(self.root, "cat-file", "blob", entry.oid))
+        if name not in self._blobs:
+            self._blobs[name] = _not_lfs(path, run_git(self.root, "cat-file", "blob", entry.oid))
+        return self._blobs[name]
 
     def glob(self, pattern: str, /) -> Sequence[str]:
         """As `WorkTree.glob`: regular files that match, sorted; an exact path that `read` refuses is returned.
@@ -91,13 +97,14 @@ class GitTree(Tree):
 class StoredTree(Tree):
     """The files of a working tree with the content that `git add` would store: clean filters and line ends apply.
 
-    Reading writes the blob into the object store, as `git add` does, and touches neither index nor files. Patterns skip
-    what git ignores.
+    Reading writes the blob into the object store, as `git add` does, and touches neither index nor files. A file that
+    was read stays what it was then: that takes four processes. Patterns skip what git ignores.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._disk = WorkTree(root)
+        self._blobs: dict[str, bytes] = {}
 
     @cached_property
     def _files(self) -> frozenset[str]:
@@ -115,8 +122,13 @@ class StoredTree(Tree):
         Raises:
             ConfigError: as `WorkTree.read`; also a path inside `.git`, a failing filter, or a Git LFS pointer.
         """
-        self._disk.read(path)  # refuses what is no regular file inside the root
         name = "/".join(split_path(path))
+        if name not in self._blobs:
+            self._blobs[name] = self._stored(path, name)
+        return self._blobs[name]
+
+    def _stored(self, path: str, name: str) -> bytes:
+        self._disk.read(path)  # refuses what is no regular file inside the root
         with Scratch() as folder:
             index = folder / "index"
             # The real index decides how line ends of a tracked file are kept, so that an untouched file is unchanged.

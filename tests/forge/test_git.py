@@ -286,6 +286,14 @@ class TestWorkTree:
         repo.write("a.md", b"one\r\ntwo\r\n")
         assert git_of(repo).working_tree().read("a.md") == b"one\ntwo\n"
 
+    def test_what_was_read_stays_while_somebody_edits_it(self, repo: Repo) -> None:
+        repo.commit({"a.md": "one", "b.md": "one"})
+        tree = git_of(repo).working_tree()
+        assert tree.read("a.md") == b"one"
+        for name in ("a.md", "b.md"):
+            repo.write(name, "two")
+        assert (tree.read("./a.md"), tree.read("b.md")) == (b"one", b"two")
+
     def test_clean_filters_apply(self, repo: Repo) -> None:
         repo("config", "filter.up.clean", "tr a-z A-Z")
         repo.commit({".gitattributes": "*.md filter=up\n"})
