@@ -191,6 +191,7 @@ def test_what_cannot_change_a_result_is_not_in_the_fingerprint(old: str, new: st
         ("epochs: 4", "epochs: 5"),
         ("max_growth_chars: 4000", "max_growth_chars: 40"),
         ("type: exact", "type: contains"),
+        ("concurrency: 8", "sandbox: off"),
         ("providers:\n", "providers:\n  openai: {base_url: 'http://x/v1'}\n"),
         ("providers:\n", "providers:\n  openai: {api: responses}\n"),
     ],

@@ -251,7 +251,7 @@ def test_requests_that_are_not_for_models() -> None:
         chunked = httpx2.post(w.url + "/v1/messages", content=iter([b"x"]), headers=headers)
         assert chunked.status_code == 413
         head = f"POST /v1/messages HTTP/1.1\r\nx-api-key: {entry.token}\r\ncontent-length: {33 << 20}\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", w.gateway.door.port)) as large:
+        with socket.create_connection(("127.0.0.1", w.gateway.door.port), 20) as large:
             large.sendall(head.encode())
             assert large.recv(65536).startswith(b"HTTP/1.1 413 ")
         assert w.server.calls == []

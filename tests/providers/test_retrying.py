@@ -217,6 +217,7 @@ def test_one_dead_call_stops_those_that_wait() -> None:
         ({}, None),
         ({"retry-after": "12"}, 12.0),
         ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "0"}, 0.0),
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after-ms": "x", "retry-after": "9"}, 9.0),
         ({"retry-after": formatdate(1_000_030, usegmt=True)}, 30.0),

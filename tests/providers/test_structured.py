@@ -55,6 +55,7 @@ def test_an_answer_that_does_not_fit_is_asked_again_with_the_error(text: str) ->
     assert second.messages[-2] == Message(role="assistant", content=text or "(empty)")
     assert second.messages[-1].content.startswith("Your answer does not fit: ")
     assert second.messages[-1].content.endswith("fits the schema 'number'.")
+    assert ("NaN is not JSON" in second.messages[-1].content) is (text == "NaN")
     assert second.place != first.place
     assert second.label == "a call, asked again"
 
