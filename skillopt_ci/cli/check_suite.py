@@ -35,7 +35,7 @@ def _too_small(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Pro
     effect = minimum_detectable_effect(rule, n_tasks=count, base_runs=gate.base_runs)
     if effect <= gate.margin + 1e-9:
         return []
-    needed = fewest_tasks(rule, base_runs=gate.base_runs, variance=None, wanted=gate.margin)
+    needed = fewest_tasks(rule, base_runs=gate.base_runs, variance=None, wanted=gate.margin, there=count)
     smallest = min(1.0, math.ceil(effect * 100 - 1e-9) / 100)
     message = (
         f"{skill.name}: {count} held-out task{' shows' if count == 1 else 's show'} a loss of {100 * effect:.0f} "

@@ -64,23 +64,26 @@ def power(rule: MergeRule, *, n_tasks: int, base_runs: int, variance: float | No
     return Power(
         minimum_detectable_effect=now,
         wanted=wanted,
-        tasks=fewest_tasks(rule, base_runs=base_runs, variance=variance, wanted=wanted),
+        tasks=fewest_tasks(rule, base_runs=base_runs, variance=variance, wanted=wanted, there=n_tasks),
         rounds=next((k for k in range(1, MOST_LOOKS + 1) if shows(k)), None),
         margin=min(1.0, math.ceil(now * 100 - 1e-9) / 100),
         min_effect=rule.min_effect,
     )
 
 
-def fewest_tasks(rule: MergeRule, *, base_runs: int, variance: float | None, wanted: float) -> int | None:
-    """How many tasks show a loss with a rule as it is; None above 100,000. More show more, or nearly as much."""
+def fewest_tasks(rule: MergeRule, *, base_runs: int, variance: float | None, wanted: float, there: int) -> int | None:
+    """How many tasks show a loss with a rule as it is; None above 100,000. More show more, or nearly as much.
+
+    It is more than the tasks that are `there` (one or more) when those do not show it, and no more when they do.
+    """
 
     def enough(tasks: int) -> bool:
         found = minimum_detectable_effect(rule, n_tasks=tasks, base_runs=base_runs, variance=variance)
         return found <= wanted + 1e-12
 
-    if not enough(MOST_TASKS):
+    low, high = (0, there) if enough(there) else (there, MOST_TASKS)
+    if low >= high or not enough(high):
         return None
-    low, high = 0, MOST_TASKS
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
