@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,15 @@ from scripts import agents
 from tests.agents.outside import changes, decoy, outside
 
 
+@pytest.fixture(scope="session", autouse=True)
+def programs() -> None:
+    """The agents come before a test begins, or not at all: what came during one would be a change outside of it."""
+    with suppress(agents.NotHereError, RuntimeError):  # a test that needs them says why
+        agents.install()
+
+
 @pytest.fixture(autouse=True)
-def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_left(programs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Folders of rollouts are made in one of this test: afterwards it is empty, and no process knows it.
 
     Nothing outside is changed: the checkout, the user's home and the one that $HOME names, the agents' own programs.
