@@ -3,6 +3,9 @@
 import gc
 import os
 import signal
+import sqlite3
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -72,3 +75,24 @@ for name in list(os.environ):
 # What runs in the background of a shell script ignores Ctrl-C, and so do its children: tests of it would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What a test opens it closes. Python says so itself from 3.13 on, of whichever test runs when it happens to notice.
+_opened: list[sqlite3.Connection] = []
+sys.addaudithook(lambda event, args: _opened.append(args[0]) if event == "sqlite3.connect/handle" else None)
+
+
+@pytest.fixture(autouse=True)
+def databases_are_closed() -> Iterator[None]:
+    """No database that a test opened in this process is open when it ends, but those of longer fixtures."""
+    _opened.clear()
+    yield
+    left = [database for database in _opened if _is_open(database)]
+    _opened.clear()
+    assert not left
+
+
+def _is_open(database: sqlite3.Connection) -> bool:
+    try:
+        return database.total_changes >= 0
+    except sqlite3.ProgrammingError:
+        return False

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Repo:
 
 
 def bought(root: Path) -> int:
-    with sqlite3.connect(root / ".skillopt/ledger.sqlite") as ledger:
+    with closing(sqlite3.connect(root / ".skillopt/ledger.sqlite")) as ledger:
         count: int = ledger.execute("select count(*) from purchases").fetchone()[0]
     return count
 

@@ -1,7 +1,8 @@
 """The graders that look at what an agent did: files, tool-calls, diff, script."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -54,8 +55,18 @@ def trajectory(**changes: Any) -> Trajectory:
     return Trajectory(**given)
 
 
+_ledgers = ExitStack()
+
+
+@pytest.fixture(autouse=True)
+def ledgers_are_closed() -> Iterator[None]:
+    yield
+    _ledgers.close()
+
+
 def place(sandbox: Callable[[], Sandbox], ledger: Ledger | None = None) -> Place:
-    return Place(sandbox=sandbox, confined=True, ledger=ledger or Ledger(None), run="r")
+    ledger = ledger or _ledgers.enter_context(Ledger(None))
+    return Place(sandbox=sandbox, confined=True, ledger=ledger, run="r")
 
 
 def grade(kind: str, options: Mapping[str, object], hidden: bool | None = None, **changes: Any) -> Score:
@@ -421,7 +432,7 @@ def test_a_damaged_record_of_a_script_is_named(tmp_path: Path, value: str) -> No
     path = tmp_path / "l.sqlite"
     with Ledger(path) as ledger:
         rolled(Dice(), ledger)
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path)) as file, file:
         file.execute("update purchases set value=?", (value,))
     with Ledger(path) as ledger, pytest.raises(LedgerError, match="record of a script is damaged"):
         rolled(Dice(), ledger)

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import Event
@@ -113,9 +113,9 @@ def agents(kind: str, handler: Handler, limits: Limits = Limits(), ledger: Ledge
     of_kind(kind)  # skips where there is none
     stop = Event()
     agency = Agency(stop, confined=kind == "bubblewrap")
-    with Loopback(handler) as server:
+    with Loopback(handler) as server, nullcontext(ledger) if ledger else Ledger(None) as book:
         try:
-            yield World(server, kind, ledger or Ledger(None), Meter(limits, ["r"]), agency, stop)
+            yield World(server, kind, book, Meter(limits, ["r"]), agency, stop)
         finally:
             agency.close()
 
