@@ -76,7 +76,7 @@ def test_a_skill_within_the_rules_is_not_mentioned() -> None:
         ("---\na: !!bool x\n---\n", "SKILL.md:2:4: the frontmatter cannot be read: the tag 'tag:yaml.org,2002:bool'"),
         (
             "---\na: 2026-02-31\n---\n",
-            "SKILL.md:1:1: the frontmatter is not valid YAML: a value cannot be read: day is",
+            "SKILL.md:1:1: the frontmatter is not valid YAML: a value cannot be read: day ",
         ),
     ],
 )
