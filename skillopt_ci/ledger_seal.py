@@ -30,6 +30,8 @@ class Seal:
         """
         self._secrets = tuple(s for s in dict.fromkeys(secrets) if len(s) >= _SHORTEST)
         self.sealing = sealing
+        # Made here: threads that meet in a cached property may each make one of their own, and open nothing of others'.
+        self._own = (os.urandom(32),) if sealing and not self._secrets else ()
 
     @property
     def lasts(self) -> bool:
@@ -65,7 +67,7 @@ class Seal:
             hashlib.scrypt(secret.encode("utf-8", "replace"), salt=b"skillopt-ci/ledger/1", dklen=32, **_COST)
             for secret in self._secrets
         )
-        return tuple(made) or ((os.urandom(32),) if self.sealing else ())
+        return tuple(made) or self._own
 
 
 def is_sealed(stored: str) -> bool:

@@ -1,7 +1,9 @@
 """Sealed answers: nothing of them is in the file, and only the right secret opens them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -54,6 +56,20 @@ def test_of_several_secrets_any_opens() -> None:
     assert [Seal(["k" * length]).lasts for length in (15, 16)] == [False, True]
     stored = Seal([OTHER], sealing=True).close("x", "k")
     assert Seal([KEY, OTHER]).open(stored, "k") == "x"
+
+
+def test_threads_that_meet_open_what_the_others_sealed() -> None:
+    workers = 8
+    for _ in range(20):
+        seal, barrier = Seal(sealing=True), Barrier(workers)
+
+        def stored(text: str, seal: Seal = seal, barrier: Barrier = barrier) -> str:
+            barrier.wait()
+            return seal.close(text, "k")
+
+        with ThreadPoolExecutor(workers) as pool:
+            texts = list(pool.map(stored, map(str, range(workers))))
+        assert [seal.open(text, "k") for text in texts] == [str(n) for n in range(workers)]
 
 
 @pytest.mark.parametrize("secrets", [(), ("none",), ("short", "")])

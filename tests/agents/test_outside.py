@@ -27,7 +27,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "other bytes": (lambda p: (p / "a/file").write_text("longer than it was"), ["a/file: changed"]),
     "other bytes of the same time": (lambda p: set_back(p / "a/file"), ["a/file: changed"]),
     "another mode": (lambda p: (p / "a/file").chmod(0o755), ["a/file: changed"]),
-    "another mode of a folder": (lambda p: (p / "a").chmod(0o700), ["a: changed"]),
+    "another mode of a folder": (lambda p: (p / "a").chmod(0o750), ["a: changed"]),
     "gone": (lambda p: (p / "a/file").unlink(), ["a/file: gone"]),
     "another file in its place": (lambda p: (p / "b").rename(p / "a/file"), ["a/file: changed", "b: gone"]),
 }
@@ -79,7 +79,8 @@ def test_every_test_looks_at_the_home_and_the_checkout() -> None:
 def test_what_codex_makes_to_hide_it_is_no_change_while_it_is_empty_and_private(tmp_path: Path) -> None:
     folder = tmp_path / f"codex-daemon-{os.getuid()}"
     assert not made_by_codex(folder)
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
+    folder.chmod(0o755)  # whatever the umask
     assert not made_by_codex(folder)
     folder.chmod(0o700)
     assert made_by_codex(folder)
