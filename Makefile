@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # What must have ended before the second part of the tests begins; `.ci/run` installs a browser meanwhile.
 MEANWHILE ?= true
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint oldest docs bench clean
 # What one process has compiled the next ones read, also where the machine says otherwise: there are a thousand of them.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -25,6 +25,15 @@ lint: .venv/dev.done
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python scripts/lock.py --check
 	$(BIN)/python scripts/workflows.py --check
+
+# The least versions that pyproject.toml allows: what somebody may have already, and pip then leaves as it is.
+oldest: .venv/dev.done
+	rm -rf build/oldest
+	$(BIN)/uv venv --quiet --python $(BIN)/python build/oldest
+	$(BIN)/uv pip install --quiet --python build/oldest --resolution lowest-direct --editable '.[gepa]'
+	$(BIN)/uv pip install --quiet --python build/oldest pytest hypothesis
+	build/oldest/bin/python -m pytest tests/config tests/wire tests/github/test_client.py -m 'not hypothesis'
+	build/oldest/bin/python examples/demo/run.py >build/oldest/demo.log
 
 docs: .venv/dev.done
 	$(BIN)/python docs/generate.py
