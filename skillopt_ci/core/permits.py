@@ -15,7 +15,7 @@ _ENDS = r"\s*(?:[.,;:!?)]|$)"
 _WORDS = r"(?:[^\s.!?]+\s+)"
 
 _KEYS = (
-    r"\b(?:allowed|disallowed)[-_ ]?tools\b",
+    r"\b(?:allowed|disallowed)[-_ ]{0,3}tools\b",
     r"\bpermission[-_ ]?mode\b",
     r"\bbypass[-_ ]?permissions\b",
     r"\bsandbox[-_ ]?mode\b",
@@ -27,7 +27,7 @@ _KEYS = (
     r"\b(?:accept[- ]edits|auto[- ]approve|full[- ]auto|yolo)[\"'`]*\s+mode\b",
     r"--?(?:dangerously\S*|yolo|full-auto|no-sandbox|auto-approve|allow-all\S*|trust-all\S*)",
     # "Tools: hammer, saw" is a list of tools.
-    rf"^\s*(?:[-*]\s*)?[\"']?(?:tools|permissions)[\"']?\s*[:=]\s*(?:[\[{{*]|{_NAMED}\s*(?:[,(]|$))",
+    rf"(?:^|[{{,])\s*(?:[-*]\s*)?[\"']?(?:tools|permissions)[\"']?\s*[:=]\s*(?:[\[{{*]|[\"'][*]|{_NAMED}\s*(?:[,(]|$))",
     r"^\s*(?:[-*]\s*)?[\"']?mcp[-_]?servers[\"']?\s*[:=]",
     r"[\"']allow[\"']\s*:\s*\[",
     r"(?-i:\bBash\(|\b(?:Read|Write|Edit|WebFetch)\((?:[*~./]|domain:)|\bmcp__\w+)",
