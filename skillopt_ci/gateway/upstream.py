@@ -47,7 +47,12 @@ class Upstream:
         self._base = (checked_url(options) or _ADDRESSES[options.type]).rstrip("/")
         host = urlsplit(self._base).hostname or ""
         self.endpoint = Endpoint(
-            name=options.name, host=host, variable=variable, secret=self._key, key_env=options.api_key_env
+            name=options.name,
+            host=host,
+            variable=variable,
+            secret=self._key,
+            key_env=options.api_key_env,
+            hide=options.clean,
         )
         self._headers = {name.lower(): value for name, value in options.headers.items()}
         self.timeout_seconds = options.timeout_seconds

@@ -65,6 +65,7 @@ class AnthropicProvider:
             variable=_VARIABLE,
             secret=secret,
             key_env=options.api_key_env,
+            hide=options.clean,
         )
         self._create = client.messages.with_raw_response.create
 

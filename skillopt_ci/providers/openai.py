@@ -105,6 +105,7 @@ class OpenAIProvider:
             variable=variable,
             secret=client.api_key,
             key_env=options.api_key_env,
+            hide=options.clean,
         )
         self._responses = options.api == "responses"
         host = client.base_url.host

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -36,6 +36,8 @@ _NO_CREDIT = re.compile(r"credit balance is too low", re.IGNORECASE)
 class Endpoint:
     """Who is asked, for messages; and the secret that may not be in them.
 
+    `hide` takes it out in its other forms, and other secrets.
+
     `variable` is the usual one of this kind of key, `key_env` the one that this key is from, where that is known.
     """
 
@@ -44,12 +46,14 @@ class Endpoint:
     variable: str
     secret: str = field(repr=False)
     key_env: str | None = None
+    hide: Callable[[str], str] = field(default=str, repr=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.host})" if self.host else self.name
 
     def clean(self, text: str) -> str:
         """Text of a stranger on one line: no key, no control characters, at most 300 characters."""
+        text = self.hide(text)
         if len(self.secret) >= SECRET_MIN and self.secret not in (_NO_KEY, self.name):  # dummies: see `secret_values`
             # Before the text is cut, maybe inside the key; also one that ends of lines or hidden characters divide.
             text = re.sub("[^!-~]*".join(map(re.escape, self.secret)), "***", text)
