@@ -20,6 +20,7 @@ _LONGEST_URL = 8000  # clients take no longer ones
 _NO_KEY = "unused"  # what a server of one's own gets where no key is configured
 # Servers like to quote the key they refuse, in part.
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}", re.IGNORECASE)
+_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _OVERFLOW = re.compile(
     r"maximum context length|maximum model length|context window|prompt is too long|input is too long"
     r"|exceed(?:s|ed)? (?:the )?(?:available )?context (?:size|limit|length)",
@@ -83,7 +84,7 @@ def credential(options: ProviderOptions, variable: str, *, own_endpoint: bool) -
         own_endpoint: a base_url of the user's: it never gets the usual variable's key, and may need none.
 
     Raises:
-        ConfigError: there is no key, or it cannot be sent.
+        ConfigError: there is no key, or it cannot be sent, or a header that goes with it.
     """
     found = options.api_key or ("" if own_endpoint else os.environ.get(variable, ""))
     key = found.strip()  # a stored secret often ends in a newline
@@ -96,6 +97,12 @@ def credential(options: ProviderOptions, variable: str, *, own_endpoint: bool) -
             f"provider '{options.name}': the key holds a space or characters that cannot be sent; "
             f"check the environment variable {options.api_key_env or variable}"
         )
+    for name, value in options.headers.items():
+        if not _HEADER.fullmatch(name) or not value.isascii() or not value.isprintable():
+            raise ConfigError(
+                f"provider '{options.name}': a header of the environment holds characters that cannot be sent; check "
+                "OPENAI_CUSTOM_HEADERS, OPENAI_ORG_ID, OPENAI_PROJECT_ID and ANTHROPIC_CUSTOM_HEADERS"
+            )
     return key
 
 
