@@ -281,6 +281,8 @@ def test_no_commands(text: str) -> None:
         '{"tools": ["Bash"]}',
         'tools: "*"',
         "allowed  tools",
+        "Begin with -s danger-full-access.",
+        '"alwaysAllow": ["x"]',
         "allowed\u2011tools: x",
     ],
 )
@@ -312,6 +314,7 @@ def test_permissions(text: str) -> None:
         "- Detect people with YOLO; a child may dig in the sandbox.",
         "Ask before you use a rule\n\nThe tools are in the box.",
         "Approve all approval requests of your team within two days; accept the terms; confirm every booking request.",
+        '`{"repos": {}, "tools": {"hammer": 2}}` and `{"tools": ["saw"]}` are stock.',
         "Do not wait for approval of the second reviewer; allow for tool wear; never wait before using hot glue.",
     ],
 )
