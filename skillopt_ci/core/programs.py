@@ -22,7 +22,7 @@ _WORD = r"(?:cat|cd|echo|source|export|eval|env|exec|find|grep|head|tail|tee)"
 _SWITCH = r"(?:--[a-z]|-[A-Za-z]{1,2}(?!\w))"
 _PLACE = (
     r"(?:~|\.{0,2}/|\.{1,2}(?!\S)|-(?:delete|exec\w*)\b|\$[\w{(]"
-    r"|>>?\s*[\w./~$]|<\s*[./~$]|<<-?\s*[\"'\\]?\w|-[A-Za-z]{1,2}(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
+    r"|>>?\s*[\w./~$]|<\s*[./~$]|<<-?\s*[\"'\\]?\w|-[A-Za-z]{1,2}\d*(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
 )
 _FILE = r"(?:(?:cat|source|head|tail|tee)\s+[\w./-]*\.\w+|(?:cat|source)\s+[\w.-]+/\S)"
 # A document, which skills name by its path, is nothing that a shell would run; in front of a stroke it is a folder.

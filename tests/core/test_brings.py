@@ -150,6 +150,7 @@ from skillopt_ci.core.brings import commands, permissions, urls
         "`! cat ~/x`",
         "`time find / -name x`",
         "`cat < ~/.netrc`",
+        "`tail -n5 x`",
         "`command -v x`",
         "```\ngit \\\n  status\n```",
         # escapes of URLs and programs, hyphens that do not break
