@@ -27,7 +27,7 @@ from skillopt_ci.ledger_records import (
     stored_json,
     stored_usd,
 )
-from skillopt_ci.ledger_salvage import LOGS, Fits, anything, salvage
+from skillopt_ci.ledger_salvage import LOGS, Fits, anything, opened, salvage
 from skillopt_ci.ledger_seal import Seal, is_sealed
 
 _STORE = "insert or ignore into purchases values (?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -271,11 +271,8 @@ class Ledger:
         """
         if not other.is_file():
             raise LedgerError(f"{other}: no such ledger")
-        theirs = LedgerFile(other)
-        try:
+        with opened(other) as theirs:
             bought, logs, lost = salvage(theirs, self._seal, fits)
-        finally:
-            theirs.close()
         if lost and tell is not None:
             tell(f"{other}: left out {lost}; what is missing is bought again when it is needed")
         with self._file.transaction():

@@ -64,7 +64,9 @@ class LedgerFile:
             raise
 
     def _not_opened(self, error: Exception) -> LedgerError:
-        return LedgerError(f"{self.path}: the ledger cannot be opened: {error}{_advice(error, _ANEW)}")
+        mended = self.path is not None and missing_bytes(self.path) > 0
+        advice = _advice(error, MEND_LEDGER if mended else _ANEW)
+        return LedgerError(f"{self.path}: the ledger cannot be opened: {error}{advice}")
 
     def _prepare(self) -> None:
         self._use_wal()
@@ -157,6 +159,23 @@ class LedgerFile:
                 self._closed = True
                 self.run("pragma wal_checkpoint(truncate)")
                 self._db.close()
+
+
+def missing_bytes(path: Path) -> int:
+    """How much of the end of a database is gone, by what it says of its size; 0 of any other file.
+
+    Only for one that cannot be opened: see `_refuse_other_files`.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+        size = path.stat().st_size
+    except OSError:
+        return 0
+    if not head.startswith(b"SQLite format 3\0") or head[24:28] != head[92:96]:  # else it does not know its size
+        return 0
+    page = int.from_bytes(head[16:18], "big")
+    return max(0, (65536 if page == 1 else page) * int.from_bytes(head[28:32], "big") - size)
 
 
 def _refuse_other_files(path: Path) -> None:

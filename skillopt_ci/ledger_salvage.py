@@ -1,10 +1,16 @@
 """What is whole in a ledger that another one takes over: a damaged record must not cost those that are well."""
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from skillopt_ci.core.texts import plural
-from skillopt_ci.ledger_file import LedgerFile
+from skillopt_ci.errors import LedgerError
+from skillopt_ci.ledger_file import LedgerFile, missing_bytes
 from skillopt_ci.ledger_records import DAMAGE, Purchase, calls_of, purchase_of, stored_json
 from skillopt_ci.ledger_seal import Seal
 
@@ -29,6 +35,36 @@ class Salvaged(NamedTuple):
     purchases: list[Row]
     logs: dict[str, list[Row]]
     lost: str
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[LedgerFile]:
+    """Another ledger, for reading. Of one whose end is gone a copy as long as it once was: SQLite opens no shorter one.
+
+    Raises:
+        LedgerError: the file is no ledger of this version, or cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="skillopt-ci-") as folder:
+        try:
+            file = LedgerFile(path)
+        except LedgerError:
+            missing = missing_bytes(path)
+            if not missing:
+                raise
+            file = LedgerFile(_whole(path, Path(folder) / path.name, missing))
+        try:
+            yield file
+        finally:
+            file.close()
+
+
+def _whole(path: Path, copy: Path, missing: int) -> Path:
+    try:
+        shutil.copyfile(path, copy)
+        os.truncate(copy, path.stat().st_size + missing)
+    except OSError as error:
+        raise LedgerError(f"{path}: its end is gone, and it cannot be copied to {copy.parent}: {error}") from error
+    return copy
 
 
 def salvage(file: LedgerFile, seal: Seal, fits: Fits) -> Salvaged:

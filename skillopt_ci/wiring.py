@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from skillopt_ci import plugins
@@ -20,7 +20,7 @@ from skillopt_ci.harnesses.agency import Agency
 from skillopt_ci.harnesses.base import AgentKind, Harness
 from skillopt_ci.ledger import Ledger
 from skillopt_ci.pool import Pool
-from skillopt_ci.providers.base import Model, Provider
+from skillopt_ci.providers.base import Model, Provider, ProviderOptions
 from skillopt_ci.providers.cleaned import Cleaned
 from skillopt_ci.providers.nobody import Nobody
 from skillopt_ci.providers.purchased import Meter, Purchased
@@ -147,7 +147,7 @@ class Workshop:
 
         agency, target = self.agency, skill.target
         # A key first: where there is none, as in a fork's pull request, nothing else matters.
-        upstream = agency.upstream(provider_options(target, self.env))
+        upstream = agency.upstream(self._options(target))
         sandbox = agency.sandbox()
         require(agent, skill.harness, confined=self.confined)
         bench = Bench(
@@ -207,10 +207,13 @@ class Workshop:
 
     def _provider(self, ref: ModelRef) -> Retrying:
         if ref.provider not in self._providers:
-            made: Provider = plugins.load("providers", ref.entry.type)(provider_options(ref, self.env))
+            made: Provider = plugins.load("providers", ref.entry.type)(self._options(ref))
             self._raw.append(made)
             self._providers[ref.provider] = Retrying(made, wait=self.pool.stop.wait, random=random.random)
         return self._providers[ref.provider]
+
+    def _options(self, ref: ModelRef) -> ProviderOptions:
+        return replace(provider_options(ref, self.env), clean=self.clean)
 
     def _played(self, ref: ModelRef, provider: Provider) -> Model:
         """Cleaned once more: a ledger of earlier versions holds answers as they came."""

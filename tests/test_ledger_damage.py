@@ -107,6 +107,22 @@ def test_of_a_file_with_a_damaged_page_the_rest_is_taken_over(tmp_path: Path) ->
     assert "left out a part that cannot be read" in told[0]
 
 
+@pytest.mark.parametrize("pages", [1, 3, 6])
+def test_of_a_file_that_was_cut_off_the_rest_is_taken_over(tmp_path: Path, pages: int) -> None:
+    away, told = made(tmp_path / "away.sqlite", "", seal=None), []
+    with Ledger(away) as ledger:
+        for n in range(60):
+            ledger.once(f"{n:02}", ENTRY, lambda n=n: bought(str(n) * 200))  # type: ignore[misc]
+    data = away.read_bytes()
+    away.write_bytes(data[: -pages * PAGE])
+    with pytest.raises(LedgerError, match=r"malformed; move the file away, and `skillopt-ci ledger merge THAT-FILE`"):
+        Ledger(away)
+    with Ledger(tmp_path / "new.sqlite") as ledger:
+        assert 10 < ledger.merge(away, tell=told.append) < 60
+    assert "a part that cannot be read; what is missing is bought again" in told[0]
+    assert len(away.read_bytes()) == len(data) - pages * PAGE  # it stays as it was
+
+
 def test_the_lives_of_runs_keep_their_order_around_a_damaged_page(tmp_path: Path) -> None:
     """A run that started after it finished would be an unfinished one."""
     away, count, told = tmp_path / "away.sqlite", 100, list[str]()

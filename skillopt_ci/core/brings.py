@@ -11,7 +11,7 @@ from skillopt_ci.core.addresses import addresses, linked, shares
 from skillopt_ci.core.blocks import code_blocks, paragraphs
 from skillopt_ci.core.permits import listed, permits
 from skillopt_ci.core.programs import command_in, commands_of, comments_of, elements_of
-from skillopt_ci.core.readings import literal, plain
+from skillopt_ci.core.readings import literal, plain, undone
 from skillopt_ci.core.texts import lf
 
 _EMPHASIS = re.compile(r"(\*{1,3})(?=[^\s*])([^*\n]+)(?<=\S)\1")
@@ -19,7 +19,8 @@ _EMPHASIS = re.compile(r"(\*{1,3})(?=[^\s*])([^*\n]+)(?<=\S)\1")
 
 def _read(text: str) -> dict[str, None]:
     """The readings that every rule is held against: what markup hides from one the other has."""
-    return dict.fromkeys("\n".join(read.splitlines()) for read in (plain(text), literal(text)))
+    shown = plain(text)
+    return dict.fromkeys("\n".join(read.splitlines()) for read in (shown, literal(text), undone(shown)))
 
 
 @lru_cache(maxsize=64)

@@ -34,6 +34,7 @@ class Page:
         links: in order, also those of a definition.
         html: every piece of markup, whole blocks or single tags.
         words: text and code among it.
+        prose: the text alone.
         infos: what stands behind the opening marks of fences.
         definitions: what links may refer to, by name.
     """
@@ -41,6 +42,7 @@ class Page:
     links: tuple[Link, ...]
     html: tuple[str, ...]
     words: tuple[str, ...]
+    prose: tuple[str, ...]
     infos: tuple[str, ...]
     definitions: dict[str, str]
 
@@ -74,6 +76,7 @@ def page(text: str) -> Page:
         links=tuple(_link(token, after) for token, after in followed if _links(token)),
         html=tuple(token.content for token in (*tokens, *inline) if token.type in ("html_block", "html_inline")),
         words=tuple(token.content for token in inline if token.type in ("text", "code_inline")),
+        prose=tuple(token.content for token in inline if token.type == "text"),
         infos=tuple(token.info for token in tokens if token.type == "fence"),
         definitions={name: found["href"] for name, found in env.get("references", {}).items()},
     )

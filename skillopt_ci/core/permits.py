@@ -15,11 +15,12 @@ _ENDS = r"\s*(?:[.,;:!?)]|$)"
 _WORDS = r"(?:[^\s.!?]+\s+)"
 
 _KEYS = (
-    r"\b(?:allowed|disallowed)[-_ ]?tools\b",
+    r"\b(?:allowed|disallowed)[-_ ]{0,3}tools\b",
     r"\bpermission[-_ ]?mode\b",
     r"\bbypass[-_ ]?permissions\b",
     r"\bsandbox[-_ ]?mode\b",
     r"\bdisable-model-invocation\b",
+    r"\bdanger-full-access\b|(?-i:\b(?:alwaysAllow|always_allow)\b)",
     r"(?-i:\b(?:acceptEdits|accept_edits|defaultMode|auto(?:A|_a)pprove\w*|approval(?:_p|P)olicy|approval(?:_m|M)ode)\b)",
     # With a hyphen they are words, too: "auto-approve claims under 50".
     r"\b(?:accept-edits|auto-approve|approval-(?:policy|mode))[\"'`]*\s*[:=]",
@@ -27,7 +28,8 @@ _KEYS = (
     r"\b(?:accept[- ]edits|auto[- ]approve|full[- ]auto|yolo)[\"'`]*\s+mode\b",
     r"--?(?:dangerously\S*|yolo|full-auto|no-sandbox|auto-approve|allow-all\S*|trust-all\S*)",
     # "Tools: hammer, saw" is a list of tools.
-    rf"^\s*(?:[-*]\s*)?[\"']?(?:tools|permissions)[\"']?\s*[:=]\s*(?:[\[{{*]|{_NAMED}\s*(?:[,(]|$))",
+    rf"^\s*(?:[-*]\s*)?[\"']?(?:tools|permissions)[\"']?\s*[:=]\s*(?:[\[{{*]|[\"'][*]|{_NAMED}\s*(?:[,(]|$))",
+    rf"[{{,]\s*[\"'](?:tools|permissions)[\"']\s*:\s*\[?\s*[\"'](?:{_NAMED}|[*])[\"']",
     r"^\s*(?:[-*]\s*)?[\"']?mcp[-_]?servers[\"']?\s*[:=]",
     r"[\"']allow[\"']\s*:\s*\[",
     r"(?-i:\bBash\(|\b(?:Read|Write|Edit|WebFetch)\((?:[*~./]|domain:)|\bmcp__\w+)",

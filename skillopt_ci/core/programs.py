@@ -22,7 +22,7 @@ _WORD = r"(?:cat|cd|echo|source|export|eval|env|exec|find|grep|head|tail|tee)"
 _SWITCH = r"(?:--[a-z]|-[A-Za-z]{1,2}(?!\w))"
 _PLACE = (
     r"(?:~|\.{0,2}/|\.{1,2}(?!\S)|-(?:delete|exec\w*)\b|\$[\w{(]"
-    r"|>>?\s*[\w./~$]|<<-?\s*[\"'\\]?\w|-[A-Za-z]{1,2}(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
+    r"|>>?\s*[\w./~$]|<\s*[./~$]|<<-?\s*[\"'\\]?\w|-[A-Za-z]{1,2}\d*(?!\w)|--[a-z]|[A-Za-z_]\w*=\S|\|\s*[a-z])"
 )
 _FILE = r"(?:(?:cat|source|head|tail|tee)\s+[\w./-]*\.\w+|(?:cat|source)\s+[\w.-]+/\S)"
 # A document, which skills name by its path, is nothing that a shell would run; in front of a stroke it is a folder.
@@ -41,6 +41,9 @@ _CHANGES = (
     r"\b(?:git|gh|docker|podman|kubectl|helm|terraform|systemctl)\s+(?:compose\s+)?"
     r"(?:push|pull|fetch|clone|reset|rebase|clean|checkout|restore|switch|stash|rm|rmi|run|exec|kill|stop|start|restart"
     r"|prune|delete|destroy|apply|drop|add|init|up|down)\b(?!\s+req)",
+    r"\bgh\s+(?:repo|pr|issue|release|secret|variable|workflow|extension|gist|label|cache|run)\s+"
+    r"(?:create|delete|edit|set|remove|rename|merge|close|reopen|install|run|rerun|cancel|upload|archive|fork|sync)\b",
+    r"\bgit\s+(?:remote|submodule|worktree)\s+(?:add|rm|remove|set-url|update)\b",
     # "The curl of F is zero."
     r"\b(?:curl|wget|npx|uvx|bunx|sudo)\s+(?!(?:of|is|and|or|operator)[\s.,])\S",
     r"\brm\s+-[a-z]*[rf]",
@@ -70,14 +73,16 @@ _SHELL_SIGNS = (
     r"\b(?:python[\d.]*|node|perl|ruby|php|java|powershell|pwsh|(?-i:nc))\s+--?[a-z]",
     r"!`[^`\n]+`",  # what agents run when they load a skill
     r"(?:^|[\s`\"'\[])--[a-z][\w-]*",  # a long switch is a command's, whatever its name
-    r"\bos\.(?:system|popen|exec\w+)\(|\b__import__\(|\bsubprocess\.\w+\(|\bshutil\.rmtree\(|\bchild_process\b|\bexecSync\(",
+    r"\bos\.(?:system|popen|exec\w+)\s*\(|\b__import__\s*\(|\bsubprocess\.\w+\s*\(|\bshutil\.rmtree\s*\(",
+    r"\bchild_process\b|\bexecSync\s*\(",
 )
 _COMMAND = re.compile(
     "|".join((*_INSTALLS, *_CHANGES, *_ASKED_FOR, *_SCRIPTS, *_SHELL_SIGNS)), re.IGNORECASE | re.MULTILINE
 )
 # What stands in code and is called as commands are. A label is none: "node count: 3".
 _CALL = re.compile(
-    r"\s*+(?:[$>%#]\s+)?(?![\w ]+:(?:\s|$))(?:[A-Za-z_]\w*=\S*\s+)*"
+    r"\s*+(?:[$>%#]\s+)?(?:[({!]\s*+|(?:then|do|else|time|command|builtin)\s++){0,4}"
+    r"(?![\w ]+:(?:\s|$))(?:[A-Za-z_]\w*=\S*\s+)*"
     rf"(?:(?:{_PROGRAM}|{_PRODUCT}|{_ONLY_IN_CODE})\s+[\w./~\"'$*|<>-]|{_CMDLET}\s+\S"
     rf"|{_WORD}\s+(?:[^\s`]+\s+)*?{_PLACE}|{_FILE}|\.\s+[.~/]"
     # Two strokes, or one and a star, begin a comment.
@@ -85,7 +90,10 @@ _CALL = re.compile(
     # Behind a bracket or a sign of equality it is a formula: "total = -x".
     rf"|(?![A-Z])[\w./-]{{2,}}(?:\s+(?![^\w\s]{{0,2}}=\s)[^\s(-]\S*)*\s+{_SWITCH})"
 )
-_NEXT = re.compile(r";|&&")  # behind it a shell's line has its next command; behind a bar a row has its next cell
+# Behind it a shell's line has its next command; behind a single bar a row has its next cell.
+_NEXT = re.compile(r";|&&|\|\||(?<=\s)&(?=\s)")
+# A shell takes them away. Those of a value stay: source = "./data".
+_QUOTES = re.compile(r"(?<![=:]\s)[\"']|\\(?=\w)")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _INFO = re.compile(r"\w+|!")
 _SHELLS = frozenset({"sh", "bash", "zsh", "fish", "csh", "ksh", "dash", "tcsh", "shell", "console", "terminal",
@@ -116,12 +124,14 @@ def command_in(line: str) -> Iterator[tuple[int, int]]:
 
 def _calls(code: str) -> bool:
     """Whether a line of code is a command, or one of several is."""
-    return any(map(_CALL.match, (code, *_NEXT.split(code))))
+    read = dict.fromkeys((code, _QUOTES.sub("", code)))
+    return any(_CALL.match(call) for line in read for call in (line, *_NEXT.split(line)))
 
 
 def commands_of(language: str, code: str) -> Iterator[str]:
     """The lines of a code block that are commands for where they stand: all of a shell's, calls where nobody says."""
     words = _INFO.findall(_first(language))
+    code = code.replace("\\\n", " ")  # the line goes on
     if any(word in _SHELLS or word.startswith("shell") for word in words):
         yield from filter(str.strip, code.split("\n"))
     elif not words or words[0] in _NO_LANGUAGE:

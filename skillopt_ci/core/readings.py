@@ -38,7 +38,8 @@ def literal(text: str) -> str:
 
     In code and after a backslash the marks of a comment are text, and so is what stands between them.
     """
-    return _ESCAPE.sub("", visible(unescape(unicodedata.normalize("NFKC", text))))
+    shown = visible(unescape(unicodedata.normalize("NFKC", text)))
+    return _ESCAPE.sub("", shown.replace("\u2010", "-"))  # the hyphen that models like to write, breaking or not
 
 
 def plain(text: str) -> str:
@@ -90,7 +91,7 @@ def readings(text: str) -> Iterator[str]:
     """The text, then what else it may be read as: without markup, escapes, what divides words; spelt; encoded."""
     yield text
     shown = plain(text)
-    for other in dict.fromkeys((shown, _undone(shown), _undivided(shown), _SPELT.sub(_run_together, shown))):
+    for other in dict.fromkeys((shown, undone(shown), _undivided(shown), _SPELT.sub(_run_together, shown))):
         if other != text:
             yield other
     yield from decoded(text)
@@ -114,7 +115,7 @@ def _undivided(text: str) -> str:
     return _DIVIDES.sub("", without_items(text))
 
 
-def _undone(text: str) -> str:
+def undone(text: str) -> str:
     """Escapes of URLs and of programs as the characters that they stand for."""
     if not _ESCAPED.search(text):
         return text

@@ -22,6 +22,8 @@ _SHOWN = frozenset({"align", "valign", "width", "height", "open", "src", "href",
                     "type", "id", "class", "lang", "dir"})  # fmt: skip
 _OWN_RULES = frozenset({"src", "href", "alt"})  # of URLs
 _NAME = re.compile(r"\S{1,30}")
+_NOTE = re.compile(r"\[\^([^\]\s]{1,99})\](?!:)")
+_NOTED = re.compile(r"\[\^([^\]\s]{1,99})\]:.*")
 _BARE_WORDS = 5  # attributes without a value that are a sentence in angle brackets
 _LANGUAGE = re.compile(r"\S{0,30}(?:\s*\{(?:\s*(?:[.#][\w-]+|[\w-]+=[\w\"'.-]+|[\d,-]+))*\s*\})?")
 # Letters that look like Latin ones, inside a Latin word or the other way round: Cyrillic ones, and Greek ones that are
@@ -36,7 +38,7 @@ _MIXED = re.compile(
 
 @lru_cache(maxsize=64)
 def unseen(text: str) -> frozenset[str]:
-    """What of Markdown no page shows: comments, hidden elements, attributes, titles of links, unused definitions.
+    """What of Markdown no page shows: comments, hidden elements, attributes, titles of links, what nothing refers to.
 
     Words of mixed alphabets are seen and not read for what they are. Code shows everything that is in it.
     """
@@ -49,6 +51,8 @@ def unseen(text: str) -> frozenset[str]:
     found |= {info.strip() for info in shown.infos if not _LANGUAGE.fullmatch(info.strip())}
     used = {link.label for link in shown.links}
     found |= {f"[{label}]: {target}" for label, target in shown.definitions.items() if label not in used}
+    noted = {label for words in shown.prose for label in _NOTE.findall(words)}  # GitHub shows these footnotes alone
+    found |= {words for words in shown.prose if (note := _NOTED.match(words)) and note[1] not in noted}
     return frozenset(found | {m.group() for words in shown.words for m in _MIXED.finditer(words)})
 
 

@@ -11,6 +11,7 @@ from skillopt_ci.errors import ConfigError
 from skillopt_ci.gateway.protocols import SPEAKS, cannot_be_used
 from skillopt_ci.providers.base import ProviderOptions
 from skillopt_ci.providers.sdk import Endpoint, checked_url, credential
+from skillopt_ci.providers.surroundings import surroundings
 
 _VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 _ADDRESSES = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
@@ -36,7 +37,7 @@ class Upstream:
         """Set it up.
 
         Raises:
-            ConfigError: a kind that agents cannot use, no key, or an address that is none.
+            ConfigError: a kind that agents cannot use, no key, an address that is none, no proxy that can be used.
         """
         if options.type not in SPEAKS:
             raise ConfigError(cannot_be_used(options.name, options.type))
@@ -47,14 +48,20 @@ class Upstream:
         self._base = (checked_url(options) or _ADDRESSES[options.type]).rstrip("/")
         host = urlsplit(self._base).hostname or ""
         self.endpoint = Endpoint(
-            name=options.name, host=host, variable=variable, secret=self._key, key_env=options.api_key_env
+            name=options.name,
+            host=host,
+            variable=variable,
+            secret=self._key,
+            key_env=options.api_key_env,
+            hide=options.clean,
         )
         self._headers = {name.lower(): value for name, value in options.headers.items()}
         self.timeout_seconds = options.timeout_seconds
-        self._client = httpx2.Client(
-            timeout=httpx2.Timeout(options.timeout_seconds, connect=min(_CONNECT_SECONDS, options.timeout_seconds)),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
-        )
+        with surroundings(options.name):
+            self._client = httpx2.Client(
+                timeout=httpx2.Timeout(options.timeout_seconds, connect=min(_CONNECT_SECONDS, options.timeout_seconds)),
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+            )
 
     def send(self, asked: Asked) -> Any:
         """The open response (an `httpx2.Response` to be read and closed). Raises `httpx2.HTTPError`."""

@@ -22,6 +22,7 @@ from skillopt_ci.providers.sdk import (
     read_object,
     status_failure,
 )
+from skillopt_ci.providers.surroundings import surroundings
 from skillopt_ci.providers.usage import anthropic_usage
 
 _VARIABLE = "ANTHROPIC_API_KEY"
@@ -41,11 +42,12 @@ def make(options: ProviderOptions) -> "AnthropicProvider":
     """A provider for api.anthropic.com or any `base_url`.
 
     Raises:
-        ConfigError: no key, or a base_url that is none.
+        ConfigError: no key, a base_url that is none, or an environment that no client can use.
     """
     key = credential(options, _VARIABLE, own_endpoint=options.base_url is not None)
     timeout = anthropic.Timeout(options.timeout_seconds, connect=min(options.timeout_seconds, _CONNECT_SECONDS))
-    http_client = anthropic.DefaultHttpxClient(event_hooks=whole_answer_within(options.timeout_seconds))
+    with surroundings(options.name):
+        http_client = anthropic.DefaultHttpxClient(event_hooks=whole_answer_within(options.timeout_seconds))
     client = anthropic.Anthropic(
         api_key=key, base_url=checked_url(options), timeout=timeout, max_retries=0, http_client=http_client
     )
@@ -65,6 +67,7 @@ class AnthropicProvider:
             variable=_VARIABLE,
             secret=secret,
             key_env=options.api_key_env,
+            hide=options.clean,
         )
         self._create = client.messages.with_raw_response.create
 

@@ -1,6 +1,6 @@
 """The port `Provider`: a request in, a completion out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -68,6 +68,7 @@ class ProviderOptions:
 
     `api_key_env` is the variable that it is from, for messages; None is the SDK's usual one.
     `headers` go with every request. Nothing else of the environment does, whatever an SDK reads there by itself.
+    `clean` takes every secret out of a text, in whatever form: for what a server says, before it is cut.
     """
 
     name: str
@@ -81,6 +82,7 @@ class ProviderOptions:
     timeout_seconds: float = 120.0
     noise: float = 0.05
     latency_ms: float = 0.0
+    clean: Callable[[str], str] = field(default=str, repr=False)
 
 
 class Provider(Protocol):

@@ -6,11 +6,15 @@ from typing import Any
 
 import httpx2
 
+from skillopt_ci.providers.redirects import stay
+
 _BEGAN = "skillopt_ci.began"
 
 
 def whole_answer_within(seconds: float) -> dict[str, list[Callable[..., Any]]]:
     """Event hooks of an HTTP client that give up on an answer that is not complete so long after its request.
+
+    They follow no redirect to another host either.
 
     The SDKs turn the `httpx2.ReadTimeout` into their own timeout error.
     """
@@ -22,7 +26,7 @@ def whole_answer_within(seconds: float) -> dict[str, list[Callable[..., Any]]]:
         if isinstance(response.stream, httpx2.SyncByteStream):
             response.stream = _Limited(response.stream, response.request.extensions[_BEGAN] + seconds)
 
-    return {"request": [begin], "response": [limit]}
+    return {"request": [stay, begin], "response": [limit]}
 
 
 class _Limited(httpx2.SyncByteStream):

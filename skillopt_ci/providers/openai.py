@@ -24,6 +24,7 @@ from skillopt_ci.providers.sdk import (
     read_object,
     status_failure,
 )
+from skillopt_ci.providers.surroundings import surroundings
 from skillopt_ci.providers.usage import chat_usage, responses_usage
 
 _CONNECT_SECONDS = 10.0
@@ -40,7 +41,7 @@ def make(options: ProviderOptions) -> "OpenAIProvider":
     """A provider for api.openai.com or any `base_url`.
 
     Raises:
-        ConfigError: no key, or a base_url that is none.
+        ConfigError: no key, a base_url that is none, or an environment that no client can use.
     """
     key = credential(options, "OPENAI_API_KEY", own_endpoint=options.base_url is not None)
     client = openai.OpenAI(
@@ -87,7 +88,8 @@ def _timeout(options: ProviderOptions) -> openai.Timeout:
 
 
 def _http_client(options: ProviderOptions) -> openai.DefaultHttpxClient:
-    return openai.DefaultHttpxClient(event_hooks=whole_answer_within(options.timeout_seconds))
+    with surroundings(options.name):
+        return openai.DefaultHttpxClient(event_hooks=whole_answer_within(options.timeout_seconds))
 
 
 class OpenAIProvider:
@@ -105,6 +107,7 @@ class OpenAIProvider:
             variable=variable,
             secret=client.api_key,
             key_env=options.api_key_env,
+            hide=options.clean,
         )
         self._responses = options.api == "responses"
         host = client.base_url.host

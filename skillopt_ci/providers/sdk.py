@@ -4,7 +4,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ _LONGEST_URL = 8000  # clients take no longer ones
 _NO_KEY = "unused"  # what a server of one's own gets where no key is configured
 # Servers like to quote the key they refuse, in part.
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}", re.IGNORECASE)
+_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _OVERFLOW = re.compile(
     r"maximum context length|maximum model length|context window|prompt is too long|input is too long"
     r"|exceed(?:s|ed)? (?:the )?(?:available )?context (?:size|limit|length)",
@@ -36,6 +37,8 @@ _NO_CREDIT = re.compile(r"credit balance is too low", re.IGNORECASE)
 class Endpoint:
     """Who is asked, for messages; and the secret that may not be in them.
 
+    `hide` takes it out in its other forms, and other secrets.
+
     `variable` is the usual one of this kind of key, `key_env` the one that this key is from, where that is known.
     """
 
@@ -44,12 +47,14 @@ class Endpoint:
     variable: str
     secret: str = field(repr=False)
     key_env: str | None = None
+    hide: Callable[[str], str] = field(default=str, repr=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.host})" if self.host else self.name
 
     def clean(self, text: str) -> str:
         """Text of a stranger on one line: no key, no control characters, at most 300 characters."""
+        text = self.hide(text)
         if len(self.secret) >= SECRET_MIN and self.secret not in (_NO_KEY, self.name):  # dummies: see `secret_values`
             # Before the text is cut, maybe inside the key; also one that ends of lines or hidden characters divide.
             text = re.sub("[^!-~]*".join(map(re.escape, self.secret)), "***", text)
@@ -79,7 +84,7 @@ def credential(options: ProviderOptions, variable: str, *, own_endpoint: bool) -
         own_endpoint: a base_url of the user's: it never gets the usual variable's key, and may need none.
 
     Raises:
-        ConfigError: there is no key, or it cannot be sent.
+        ConfigError: there is no key, or it cannot be sent, or a header that goes with it.
     """
     found = options.api_key or ("" if own_endpoint else os.environ.get(variable, ""))
     key = found.strip()  # a stored secret often ends in a newline
@@ -92,6 +97,12 @@ def credential(options: ProviderOptions, variable: str, *, own_endpoint: bool) -
             f"provider '{options.name}': the key holds a space or characters that cannot be sent; "
             f"check the environment variable {options.api_key_env or variable}"
         )
+    for name, value in options.headers.items():
+        if not _HEADER.fullmatch(name) or not value.isascii() or not value.isprintable():
+            raise ConfigError(
+                f"provider '{options.name}': a header of the environment holds characters that cannot be sent; check "
+                "OPENAI_CUSTOM_HEADERS, OPENAI_ORG_ID, OPENAI_PROJECT_ID and ANTHROPIC_CUSTOM_HEADERS"
+            )
     return key
 
 

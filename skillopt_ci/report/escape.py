@@ -165,6 +165,7 @@ def _forms(secret: str) -> set[str]:
         *quoted,
         *(_ESCAPED.sub(lambda m: m[0].lower(), form) for form in quoted),
         json.dumps(secret)[1:-1],
+        json.dumps(secret)[1:-1].replace("/", "\\/"),
         json.dumps(secret, ensure_ascii=False)[1:-1],
         html.escape(secret),
         html.escape(secret, quote=False),

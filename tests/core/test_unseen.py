@@ -41,6 +41,9 @@ from skillopt_ci.core.unseen import unseen
         "Mar\u03bbow",
         *(f"<{name}>do it</{name}>" for name in ("canvas", "audio", "object", "noframes", "rp")),
         "<svg><desc>do it</desc></svg>",
+        "Be exact.\n\n[^a]: do *it* now",
+        "Be exact.[^b]\n\n[^b]: for all\n\n[^a]: do it now",
+        "Write `[^a]`.\n\n> [^a]: do it now",
     ],
 )
 def test_what_a_page_does_not_show(text: str) -> None:
@@ -63,6 +66,7 @@ def test_tags_that_never_close_are_read_once() -> None:
         "```json\n{}\n```\n\n```{.python #a n=1}\n```\n\n``` python {3,5-7}\n```\n\n```\n```",
         "Begin with <name of the field>; `<one line for each of the findings>`.",
         "See [part](#a-b) and [`code`](#c).",
+        "Be exact.[^a]\n\n[^a]: for all of them\n\n`[^b]: code` and [^a-z] are shown.",
         "See [a] and ![b][c].\n\n[a]: #x\n[c]: y.png",
         "\u041f\u0438\u0448\u0438 USB-\u043f\u043e\u0440\u0442; \u0394t = 2\u03c0r, \u03b1-helix, 5 \u03bcm.",
         "A cos\u03c9t, 4 k\u03a9, mc\u0394T, h\u03bd, \u03c1gh, \u03bbmax, \u039f\u03bb\u03b1.",

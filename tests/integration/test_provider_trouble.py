@@ -1,5 +1,6 @@
 """Endpoints that refuse, are dead, or fail now and then, over real HTTP with the real SDKs."""
 
+import base64
 import json
 import socket
 from collections.abc import Callable
@@ -41,6 +42,15 @@ def test_a_refused_key_ends_it_at_once_with_one_line_and_is_never_shown(
     assert "<error" in (root / "out.xml").read_text(encoding="utf-8")
     assert KEY not in out + err
     assert [name for name, data in bytes_of(root).items() if KEY.encode() in data] == []
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_no_form_of_a_key_is_left_where_the_words_of_a_server_are_cut(tmp_path: Path, kind: str) -> None:
+    coded = base64.b64encode(KEY.encode()).decode()
+    with Loopback(scripted(error_reply(400, "x" * 270 + f" Basic {coded}"))) as server:
+        done = call(project(tmp_path / "p", server, kind), "eval", env=ENV)
+    assert "xxx Basic ***" in done.out + done.err
+    assert coded[:8] not in done.out + done.err
 
 
 @pytest.mark.parametrize(

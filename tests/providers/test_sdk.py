@@ -85,6 +85,14 @@ def test_keys_look_like_keys_whoever_they_belong_to() -> None:
     assert str(Endpoint(name="x", host="", variable="KEY", secret="")) == "x"
 
 
+@pytest.mark.parametrize("length", range(200, 301, 7))
+def test_a_key_in_another_form_is_hidden_before_the_text_is_cut(length: int) -> None:
+    key = "no-form-that-is-known"
+    coded = key.encode().hex()
+    endpoint = Endpoint(name="local", host="h", variable="KEY", secret=key, hide=lambda t: t.replace(coded, "***"))
+    assert coded[:8] not in endpoint.clean("x" * length + coded)
+
+
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
 def test_readers_take_anything(value: object) -> None:
     assert mapping(value) == {}

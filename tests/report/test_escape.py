@@ -204,6 +204,7 @@ class TestScrub:
             quote(SECRET),
             quote(SECRET, safe=""),
             json.dumps(SECRET),
+            json.dumps(SECRET).replace("/", "\\/"),
             html_text(SECRET),
             md_text(SECRET),
             SECRET.upper(),
