@@ -19,7 +19,10 @@ def not_kept(project: Project, skill: ResolvedSkill, suite: Suite) -> list[Probl
         lost = [[p for p in paths if not stored.keeps(f"{folder}/{p}".lstrip("/"))] for paths in ([skill.path], tasks)]
     except GitError:  # all the rest can be checked without it
         return []
-    said = "git ignores it, or it is in a submodule: no commit has it, and gates, which compare commits, cannot read it"
+    said = (
+        "git ignores it, has it with other capitals, or it is in a submodule: no commit has it by this name, and "
+        "gates, which compare commits, cannot read it"
+    )
     return [Problem(paths[0], 0, 0, f"{said}{_others(paths)}", True) for paths in lost if paths]
 
 

@@ -265,7 +265,10 @@ def test_a_grader_of_the_configuration_is_blamed_there(root: Path, grader: str, 
 
 
 def test_what_no_commit_can_have_is_told(tmp_path: Path) -> None:
-    said = "git ignores it, or it is in a submodule: no commit has it, and gates, which compare commits, cannot read it"
+    said = (
+        "git ignores it, has it with other capitals, or it is in a submodule: no commit has it by this name, and "
+        "gates, which compare commits, cannot read it"
+    )
     made = Repo(tmp_path / "repo")
     entry = {"path": "kept/SKILL.md", "tasks": ["evals/*.jsonl"], "graders": [{"type": "exact"}]}
     write(
