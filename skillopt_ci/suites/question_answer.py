@@ -18,7 +18,10 @@ from skillopt_ci.suites.making import Checks, Draft, clean_id, make, split_named
 from skillopt_ci.suites.tables import as_node, is_table, rows
 from skillopt_ci.suites.wrapped import ANSWERS, PROMPTS, answers_of, unwrapped
 
-LISTS = ("rows", "examples")
+LISTS = (
+    *("rows", "examples", "cases", "test_cases", "testCases", "tests", "questions", "items", "samples", "data"),
+    "prompts",
+)
 _CHOICES = ("options", "choices")
 _LETTERS = ("A", "B", "C", "D", "E", "a", "b", "c", "d", "e")
 _NOT_ASKED = "its choices are not in its prompt: write them into it, or as `input`, `target` and `choices` (inspect)"
@@ -38,7 +41,7 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "turns": "later turns of a conversation: only its first one is asked",
     }
 )
-_ABOUT_ROWS = ("features", "num_rows_per_page", "partial")
+_ABOUT_ROWS = ("features", "num_rows_per_page", "partial", "name", "description", "version", "$schema")
 
 
 def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
@@ -67,7 +70,8 @@ def _name(column: str) -> str:
 def _listed(report: Report, data: bytes) -> Iterator[Node]:
     """The rows of a JSON file: its elements, or those of a list inside it, with what is said about them."""
     for node in top(report, data):
-        key = next((key for key in LISTS if isinstance(node.item.value.get(key), list)), None)
+        lists = [(key, found) for key in LISTS if isinstance(found := node.item.value.get(key), list)]
+        key = next((key for key, found in lists if isinstance(next(iter(found), {}), dict)), None)
         if key is None:
             yield node
             continue
@@ -124,7 +128,7 @@ def _lacking(row: Mapping[str, object], prompt: str | None, expected: tuple[str,
         return _CUT
     if any(choice not in prompt for choice in _choices(row)):
         return _NOT_ASKED
-    if not prompt and any(key.startswith("inputs.") for key in row):
+    if not prompt and any(key.startswith(("inputs.", "input.")) for key in row):
         return _NO_PROMPT
     return _NO_ANSWER if not expected and any(isinstance(row.get(key), dict) for key in ANSWERS) else None
 

@@ -72,6 +72,15 @@ def test_sides_as_langsmith_has_them() -> None:
         ("t.jsonl", '{"id": 1, "question": "Capital?", "answers": {"text": ["Paris"], "answer_start": [3]}}\n'),
         ("t.jsonl", '{"id": 1, "question": "Capital?", "answers": [{"text": "Paris", "answer_start": 3}]}\n'),
         ("t.jsonl", '{"id": 1, "input": "Capital?", "expectedOutput": "Paris"}\n'),
+        ("t.jsonl", '{"id": 1, "input": {"q": "Capital?"}, "expectedOutput": {"a": "Paris"}}\n'),
+        ("t.jsonl", '{"id": 1, "input": {"q": "Capital?"}, "expected": "Paris"}\n'),
+        ("t.jsonl", '{"id": 1, "input": {"q": "Capital?"}, "output": {"answer": "Paris"}}\n'),
+        ("t.jsonl", '{"id": 1, "inputs": "Capital?", "expected_output": "Paris"}\n'),
+        ("t.jsonl", '{"id": 1, "question": "Capital?", "truth": "Paris"}\n'),
+        ("t.jsonl", '{"id": 1, "question": "Capital?", "expectedAnswer": "Paris"}\n'),
+        ("t.json", '{"name": "n", "cases": [{"id": 1, "question": "Capital?", "answer": "Paris"}]}'),
+        ("t.yaml", "questions: [{id: 1, question: 'Capital?', expected: Paris}]\n"),
+        ("t.json", '{"notes": [], "tests": [{"id": 1, "input": "Capital?", "expected": "Paris"}]}'),
         ("t.jsonl", '{"question_id": 1, "turns": ["Capital?"], "reference": ["Paris"]}\n'),
         ("t.jsonl", '{"question_id": 1, "turns": [{"content": "Capital?"}], "reference": ["Paris"]}\n'),
         ("t.json", '{"examples": [{"id": 1, "input": "Capital?", "target": "Paris"}]}'),
@@ -123,6 +132,20 @@ def test_an_expected_output_alone_is_an_answer_in_json_as_it_is_in_a_table(endin
 def test_what_marks_an_item_of_evals_json(path: str, more: dict[str, object]) -> None:
     row = {"prompt": "Capital?", "expected_output": "Names the capital.", **more}
     assert detect(path, json.dumps([row]).encode()) == "evals-json"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"prompts": [{"id": "a", "prompt": "Capital?"}]},  # the id was asked
+        {"tests": [{"name": "a", "prompt": "Capital?", "evaluators": [{"type": "regex", "pattern": "Paris"}]}]},
+        {"test_cases": [{"id": "a", "url": "https://example.com", "expected_data": {"title": "Paris"}}]},
+    ],
+)
+def test_lists_of_a_name_that_other_tools_use_are_not_read_as_theirs(value: object) -> None:
+    assert detect("evals/t.json", json.dumps(value).encode()) == "native"
+    (problem,) = said(text("native", json.dumps(value), "evals/t.json"))
+    assert "it has no format of another tool that is known here" in problem
 
 
 def test_a_description_where_an_answer_is_compared_is_told() -> None:
