@@ -29,6 +29,10 @@ _NO_PROMPT = "several inputs of which none has the name of a prompt: write the p
 _NO_ANSWER = "a question without an answer cannot be graded"
 _CUT = "the server cut off some of its cells: take the data set's own file"
 _DESCRIBED = ("expected_output", "expectedOutput", "ground_truth")
+_FINAL = re.compile(r"\A.*\n#### ?([-+$]?[0-9][0-9.,]*%?)\Z", re.DOTALL)  # of openai/grade-school-math
+_WAY = "the way to an answer: what stands behind '####' is the answer"
+_TURNS = "a later turn of a conversation: only its first one is asked"
+_OF_A_TURN = "expected_tool_use"  # a test file of google/adk-python is one conversation, a row for every turn
 _LONGEST = 15  # words of an answer that may be compared; what is longer under such a name is often a description
 _LONG = (
     f"an answer of over {_LONGEST} words is compared as it is; for a description choose `judge`, or format evals-json"
@@ -38,6 +42,7 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("actual_output", "actualOutput", "response"), "what a system answered"),
         **dict.fromkeys(("retrieval_context", "retrievalContext", "retrieved_contexts"), "what a system looked up"),
         **dict.fromkeys(("tools_called", "expected_tools", "toolsCalled", "expectedTools"), AGENT),
+        _OF_A_TURN: AGENT,
         "turns": "later turns of a conversation: only its first one is asked",
     }
 )
@@ -48,6 +53,10 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     """The rows of one file."""
     report = Report(tree, path)
     nodes = _rows(report, data) if is_table(path) else [_open(node) for node in _listed(report, data)]
+    if any(_OF_A_TURN in node.item.value for node in nodes):
+        for later in nodes[1:]:
+            later.lose_item(_TURNS)
+        nodes = nodes[:1]
     return report.result([_task(node) for node in nodes])
 
 
@@ -99,7 +108,7 @@ def _task(node: Node) -> Task | None:
     asked = next((key for key in PROMPTS if there.get(key)), PROMPTS[0])
     answered = next((key for key in ANSWERS if there.get(key) not in (None, "", [])), ANSWERS[0])
     prompt = prompt_of(node, asked)
-    expected = tuple(t.strip() for t in answers_of(node, answered))
+    expected = tuple(_final(node, answered, t.strip()) for t in answers_of(node, answered))
     if lacks := _lacking(there, prompt, expected):
         node.lose_item(lacks)
         return None
@@ -118,6 +127,14 @@ def _task(node: Node) -> Task | None:
     )
     node.lose_rest(_REASONS)
     return make(node, draft, Checks())
+
+
+def _final(node: Node, key: str, text: str) -> str:
+    """An answer without the way that leads to it."""
+    found = _FINAL.match(text)
+    if found:
+        node.lose_part(key, _WAY)
+    return found[1] if found else text
 
 
 def _lacking(row: Mapping[str, object], prompt: str | None, expected: tuple[str, ...]) -> str | None:
