@@ -24,6 +24,7 @@ LISTS = (
 )
 _CHOICES = ("options", "choices")
 _LETTERS = ("A", "B", "C", "D", "E", "a", "b", "c", "d", "e")
+_LETTERED = re.compile(r"(?:option|choice|incorrect_answer|wrong_answer|distractor)_?[a-e1-9]", re.IGNORECASE)
 _NOT_ASKED = "its choices are not in its prompt: write them into it, or as `input`, `target` and `choices` (inspect)"
 _NO_PROMPT = "several inputs of which none has the name of a prompt: write the prompt out in a field `prompt`"
 _NO_ANSWER = "a question without an answer cannot be graded"
@@ -152,7 +153,7 @@ def _lacking(row: Mapping[str, object], prompt: str | None, expected: tuple[str,
 
 def _choices(row: Mapping[str, object]) -> list[str]:
     """What a row offers to choose from, in a field of its own or in a column for each letter."""
-    lettered = [row[key] for key in _LETTERS if key in row]
+    lettered = [row[key] for key in row if key in _LETTERS or _LETTERED.fullmatch(key)]
     listed: list[object] = lettered if len(lettered) > 1 else []
     for given in map(row.get, _CHOICES):
         if isinstance(given, list | dict):

@@ -17,10 +17,14 @@ PROMPTS = ("question", "prompt", "instruction", "input", "query", "user_input")
 ANSWERS = (
     *("expected", "ideal", "expected_answer", "expectedAnswer", "expected_output", "expectedOutput"),
     *("expected_response", "expectedResponse", "ground_truth", "groundTruth", "groundtruth", "gold_answer"),
-    *("reference_answer", "referenceAnswer", "ground_truth_answer", "truth", "answer", "answers", "target"),
+    *("reference_answer", "referenceAnswer", "ground_truth_answer", "truth", "correct_answer", "correctAnswer"),
+    *("ideal_answer", "ideal_response", "ideal_output", "answer", "answers", "target"),
     *("reference", "output", "completion"),
 )
-_RIGHT = ("outputs", "expectations", "reference_outputs", "expected", "expected_output", "expectedOutput", "output")
+_RIGHT = (
+    *("outputs", "expectations", "reference_outputs", "expected", "expected_output", "expectedOutput", "output"),
+    "target",
+)
 Row = Mapping[str, object]
 _SAID = ("text", "value", "aliases", "content")  # of an answer that is a mapping: SQuAD's, TriviaQA's, a message's
 _COLUMN = re.compile(r"(input|output)s?[_.](?!(?:tokens?|cost|length|format|type|id)$)(.+)")

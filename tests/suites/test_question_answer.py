@@ -179,3 +179,32 @@ def test_a_test_file_of_adk_is_one_conversation() -> None:
     result = text("qa", content, "simple.test.json")
     assert [(t.prompt, t.expected) for t in result.tasks] == [("Hi", ("Hello",))]
     assert [loss.reason for loss in result.losses] == ["a later turn of a conversation: only its first one is asked"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("option_a,option_b,answer", "Option A,Option B,Correct Answer", "Choice1,Choice2,answer", "A,B,answer"),
+        "Incorrect Answer 1,Incorrect Answer 2,Correct Answer",
+    ],
+)
+def test_a_question_is_not_asked_without_its_choices_in_whatever_columns(header: str) -> None:
+    """A letter was the answer to a question that showed none."""
+    result = text("qa", f"question,{header}\nWhich?,red,blue,B\n", "t.csv")
+    assert result.tasks == ()
+    assert [loss.reason.partition(":")[0] for loss in result.losses] == ["its choices are not in its prompt"]
+    (task,) = text("qa", f"question,{header}\nWhich of red and blue?,red,blue,B\n", "t.csv").tasks
+    assert task.expected == ("B",)
+
+
+@pytest.mark.parametrize("name", ["Correct Answer", "Ideal Response", "ideal_output"])
+def test_more_names_of_what_is_right(name: str) -> None:
+    (task,) = text("qa", f"Question,{name}\nCapital?,Paris\n", "t.csv").tasks
+    assert task.expected == ("Paris",)
+
+
+def test_an_answer_that_is_no_text_says_what_it_is() -> None:
+    content = json.dumps({"question": "Open?", "answer": True}) + "\n"
+    assert said(text("qa", content, "t.jsonl")) == [
+        "t.jsonl:1: 'answer' must be a text or a list of texts, not true or false"
+    ]

@@ -74,6 +74,7 @@ def test_sides_as_langsmith_has_them() -> None:
         ("t.jsonl", '{"id": 1, "input": "Capital?", "expectedOutput": "Paris"}\n'),
         ("t.jsonl", '{"id": 1, "input": {"q": "Capital?"}, "expectedOutput": {"a": "Paris"}}\n'),
         ("t.jsonl", '{"id": 1, "input": {"q": "Capital?"}, "expected": "Paris"}\n'),
+        ("t.jsonl", '{"id": 1, "inputs": {"q": "Capital?"}, "target": {"output": "Paris"}}\n'),
         ("t.jsonl", '{"id": 1, "input": {"q": "Capital?"}, "output": {"answer": "Paris"}}\n'),
         ("t.jsonl", '{"id": 1, "inputs": "Capital?", "expected_output": "Paris"}\n'),
         ("t.jsonl", '{"id": 1, "question": "Capital?", "truth": "Paris"}\n'),
