@@ -135,7 +135,9 @@ def _is_described(value: dict[str, Any]) -> bool:
 
 def _is_worded(value: dict[str, Any]) -> bool:
     """Whether it has criteria in words, under a name that other things have, too, and nothing of a native task."""
-    return any(is_texts(value.get(key)) for key in ("expect", *WORDED)) and not _any(value, *_NATIVE_GRADED)
+    return any(is_texts(value.get(key)) for key in ("expect", "expected_behaviors", *WORDED)) and not _any(
+        value, *_NATIVE_GRADED
+    )
 
 
 def _is_promptfoo(value: dict[str, Any]) -> bool:
@@ -191,7 +193,7 @@ def _mapping(value: dict[str, Any]) -> str:
 
 _ASKED = ("prompt", "input", "question", "query")
 _CRITERIA = ("assertions", "expectations", "expected_behavior")
-_OF_EVALS = ("files", "eval_name", "should_trigger", "expected_skill", "expect", *WORDED)
+_OF_EVALS = ("files", "eval_name", "should_trigger", "expected_skill", "expect", "expected_behaviors", *WORDED)
 _OF_A_TEST = ("vars", "assert", "path", "options", "threshold", "provider", "providerOutput", "metadata")
 _DECIMAL_LABS = {
     *("name", "description", "prompt", "expectations", "setup", "should_trigger", "tags", "max_turns", "timeout"),

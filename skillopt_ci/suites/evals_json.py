@@ -29,6 +29,7 @@ from skillopt_ci.suites.making import (
     split_named,
 )
 
+ABOUT = "words about a file, which an agent is not shown"
 SEVERAL = "which of several skills it expects, none of which has the name of this one"
 PROMPT = ("prompt", "input", "question", "query")
 LISTS = ("evals", "test_cases", "cases")
@@ -60,6 +61,8 @@ _NOTES = ("name", "eval_name", "title", "description", "category", "difficulty",
 WORDS = ("text", "description", "assertion", "expectation", "criterion", "check", "name")
 TEXT = "content_contains"
 PATTERNS = ("content", "content_regex", "must_not")
+MARKS = re.compile(r"[\\.^$*+?()\[\]{}|]")
+UNCLEAR = "a text, or a pattern as its name says: write it as 'value', or with the type 'content_regex'"
 WORKSPACE = re.compile(
     r"\bfiles?\b.{0,80}\b(?:exists?|created|written|saved)\b|\b(?:ran|executed|modif(?:y|ied)|overwr(?:ite|ote))\b"
     r"|\bcommit(?:s|ted)?\b|\bbranch\b|\bpull request\b|\bpushed\b|\bwr(?:ite|iting|ites|itten|ote) .{0,40}\bfiles?\b",
@@ -122,7 +125,7 @@ def _task(node: Node, skill: str | None, own: frozenset[str] | None) -> Task | N
     draft = Draft(
         id=node.name,
         prompt=node.prompt(key) if key else "",
-        files=attach(node, "files", node.some_texts("files"), skill_roots(node, skill)),
+        files=attach(node, "files", _files(node), skill_roots(node, skill)),
         split=split_named(node),
         should_trigger=_trigger(node, own),
         tags=node.some_texts("tags"),
@@ -135,6 +138,24 @@ def _task(node: Node, skill: str | None, own: frozenset[str] | None) -> Task | N
 def is_texts(value: object) -> bool:
     """Whether a value is a list of texts that is not empty."""
     return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _files(node: Node) -> tuple[str, ...]:
+    """The paths of its files, some with words about each."""
+    listed = node.item.value.get("files")
+    if not isinstance(listed, list) or not any(isinstance(one, dict) for one in listed):
+        return node.some_texts("files")
+    paths: list[str] = []
+    for one in node.entries("files", also=(str,)):
+        if not isinstance(one, Node):
+            paths.append(str(one))
+            continue
+        if path := one.text("path"):
+            paths.append(path)
+        else:
+            one.wrong("a file without a 'path'")
+        one.lose_rest({"purpose": ABOUT, "description": ABOUT})
+    return tuple(paths)
 
 
 def _samples(node: Node) -> dict[str, object] | None:
@@ -182,10 +203,14 @@ def _assertion(node: Node, checks: Checks) -> None:
     node.get("id")
     words = [t for t in map(node.get, WORDS) if isinstance(t, str) and t.strip()]
     if isinstance(wanted, str) and wanted.strip() and kind in (TEXT, *PATTERNS):
-        if kind == TEXT:
+        if kind == TEXT and key == "pattern" and MARKS.search(wanted):
+            checks.lose(node, UNCLEAR)
+        elif kind == TEXT:
             checks.contains([wanted], ignore_case=True)
         elif not checks.pattern(wanted, "ere", flags="i", negate=kind == "must_not"):
             checks.lose(node, NO_PATTERN)
+    elif kind in (TEXT, *PATTERNS) and node.present(("path", "file")):
+        checks.lose(node, AGENT)
     elif words and wanted is None and kind not in AGENT_KINDS:
         checks.criteria.append(words[0])
     else:

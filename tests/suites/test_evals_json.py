@@ -235,7 +235,30 @@ def test_which_of_several_skills_is_meant_is_lost_where_none_has_the_name_of_thi
     assert lost(result) == [(1, "b", "expected_skill"), (1, "c", "expected_skill")]
 
 
-@pytest.mark.parametrize("key", ["expect", "checks", "criteria", "assertions"])
+def test_a_text_that_is_called_a_pattern_is_not_looked_for_as_it_stands() -> None:
+    """No answer says "a|b": the check failed for every one."""
+    typed = [{"type": "content_contains", "pattern": text} for text in ("plain words", "unclear|illegible")]
+    result = one({"assertions": [*typed, {"type": "content_contains", "value": "a|b"}]})
+    assert rules(result.tasks[0]) == [("contains", "plain words", True), ("contains", "a|b", True)]
+    assert [loss.reason.partition(",")[0] for loss in result.losses] == ["a text"]
+
+
+def test_what_a_file_must_contain_is_not_asked_of_the_answer() -> None:
+    typed = {"name": "Has a gateway", "type": "content_contains", "path": "docs/arch.md", "contains": "gateway"}
+    result = one({"expectations": None, "assertions": [typed, "Is short"]})
+    assert graders(result.tasks[0]) == {"judge": {"rubric": "Is short"}}
+    assert [loss.reason for loss in result.losses] == ["needs an agent harness with a workspace"]
+
+
+def test_files_may_come_with_words_about_them() -> None:
+    files = [{"path": "files/x.txt", "purpose": "the order"}, "y.txt"]
+    result = one({"files": files}, {"skills/a/evals/files/x.txt": b"x", "skills/a/evals/y.txt": b"y"})
+    assert [f.name for f in result.tasks[0].files] == ["x.txt", "y.txt"]
+    assert [loss.field for loss in result.losses] == ["files[0].purpose"]
+    assert "a file without a 'path'" in str(said(one({"files": [{"name": "x"}]})))
+
+
+@pytest.mark.parametrize("key", ["expect", "checks", "criteria", "assertions", "expected_behaviors"])
 def test_criteria_in_words_under_the_names_that_people_give_them(key: str) -> None:
     """A list of cases was read as decimal-labs', which has no such field: every criterion and every id was lost."""
     case: dict[str, object] = {"id": "one", "prompt": "Fix it", key: ["Names the cause", "Is short"]}
