@@ -62,6 +62,7 @@ WORDS = ("text", "description", "assertion", "expectation", "criterion", "check"
 TEXT = "content_contains"
 PATTERNS = ("content", "content_regex", "must_not")
 MARKS = re.compile(r"[\\.^$*+?()\[\]{}|]")
+TURNED = re.compile(r"(?:^|[_-])(?:not|no|never|absent|excludes?|forbid\w*|avoid\w*)(?![a-z])", re.IGNORECASE)
 UNCLEAR = "a text, or a pattern as its name says: write it as 'value', or with the type 'content_regex'"
 WORKSPACE = re.compile(
     r"\bfiles?\b.{0,80}\b(?:exists?|created|written|saved)\b|\b(?:ran|executed|modif(?:y|ied)|overwr(?:ite|ote))\b"
@@ -201,8 +202,11 @@ def _assertion(node: Node, checks: Checks) -> None:
     key = next(iter(node.present(("pattern", "value"))), None)
     wanted = node.get(key) if key else None
     node.get("id")
-    words = [t for t in map(node.get, WORDS) if isinstance(t, str) and t.strip()]
+    node.get("name")
+    said = next((w for w in WORDS if isinstance(t := node.item.value.get(w), str) and t.strip()), None)
     if isinstance(wanted, str) and wanted.strip() and kind in (TEXT, *PATTERNS):
+        for label in WORDS:
+            node.get(label)
         if kind == TEXT and key == "pattern" and MARKS.search(wanted):
             checks.lose(node, UNCLEAR)
         elif kind == TEXT:
@@ -211,8 +215,10 @@ def _assertion(node: Node, checks: Checks) -> None:
             checks.lose(node, NO_PATTERN)
     elif kind in (TEXT, *PATTERNS) and node.present(("path", "file")):
         checks.lose(node, AGENT)
-    elif words and wanted is None and kind not in AGENT_KINDS:
-        checks.criteria.append(words[0])
+    elif TURNED.search(kind) and wanted is None:
+        checks.lose(node, "its type turns its words round, or does not: nobody can tell")
+    elif said and wanted is None and kind not in AGENT_KINDS:
+        checks.criteria.append(node.text(said))
     else:
         checks.lose(node, AGENT if kind in AGENT_KINDS else f"the assertion type {kind[:60]!r} has no grader here")
     node.lose_rest(_REASONS)

@@ -250,6 +250,26 @@ def test_what_a_file_must_contain_is_not_asked_of_the_answer() -> None:
     assert [loss.reason for loss in result.losses] == ["needs an agent harness with a workspace"]
 
 
+@pytest.mark.parametrize("kind", ["must_not", "not_contains", "not-contains", "content_not_contains", "forbidden"])
+def test_a_criterion_that_its_type_turns_round_is_no_criterion(kind: str) -> None:
+    """What must not be said became what the answer had to say."""
+    result = one({"assertions": [{"type": kind, "text": "An apology"}]})
+    assert graders(result.tasks[0]) == {"judge": {"rubric": "Says x"}}
+    assert [loss.field for loss in result.losses] == ["assertions[0]"]
+
+
+@pytest.mark.parametrize("kind", ["", "quality", "notes", "north"])
+def test_other_types_leave_their_words_as_they_are(kind: str) -> None:
+    result = one({"expectations": None, "assertions": [{"type": kind, "text": "An apology"}]})
+    assert (graders(result.tasks[0]), result.losses) == ({"judge": {"rubric": "An apology"}}, ())
+
+
+def test_a_second_check_in_an_assertion_is_told() -> None:
+    result = one({"expectations": None, "assertions": [{"name": "a", "text": "It plays", "check": "ffprobe out.mp4"}]})
+    assert graders(result.tasks[0]) == {"judge": {"rubric": "It plays"}}
+    assert [loss.field for loss in result.losses] == ["assertions[0].check"]
+
+
 def test_files_may_come_with_words_about_them() -> None:
     files = [{"path": "files/x.txt", "purpose": "the order"}, "y.txt"]
     result = one({"files": files}, {"skills/a/evals/files/x.txt": b"x", "skills/a/evals/y.txt": b"y"})
