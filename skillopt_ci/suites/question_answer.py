@@ -87,9 +87,11 @@ def _listed(report: Report, data: bytes) -> Iterator[Node]:
             continue
         found = node.nodes(key)
         yield from (one.as_item() for one in found)
-        total = node.get("num_rows_total")
-        if isinstance(total, int) and total > len(found):
-            node.lose_part("num_rows_total", f"of {total} rows the file holds {len(found)}")
+        about = node.item.value.get("meta")  # of Langfuse's pages
+        pages = ("meta", about.get("totalItems")) if isinstance(about, dict) else ("", None)
+        for name, total in (("num_rows_total", node.get("num_rows_total")), pages):
+            if isinstance(total, int) and total > len(found):
+                node.lose_part(name, f"of {total} rows the file holds {len(found)}")
         for known in _ABOUT_ROWS:
             node.get(known)
         node.lose_rest(_REASONS)

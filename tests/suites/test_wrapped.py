@@ -179,3 +179,10 @@ def test_a_row_that_asks_something_itself_is_not_unwrapped(more: dict[str, objec
     row = json.dumps({"prompt": "Capital?", "expected": "Paris", **more})
     assert detect("t.jsonl", row.encode()) == "native"
     assert "unknown field" in str(said(reader("native")(MemoryTree({}), "t.jsonl", row.encode())))
+
+
+def test_a_page_of_a_data_set_says_that_it_is_not_the_whole() -> None:
+    page = {"data": [{"id": "a", "input": "Hi?", "expectedOutput": "Hello"}], "meta": {"page": 1, "totalItems": 200}}
+    result = text("qa", json.dumps(page), "t.json")
+    assert [(t.id, t.expected) for t in result.tasks] == [("a", ("Hello",))]
+    assert "of 200 rows the file holds 1" in [loss.reason for loss in result.losses]
