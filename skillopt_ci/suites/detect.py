@@ -234,7 +234,9 @@ _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "databricks": lambda v: _any(_first(v, "test_cases"), "inputs", "expectations"),
     "coder-eval": lambda v: _has(v, "initial_prompt") or _has(v, "task_id", "success_criteria"),
     "upskill": lambda v: any(
-        _has(one, "input", "expected") and isinstance(one["expected"], dict | None)
+        _has(one, "input", "expected")
+        and not isinstance(one["input"], dict)
+        and isinstance(one["expected"], dict | None)
         for one in (_first(v, "tests"), _first(v, "cases"))
     ),
     "fastxyz": lambda v: _has(_first(v, "cases"), "task") and _has(_first(_first(v, "cases"), "graders"), "command"),

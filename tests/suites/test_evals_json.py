@@ -332,6 +332,9 @@ def test_one_evaluation_a_file_as_the_authoring_guide_of_skills_has_it() -> None
         ({"cases": [{"id": 1, "question": "q", "forbids": ["x"]}]}, "native"),
         ({"cases": [{"name": "a", "prompt": "p", "validators": [{"cmd": "x"}], "more": 1}]}, "decimal-labs"),
         ({"cases": [{"name": "a", "prompt": "p"}]}, "decimal-labs"),
+        ({"cases": [{"input": "q", "expected": {"contains": ["a"]}}]}, "upskill"),
+        ({"cases": [{"input": "q", "expected": "a"}]}, "qa"),
+        ({"cases": [{"input": {"q": "q"}, "expected": {"a": "a"}}]}, "qa"),
     ],
 )
 def test_whose_cases_they_are(value: object, expected: str) -> None:
