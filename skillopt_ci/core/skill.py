@@ -28,6 +28,7 @@ _MISTAKES: Mapping[str, str] = {  # words of the parser, what to do
     "expected alphabetic or numeric character": "quote a text that begins with '*' or '&'",
     "sequence entries are not allowed": "quote a text that begins with '-'",
     "but found '<scalar>'": "quote the whole of a text that begins with '[' or a quotation mark, or check the indent",
+    "but found '-'": "indent every '-' of a list alike, or write a text of several lines below '|'",
     "'\\t'": "indent with spaces, not with tabs",
     "cannot start any token": "quote a text that begins with '@', '`' or '%'",
 }
@@ -116,7 +117,7 @@ def split_text(text: str) -> tuple[str, str]:
         return "", text
     closed = _CLOSE.search(text, opened.end())
     if not closed:
-        raise ValueError("the frontmatter is opened with '---' and never closed")
+        raise ValueError("the frontmatter is opened with '---' and never closed; end it with a line '---'")
     return text[: closed.end()], text[closed.end() :]
 
 

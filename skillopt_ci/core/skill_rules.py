@@ -92,8 +92,12 @@ def _fields(frontmatter: str) -> _Fields:
         root = yaml.compose(inner, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         raise _FrontmatterError(f"not valid YAML: {yaml_words(error)}", error.problem_mark) from error
-    except yaml.YAMLError as error:
-        raise _FrontmatterError("not valid YAML: it has a control character", None) from error
+    except yaml.reader.ReaderError as error:
+        before = inner[: error.position]
+        line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
+        mark = yaml.Mark("", error.position, line, column, None, 0)
+        words = f"not valid YAML: the control character U+{ord(inner[error.position]):04X}; delete it"
+        raise _FrontmatterError(words, mark) from error
     if root is None:
         return {}
     if not isinstance(root, yaml.MappingNode):

@@ -9,6 +9,7 @@ from typing import Any
 
 from skillopt_ci.suites.base import decode
 from skillopt_ci.suites.document import parse_document
+from skillopt_ci.suites.evals_json import WORDED, is_texts
 from skillopt_ci.suites.question_answer import LISTS
 from skillopt_ci.suites.skillopt_splits import split_of
 from skillopt_ci.suites.source import JsonError, decode_at, skip_space
@@ -28,7 +29,8 @@ _NAMES: Mapping[str, str] = {
     "split_manifest.json": PART,
 }
 # What only a native task has: of its own fields none is dropped because another one has an unknown name.
-_NATIVE_ALONE = ("expected", "answers", "graders", "golden", "setup", "should_trigger")
+_NATIVE_GRADED = ("expected", "answers", "graders", "golden", "setup")
+_NATIVE_ALONE = (*_NATIVE_GRADED, "should_trigger")
 
 
 def detect(path: str, data: bytes) -> str:
@@ -128,7 +130,34 @@ def _first(value: Mapping[str, Any], key: str) -> Any:
 
 def _is_described(value: dict[str, Any]) -> bool:
     """Whether it may be an item of evals.json: a prompt and criteria, or a description of a good answer."""
-    return _any(value, *_CRITERIA, "expected_output", "ground_truth") and _any(value, *_ASKED)
+    return _any(value, *_ASKED) and (_any(value, *_CRITERIA, "expected_output", "ground_truth") or _is_worded(value))
+
+
+def _is_worded(value: dict[str, Any]) -> bool:
+    """Whether it has criteria in words, under a name that other things have, too, and nothing of a native task."""
+    return any(is_texts(value.get(key)) for key in ("expect", "expected_behaviors", *WORDED)) and not _any(
+        value, *_NATIVE_GRADED
+    )
+
+
+def _is_promptfoo(value: dict[str, Any]) -> bool:
+    """Whether prompts and tests are as promptfoo has them; other tools have lists of these names, too."""
+    if "providers" in value or "prompts" in value:
+        return "providers" in value or not _any(_first(value, "prompts"), *PROMPTS)
+    test = _first(value, "tests")
+    return "tests" in value and (not test or not isinstance(test, dict) or _any(test, *_OF_A_TEST))
+
+
+def _is_evaluation(case: Any, *asked: str) -> bool:
+    """Whether an element of a list may be an item of evals.json, and is neither another tool's nor just an answer."""
+    if _is_decimal_labs(case):
+        return False
+    return _is_described(case) if _is_row({"row": case}) else _any(case, *asked) or _is_described(case)
+
+
+def _is_decimal_labs(case: Any) -> bool:
+    """Whether a case has nothing but what decimal-labs' cases have, or what only they have."""
+    return _has(case, "prompt") and ("validators" in case or case.keys() <= _DECIMAL_LABS)
 
 
 def _is_row(value: dict[str, Any]) -> bool:
@@ -164,7 +193,11 @@ def _mapping(value: dict[str, Any]) -> str:
 
 _ASKED = ("prompt", "input", "question", "query")
 _CRITERIA = ("assertions", "expectations", "expected_behavior")
-_OF_EVALS = ("files", "eval_name", "should_trigger", "expected_skill")
+_OF_EVALS = ("files", "eval_name", "should_trigger", "expected_skill", "expect", "expected_behaviors", *WORDED)
+_OF_A_TEST = ("vars", "assert", "path", "options", "threshold", "provider", "providerOutput", "metadata")
+_DECIMAL_LABS = {
+    *("name", "description", "prompt", "expectations", "setup", "should_trigger", "tags", "max_turns", "timeout"),
+}
 _LISTS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "triggers": lambda v: _has(v, "query", "should_trigger"),
     "skillopt-sleep": lambda v: _has(v, "id", "intent"),
@@ -192,24 +225,29 @@ _MAPPINGS: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "adewale": lambda v: "cases" in v and _any(v, "variants", "skill_paths", "ablations", "split_policy"),
     "evals-json": lambda v: (
         "evals" in v
-        or _any(_first(v, "test_cases"), "prompt", "input", "question", "query")
-        or (_has(_first(v, "cases"), "question") and _is_described(_first(v, "cases")))
+        or _is_evaluation(_first(v, "test_cases"), *_ASKED)
+        or _is_evaluation(_first(v, "cases"), "prompt")
         or (_is_described(v) and any(isinstance(v.get(key), str) for key in ("prompt", "question", "query")))
     ),
     "vally": lambda v: _any(v, "stimuli", "scenarios") and "prompts" not in v,
     "prompt-yml": lambda v: "messages" in v and _any(v, "testData", "evaluators", "model"),
-    "databricks": lambda v: "test_cases" in v,
+    "databricks": lambda v: _any(_first(v, "test_cases"), "inputs", "expectations"),
     "coder-eval": lambda v: _has(v, "initial_prompt") or _has(v, "task_id", "success_criteria"),
-    "upskill": lambda v: _has(_first(v, "tests"), "input", "expected") or _has(_first(v, "cases"), "input", "expected"),
+    "upskill": lambda v: any(
+        _has(one, "input", "expected")
+        and not isinstance(one["input"], dict)
+        and isinstance(one["expected"], dict | None)
+        for one in (_first(v, "tests"), _first(v, "cases"))
+    ),
     "fastxyz": lambda v: _has(_first(v, "cases"), "task") and _has(_first(_first(v, "cases"), "graders"), "command"),
     "skill-up": lambda v: (
         _has(v.get("cases"), "files")
         or (_any(v.get("input"), "prompt", "turns") and _any(v, "judge", "judges", "expect"))
     ),
     "skill-lens": lambda v: _has(_first(v, "cases"), "task"),
-    "decimal-labs": lambda v: _has(_first(v, "cases"), "prompt"),
+    "decimal-labs": lambda v: _is_decimal_labs(_first(v, "cases")),
     "skillgrade": lambda v: _has(_first(v, "tasks"), "instruction"),
-    "promptfoo": lambda v: _any(v, "prompts", "tests") or _has(v, "providers"),
+    "promptfoo": _is_promptfoo,
     "waza": lambda v: _any(v, "tasks", "tasks_from") or (_has(v, "inputs") and "judges" not in v),
     "qa": lambda v: any(_has(first, "row") or _is_row({"row": first}) for first in (_first(v, k) for k in LISTS)),
 }

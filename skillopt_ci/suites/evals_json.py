@@ -29,10 +29,15 @@ from skillopt_ci.suites.making import (
     split_named,
 )
 
+ABOUT = "words about a file, which an agent is not shown"
+SEVERAL = "which of several skills it expects, none of which has the name of this one"
 PROMPT = ("prompt", "input", "question", "query")
 LISTS = ("evals", "test_cases", "cases")
 CRITERIA = ("expectations", "expected_behavior", "expected_behaviors", "expect")
+WORDED = ("checks", "criteria")
+"""Criteria where they are a list of texts: these names have other meanings, too."""
 DESCRIBED = ("expected_output", "ground_truth")
+RESULT = "expected_result"  # of mclenhard/mcp-evals, a text
 _REASONS = MappingProxyType(
     {
         "force_skill_invocation": "an agent harness decides how a skill is invoked; direct chat always gives it",
@@ -56,6 +61,9 @@ _NOTES = ("name", "eval_name", "title", "description", "category", "difficulty",
 WORDS = ("text", "description", "assertion", "expectation", "criterion", "check", "name")
 TEXT = "content_contains"
 PATTERNS = ("content", "content_regex", "must_not")
+MARKS = re.compile(r"[\\.^$*+?()\[\]{}|]")
+TURNED = re.compile(r"(?:^|[_-])(?:not|no|never|absent|excludes?|forbid\w*|avoid\w*)(?![a-z])", re.IGNORECASE)
+UNCLEAR = "a text, or a pattern as its name says: write it as 'value', or with the type 'content_regex'"
 WORKSPACE = re.compile(
     r"\bfiles?\b.{0,80}\b(?:exists?|created|written|saved)\b|\b(?:ran|executed|modif(?:y|ied)|overwr(?:ite|ote))\b"
     r"|\bcommit(?:s|ted)?\b|\bbranch\b|\bpull request\b|\bpushed\b|\bwr(?:ite|iting|ites|itten|ote) .{0,40}\bfiles?\b",
@@ -83,23 +91,29 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     return report.result([_task(node, skill, own) for node, skill in items])
 
 
-def _own_names(items: Sequence[tuple[Node, str | None]]) -> frozenset[str]:
-    """The names of the skill itself; none when no `expected_skill` has one, as then they all may be an older one."""
+def _own_names(items: Sequence[tuple[Node, str | None]]) -> frozenset[str] | None:
+    """The names that an `expected_skill` may have for the skill itself; None when several are named and none is its.
+
+    A single name that is not the skill's may be an older one of it.
+    """
     names: set[str] = set()
     for node, skill in items[:1]:
         names = {skill or "", *map(posixpath.basename, skill_roots(node, skill)[1:])} - {""}
-    found = (node.item.value.get("expected_skill") for node, _ in items)
-    return frozenset(names) if any(isinstance(one, str) and one in names for one in found) else frozenset()
+    found = {one for node, _ in items if isinstance(one := node.item.value.get("expected_skill"), str) and one}
+    if found & names or len(found) < 2:
+        return frozenset(names if found & names else found)
+    return None
 
 
-def _task(node: Node, skill: str | None, own: frozenset[str]) -> Task | None:
+def _task(node: Node, skill: str | None, own: frozenset[str] | None) -> Task | None:
     key = node.one_of(PROMPT)
     identity = next(iter(node.present(("id", "eval_name", "name"))), None)
     given = node.get(identity) if identity else None
     node.name = clean_id(str(given)) if isinstance(given, str | int) else ""
     checks = Checks()
-    checks.context = "\n".join(t for k in DESCRIBED for t in node.some_texts(k))
-    for name in (*CRITERIA, "assertions"):
+    described_in = (*DESCRIBED, *([RESULT] if isinstance(node.item.value.get(RESULT), str) else []))
+    checks.context = "\n".join(t for k in described_in for t in node.some_texts(k))
+    for name in (*CRITERIA, *(key for key in WORDED if is_texts(node.item.value.get(key))), "assertions"):
         _criteria(node, name, checks)
     notes = {n: node.get(n) for n in _NOTES if n != identity and node.item.value.get(n) is not None}
     if checks.context and not checks.criteria:
@@ -112,7 +126,7 @@ def _task(node: Node, skill: str | None, own: frozenset[str]) -> Task | None:
     draft = Draft(
         id=node.name,
         prompt=node.prompt(key) if key else "",
-        files=attach(node, "files", node.some_texts("files"), skill_roots(node, skill)),
+        files=attach(node, "files", _files(node), skill_roots(node, skill)),
         split=split_named(node),
         should_trigger=_trigger(node, own),
         tags=node.some_texts("tags"),
@@ -120,6 +134,29 @@ def _task(node: Node, skill: str | None, own: frozenset[str]) -> Task | None:
     )
     node.lose_rest(_REASONS)
     return make(node, draft, checks)
+
+
+def is_texts(value: object) -> bool:
+    """Whether a value is a list of texts that is not empty."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _files(node: Node) -> tuple[str, ...]:
+    """The paths of its files, some with words about each."""
+    listed = node.item.value.get("files")
+    if not isinstance(listed, list) or not any(isinstance(one, dict) for one in listed):
+        return node.some_texts("files")
+    paths: list[str] = []
+    for one in node.entries("files", also=(str,)):
+        if not isinstance(one, Node):
+            paths.append(str(one))
+            continue
+        if path := one.text("path"):
+            paths.append(path)
+        else:
+            one.wrong("a file without a 'path'")
+        one.lose_rest({"purpose": ABOUT, "description": ABOUT})
+    return tuple(paths)
 
 
 def _samples(node: Node) -> dict[str, object] | None:
@@ -146,12 +183,17 @@ def _criteria(node: Node, key: str, checks: Checks) -> None:
                 node.lose_part(key, WORKSPACE_LOST, number)
 
 
-def _trigger(node: Node, own: frozenset[str]) -> bool | None:
+def _trigger(node: Node, own: frozenset[str] | None) -> bool | None:
     """Whether the skill should trigger; NVIDIA says it with `expected_skill`: null or another skill for a negative."""
-    said, wanted = node.flag("should_trigger"), node.get("expected_skill")
-    if said is None and "expected_skill" in node.item.value:
-        return wanted in own if own and isinstance(wanted, str) else bool(wanted)
-    return said
+    said = node.flag("should_trigger")
+    if said is not None or "expected_skill" not in node.item.value:
+        node.get("expected_skill")
+        return said
+    wanted = node.get("expected_skill")
+    if own is None and wanted:
+        node.lose("expected_skill", SEVERAL)
+        return None
+    return wanted in own if own and isinstance(wanted, str) else bool(wanted)
 
 
 def _assertion(node: Node, checks: Checks) -> None:
@@ -160,14 +202,23 @@ def _assertion(node: Node, checks: Checks) -> None:
     key = next(iter(node.present(("pattern", "value"))), None)
     wanted = node.get(key) if key else None
     node.get("id")
-    words = [t for t in map(node.get, WORDS) if isinstance(t, str) and t.strip()]
+    node.get("name")
+    said = next((w for w in WORDS if isinstance(t := node.item.value.get(w), str) and t.strip()), None)
     if isinstance(wanted, str) and wanted.strip() and kind in (TEXT, *PATTERNS):
-        if kind == TEXT:
+        for label in WORDS:
+            node.get(label)
+        if kind == TEXT and key == "pattern" and MARKS.search(wanted):
+            checks.lose(node, UNCLEAR)
+        elif kind == TEXT:
             checks.contains([wanted], ignore_case=True)
         elif not checks.pattern(wanted, "ere", flags="i", negate=kind == "must_not"):
             checks.lose(node, NO_PATTERN)
-    elif words and wanted is None and kind not in AGENT_KINDS:
-        checks.criteria.append(words[0])
+    elif kind in (TEXT, *PATTERNS) and node.present(("path", "file")):
+        checks.lose(node, AGENT)
+    elif TURNED.search(kind) and wanted is None:
+        checks.lose(node, "its type turns its words round, or does not: nobody can tell")
+    elif said and wanted is None and kind not in AGENT_KINDS:
+        checks.criteria.append(node.text(said))
     else:
         checks.lose(node, AGENT if kind in AGENT_KINDS else f"the assertion type {kind[:60]!r} has no grader here")
     node.lose_rest(_REASONS)

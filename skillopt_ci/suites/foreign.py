@@ -184,7 +184,7 @@ class Node(Fields):
         listed = value if isinstance(value, list) else [] if value is None else [value]
         texts = [written(one) for one in listed]
         if None in texts:
-            self.wrong(f"'{key}' must be a text or a list of texts", key)
+            self.wrong(f"'{key}' must be a text or a list of texts, not {kind(listed[texts.index(None)])}", key)
             return ()
         return tuple(t for t in texts if t and t.strip())
 

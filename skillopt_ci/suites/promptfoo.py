@@ -27,6 +27,8 @@ from skillopt_ci.suites.weighing import Part, collect, threshold_of
 MOST_TASKS = 20_000  # of one file, in which prompts, tests and variables multiply
 SYSTEM = "a system prompt of its own; the skill takes its place"
 _CHAT = "a conversation of several turns"
+_EMPTY = "an empty prompt, which is no question for a model"
+_NO_PROMPTS = "no 'prompts', and no test has a variable 'prompt' or the same single one: write 'prompts' into the file"
 _FILE_REASONS = MappingProxyType(
     {
         **dict.fromkeys(("providers", "targets", "evaluateOptions", "env", "commandLineOptions"), MODELS),
@@ -82,7 +84,9 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
     for node in nodes:
         tests = list(_tests(node))
         answers = {name: _CHAT for test in tests if (name := _stored(test))}
-        suite = _Suite(node=node, prompts=_prompts(node), default=_default(node), ids={}, answers=answers)
+        default = _default(node)
+        prompts = _prompts(node) if node.present(("prompts",)) else _unsaid(node, default, tests)
+        suite = _Suite(node=node, prompts=prompts, default=default, ids={}, answers=answers)
         if not _add_tasks(tasks, suite, tests):
             return report.result([])
         for key in ("description", "tags", "$schema", "assertionTemplates"):
@@ -97,16 +101,35 @@ def read(tree: Tree, path: str, data: bytes, /) -> ReadResult:
 
 def _bare(report: Report, tests: Sequence[Node]) -> ReadResult:
     """A list of tests without the configuration that has their prompts; their only variable is then the prompt."""
-    names = {tuple(v) if isinstance(v := test.get("vars"), dict) else () for test in tests}
-    only = names.pop() if len(names) == 1 else ()
-    if len(only) != 1:
+    only = _only_variable(tests)
+    if only is None:
         advice = "name the promptfooconfig.yaml that uses it"
         report.wrong(f"a list of tests whose prompts are in another file; {advice}", line=tests[0].item.line)
         return report.result([])
-    tests[0].lose_part("vars", f"the prompts of its configuration: the variable '{only[0][:60]}' alone is the prompt")
-    suite = _Suite(node=tests[0], prompts=(f"{{{{{only[0]}}}}}",), default=None, ids={}, answers={})
+    tests[0].lose_part("vars", f"the prompts of its configuration: the variable '{only[:60]}' alone is the prompt")
+    suite = _Suite(node=tests[0], prompts=(f"{{{{{only}}}}}",), default=None, ids={}, answers={})
     tasks: list[Task | None] = []
     return report.result(tasks if _add_tasks(tasks, suite, tests) else [])
+
+
+def _only_variable(tests: Sequence[Node]) -> str | None:
+    """The variable that every test has, and no other."""
+    names = {tuple(v) if isinstance(v := test.item.value.get("vars"), dict) else () for test in tests}
+    only = names.pop() if len(names) == 1 else ()
+    return only[0] if len(only) == 1 else None
+
+
+def _unsaid(node: Node, default: Node | None, tests: Sequence[Node]) -> tuple[str, ...]:
+    """What a file without prompts asks: the variable `prompt`, else the one that its own endpoint is sent."""
+    given = [one.item.value.get("vars") for one in (*tests, *([default] if default else []))]
+    if not tests or any("prompt" in one if isinstance(one, dict) else one for one in given):
+        return ("{{prompt}}",)
+    only = None if default and default.present(("vars",)) else _only_variable(tests)
+    if only is None:
+        node.wrong(_NO_PROMPTS)
+        return ()
+    node.lose_part("tests", f"what the endpoint is sent: the variable '{only[:60]}' alone is the prompt")
+    return (f"{{{{{only}}}}}",)
 
 
 def _default(node: Node) -> Node | None:
@@ -145,10 +168,8 @@ def _tests(node: Node) -> Iterator[Node]:
 
 
 def _prompts(node: Node) -> tuple[str, ...]:
-    """The templates, from the file itself or from text files; without any, the variable `prompt` is the prompt."""
+    """The templates, from the file itself or from text files."""
     value = node.get("prompts")
-    if value is None:
-        return ("{{prompt}}",)
     made: list[str] = []
     if isinstance(value, dict) and not {"raw", "file", "id"} & value.keys():
         value = list(value)  # of prompts, or files of them, and their labels
@@ -229,8 +250,8 @@ def _tasks(suite: _Suite, node: Node, room: int) -> list[Task | None] | None:
         for template in suite.prompts:
             prompt = None if full is None else render(f"{prefix}{template}{suffix}", full)
             lacking = named.lacking(template, suite.answers)
-            if full is None or prompt is None or lacking:
-                node.lose_item(lacking or LOGIC)
+            if full is None or prompt is None or lacking or not prompt.strip():
+                node.lose_item(lacking or (LOGIC if full is None or prompt is None else _EMPTY))
                 made.append(None)
                 continue
             parts = tuple(part(_referenced(suite.node, one), full, changed=changed) for one in asserts)

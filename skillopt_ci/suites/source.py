@@ -16,6 +16,7 @@ from skillopt_ci.errors import Problem
 UNREVIEWED = "BOOTSTRAP_PENDING_REVIEW"
 MAX_DEPTH = 64
 MAX_PROBLEMS = 100
+FOREIGN = "; it has no format of another tool that is known here: write its rows as such a list"
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NONE: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
@@ -188,7 +189,8 @@ def _elements(text: str) -> Iterator[tuple[int, object]]:
     """The elements of a JSON list with their positions."""
     at = skip_space(text, 0)
     if text[at : at + 1] != "[":
-        raise JsonError("must be a list of tasks: [{...}, ...]", at)
+        unknown = FOREIGN if text[at : at + 1] == "{" else ""
+        raise JsonError(f"must be a list of tasks: [{{...}}, ...]{unknown}", at)
     at = skip_space(text, at + 1)
     while text[at : at + 1] != "]":
         value, end = decode_at(text, at)

@@ -108,6 +108,8 @@ def _task(node: Node, shared: list[Node]) -> Task | None:
         node.lose_item(LOGIC)
         return None
     notes = {k: v for k in ("name", "description") if (v := node.get(k)) is not None}
+    if not expected and checks.context:  # where no judge is shown it, it is for people
+        notes["expected"] = checks.context
     context = inputs.get("context")
     draft = Draft(
         id=node.name,

@@ -1,7 +1,8 @@
 """Rows as other tools wrap them, laid open: what is asked and what is right stand under names that `qa` knows.
 
 Sources: HuggingFace's datasets-server (`rows: [{row_idx, row, truncated_cells}]`); OpenAI's evals API (`{"item": {}}`);
-LangSmith (`inputs`, `outputs`; in tables `input_x`, `output_y`) and MLflow (`inputs`, `expectations`); MT-bench of
+LangSmith (`inputs`, `outputs`; in tables `input_x`, `output_y`) and MLflow (`inputs`, `expectations`); Langfuse,
+Braintrust and Phoenix (`input` with `expectedOutput`, `expected` or `output`, each a mapping or a text); MT-bench of
 lm-sys/FastChat, `llm_judge/data/mt_bench` (`turns`, `reference`). Answers with their places are SQuAD's.
 """
 
@@ -14,9 +15,15 @@ PROMPTS = ("question", "prompt", "instruction", "input", "query", "user_input")
 # The first one that says something. Beside a name that can only mean what is right, `answer` is what a system answered,
 # as in the tables of ragas.
 ANSWERS = (
-    *("expected", "ideal", "expected_answer", "expected_output", "expectedOutput", "expected_response", "ground_truth"),
-    *("gold_answer", "reference_answer", "ground_truth_answer", "answer", "answers", "target", "reference", "output"),
-    "completion",
+    *("expected", "ideal", "expected_answer", "expectedAnswer", "expected_output", "expectedOutput"),
+    *("expected_response", "expectedResponse", "ground_truth", "groundTruth", "groundtruth", "gold_answer"),
+    *("reference_answer", "referenceAnswer", "ground_truth_answer", "truth", "correct_answer", "correctAnswer"),
+    *("ideal_answer", "ideal_response", "ideal_output", "answer", "answers", "target"),
+    *("reference", "output", "completion"),
+)
+_RIGHT = (
+    *("outputs", "expectations", "reference_outputs", "expected", "expected_output", "expectedOutput", "output"),
+    "target",
 )
 Row = Mapping[str, object]
 _SAID = ("text", "value", "aliases", "content")  # of an answer that is a mapping: SQuAD's, TriviaQA's, a message's
@@ -25,19 +32,20 @@ _COLUMN = re.compile(r"(input|output)s?[_.](?!(?:tokens?|cost|length|format|type
 
 def unwrapped(row: Row) -> Row:
     """The row laid open, the very same where nothing is wrapped. Fields that nobody knows tell their place."""
-    if set(PROMPTS) & row.keys():
+    if any(key in row and not isinstance(row[key], dict) for key in PROMPTS):
         return row
     for key in ("row", "item"):
         if inner := _mapping(row, key):
             return {**{k: v for k, v in row.items() if k not in (key, "row_idx")}, **unwrapped(inner)}
-    if asked := _mapping(row, "inputs"):
-        right = next((key for key in ("outputs", "expectations", "reference_outputs") if _mapping(row, key)), "outputs")
-        rest = {key: value for key, value in row.items() if key not in ("inputs", right)}
-        return {
-            **rest,
-            **_named(asked, "inputs", PROMPTS, "prompt"),
-            **_named(_mapping(row, right), right, ANSWERS, "ideal"),
-        }
+    for side in ("inputs", "input"):
+        if asked := {side: said} if isinstance(said := row.get(side), str) else _mapping(row, side):
+            right = next((key for key in _RIGHT if _mapping(row, key)), "outputs")
+            rest = {key: value for key, value in row.items() if key not in (side, right)}
+            return {
+                **rest,
+                **_named(asked, side, PROMPTS, "prompt"),
+                **_named(_mapping(row, right), right, ANSWERS, "ideal"),
+            }
     if isinstance(turns := row.get("turns"), list) and turns:
         rest = {key: value for key, value in row.items() if key not in ("turns", "reference")}
         return {**rest, "prompt": _first(turns), "ideal": _first(row.get("reference")), "turns": turns[1:]}

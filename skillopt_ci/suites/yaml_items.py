@@ -9,7 +9,7 @@ from yaml.reader import Reader as YamlReader
 
 from skillopt_ci.core.skill import yaml_words
 from skillopt_ci.errors import Problem
-from skillopt_ci.suites.source import MAX_DEPTH, MAX_PROBLEMS, Item, kind, place_of, plain_scalar
+from skillopt_ci.suites.source import FOREIGN, MAX_DEPTH, MAX_PROBLEMS, Item, kind, place_of, plain_scalar
 
 Places = dict[tuple[str | int, ...], tuple[int, int]]
 """Line and column of values by their path: the key of a mapping, the beginning of a list's element."""
@@ -102,7 +102,8 @@ class _Builder:
         if isinstance(event, yaml.StreamEndEvent):
             return
         if not isinstance(event, yaml.SequenceStartEvent):
-            raise _YamlError(event, "must be a list of tasks: every task starts with '- '")
+            unknown = FOREIGN if isinstance(event, yaml.MappingStartEvent) else ""
+            raise _YamlError(event, f"must be a list of tasks: every task starts with '- '{unknown}")
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             self.places = {}
             value = self._value(event, 1, ())

@@ -28,7 +28,10 @@ def test_a_skill_within_the_rules_is_not_mentioned() -> None:
     ("text", "expected"),
     [
         (b"---\nname: a\n---\nab\xff", "SKILL.md:4:3: not valid UTF-8 (byte 0xff); save the file as UTF-8"),
-        ("---\nname: a\n", "SKILL.md:1:1: the frontmatter is opened with '---' and never closed"),
+        (
+            "---\nname: a\n---# A heading\n",
+            "SKILL.md:1:1: the frontmatter is opened with '---' and never closed; end it with a line '---'",
+        ),
         ("---\na: b\nc: d: e\n---\n", "SKILL.md:3:5: the frontmatter cannot be read: not valid YAML: mapping values"),
         (
             "---\na: b: c\n---\n",
@@ -65,7 +68,15 @@ def test_a_skill_within_the_rules_is_not_mentioned() -> None:
             "SKILL.md:2:14: the frontmatter cannot be read: not valid YAML: expected <block end>, but found "
             "'<scalar>'; quote the whole of a text that begins with '[' or a quotation mark, or check the indent",
         ),
-        ("---\na: \x01\n---\n", "SKILL.md:1:1: the frontmatter cannot be read: not valid YAML: it has a control"),
+        (
+            "---\na: b\nc: d\x01\n---\n",
+            "SKILL.md:3:5: the frontmatter cannot be read: not valid YAML: the control character U+0001; delete it",
+        ),
+        (
+            "---\na: Reads\n- invoices\n---\n",
+            "SKILL.md:3:1: the frontmatter cannot be read: not valid YAML: expected <block end>, but found '-'; indent "
+            "every '-' of a list alike, or write a text of several lines below '|'",
+        ),
         ("---\n- a\n---\n", "SKILL.md:2:1: the frontmatter cannot be read: it must be a mapping"),
         ("---\n? [a]\n: b\n---\n", "SKILL.md:2:3: the frontmatter cannot be read: a key must be a word"),
         ("---\na: 1\nb: 2\na: 3\n---\n", "SKILL.md:4:1: the frontmatter cannot be read: the key 'a' is there twice"),

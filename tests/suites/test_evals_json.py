@@ -205,6 +205,8 @@ def triggers(items: object, path: str = PATH) -> list[bool | None]:
         (["a", "other", None, ""], [True, False, False, False]),  # another skill is the right choice
         (["a-of-old", "a-of-old", None], [True, True, False]),  # no item has the skill's name: it may have another one
         (["a"], [True]),
+        (["b", "c", None], [None, None, False]),  # several skills, none of them this one: nobody can tell
+        (["a-of-old", "b", "b"], [None, None, None]),
     ],
 )
 def test_an_item_that_expects_another_skill_should_not_trigger_this_one(
@@ -227,6 +229,87 @@ def test_items_under_cases_with_questions_are_of_this_format() -> None:
     assert detect("eval.yaml", b"cases: [{name: a, prompt: p, expectations: [x]}]\n") == "decimal-labs"
 
 
+def test_which_of_several_skills_is_meant_is_lost_where_none_has_the_name_of_this_one() -> None:
+    items = [{"id": n, "prompt": "p", "expectations": ["x"], "expected_skill": n} for n in ("b", "c")]
+    result = text("evals-json", json.dumps(items), path=PATH)
+    assert lost(result) == [(1, "b", "expected_skill"), (1, "c", "expected_skill")]
+
+
+def test_a_text_that_is_called_a_pattern_is_not_looked_for_as_it_stands() -> None:
+    """No answer says "a|b": the check failed for every one."""
+    typed = [{"type": "content_contains", "pattern": text} for text in ("plain words", "unclear|illegible")]
+    result = one({"assertions": [*typed, {"type": "content_contains", "value": "a|b"}]})
+    assert rules(result.tasks[0]) == [("contains", "plain words", True), ("contains", "a|b", True)]
+    assert [loss.reason.partition(",")[0] for loss in result.losses] == ["a text"]
+
+
+def test_what_a_file_must_contain_is_not_asked_of_the_answer() -> None:
+    typed = {"name": "Has a gateway", "type": "content_contains", "path": "docs/arch.md", "contains": "gateway"}
+    result = one({"expectations": None, "assertions": [typed, "Is short"]})
+    assert graders(result.tasks[0]) == {"judge": {"rubric": "Is short"}}
+    assert [loss.reason for loss in result.losses] == ["needs an agent harness with a workspace"]
+
+
+@pytest.mark.parametrize("kind", ["must_not", "not_contains", "not-contains", "content_not_contains", "forbidden"])
+def test_a_criterion_that_its_type_turns_round_is_no_criterion(kind: str) -> None:
+    """What must not be said became what the answer had to say."""
+    result = one({"assertions": [{"type": kind, "text": "An apology"}]})
+    assert graders(result.tasks[0]) == {"judge": {"rubric": "Says x"}}
+    assert [loss.field for loss in result.losses] == ["assertions[0]"]
+
+
+@pytest.mark.parametrize("kind", ["", "quality", "notes", "north"])
+def test_other_types_leave_their_words_as_they_are(kind: str) -> None:
+    result = one({"expectations": None, "assertions": [{"type": kind, "text": "An apology"}]})
+    assert (graders(result.tasks[0]), result.losses) == ({"judge": {"rubric": "An apology"}}, ())
+
+
+def test_a_second_check_in_an_assertion_is_told() -> None:
+    result = one({"expectations": None, "assertions": [{"name": "a", "text": "It plays", "check": "ffprobe out.mp4"}]})
+    assert graders(result.tasks[0]) == {"judge": {"rubric": "It plays"}}
+    assert [loss.field for loss in result.losses] == ["assertions[0].check"]
+
+
+def test_files_may_come_with_words_about_them() -> None:
+    files = [{"path": "files/x.txt", "purpose": "the order"}, "y.txt"]
+    result = one({"files": files}, {"skills/a/evals/files/x.txt": b"x", "skills/a/evals/y.txt": b"y"})
+    assert [f.name for f in result.tasks[0].files] == ["x.txt", "y.txt"]
+    assert [loss.field for loss in result.losses] == ["files[0].purpose"]
+    assert "a file without a 'path'" in str(said(one({"files": [{"name": "x"}]})))
+
+
+@pytest.mark.parametrize("key", ["expect", "checks", "criteria", "assertions", "expected_behaviors"])
+def test_criteria_in_words_under_the_names_that_people_give_them(key: str) -> None:
+    """A list of cases was read as decimal-labs', which has no such field: every criterion and every id was lost."""
+    case: dict[str, object] = {"id": "one", "prompt": "Fix it", key: ["Names the cause", "Is short"]}
+    for value in ([case], {"version": 1, "cases": [case]}):
+        assert detect("evals/cases.json", json.dumps(value).encode()) == "evals-json"
+        result = text("evals-json", json.dumps(value), path="evals/cases.json")
+        assert (result.losses, [t.id for t in result.tasks]) == ((), ["one"])
+        assert graders(result.tasks[0]) == {"judge": {"rubric": ["Names the cause", "Is short"]}}
+
+
+@pytest.mark.parametrize("value", ["Paris", [], [1], {"equals": "Paris"}])
+def test_other_things_under_such_a_name_are_no_criteria(value: object) -> None:
+    row = {"prompt": "Capital?", "checks": value}
+    assert detect("t.json", json.dumps([row]).encode()) == "native"
+    result = text("evals-json", json.dumps({"cases": [row]}), path="t.json")
+    assert [(t.graders, loss.field) for t, loss in zip(result.tasks, result.losses, strict=False)] == (
+        [(None, "checks")] if value else []
+    )
+
+
+def test_what_only_a_native_task_has_is_no_item_of_evals_json() -> None:
+    row = {"prompt": "Capital?", "expected": "Paris", "checks": ["Is short"]}
+    assert detect("t.json", json.dumps([row]).encode()) == "native"
+
+
+def test_an_expected_result_describes_a_good_answer() -> None:
+    content = json.dumps({"evals": [{"name": "w", "prompt": "Weather?", "expected_result": "Names the city"}]})
+    (task,) = text("evals-json", content, path="evals.json").tasks
+    assert graders(task)["judge"]["rubric"] == "The answer does what this description says: Names the city"
+
+
 def test_one_evaluation_a_file_as_the_authoring_guide_of_skills_has_it() -> None:
     wanted = ["Reads it", "Says so"]
     value = {"skills": ["a"], "query": "Read it", "files": ["files/x.txt"], "expected_behavior": wanted}
@@ -237,3 +320,22 @@ def test_one_evaluation_a_file_as_the_authoring_guide_of_skills_has_it() -> None
     assert [(t.prompt, [f.name for f in t.files]) for t in result.tasks] == [("Read it", ["x.txt"])]
     assert graders(result.tasks[0]) == {"judge": {"rubric": wanted}}
     assert [loss.reason for loss in result.losses] == ["which skills an agent has is said in skillopt.yml"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"test_cases": [{"query": "q", "should_trigger": True}]}, "evals-json"),
+        ({"test_cases": [{"question": "q", "answer": "a"}]}, "qa"),  # the answer was lost
+        ({"test_cases": [{"question": "q", "expected_output": "a"}]}, "evals-json"),
+        ({"cases": [{"id": 1, "prompt": "p", "forbids": ["x"]}]}, "evals-json"),
+        ({"cases": [{"id": 1, "question": "q", "forbids": ["x"]}]}, "native"),
+        ({"cases": [{"name": "a", "prompt": "p", "validators": [{"cmd": "x"}], "more": 1}]}, "decimal-labs"),
+        ({"cases": [{"name": "a", "prompt": "p"}]}, "decimal-labs"),
+        ({"cases": [{"input": "q", "expected": {"contains": ["a"]}}]}, "upskill"),
+        ({"cases": [{"input": "q", "expected": "a"}]}, "qa"),
+        ({"cases": [{"input": {"q": "q"}, "expected": {"a": "a"}}]}, "qa"),
+    ],
+)
+def test_whose_cases_they_are(value: object, expected: str) -> None:
+    assert detect("evals/t.json", json.dumps(value).encode()) == expected

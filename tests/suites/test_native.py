@@ -209,7 +209,7 @@ def test_a_file_full_of_mistakes_is_cut() -> None:
     ("text", "expected"),
     [
         ("", ":1:1: must be a list of tasks"),
-        ('{"prompt": "a"}', ":1:1: must be a list of tasks"),
+        ('{"prompt": "a"}', ":1:1: must be a list of tasks: [{...}, ...]; it has no format of another tool"),
         ('[{"prompt": "a"}', ":1:17: not valid JSON: expected ',' or ']'"),
         ('[{"prompt": "a"},\n]', ":2:1: not valid JSON: a comma before the end of the list"),
         ('[{"prompt": "a"}\n{}]', ":2:1: not valid JSON: expected ',' or ']'"),

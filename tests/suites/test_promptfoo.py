@@ -442,3 +442,39 @@ def test_a_broken_table_of_prompts_has_its_line() -> None:
     files = {"p.csv": 'prompt,label\np,one\n"q","two" # three\n'}
     result = text("promptfoo", "prompts: p.csv\ntests: [{vars: {x: y}}]\n", **files)
     assert said(result) == ["p.csv:3: not a valid table: ',' expected after '\"'"]
+
+
+@pytest.mark.parametrize(
+    ("config", "asked"),
+    [
+        ("providers: [{id: https}]\ntests: [{vars: {query: Hi?}}, {vars: {query: Who?}}]\n", ["Hi?", "Who?"]),
+        ("providers: [x]\ntests: [{vars: {prompt: Hi?, tone: dry}}]\n", ["Hi?"]),
+        ("providers: [x]\ndefaultTest: {vars: {prompt: Hi?}}\ntests: [{vars: {tone: dry}}]\n", ["Hi?"]),
+    ],
+)
+def test_without_prompts_the_only_variable_is_asked(config: str, asked: list[str]) -> None:
+    """An endpoint of one's own takes a variable, and every such test was an error: a prompt is missing."""
+    result = text("promptfoo", config)
+    assert (said(result), [t.prompt for t in result.tasks]) == ([], asked)
+    told = [loss.field for loss in result.losses if "what the endpoint is sent" in loss.reason]
+    assert told == ([] if "prompt:" in config else ["tests"])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "description: see evals/README.md\n",
+        "providers: [x]\ntests: [{vars: {query: Hi?, user: me}}, {vars: {query: Who?, user: me}}]\n",
+        "providers: [x]\ndefaultTest: {vars: {user: me}}\ntests: [{vars: {query: Hi?}}]\n",
+    ],
+)
+def test_what_asks_nothing_is_one_error_that_says_what_to_do(config: str) -> None:
+    result = text("promptfoo", config)
+    assert result.tasks == ()
+    assert [message.partition(": ")[2].partition(", and")[0] for message in said(result)] == ["no 'prompts'"]
+
+
+def test_a_test_with_an_empty_input_does_not_stop_the_others() -> None:
+    result = text("promptfoo", "prompts: ['{{q}}']\ntests: [{vars: {q: ''}}, {vars: {q: Hi?}}]\n")
+    assert (said(result), [t.prompt for t in result.tasks]) == ([], ["Hi?"])
+    assert [loss.reason for loss in result.losses] == ["an empty prompt, which is no question for a model"]

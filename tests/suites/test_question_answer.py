@@ -152,3 +152,59 @@ def test_a_question_without_its_choices_is_no_task(path: str, content: str) -> N
     assert [loss.reason.partition(":")[0] for loss in result.losses] == ["its choices are not in its prompt"]
     asked = text("qa", content.replace("Which?", "Which? A: one; B: two"), path)
     assert [(one.prompt, one.expected) for one in asked.tasks] == [("Which? A: one; B: two", ("B",))]
+
+
+def test_the_way_to_a_number_is_no_part_of_the_answer() -> None:
+    """Compared as a whole, as it stands in GSM8K, no answer of a model would ever be right."""
+    rows = [{"question": "Eggs?", "answer": "16 - 7 = <<16-7=9>>9.\nTimes 2.\n#### 1,018"}]
+    result = text("qa", "".join(json.dumps(row) + "\n" for row in rows), "test.jsonl")
+    assert [t.expected for t in result.tasks] == [("1,018",)]
+    assert [(loss.field, loss.reason) for loss in result.losses] == [
+        ("answer", "the way to an answer: what stands behind '####' is the answer")
+    ]
+
+
+@pytest.mark.parametrize("answer", ["#### 18", "Two parts\n#### Summary", "a\n#### 18\nor so", "a #### 18"])
+def test_other_marks_of_that_kind_are_the_answer_itself(answer: str) -> None:
+    result = text("qa", json.dumps({"question": "Eggs?", "answer": answer}) + "\n", "test.jsonl")
+    assert ([t.expected for t in result.tasks], result.losses) == ([(answer,)], ())
+
+
+def test_a_test_file_of_adk_is_one_conversation() -> None:
+    """Its later turns, such as "and the second one?", were asked as questions of their own."""
+    turns = [{"query": "Hi", "expected_tool_use": [], "reference": "Hello"}]
+    turns.append({"query": "And mine?", "expected_tool_use": [{"tool_name": "cart"}], "reference": "Soil"})
+    content = json.dumps(turns)
+    assert detect("simple.test.json", content.encode()) == "qa"
+    result = text("qa", content, "simple.test.json")
+    assert [(t.prompt, t.expected) for t in result.tasks] == [("Hi", ("Hello",))]
+    assert [loss.reason for loss in result.losses] == ["a later turn of a conversation: only its first one is asked"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("option_a,option_b,answer", "Option A,Option B,Correct Answer", "Choice1,Choice2,answer", "A,B,answer"),
+        "Incorrect Answer 1,Incorrect Answer 2,Correct Answer",
+    ],
+)
+def test_a_question_is_not_asked_without_its_choices_in_whatever_columns(header: str) -> None:
+    """A letter was the answer to a question that showed none."""
+    result = text("qa", f"question,{header}\nWhich?,red,blue,B\n", "t.csv")
+    assert result.tasks == ()
+    assert [loss.reason.partition(":")[0] for loss in result.losses] == ["its choices are not in its prompt"]
+    (task,) = text("qa", f"question,{header}\nWhich of red and blue?,red,blue,B\n", "t.csv").tasks
+    assert task.expected == ("B",)
+
+
+@pytest.mark.parametrize("name", ["Correct Answer", "Ideal Response", "ideal_output"])
+def test_more_names_of_what_is_right(name: str) -> None:
+    (task,) = text("qa", f"Question,{name}\nCapital?,Paris\n", "t.csv").tasks
+    assert task.expected == ("Paris",)
+
+
+def test_an_answer_that_is_no_text_says_what_it_is() -> None:
+    content = json.dumps({"question": "Open?", "answer": True}) + "\n"
+    assert said(text("qa", content, "t.jsonl")) == [
+        "t.jsonl:1: 'answer' must be a text or a list of texts, not true or false"
+    ]

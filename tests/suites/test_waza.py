@@ -58,3 +58,11 @@ def test_patterns_without_files() -> None:
         "f.yaml:1:1: 'tasks': no file matches 't/*.yaml'",
         "f.yaml:1:1: 'tasks': no file matches '../../x'",
     ]
+
+
+def test_what_is_expected_in_words_is_kept_where_no_judge_is_shown_it() -> None:
+    content = (
+        "tasks:\n- {id: a, prompt: p, expected: Stays out of it, validators: [{type: text, config: {contains: [x]}}]}\n"
+    )
+    (task,) = text("waza", content).tasks
+    assert dict(task.metadata) == {"expected": "Stays out of it"}

@@ -72,6 +72,16 @@ def test_sides_as_langsmith_has_them() -> None:
         ("t.jsonl", '{"id": 1, "question": "Capital?", "answers": {"text": ["Paris"], "answer_start": [3]}}\n'),
         ("t.jsonl", '{"id": 1, "question": "Capital?", "answers": [{"text": "Paris", "answer_start": 3}]}\n'),
         ("t.jsonl", '{"id": 1, "input": "Capital?", "expectedOutput": "Paris"}\n'),
+        ("t.jsonl", '{"id": 1, "input": {"q": "Capital?"}, "expectedOutput": {"a": "Paris"}}\n'),
+        ("t.jsonl", '{"id": 1, "input": {"q": "Capital?"}, "expected": "Paris"}\n'),
+        ("t.jsonl", '{"id": 1, "inputs": {"q": "Capital?"}, "target": {"output": "Paris"}}\n'),
+        ("t.jsonl", '{"id": 1, "input": {"q": "Capital?"}, "output": {"answer": "Paris"}}\n'),
+        ("t.jsonl", '{"id": 1, "inputs": "Capital?", "expected_output": "Paris"}\n'),
+        ("t.jsonl", '{"id": 1, "question": "Capital?", "truth": "Paris"}\n'),
+        ("t.jsonl", '{"id": 1, "question": "Capital?", "expectedAnswer": "Paris"}\n'),
+        ("t.json", '{"name": "n", "cases": [{"id": 1, "question": "Capital?", "answer": "Paris"}]}'),
+        ("t.yaml", "questions: [{id: 1, question: 'Capital?', expected: Paris}]\n"),
+        ("t.json", '{"notes": [], "tests": [{"id": 1, "input": "Capital?", "expected": "Paris"}]}'),
         ("t.jsonl", '{"question_id": 1, "turns": ["Capital?"], "reference": ["Paris"]}\n'),
         ("t.jsonl", '{"question_id": 1, "turns": [{"content": "Capital?"}], "reference": ["Paris"]}\n'),
         ("t.json", '{"examples": [{"id": 1, "input": "Capital?", "target": "Paris"}]}'),
@@ -125,6 +135,20 @@ def test_what_marks_an_item_of_evals_json(path: str, more: dict[str, object]) ->
     assert detect(path, json.dumps([row]).encode()) == "evals-json"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"prompts": [{"id": "a", "prompt": "Capital?"}]},  # the id was asked
+        {"tests": [{"name": "a", "prompt": "Capital?", "evaluators": [{"type": "regex", "pattern": "Paris"}]}]},
+        {"test_cases": [{"id": "a", "url": "https://example.com", "expected_data": {"title": "Paris"}}]},
+    ],
+)
+def test_lists_of_a_name_that_other_tools_use_are_not_read_as_theirs(value: object) -> None:
+    assert detect("evals/t.json", json.dumps(value).encode()) == "native"
+    (problem,) = said(text("native", json.dumps(value), "evals/t.json"))
+    assert "it has no format of another tool that is known here" in problem
+
+
 def test_a_description_where_an_answer_is_compared_is_told() -> None:
     described = {"prompt": "Report", "expected_output": "A report that names " + "every city and its river, " * 4}
     (problem,) = said(text("qa", json.dumps([described]), "t.json"))
@@ -155,3 +179,10 @@ def test_a_row_that_asks_something_itself_is_not_unwrapped(more: dict[str, objec
     row = json.dumps({"prompt": "Capital?", "expected": "Paris", **more})
     assert detect("t.jsonl", row.encode()) == "native"
     assert "unknown field" in str(said(reader("native")(MemoryTree({}), "t.jsonl", row.encode())))
+
+
+def test_a_page_of_a_data_set_says_that_it_is_not_the_whole() -> None:
+    page = {"data": [{"id": "a", "input": "Hi?", "expectedOutput": "Hello"}], "meta": {"page": 1, "totalItems": 200}}
+    result = text("qa", json.dumps(page), "t.json")
+    assert [(t.id, t.expected) for t in result.tasks] == [("a", ("Hello",))]
+    assert "of 200 rows the file holds 1" in [loss.reason for loss in result.losses]

@@ -51,7 +51,7 @@ def test_aliases_and_merge_keys(loader: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("prompt: a\n", "t.yaml:1:1: must be a list of tasks: every task starts with '- '"),
+        ("prompt: a\n", "t.yaml:1:1: must be a list of tasks: every task starts with '- '; it has no format of"),
         ("just text\n", "t.yaml:1:1: must be a list of tasks"),
         ("- a\n- 5\n", "t.yaml:1:3: a task must be a mapping of fields, not a string"),
         ("- {a: 1}\n- {b: [}\n", "t.yaml:2:"),
