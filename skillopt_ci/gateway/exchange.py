@@ -179,8 +179,8 @@ class Exchange:
                 response.read()
             finally:
                 response.close()
-        except httpx2.TimeoutException:
-            return self._failed(504, asked, ticket, endpoint.timed_out(upstream.timeout_seconds))
+        except httpx2.TimeoutException as error:
+            return self._failed(504, asked, ticket, endpoint.timed_out(upstream.timeout_seconds, error))
         except httpx2.HTTPError as error:
             return self._failed(502, asked, ticket, endpoint.unreachable(error))
         if response.status_code == 200:

@@ -10,12 +10,11 @@ import httpx2
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.gateway.protocols import SPEAKS, cannot_be_used
 from skillopt_ci.providers.base import ProviderOptions
-from skillopt_ci.providers.sdk import Endpoint, checked_url, credential
+from skillopt_ci.providers.sdk import CONNECT_SECONDS, Endpoint, checked_url, credential
 from skillopt_ci.providers.surroundings import surroundings
 
 _VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 _ADDRESSES = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
-_CONNECT_SECONDS = 10.0
 # What a client may say to the provider; everything else of its headers stays here.
 PASSED = ("accept", "anthropic-beta", "anthropic-version", "openai-beta")
 
@@ -59,7 +58,7 @@ class Upstream:
         self.timeout_seconds = options.timeout_seconds
         with surroundings(options.name):
             self._client = httpx2.Client(
-                timeout=httpx2.Timeout(options.timeout_seconds, connect=min(_CONNECT_SECONDS, options.timeout_seconds)),
+                timeout=httpx2.Timeout(options.timeout_seconds, connect=min(CONNECT_SECONDS, options.timeout_seconds)),
                 limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
             )
 

@@ -15,6 +15,7 @@ from skillopt_ci.providers.base import Completion, ProviderOptions, Request
 from skillopt_ci.providers.deadline import whole_answer_within
 from skillopt_ci.providers.media import anthropic_content
 from skillopt_ci.providers.sdk import (
+    CONNECT_SECONDS,
     Endpoint,
     checked_url,
     credential,
@@ -30,7 +31,6 @@ _VARIABLE = "ANTHROPIC_API_KEY"
 # sent by the version before; models that take none refuse it there too, and that ends the run with a clear line.
 _DEFAULT_TEMPERATURE = 1.0
 _VERSION_WITH_TEMPERATURE = "2023-06-01"
-_CONNECT_SECONDS = 10.0
 _STOPS: Mapping[str, StopReason] = {
     "max_tokens": "length",
     "refusal": "refusal",
@@ -45,7 +45,7 @@ def make(options: ProviderOptions) -> "AnthropicProvider":
         ConfigError: no key, a base_url that is none, or an environment that no client can use.
     """
     key = credential(options, _VARIABLE, own_endpoint=options.base_url is not None)
-    timeout = anthropic.Timeout(options.timeout_seconds, connect=min(options.timeout_seconds, _CONNECT_SECONDS))
+    timeout = anthropic.Timeout(options.timeout_seconds, connect=min(options.timeout_seconds, CONNECT_SECONDS))
     with surroundings(options.name):
         http_client = anthropic.DefaultHttpxClient(event_hooks=whole_answer_within(options.timeout_seconds))
     client = anthropic.Anthropic(
@@ -95,8 +95,8 @@ class AnthropicProvider:
             if not isinstance(outcome, Completion):
                 raise outcome from None
             completion = outcome
-        except anthropic.APITimeoutError:
-            raise self._endpoint.timed_out(self._timeout_seconds) from None
+        except anthropic.APITimeoutError as error:
+            raise self._endpoint.timed_out(self._timeout_seconds, error.__cause__) from None
         except anthropic.APIConnectionError as error:
             raise self._endpoint.unreachable(error.__cause__) from None
         return replace(completion, seconds=time.monotonic() - began)

@@ -17,6 +17,7 @@ from skillopt_ci.providers.deadline import whole_answer_within
 from skillopt_ci.providers.media import chat_content, responses_content
 from skillopt_ci.providers.retrying import RetryableError
 from skillopt_ci.providers.sdk import (
+    CONNECT_SECONDS,
     Endpoint,
     checked_url,
     credential,
@@ -27,7 +28,6 @@ from skillopt_ci.providers.sdk import (
 from skillopt_ci.providers.surroundings import surroundings
 from skillopt_ci.providers.usage import chat_usage, responses_usage
 
-_CONNECT_SECONDS = 10.0
 _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
 _WANTS_NEW_LIMIT = re.compile(rb"max_completion_tokens\W{1,3}instead", re.IGNORECASE)
 _STOPS: Mapping[str, StopReason] = {
@@ -84,7 +84,7 @@ def make_azure(options: ProviderOptions) -> "OpenAIProvider":
 
 
 def _timeout(options: ProviderOptions) -> openai.Timeout:
-    return openai.Timeout(options.timeout_seconds, connect=min(options.timeout_seconds, _CONNECT_SECONDS))
+    return openai.Timeout(options.timeout_seconds, connect=min(options.timeout_seconds, CONNECT_SECONDS))
 
 
 def _http_client(options: ProviderOptions) -> openai.DefaultHttpxClient:
@@ -150,8 +150,8 @@ class OpenAIProvider:
             if not isinstance(outcome, Completion):
                 raise outcome from None
             completion = outcome
-        except openai.APITimeoutError:
-            raise self._endpoint.timed_out(self._timeout_seconds) from None
+        except openai.APITimeoutError as error:
+            raise self._endpoint.timed_out(self._timeout_seconds, error.__cause__) from None
         except openai.APIConnectionError as error:
             raise self._endpoint.unreachable(error.__cause__) from None
         return replace(completion, seconds=time.monotonic() - began)

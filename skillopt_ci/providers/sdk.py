@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import httpx2
+
 from skillopt_ci.core.json_values import mapping, string
 from skillopt_ci.core.texts import SECRET_MIN
 from skillopt_ci.core.trajectory import Usage
@@ -15,6 +17,7 @@ from skillopt_ci.errors import CallFailedError, ConfigError, ProviderDownError
 from skillopt_ci.providers.base import Completion, ProviderOptions
 from skillopt_ci.providers.retrying import RetryableError, parse_retry_after
 
+CONNECT_SECONDS = 10.0  # for a connection; an answer has the time that is configured
 _MESSAGE_LENGTH = 300
 _LONGEST_URL = 8000  # clients take no longer ones
 _NO_KEY = "unused"  # what a server of one's own gets where no key is configured
@@ -70,8 +73,10 @@ class Endpoint:
         """No connection, or one that broke."""
         return RetryableError("network", f"{self}: connection failed: {self.clean(str(cause) or 'no reason given')}")
 
-    def timed_out(self, seconds: float) -> RetryableError:
-        """No answer in time."""
+    def timed_out(self, seconds: float, cause: BaseException | None) -> RetryableError:
+        """No answer in time, or not even a connection: then nothing was asked, and nothing can be billed."""
+        if isinstance(cause, httpx2.ConnectTimeout):
+            return self.unreachable(TimeoutError(f"none within {min(seconds, CONNECT_SECONDS):g} s"))
         return RetryableError("timeout", f"{self}: no answer within {seconds:g} s")
 
 

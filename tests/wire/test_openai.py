@@ -248,6 +248,21 @@ def test_a_hang_is_a_timeout() -> None:
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_no_connection_in_time_is_none_that_failed_and_no_answer_that_may_be_billed(kind: str) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,  # takes a connection, and never shakes hands
+        Loopback(lambda _: chat_reply("4")) as server,
+        connected(
+            server, kind, base_url=f"https://127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.2
+        ) as provider,
+        pytest.raises(CallFailedError, match=r"\(127\.0\.0\.1\): connection failed: none within 0\.2 s$") as caught,
+    ):
+        provider.complete(request())
+    assert server.calls == []
+    assert caught.value.kind == "network"
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
 def test_an_answer_that_drips_for_ever_is_a_timeout(kind: str) -> None:
     # Some gateways keep the line open with spaces; every one of them starts the SDK's own clock anew.
     reply = Reply(body=b"{" + b" " * 200, drip=0.02)
