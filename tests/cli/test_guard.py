@@ -17,6 +17,7 @@ from skillopt_ci.cli.main import main
 from skillopt_ci.cli.options import Options
 from skillopt_ci.cli.output import append
 from skillopt_ci.errors import GitError, SkilloptError
+from tests.cli.world import CONFIG, PATH, SKILL, TASKS, config, tasks, write
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +134,30 @@ def test_half_a_character_is_an_escape_in_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_bytes() == b'a "\\ud800"'
     with pytest.raises(SkilloptError, match="cannot be written"):
         write_text(tmp_path / "x/y", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_is_closed_is_not_written_to_and_changes_no_code(closed: str, tmp_path: Path) -> None:
+    write(tmp_path, {PATH: SKILL, TASKS: tasks(1, 2, 2), CONFIG: config()})
+    command = [
+        "sh",
+        "-c",
+        f'exec "$@" {closed}',
+        "sh",
+        sys.executable,
+        "-m",
+        "skillopt_ci",
+        "eval",
+        "--json",
+        "out.json",
+    ]
+    spent = []
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, "error" in done.stdout + done.stderr) == (0, False)
+        spent.append(json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["spend"]["paid"]["calls"])
+    assert spent == [2, 0]
 
 
 @pytest.mark.parametrize(
