@@ -45,6 +45,7 @@ def run(command: str, options: Options, body: Callable[[Console], int]) -> NoRet
     if hung_up is not None and signal.getsignal(hung_up) == signal.SIG_DFL:
         signal.signal(hung_up, _terminated)
     try:
+        _require_folder()
         for place in (options.json, options.junit, options.summary, options.html):
             if place is not None:
                 _probe(place)
@@ -60,6 +61,13 @@ def run(command: str, options: Options, body: Callable[[Console], int]) -> NoRet
     except Exception as error:  # noqa: BLE001 - the one place that may
         code = _unexpected(command, options, console, error)
     sys.exit(code)
+
+
+def _require_folder() -> None:
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether there is one
+    except FileNotFoundError:
+        raise UsageError("the folder that this runs in is gone: go to one that is there") from None
 
 
 def write_json(path: Path, value: object, scrub: Callable[[str], str]) -> None:

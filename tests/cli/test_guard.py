@@ -160,6 +160,27 @@ def test_what_is_closed_is_not_written_to_and_changes_no_code(closed: str, tmp_p
     assert spent == [2, 0]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize("command", ["check", "init", "eval --json out.json"])
+def test_a_folder_that_is_gone_is_said(command: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = f'rmdir "$PWD"; exec "$@" {command}'
+    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(
+        ["sh", "-c", words, "sh", sys.executable, "-m", "skillopt_ci"],
+        cwd=gone,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: the folder that this runs in is gone: go to one that is there\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "code"), [(["--version"], 0), (["--help"], 0), (["nope"], 2), ([], 2), (["eval", "--runs", "0"], 2)]
 )
