@@ -46,6 +46,8 @@ _KEEP = (
     "GIT_EXEC_PATH",
 )
 
+_TRUST = "git config --global --add safe.directory "  # what git says of a repository that is another user's
+
 
 class Refused(GitError):  # noqa: N818  # an answer of git, not always an error
     """git ended with another code than 0; `code`, `stderr` and `stdout` say how."""
@@ -104,8 +106,9 @@ def run_git(root: Path, *args: str, stdin: bytes = b"", env: Mapping[str, str] |
 
 
 def _first_line(stderr: str) -> str:
-    """The line of git's words that tells most: the first fatal or error line, else the first."""
+    """The line of git's words that tells most: the first fatal or error line, else the first; and its own advice."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith(("fatal:", "error:"))]
     text = (told or lines or [""])[0].removeprefix("fatal: ").removeprefix("error: ")
-    return "".join(c if c.isprintable() else "?" for c in text)[:300]
+    advice = [f"; if it is yours: `{line}`" for line in lines if line.startswith(_TRUST)]
+    return "".join(c if c.isprintable() else "?" for part in (text, *advice[:1]) for c in part[:300])

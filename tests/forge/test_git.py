@@ -391,3 +391,12 @@ def test_refused_says_what_git_said(repo: Repo) -> None:
         run_git(repo.root, "show", "a\0b")
     with pytest.raises(Refused, match="exit code 1"):
         run_git(repo.root, "config", "--get", "no.such")
+
+
+def test_a_repository_of_another_user_is_told_with_what_git_advises(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "r")
+    env = clean_env({"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "HOME": str(tmp_path)})
+    done = subprocess.run(["git", "rev-parse"], cwd=repo.root, env=env, capture_output=True, text=True, check=False)
+    said = str(Refused("rev-parse", done.returncode, done.stderr))
+    assert said.startswith("git rev-parse failed: detected dubious ownership in repository at '")
+    assert said.endswith(f"; if it is yours: `git config --global --add safe.directory {repo.root}`")
