@@ -48,7 +48,7 @@ class Version:
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """Version b against a; `only_a`, `only_b` and `both` are edits, None where a side is no run."""
+    """Version b against a; `edits` are those only in a, only in b and in both, None where a side is no run."""
 
     a: Version
     b: Version
