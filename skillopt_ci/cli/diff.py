@@ -20,7 +20,7 @@ from skillopt_ci.cli.sides import inside
 from skillopt_ci.cli.work import Work, at_work, ledger_path, simulated
 from skillopt_ci.config.access import secret_values
 from skillopt_ci.config.resolve import ResolvedSkill
-from skillopt_ci.core.skill import Skill, parse_skill
+from skillopt_ci.core.skill import parse_skill
 from skillopt_ci.core.task import Task
 from skillopt_ci.core.tree import Tree
 from skillopt_ci.engine.base_runs import read_stored
@@ -63,7 +63,7 @@ def _diff(console: Console, options: Options, named: tuple[str, str]) -> int:
     console.scrub = lambda text: mask_tokens(known(text))
     project = _project(options)
     skill = _meant(options, project, named)
-    sides = [_version(console, project, skill, name) for name in named]
+    sides = _in_one_folder(*(_version(console, project, skill, name) for name in named))
     a, b = (scrubbed(side, console.scrub) for side in _measured(console, options, project, skill, sides))
     found = compare_versions(a, b)
     page = compared_page(found)
@@ -122,7 +122,7 @@ def _version(console: Console, project: Project | None, skill: ResolvedSkill | N
         return run_version(place, console.scrub)
     file = place / "SKILL.md" if place.is_dir() else place
     if file.is_file():
-        return Version(label=name, skill=_skill(WorkTree(file.resolve().parent), file.name, name), runs={})
+        return _of_file(*_on_disk(file.resolve()), name)
     git = Git.discover(Path.cwd())
     ref, _, path = name.partition(":")
     if git is None:
@@ -138,11 +138,30 @@ def _version(console: Console, project: Project | None, skill: ResolvedSkill | N
     tree = git.tree(sha)
     if path not in tree.glob(path):
         raise UsageError(f"{name}: there is no {path} at {sha[:12]}")
-    return Version(label=name, skill=_skill(tree, path, name), runs={})
+    return _of_file(tree, path, name)
 
 
-def _skill(tree: Tree, path: str, name: str) -> Skill:
-    return parse_skill(tree.read(path), path=path, name=name, bundle=bundled(tree, path))
+def _of_file(tree: Tree, path: str, name: str) -> Version:
+    """A skill with the files of its folder; a file of another name is a text alone."""
+    alone = path.rpartition("/")[2] != "SKILL.md"
+    skill = parse_skill(tree.read(path), path=path, name=name, bundle=None if alone else bundled(tree, path))
+    return Version(label=name, skill=skill, runs={}, alone=alone)
+
+
+def _on_disk(file: Path) -> tuple[Tree, str]:
+    """A file as a path of a tree that has its folder in it, as a commit has, but at the top of a repository."""
+    root = file.parent if (file.parent / ".git").exists() else file.parent.parent
+    return WorkTree(root), file.relative_to(root).as_posix()
+
+
+def _in_one_folder(a: Version, b: Version) -> list[Version]:
+    """Both, a text alone in the other's folder: what stands beside it is not known."""
+    return [
+        replace(one, skill=replace(one.skill, resources=other.skill.resources, bundle=other.skill.bundle))
+        if one.alone
+        else one
+        for one, other in ((a, b), (b, a))
+    ]
 
 
 def _in_git(git: Git, project: Project, skill: ResolvedSkill) -> str:

@@ -76,9 +76,11 @@ def command(run_dir: Path | None, base: str | None, remember: Path | None, login
         folder = named_run(options, run_dir) if run_dir else newest_run(options, trained=True)
         result = read_run(folder)
         job = _job(console, options)
-        other = None if run_dir else newest_proposal(options, str(result.config["name"]), result.start.digest)
-        _require_worth(job, folder, result, anyway=anyway, other=other)
-        if others := [] if run_dir else other_proposals(options, str(result.config["name"])):
+        name = str(result.config["name"])
+        others = [] if run_dir else other_proposals(options, name)
+        earlier = [] if run_dir else newest_proposal(options, name, result.start.digest)
+        _require_worth(job, folder, result, anyway=anyway, earlier=[*earlier, *others])
+        if others:
             console.warn(f"{folder} is the newest run; others with a proposal: {', '.join(map(str, others))}")
         if result.config.get("uncommitted") is True:
             console.warn(f"warning: {folder}: the run was made {UNCOMMITTED} of configuration, skill or tasks")
@@ -109,8 +111,8 @@ def _remember(job: Job, place: Path, login: str) -> int:
     return 0
 
 
-def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool, other: Path | None) -> None:
-    """Check a run again, as data of another job; `other` is an earlier one that may be meant.
+def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool, earlier: Sequence[Path]) -> None:
+    """Check a run again, as data of another job; `earlier` are runs that may be meant.
 
     Raises:
         UsageError: nothing to propose, improvement not shown, not configured, against the policy, or a key in it.
@@ -118,11 +120,11 @@ def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool, other: 
     if result.body is None:
         if result.best.digest != result.start.digest:
             raise UsageError(f"{folder}: a run of `compare`; `train` with its method (train.method) proposes a skill")
-        raise UsageError(f"{folder}: the run changed nothing; there is nothing to propose{_meant(other)}")
+        raise UsageError(f"{folder}: the run changed nothing; there is nothing to propose{_meant(earlier)}")
     if not result.proposal and not anyway:
         raise UsageError(
             f"{folder}: improvement not shown on the test split; --anyway writes the pull request as a draft"
-            f"{_meant(other)}"
+            f"{_meant(earlier)}"
         )
     # The rest of the configuration is compared or escaped; these two stand in commits and in the hidden line.
     commit = result.config.get("commit")
@@ -141,8 +143,9 @@ def _require_worth(job: Job, folder: Path, result: Run, *, anyway: bool, other: 
         raise UsageError(f"{folder}: the new text holds a key, or what looks like one; nothing was sent")
 
 
-def _meant(other: Path | None) -> str:
-    return f"; an earlier run has an improvement: name its folder, {other}" if other else ""
+def _meant(earlier: Sequence[Path]) -> str:
+    named = " or ".join(map(str, earlier))
+    return f"; an earlier run has an improvement: name its folder, {named}" if earlier else ""
 
 
 def _dry_run(job: Job, folder: Path, result: Run, ref: str) -> int:

@@ -105,16 +105,16 @@ def newest_run(options: Options, *, trained: bool = False) -> Path:
     return wanted[-1]
 
 
-def newest_proposal(options: Options, name: str, start: str) -> Path | None:
-    """The newest run folder of a skill whose run is worth a pull request by its own word.
+def newest_proposal(options: Options, name: str, start: str) -> list[Path]:
+    """The newest run folder of a skill whose run is worth a pull request by its own word; none, or one.
 
     Not one whose result is the text that the newest run began with (`start`, a digest): that was taken over.
     """
     try:
         worth = [f for f in _runs(options, (name,)) if _proposes(f) and start not in _best(f)]
     except UsageError:  # a folder that cannot be read is no help, and this is only a hint
-        return None
-    return worth[-1] if worth else None
+        return []
+    return worth[-1:]
 
 
 def other_proposals(options: Options, name: str) -> list[Path]:

@@ -25,10 +25,7 @@ from skillopt_ci.optimizers.base import Evidence, Optimizer, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """Hyperparameters, in the paper's words; `replica` separates seeds and generations.
-
-    `retry`: try the better half of a bundle that the gate rejected.
-    """
+    """Hyperparameters, in the paper's words; `replica` separates seeds and generations."""
 
     epochs: int
     batch_size: int
@@ -44,7 +41,6 @@ class TrainSettings:
     policy: EditPolicy
     screen: ScreenRule = ScreenRule()
     prune: bool = True
-    retry: bool = True
     what: Trained = "body"
 
 

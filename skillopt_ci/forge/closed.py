@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from skillopt_ci.core.json_values import parsed_objects
-from skillopt_ci.forge.proposal import HISTORY_LIMIT, branch_name, history_path
+from skillopt_ci.forge.proposal import HISTORY_LIMIT, branch_name, history_path, newest_lines
 from skillopt_ci.forge.remote import Pull
 from skillopt_ci.forge.repository import Repository
 from skillopt_ci.forge.upsert import was_rejected
@@ -31,11 +31,7 @@ def rejected_by_reviewers(repository: Repository, name: str, path: str, folder: 
 
 def merge_lines(*parts: Sequence[bytes]) -> bytes:
     """Lines of a memory without repeats, the oldest left out at the size limit; what comes later in it is newer."""
-    lines = list(dict.fromkeys(line for part in parts for line in part if line.strip()))
-    size = sum(len(line) + 1 for line in lines)
-    while size > HISTORY_LIMIT:
-        size -= len(lines.pop(0)) + 1
-    return b"".join(line + b"\n" for line in lines)
+    return newest_lines(list(dict.fromkeys(line for part in parts for line in part if line.strip())))
 
 
 def _as_left(pull: Pull, path: str) -> bool:

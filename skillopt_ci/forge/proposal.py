@@ -129,7 +129,11 @@ def history_lines(training: Training) -> bytes:
         if record.status in ("kept", *NOT_KEPT) and not (step.kind == "prune" and record.status == "kept")
         if not record.reason.startswith(NOT_AGAIN) and not (record.status != "kept" and outdated(step, record, kept))
     ]
-    lines = [*old, *new, *_run_line(training)]
+    return newest_lines([*old, *new, *_run_line(training)])
+
+
+def newest_lines(lines: list[bytes]) -> bytes:
+    """The last lines, as many as `HISTORY_LIMIT` takes."""
     size = sum(len(line) + 1 for line in lines)
     while size > HISTORY_LIMIT:
         size -= len(lines.pop(0)) + 1

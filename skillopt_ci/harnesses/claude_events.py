@@ -10,7 +10,6 @@ from typing import Any
 from skillopt_ci.core.json_values import count, mapping, sequence
 from skillopt_ci.core.trajectory import Message, StopReason, ToolCall
 from skillopt_ci.harnesses.transcript import (
-    ARGUMENT_CHARS,
     MESSAGE_CHARS,
     RESULT_CHARS,
     WORDS_CHARS,
@@ -75,7 +74,7 @@ def _assistant(draft: Draft, message: Mapping[str, Any], models: dict[str, None]
             draft.say(text(block.get("text")))
         elif block.get("type") == "tool_use":
             name, given = text(block.get("name")), mapping(block.get("input"))
-            draft.call(text(block.get("id")), ToolCall(name=name, arguments=as_json(given, ARGUMENT_CHARS)))
+            draft.call(text(block.get("id")), ToolCall(name=name, arguments=as_json(given)))
             if name == "Skill":
                 draft.use(text(given.get("skill")).strip().lstrip("/"))
 

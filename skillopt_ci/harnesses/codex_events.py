@@ -69,12 +69,10 @@ def _item(draft: Draft, item: Mapping[str, Any], *, done: bool) -> None:
     if kind == "command_execution":
         call = ToolCall(name=kind, arguments=clipped(text(item.get("command")), ARGUMENT_CHARS), result=_output(item))
     elif kind == "file_change":
-        call = ToolCall(
-            name=kind, arguments=as_json(sequence(item.get("changes")), ARGUMENT_CHARS), result=text(item.get("status"))
-        )
+        call = ToolCall(name=kind, arguments=as_json(sequence(item.get("changes"))), result=text(item.get("status")))
     elif kind in _TOOLS:
         given = {k: v for k, v in item.items() if k not in ("id", "type", "result", "status", "error")}
-        call = ToolCall(name=kind, arguments=as_json(given, ARGUMENT_CHARS), result=text(item.get("status")))
+        call = ToolCall(name=kind, arguments=as_json(given), result=text(item.get("status")))
     else:
         return  # reasoning, plans, and errors that are none (a deprecation, a model without metadata)
     draft.call(key, call)

@@ -52,7 +52,7 @@ class Path:
         found = self.find(value)
         if found is _MISSING or found is None:
             return None
-        return text(found) if isinstance(found, str) else as_json(found, ARGUMENT_CHARS)
+        return text(found) if isinstance(found, str) else as_json(found)
 
 
 @dataclass(frozen=True, slots=True)

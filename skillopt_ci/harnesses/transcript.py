@@ -105,9 +105,9 @@ def text(value: object) -> str:
     return utf8(value) if isinstance(value, str) else ""
 
 
-def as_json(value: object, limit: int) -> str:
-    """A value from a stream as short JSON text."""
-    return clipped(utf8(json.dumps(value, ensure_ascii=False, sort_keys=True)), limit)
+def as_json(value: object) -> str:
+    """A value from a stream as short JSON text, such as the arguments of a call."""
+    return clipped(utf8(json.dumps(value, ensure_ascii=False, sort_keys=True)), ARGUMENT_CHARS)
 
 
 def clipped(words: str, limit: int) -> str:

@@ -1,6 +1,7 @@
 """Images and PDFs in the forms that the SDKs take."""
 
 from base64 import b64encode
+from collections.abc import Callable
 
 from skillopt_ci.core.media import PDF, media_type
 from skillopt_ci.core.task import Attachment
@@ -12,9 +13,7 @@ Part = dict[str, object]
 
 def chat_content(message: Message) -> str | list[Part]:
     """A message's content for OpenAI's chat completions: plain text without attachments."""
-    if not message.attachments:
-        return utf8(message.content)
-    return [*(_chat_part(f) for f in message.attachments), {"type": "text", "text": utf8(message.content)}]
+    return _content(message, _chat_part, "text")
 
 
 def _chat_part(file: Attachment) -> Part:
@@ -25,10 +24,7 @@ def _chat_part(file: Attachment) -> Part:
 
 def responses_content(message: Message) -> str | list[Part]:
     """A message's content for OpenAI's responses: plain text without attachments."""
-    if not message.attachments:
-        return utf8(message.content)
-    parts = [_responses_part(f) for f in message.attachments]
-    return [*parts, {"type": "input_text", "text": utf8(message.content)}]
+    return _content(message, _responses_part, "input_text")
 
 
 def _responses_part(file: Attachment) -> Part:
@@ -39,15 +35,18 @@ def _responses_part(file: Attachment) -> Part:
 
 def anthropic_content(message: Message) -> str | list[Part]:
     """A message's content for Anthropic's messages: plain text without attachments."""
-    if not message.attachments:
-        return utf8(message.content)
-    return [*(_block(f) for f in message.attachments), {"type": "text", "text": utf8(message.content)}]
+    return _content(message, _block, "text")
 
 
 def _block(file: Attachment) -> Part:
     kind = media_type(file.data)
     source = {"type": "base64", "media_type": kind, "data": b64encode(file.data).decode("ascii")}
     return {"type": "document" if kind == PDF else "image", "source": source}
+
+
+def _content(message: Message, part: Callable[[Attachment], Part], kind: str) -> str | list[Part]:
+    text = utf8(message.content)
+    return [*map(part, message.attachments), {"type": kind, "text": text}] if message.attachments else text
 
 
 def _name(file: Attachment) -> str:

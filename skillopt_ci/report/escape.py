@@ -124,11 +124,6 @@ def scrubber(secrets: Sequence[str]) -> Callable[[str], str]:
     return clean
 
 
-def scrub(text: str, secrets: Sequence[str]) -> str:
-    """`scrubber(secrets)` on one text."""
-    return scrubber(secrets)(text)
-
-
 def scrub_value(value: object, scrub: Callable[[str], str]) -> object:
     """A JSON value with secrets taken out of its strings: on values, so that the JSON stays JSON."""
     if isinstance(value, str):

@@ -31,6 +31,7 @@ class Version:
         edits: kept edits of the run that made it; None for a version that is not a run's.
         suite: digest of the tasks; None when unknown.
         spend: what the run bought; None for a version that is not a run's.
+        alone: a text whose folder is not known.
     """
 
     label: str
@@ -42,11 +43,12 @@ class Version:
     suite: str | None = None
     spend: Spend | None = None
     simulated: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """Version b against a; `only_a`, `only_b` and `both` are edits, None where a side is no run."""
+    """Version b against a; `edits` are those only in a, only in b and in both, None where a side is no run."""
 
     a: Version
     b: Version
@@ -141,8 +143,8 @@ def compared_page(c: Compared) -> Report:
         name=c.b.skill.name,
         target=c.b.target,
         sentence=told,
-        old=_side("A", c.a, c.tasks, old=True),
-        new=_side("B", c.b, c.tasks, old=False),
+        old=_side("A", c.a, c),
+        new=_side("B", c.b, c),
         effect=c.effect,
         effect_label="B minus A, by the runs that are known; no test" if c.effect else "",
         texts=None if same else (c.a.skill.text, c.b.skill.text),
@@ -171,8 +173,8 @@ def compared_json(c: Compared) -> Json:
     return {
         "schema": "skillopt-ci/diff/1",
         "exit_code": 0,
-        "a": _json(c.a, c.tasks, old=True),
-        "b": _json(c.b, c.tasks, old=False),
+        "a": _json(c.a, c),
+        "b": _json(c.b, c),
         "same": c.a.skill.text == c.b.skill.text,
         "effect": None if effect is None else {k: round(getattr(effect, k), 6) for k in ("mean", "low", "high")},
         "moved": moved if c.tasks else None,
@@ -206,12 +208,15 @@ def _edits(
     )
 
 
-def _side(label: str, version: Version, tasks: Sequence[TaskRow], *, old: bool) -> Side:
+def _side(label: str, version: Version, c: Compared) -> Side:
+    """One version's score: on the tasks that are compared; where there are none, on those that it was measured on."""
+    tasks = tuple(row.id for row in c.tasks) or tuple(version.runs)
+    clusters = {**c.a.clusters, **c.b.clusters}
     measured = Evaluation(
         skill=version.skill.digest,
-        task_ids=tuple(row.id for row in tasks),
-        values=tuple(tuple(row.old if old else row.new) for row in tasks),
-        clusters=tuple(row.cluster for row in tasks),
+        task_ids=tasks,
+        values=tuple(tuple(version.runs[task]) for task in tasks),
+        clusters=tuple(clusters.get(task) for task in tasks),
     )
     low, high = measured.interval or (None, None)
     return Side(
@@ -224,8 +229,8 @@ def _side(label: str, version: Version, tasks: Sequence[TaskRow], *, old: bool) 
     )
 
 
-def _json(version: Version, tasks: Sequence[TaskRow], *, old: bool) -> Json:
-    side = _side(version.label, version, tasks, old=old)
+def _json(version: Version, c: Compared) -> Json:
+    side = _side(version.label, version, c)
     return {
         "label": version.label,
         "name": version.skill.name,

@@ -50,8 +50,8 @@ class Command:
 
     Attributes:
         argv: program and arguments; no shell.
-        root: the one folder (of the host) that it may write to. Inside it is at `Sandbox.view(root)`.
-        cwd: below the root.
+        root: the one folder (of the host) that it may write to. Inside it is at `Sandbox.view(root)`; the command
+            begins in `WORK` below it.
         env: the whole environment.
         stdin: what it reads; closed after that.
         readable: more files and folders of the host that it may read, at their own paths.
@@ -61,7 +61,6 @@ class Command:
 
     argv: tuple[str, ...]
     root: Path
-    cwd: str = WORK
     env: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
     stdin: bytes = field(default=b"", repr=False)
     readable: tuple[Path, ...] = ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skillopt_ci.errors import ConfigError
 from skillopt_ci.sandbox import running
-from skillopt_ci.sandbox.base import TMP, Command, Door, Finished, Stop
+from skillopt_ci.sandbox.base import TMP, WORK, Command, Door, Finished, Stop
 
 _ROOT = Path("/rollout")
 _PORT = 9100
@@ -90,7 +90,7 @@ class Bubblewrap:
             launch=(self._program, *self._options(command), "--", *python),
             modules=self._modules,
             root=str(_ROOT),
-            cwd=str(_ROOT / command.cwd),
+            cwd=str(_ROOT / WORK),
             alone=True,
             port=_PORT,
         )

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from skillopt_ci.sandbox import running
-from skillopt_ci.sandbox.base import Command, Door, Finished, Stop
+from skillopt_ci.sandbox.base import WORK, Command, Door, Finished, Stop
 
 
 class Unconfined:
@@ -30,7 +30,7 @@ class Unconfined:
             launch=(sys.executable, "-I", "-S", "-B"),
             modules=self._modules,
             root=str(command.root),
-            cwd=str(command.root / command.cwd),
+            cwd=str(command.root / WORK),
             alone=False,
             port=None,
         )

@@ -692,6 +692,11 @@ def test_pr_takes_the_newest_run_of_train_and_names_those_of_other_skills(traine
     assert done.lines[0].endswith(f"{folder.name} is the newest run; others with a proposal: {other}")
     assert "others with" not in call(trained, "pr", "--dry-run", "--skill", "invoices").err
     assert "others with" not in call(trained, "pr", "--dry-run", str(folder)).err
+    report = json.loads((folder / "report.json").read_bytes())
+    copied_run(folder, "newest")
+    (folder.with_name("newest") / "report.json").write_text(json.dumps({**report, "proposal": False}), encoding="utf-8")
+    refused = call(trained, "pr", "--dry-run")  # it was trained last, and the other one is to be proposed
+    assert (refused.code, refused.lines[0].endswith(f"name its folder, {folder} or {other}")) == (2, True)
 
 
 def test_a_run_is_not_written_among_other_files(root: Path) -> None:

@@ -62,6 +62,27 @@ def test_files_and_folders(project: Repo, tmp_path: Path) -> None:
     assert call(tmp_path, "diff", "a", "a").out.startswith("A a and B a: SAME")
 
 
+def test_a_side_that_is_measured_alone_says_so(project: Repo, tmp_path: Path) -> None:
+    write(tmp_path, {"idea.md": GOOD + "- Be brief.\n"})
+    done, value = call_json(project.root, "diff", "main", str(tmp_path / "idea.md"))
+    assert (value["effect"], value["b"]["mean"]) == (None, None)
+    assert value["a"]["mean"] == call_json(project.root, "diff", "main", "main~1")[1]["a"]["mean"] > 0
+    assert "no held-out runs of both versions are known" in done.out
+    assert "A not measured" not in done.out
+
+
+def test_files_beside_a_skill_differ_only_where_they_do(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "p")
+    folder = Path(PATH).parent
+    repo.commit({f"{folder}/{name}": name for name in ("LICENSE.txt", "references/a.md", "templates/b.txt")})
+    text = repo.write("skills/drafts/best_skill.md", SKILL)
+    for place in (PATH, str(folder), f"main:{PATH}", str(text)):
+        for names in (["main", place], [place, "main"]):
+            assert "bundled files" not in call(repo.root, "diff", *names).out
+    repo.write(f"{folder}/templates/b.txt", "changed")
+    assert "bundled files that differ: templates/b.txt" in call(repo.root, "diff", "main", PATH).out
+
+
 @pytest.mark.parametrize(
     ("names", "wanted"),
     [

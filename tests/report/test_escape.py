@@ -3,6 +3,7 @@ import json
 import re
 import unicodedata
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -18,7 +19,6 @@ from skillopt_ci.report.escape import (
     md_fence,
     md_text,
     one_line,
-    scrub,
     scrubber,
     visible,
     xml_safe,
@@ -46,6 +46,10 @@ class _Text(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.data.append(data)
+
+
+def scrub(text: str, secrets: Sequence[str]) -> str:
+    return scrubber(secrets)(text)
 
 
 def read(markup: str) -> tuple[list[str], str]:

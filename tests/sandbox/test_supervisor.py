@@ -63,18 +63,29 @@ def child(word: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(["sleep", word], start_new_session=True)
 
 
+@contextmanager
+def sleeping() -> Iterator[subprocess.Popen[bytes]]:
+    """A child that has all the memory it will have, and that a failure does not wait for."""
+    with child(mark()) as process:
+        try:
+            while Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").split()[2] != "S":
+                time.sleep(0.001)
+            yield process
+        finally:
+            process.kill()
+
+
 def test_its_processes_are_those_it_has_started(tmp_path: Path) -> None:
-    with made(tmp_path) as (one, _), child(mark()) as process:
+    with made(tmp_path) as (one, _), sleeping() as process:
         assert process.pid in one.processes()
         assert os.getpid() not in one.processes()
         assert os.getppid() not in one.processes()
-        process.kill()
     with made(tmp_path, alone=True) as (one, _):
         assert os.getppid() in one.processes()  # in a namespace of its own everything is its command's
 
 
 def test_which_limit_is_passed(tmp_path: Path) -> None:
-    with child(mark()) as process:
+    with sleeping():
         for limits, over in (
             ({}, ""),
             ({"processes": 0}, "processes"),
@@ -82,7 +93,6 @@ def test_which_limit_is_passed(tmp_path: Path) -> None:
         ):
             with made(tmp_path, **limits) as (one, _):
                 assert one.usage.passed(one.processes()) == over
-        process.kill()
     (tmp_path / "big").write_bytes(b"x" * MIB)
     with made(tmp_path, disk=MIB // 2) as (one, _):
         assert one.usage.passed(one.processes()) == "disk"
@@ -94,7 +104,7 @@ def test_which_limit_is_passed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("which", ["processes", "memory", "disk"])
 def test_it_looks_more_often_when_half_of_a_limit_is_used(which: str, tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(b"x" * MIB)
-    with child(mark()) as process:
+    with sleeping():
         with made(tmp_path) as (one, _):
             assert one.usage.passed(one.processes()) == ""
             used = {
@@ -108,7 +118,6 @@ def test_it_looks_more_often_when_half_of_a_limit_is_used(which: str, tmp_path: 
             with made(tmp_path, **{which: limit}) as (one, _):
                 assert one.usage.passed(one.processes()) == ""
                 assert (one.usage.pause < seldom) == sooner
-        process.kill()
 
 
 def test_every_process_is_killed(tmp_path: Path) -> None:
@@ -150,9 +159,8 @@ def test_letters_are_signals_and_the_end_of_the_socket_kills(tmp_path: Path) -> 
     with made(tmp_path) as (one, ours):
         ours.close()
         assert one.watch(wake) == ("killed", None)
-    with made(tmp_path, processes=0) as (one, _), child(mark()) as process:
+    with made(tmp_path, processes=0) as (one, _), sleeping():
         assert one.watch(wake) == ("processes", None)
-        process.kill()
     os.close(wake)
     os.close(bell)
 
