@@ -25,7 +25,10 @@ from skillopt_ci.optimizers.base import Evidence, Optimizer, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """Hyperparameters, in the paper's words; `replica` separates seeds and generations."""
+    """Hyperparameters, in the paper's words; `replica` separates seeds and generations.
+
+    `retry`: try the better half of a bundle that the gate rejected.
+    """
 
     epochs: int
     batch_size: int
@@ -41,6 +44,7 @@ class TrainSettings:
     policy: EditPolicy
     screen: ScreenRule = ScreenRule()
     prune: bool = True
+    retry: bool = True
     what: Trained = "body"
 
 

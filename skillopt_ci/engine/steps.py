@@ -102,7 +102,7 @@ def doubtful_step(bench: Bench, state: State, epoch: int) -> Step | None:
 def retry_step(bench: Bench, state: State, last: Step) -> Step | None:
     """Try the promising part of a rejected bundle; None when it has none."""
     again = [replace(r, status="kept", reason="") for r in last.edits if r.status == "undecided"]
-    if last.action != "reject" or not again:
+    if last.action != "reject" or not again or not bench.settings.retry:
         return None
     return _once_more(bench, state, last.epoch, again, factorial=last.factorial)
 
