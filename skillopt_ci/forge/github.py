@@ -120,7 +120,7 @@ class GitHub:
     ) -> _Answer:
         path = path.replace("{repo}", f"/repos/{self.connection.repository}", 1)
         for tried in range(1, TRIES + 1):
-            answer = self._once(verb, path, params or {}, body)
+            answer, why = self._once(verb, path, params or {}, body)
             if answer is not None and answer.status < 400:
                 return answer
             wait = self._pause(answer, tried, again=again)
@@ -128,25 +128,25 @@ class GitHub:
                 break
             self._waiter.sleep(wait)
         if answer is None:
-            raise ForgeError(f"no answer from {self.connection.api_url} in {tried} tries of {TIMEOUT_SECONDS} s")
+            raise ForgeError(f"no answer from {self.connection.api_url} in {tried} tries: {why}")
         raise api_error(verb, path, answer.status, answer.headers, answer.data)
 
-    def _once(self, verb: str, path: str, params: Mapping[str, str | int], body: Any) -> _Answer | None:
-        """One request; None when no answer came."""
+    def _once(self, verb: str, path: str, params: Mapping[str, str | int], body: Any) -> tuple[_Answer | None, str]:
+        """One request; None when no answer came, and why."""
         from requests.exceptions import RequestException
 
         self.requests += 1
         headers = {"Accept": "application/vnd.github+json"}
         try:
             status, told, text = self._requester.requestJson(verb, path, dict(params), headers, body)
-        except RequestException:
-            return None
+        except RequestException as error:
+            return None, _why_none(error)
         except (RuntimeError, AssertionError) as error:  # PyGithub's words for a redirection to another host
             raise ForgeError(f"{self.connection.api_url}: is this the address of the API? {error}") from error
         try:
-            return _Answer(status, told, json.loads(text) if text else None)
+            return _Answer(status, told, json.loads(text) if text else None), ""
         except (ValueError, RecursionError):
-            return _Answer(status if status >= 400 else 502, told, None)  # a proxy's page, not GitHub's answer
+            return _Answer(status if status >= 400 else 502, told, None), ""  # a proxy's page, not GitHub's answer
 
     def _pause(self, answer: _Answer | None, tried: int, *, again: bool) -> float | None:
         """Seconds until the request is sent again; None: never. Raises `ApiError` for a limit that lasts too long."""
@@ -180,6 +180,19 @@ def _requester(connection: Connection) -> "Requester.Requester":
         seconds_between_writes=None,
         api_version=API_VERSION,
     ).requester
+
+
+def _why_none(error: Exception) -> str:
+    """In our own words: those of an error may hold the address of a proxy, and its password."""
+    from requests import exceptions
+
+    if isinstance(error, exceptions.SSLError):
+        return "no TLS, or a certificate that is not accepted (REQUESTS_CA_BUNDLE names a file of those that are)"
+    if isinstance(error, exceptions.ProxyError):
+        return "the proxy of the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) could not be used"
+    if isinstance(error, exceptions.Timeout):
+        return f"none within {TIMEOUT_SECONDS} s"
+    return "the connection failed"
 
 
 def _limit(answer: _Answer, now: float, tried: int) -> float | None:

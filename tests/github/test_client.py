@@ -26,6 +26,12 @@ def status(here: World) -> None:
     here.repository.api.send("POST", f"{{repo}}/statuses/{sha}", {"state": "success", "context": "c"})
 
 
+def elsewhere(url: str) -> Repository:
+    """A client of another address, which does not sleep."""
+    connection = Connection(repository="o/r", token="t" * 40, api_url=url)
+    return Repository(GitHub(connection, Waiter(now=lambda: 0.0, sleep=lambda _: None), str), "")
+
+
 class TestLimits:
     def test_retry_after_is_honoured(self, here: World) -> None:
         here.hub.faults.append(Fault(GET, 403, SECONDARY, {"retry-after": "7"}, times=2))
@@ -82,8 +88,21 @@ class TestFaults:
 
     def test_no_answer_at_all(self, here: World) -> None:
         here.hub.faults.append(Fault(GET, 0, drop=True, times=99))
-        with pytest.raises(ForgeError, match=r"no answer from .* in 4 tries"):
+        with pytest.raises(ForgeError, match=r"no answer from .* in 4 tries: the connection failed$"):
             _ = here.repository.facts
+
+    def test_what_speaks_no_tls_is_said(self, here: World) -> None:
+        why = "no TLS, or a certificate that is not accepted"
+        with pytest.raises(ForgeError, match=rf"no answer from https://.* in 4 tries: {why} \(REQUESTS_CA_BUNDLE "):
+            _ = elsewhere(here.hub.url.replace("http:", "https:")).facts
+
+    @pytest.mark.parametrize("aim", ["http://api.example.invalid", "https://api.example.invalid"])
+    def test_a_proxy_is_named_without_its_password(self, aim: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, "http://somebody:open-sesame@127.0.0.1:9")
+        with pytest.raises(ForgeError, match=r"in 4 tries: the proxy of the environment \(HTTPS_PROXY") as caught:
+            _ = elsewhere(aim).facts
+        assert "sesame" not in str(caught.value)
 
     def test_what_must_not_be_sent_twice_is_not(self, here: World) -> None:
         here.hub.faults.append(Fault("issues/create-comment", 502, times=9))
