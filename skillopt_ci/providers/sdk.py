@@ -33,6 +33,7 @@ _OVERFLOW_CODES = frozenset({"context_length_exceeded", "exceed_context_size_err
 _FILTERED_CODES = frozenset({"content_filter", "content_policy_violation", "invalid_prompt"})
 _BAD_PARAMETER_CODES = frozenset({"unsupported_parameter", "unsupported_value"})
 _BAD_PARAMETER = re.compile(r"^\W?temperature\W? ?:|[`']temperature[`'] (?:is|does|may|must|cannot)", re.IGNORECASE)
+_UNKNOWN_ISSUER = re.compile(r"self[- ]signed certificate|unable to get local issuer")
 _NO_CREDIT = re.compile(r"credit balance is too low", re.IGNORECASE)
 
 
@@ -71,7 +72,10 @@ class Endpoint:
 
     def unreachable(self, cause: BaseException | None) -> RetryableError:
         """No connection, or one that broke."""
-        return RetryableError("network", f"{self}: connection failed: {self.clean(str(cause) or 'no reason given')}")
+        why = self.clean(str(cause) or "no reason given")
+        if _UNKNOWN_ISSUER.search(why):
+            why += " (SSL_CERT_FILE names a file of certificates that are accepted)"
+        return RetryableError("network", f"{self}: connection failed: {why}")
 
     def timed_out(self, seconds: float, cause: BaseException | None) -> RetryableError:
         """No answer in time, or not even a connection: then nothing was asked, and nothing can be billed."""
