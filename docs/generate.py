@@ -50,6 +50,8 @@ skills:
   gateway that you set in its place: by that variable, or by a `base_url` of the provider `openai` or `anthropic`. A
   provider under another name with a `base_url` gets none of it, unless its `api_key_env` names the vendor's key. Azure
   OpenAI gets none of OpenAI's headers.
+- Proxies and certificates are the environment's, too: `HTTPS_PROXY` and its like for both, `SSL_CERT_FILE` for the
+  models' servers, `REQUESTS_CA_BUNDLE` for GitHub's.
 - A skill may override `target`, `optimizer`, `judge`, `harness`, `split`, `train`, `gate` and `budget`. Only the keys
   that it sets win; the others are taken from the top level.
 - `path: "skills/*/SKILL.md"` stands for many skills, and `{name}` in `tasks` for the skill's directory name:
